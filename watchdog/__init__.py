@@ -1,0 +1,3 @@
+"""Keeps Baseten development deployments alive."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The rules. Pure: time comes in as an argument, nothing goes out but values."""

@@ -1,0 +1,290 @@
+"""The values that the rules work on. All frozen; every datetime is aware and in UTC."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Health(StrEnum):
+    """What a deployment status means to a policy."""
+
+    HEALTHY = "healthy"
+    FAILING = "failing"
+    IN_PROGRESS = "in_progress"
+    NOT_RETRYABLE = "not_retryable"
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRef:
+    """Which deployment stands in the development slot.
+
+    The slot is overwritten in place and nothing documents that `id` survives that, so both fields
+    together are the identity.
+    """
+
+    id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The result of a check that could see. One that could not is an error, never one of these."""
+
+    status: str
+    deployment: DeploymentRef
+    at: datetime
+
+
+class DecisionKind(StrEnum):
+    RETRY = "retry"
+    WAIT = "wait"
+    GIVE_UP = "give_up"
+    NOTHING = "nothing"
+
+
+class DecisionReason(StrEnum):
+    """Why the watchdog does not act. The same word in logs, ledger and metric labels.
+
+    Closed: adding one is a change of the public contract.
+    """
+
+    # nothing
+    UNOBSERVED = "unobserved"
+    MISSING = "missing"
+    HEALTHY = "healthy"
+    IN_PROGRESS = "in_progress"
+    NOT_RETRYABLE = "not_retryable"
+    STUCK = "stuck"
+    STANDING_FAILURE = "standing_failure"
+    # wait
+    ATTEMPT_UNDER_WAY = "attempt_under_way"
+    FIRST_DELAY = "first_delay"
+    BACKOFF = "backoff"
+    WINDOW_SPENT = "window_spent"
+    FLEET_MINUTE_SPENT = "fleet_minute_spent"
+    FLEET_IN_FLIGHT = "fleet_in_flight"
+    FLEET_WINDOW_SPENT = "fleet_window_spent"
+    API_HELD = "api_held"
+    AUTH_FAILED = "auth_failed"
+    # give up
+    EPISODE_SPENT = "episode_spent"
+    REFUSED_TWICE = "refused_twice"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says now.
+
+    `reason` is None only for a retry; `until` is set only for a wait whose end is known.
+    """
+
+    kind: DecisionKind
+    reason: DecisionReason | None = None
+    until: datetime | None = None
+
+
+class Outcome(StrEnum):
+    """What became of sending an attempt."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    THROTTLED = "throttled"
+    ABANDONED = "abandoned"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    DRY_RUN = "dry_run"
+
+    @property
+    def charged(self) -> bool:
+        """Whether it counts against the episode and the window.
+
+        A `dry_run` paces observe mode just as the POST it stands for would; retry mode never
+        loads such rows.
+        """
+        return self in _CHARGED
+
+    @property
+    def settled(self) -> bool:
+        """Whether the answer itself ends the attempt, leaving nothing to watch."""
+        return self in _SETTLED
+
+
+_CHARGED = frozenset(
+    {Outcome.PENDING, Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.DRY_RUN}
+)
+_SETTLED = frozenset({Outcome.REFUSED, Outcome.THROTTLED, Outcome.ABANDONED, Outcome.FAILED})
+
+
+class Resolution(StrEnum):
+    """How an attempt ended."""
+
+    ANSWERED = "answered"
+    RECOVERED = "recovered"
+    REFAILED = "refailed"
+    STUCK = "stuck"
+    SUPERSEDED = "superseded"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One retry: reserved, then sent.
+
+    `resolved_at` None means under way. `sent_at` None means surely not sent, except while
+    `pending`, when it is not known yet. `reason` is the API's free text: untrusted.
+    """
+
+    id: str
+    model_id: str
+    episode_id: str
+    number: int
+    owner: str
+    reserved_at: datetime
+    outcome: Outcome = Outcome.PENDING
+    sent_at: datetime | None = None
+    answered_at: datetime | None = None
+    reason: str | None = None
+    resolution: Resolution | None = None
+    resolved_at: datetime | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self.resolved_at is None
+
+
+class EpisodeResult(StrEnum):
+    RECOVERED = "recovered"
+    SUPERSEDED = "superseded"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One continuous span of a target failing.
+
+    `failing_from` is when it opened or last re-opened: what a recovery is measured from.
+    `result` None means open. `standing`: it was failing already when first observed, or when the
+    mode changed to retry.
+    """
+
+    id: str
+    model_id: str
+    deployment: DeploymentRef
+    status: str
+    opened_at: datetime
+    failing_from: datetime
+    standing: bool = False
+    ended_at: datetime | None = None
+    result: EpisodeResult | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.result is None
+
+
+UNOBSERVED = Decision(DecisionKind.NOTHING, DecisionReason.UNOBSERVED)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One watched model's development slot, as last recorded.
+
+    `episode` is the current one, or an ended one that a new failure would re-open. `health`,
+    `status` and `deployment` are None until the first observation. `failing_since` is the first
+    failing observation of the present span of failing ones. `healthy_for` is the health observed
+    since the episode ended. `missing_since` is the first of an unbroken run of 404s; `missing` is
+    set by the second. `version` grows with each recorded change and fences reservations; claims do
+    not touch it.
+    """
+
+    model_id: str
+    name: str | None = None
+    watched: bool = True
+    status: str | None = None
+    health: Health | None = None
+    deployment: DeploymentRef | None = None
+    status_since: datetime | None = None
+    observed_at: datetime | None = None
+    failing_since: datetime | None = None
+    healthy_for: timedelta = timedelta(0)
+    missing_since: datetime | None = None
+    missing: bool = False
+    episode: Episode | None = None
+    decision: Decision = UNOBSERVED
+    next_check_at: datetime | None = None
+    version: int = 0
+
+
+class Standing(StrEnum):
+    """What to do about a target that was failing before anyone watched."""
+
+    RETRY = "retry"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The static rules for a target. The defaults and their reasons are the configuration's."""
+
+    retry_on: frozenset[str]
+    first_delay: timedelta
+    backoff: timedelta
+    backoff_factor: float
+    backoff_max: timedelta
+    jitter: float
+    max_attempts: int
+    window: timedelta
+    max_attempts_per_window: int
+    healthy_reset: timedelta
+    stuck_after: timedelta
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class FleetLimits:
+    """The limits over all targets."""
+
+    max_retries_per_minute: int
+    max_in_flight: int
+    max_attempts_per_window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The API said not now. `reason` is `api_held` or `auth_failed`."""
+
+    reason: DecisionReason
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What the ledger says of all targets together, and what the API says of the retry operation.
+
+    `sent` holds the times of the POSTs that may have been sent in the last minute, `charged` those
+    of the charged attempts of the last 24 h, both oldest first, and a `pending` attempt counts in
+    both as now.
+    """
+
+    limits: FleetLimits
+    in_flight: int = 0
+    sent: tuple[datetime, ...] = field(default=())
+    charged: tuple[datetime, ...] = field(default=())
+    hold: Hold | None = None
+
+
+class TargetState(StrEnum):
+    """What a target is doing, in one word, for people and the `target_state` metric."""
+
+    HEALTHY = "healthy"
+    IN_PROGRESS = "in_progress"
+    WAITING = "waiting"
+    RECOVERING = "recovering"
+    EXHAUSTED = "exhausted"
+    STUCK = "stuck"
+    NOT_RETRYABLE = "not_retryable"
+    MISSING = "missing"
+    UNKNOWN = "unknown"

@@ -1,0 +1,1 @@
+"""What happens, in what order. Knows only the domain and its own ports."""

@@ -1,0 +1,296 @@
+"""Facts that happened. The engine and the adapters tell them; telemetry listens.
+
+`name` is the event's name in the log, a public contract, or None where only metrics care.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DeploymentRef,
+    Episode,
+    FleetLimits,
+    Hold,
+    Outcome,
+    Policy,
+    Target,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    name: ClassVar[str | None] = None
+
+
+# The daemon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    """`ledger` is a URL without its password."""
+
+    name = "started"
+    version: str
+    mode: str
+    targets: int
+    limits: FleetLimits
+    ledger: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(Event):
+    """`abandoned_checks` were still running when the grace period ended."""
+
+    name = "stopped"
+    abandoned_checks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerOpened(Event):
+    """`created` tells a new ledger, whose budgets are fresh."""
+
+    ledger: str
+    created_at: datetime
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLost(Event):
+    """The first failed transaction of a run of them."""
+
+    name = "ledger_unavailable"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerBack(Event):
+    name = "ledger_available"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockDrifted(Event):
+    """Wall time and ledger time differ; the difference is adopted gradually."""
+
+    name = "clock_drifted"
+    difference: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalStretched(Event):
+    """More targets than the request rate can serve at the configured interval."""
+
+    name = "interval_stretched"
+    interval: timedelta
+    effective: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalError(Event):
+    """A bug: the check of one target ended with an exception that nothing foresaw."""
+
+    name = "internal_error"
+    model_id: str | None
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepDone(Event):
+    """`first` marks the moment when every target has been checked once since the start."""
+
+    at: datetime
+    first: bool
+
+
+# The API
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRequested(Event):
+    """One request and what came back: the HTTP status, `timeout`, `connect` or `invalid_body`."""
+
+    operation: str
+    code: str
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiHeld(Event):
+    """The API said 429: one operation waits."""
+
+    name = "api_held"
+    operation: str
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthFailed(Event):
+    """The key is refused: everything waits."""
+
+    name = "auth_failed"
+    code: str
+    hold: Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthRecovered(Event):
+    name = "auth_recovered"
+
+
+# One target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEvent(Event):
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetChanged(TargetEvent):
+    """The whole present picture of a target, told at the start and after each change."""
+
+    policy: Policy
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetForgotten(Event):
+    """No longer watched: its metrics vanish."""
+
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckStarted(Event):
+    model_id: str
+    lateness: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDone(Event):
+    """`result` is the health seen, `missing`, or `error`. `observed_at` is None unless it could
+    see."""
+
+    model_id: str
+    result: str
+    observed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFailed(TargetEvent):
+    """Told for the first and every tenth failure in a row."""
+
+    name = "check_failed"
+    code: str
+    error: str
+    in_a_row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFailing(TargetEvent):
+    """An episode opened, or re-opened with its count."""
+
+    name = "deployment_failing"
+    episode: Episode
+    reopened: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFailedAgain(TargetEvent):
+    """Our attempt did not help."""
+
+    name = "deployment_failed_again"
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryReserved(TargetEvent):
+    name = "retry_reserved"
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryAnswered(TargetEvent):
+    """What became of an attempt; the log's name for it depends on the outcome."""
+
+    attempt: Attempt
+
+    LOG_NAMES: ClassVar[dict[Outcome, str]] = {
+        Outcome.ACCEPTED: "retry_accepted",
+        Outcome.REFUSED: "retry_refused",
+        Outcome.THROTTLED: "retry_throttled",
+        Outcome.FAILED: "retry_failed",
+        Outcome.UNKNOWN: "retry_outcome_unknown",
+        Outcome.ABANDONED: "retry_abandoned",
+        Outcome.DRY_RUN: "retry_dry_run",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryMismatched(TargetEvent):
+    """The answer to our POST named another deployment than the one observed."""
+
+    name = "retry_deployment_mismatch"
+    attempt: Attempt
+    observed: DeploymentRef
+    answered: DeploymentRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySuppressed(TargetEvent):
+    """Why a failing target is left alone; told when the reason changes."""
+
+    name = "retry_suppressed"
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaveUp(TargetEvent):
+    name = "gave_up"
+    decision: Decision
+    attempts_used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered(TargetEvent):
+    name = "recovered"
+    episode: Episode
+    after: timedelta
+    attempts_used: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeSuperseded(TargetEvent):
+    """It left its failing state without us: a person acted."""
+
+    name = "episode_superseded"
+    episode: Episode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentReplaced(TargetEvent):
+    name = "deployment_replaced"
+    episode: Episode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStuck(TargetEvent):
+    name = "deployment_stuck"
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetMissing(TargetEvent):
+    """Two 404s at least an interval apart."""
+
+    name = "target_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRemoved(TargetEvent):
+    """No longer in the configuration. `episode` is the one that this ended, if any."""
+
+    name = "target_removed"
+    episode: Episode | None

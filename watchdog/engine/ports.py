@@ -1,0 +1,213 @@
+"""What the engine needs of the world: adapters implement it, the contract tests hold them to it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from watchdog.domain.records import (
+    Attempt,
+    DeploymentRef,
+    Episode,
+    Hold,
+    Target,
+)
+from watchdog.engine.events import Event
+
+T = TypeVar("T")
+
+RESERVATION_TTL = timedelta(seconds=30)
+"""How long after its reservation an attempt may still be sent: past it, others may take its owner
+for dead."""
+
+
+class Clock(Protocol):
+    """Wall time for what is stored, monotonic time for waits."""
+
+    def now(self) -> datetime:
+        """The present time: aware, in UTC, and never stepping while the process runs."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment."""
+
+
+class Listener(Protocol):
+    """Told of every event, synchronously. Must not raise and must not block."""
+
+    def __call__(self, event: Event) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the API says of a development deployment."""
+
+    ref: DeploymentRef
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAnswer:
+    """A strictly valid 2xx answer to the retry POST. `reason` is free text: untrusted."""
+
+    retried: bool
+    reason: str | None
+    deployment: Deployment
+
+
+class ApiError(Exception):
+    """The API did not give a usable answer.
+
+    `code` is a label of few values: the HTTP status, or `timeout`, `connect`, `invalid_body`,
+    `held`. The text is one line for people, free of the key and of control characters.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotSent(ApiError):
+    """Surely not executed: no connection was made. Try again later."""
+
+
+class Held(NotSent):
+    """Not even tried: the API asked for quiet. Try again after `hold.until`."""
+
+    def __init__(self, message: str, *, hold: Hold) -> None:
+        super().__init__(message, code="held")
+        self.hold = hold
+
+
+class Denied(ApiError):
+    """401 or 403: surely not executed. A person must mend the key or its role."""
+
+
+class NotFound(ApiError):
+    """404: no such model, or it has no development deployment."""
+
+
+class Throttled(ApiError):
+    """429: surely not executed. The gate now holds the operation until `hold.until`."""
+
+    def __init__(self, message: str, *, hold: Hold) -> None:
+        super().__init__(message, code="429")
+        self.hold = hold
+
+
+class Rejected(ApiError):
+    """Any other 4xx: understood and turned down. Asking again gives the same."""
+
+
+class AnswerLost(ApiError):
+    """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
+
+
+class BasetenApi(Protocol):
+    """The management API. A method without an answer raises `ApiError` and nothing else."""
+
+    async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
+        """Read the development deployment. `urgent` goes before the waiting checks."""
+
+    async def retry(self, model_id: str) -> RetryAnswer:
+        """POST the retry: once, on a new connection, never repeated."""
+
+    def retry_hold(self) -> Hold | None:
+        """Why a retry could not be sent now, if so."""
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be read or written now. Send nothing; try again later."""
+
+
+class VersionConflict(Exception):
+    """Somebody else recorded a change of the target first. Look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetUsage:
+    """What the ledger holds of the fleet's retries; see `domain.records.Fleet`."""
+
+    in_flight: int
+    sent: tuple[datetime, ...]
+    charged: tuple[datetime, ...]
+
+
+class LedgerTransaction(Protocol):
+    """Rows in, rows out, all or nothing. No judgement lives behind it.
+
+    In observe mode attempts include the `dry_run` ones; in retry mode these do not exist.
+    """
+
+    def now(self) -> datetime:
+        """The present time, read after the transaction's lock is held; the same all through it."""
+
+    def meta(self, key: str) -> str | None: ...
+
+    def set_meta(self, key: str, value: str) -> None: ...
+
+    def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> Sequence[Target]:
+        """Take the watched targets due by `until`, the longest due first.
+
+        Moves each one's `next_check_at` to about `interval` after now, in the same statement; the
+        returned targets carry the time at which they were due.
+        """
+
+    def target(self, model_id: str) -> Target | None: ...
+
+    def targets(self) -> Sequence[Target]:
+        """Every target, the unwatched ones included, by model id."""
+
+    def add_target(self, target: Target) -> None: ...
+
+    def save_target(self, target: Target) -> Target:
+        """Write a target and its episode, and return it with its next version.
+
+        Raises VersionConflict when the stored version is not `target.version`.
+        """
+
+    def save_episode(self, episode: Episode) -> None:
+        """Write an episode that its target no longer refers to."""
+
+    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
+        """The attempts of the target's episode and all that may have been sent since then, oldest
+        first."""
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        """Raises VersionConflict when the target has a pending attempt already."""
+
+    def record_answer(self, attempt: Attempt) -> bool:
+        """Write what became of sending it; False when that is settled already.
+
+        Only `pending` and `unknown` give way.
+        """
+
+    def resolve_attempt(self, attempt: Attempt) -> None:
+        """Write how it ended: `resolution` and `resolved_at`, nothing else."""
+
+    def pending_attempts(self) -> Sequence[Attempt]: ...
+
+    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
+        """What was under way, sent since `minute`, and charged since `day`: at most the newest
+        `most` of each."""
+
+    def episodes(self, model_id: str | None, *, limit: int) -> Sequence[Episode]:
+        """Newest first."""
+
+    def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
+        """Newest first, `dry_run` ones included in either mode."""
+
+    def prune(self, before: datetime) -> int:
+        """Delete the closed episodes that ended before, with their attempts; how many rows went."""
+
+
+class Ledger(Protocol):
+    """The durable record, and the only thing the limits are computed from."""
+
+    async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
+        """Run `work` in one serialised, durable transaction, and roll back if it raises.
+
+        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap.
+        """
+
+    def knows_dead(self, owner: str) -> bool:
+        """Whether the owner of a reservation surely can no longer send it."""
