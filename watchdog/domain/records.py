@@ -66,6 +66,8 @@ class DecisionReason(StrEnum):
     FLEET_WINDOW_SPENT = "fleet_window_spent"
     API_HELD = "api_held"
     AUTH_FAILED = "auth_failed"
+    LOOK_AGAIN_FAILED = "look_again_failed"
+    LEDGER_UNAVAILABLE = "ledger_unavailable"
     # give up
     EPISODE_SPENT = "episode_spent"
     REFUSED_TWICE = "refused_twice"
@@ -132,8 +134,9 @@ class Resolution(StrEnum):
 class Attempt:
     """One retry: reserved, then sent.
 
-    `resolved_at` None means under way. `sent_at` None means surely not sent, except while
-    `pending`, when it is not known yet. `reason` is the API's free text: untrusted.
+    `number` counts the charged attempts of the episode, this one included. `resolved_at` None
+    means under way. `sent_at` None means surely not sent, except while `pending`, when it is not
+    known yet. `reason` is the API's free text: untrusted.
     """
 
     id: str

@@ -156,6 +156,11 @@ class TargetChanged(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetUnrecorded(TargetEvent):
+    """A picture that the ledger would not take: for the metrics, with the attempts as last told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetForgotten(Event):
     """No longer watched: its metrics vanish."""
 
@@ -283,9 +288,10 @@ class DeploymentStuck(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetMissing(TargetEvent):
-    """Two 404s at least an interval apart."""
+    """Two 404s at least an interval apart. `episode` is the one that this ended, if any."""
 
     name = "target_missing"
+    episode: Episode | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,55 @@
+# Everything a developer runs. `make demo` and `make test` do their own set-up.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock schema matrix clean
+
+help: ## Show this help
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## Watch it work against an emulated Baseten, for a minute, with no account
+	@$(BIN)/baseten-watchdog demo
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/pytest -n auto
+
+check: $(STAMP) ## All that must hold before a commit: style, types, layers, tests, coverage of the rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n auto --cov=watchdog --cov-report=
+	$(BIN)/coverage report --include='watchdog/domain/*' --fail-under=100
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(STAMP) ## Write config/schema.json anew
+	$(BIN)/baseten-watchdog config schema > config/schema.json.new
+	mv config/schema.json.new config/schema.json
+
+picture: $(STAMP) ## Write the README's picture of the demo anew
+	$(BIN)/baseten-watchdog demo --svg deploy/demo.svg
+
+lock: $(STAMP) ## Resolve the dependencies anew, with hashes, for every supported Python
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev --upgrade \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --output-file requirements.lock pyproject.toml
+
+matrix: ## Run the tests on each Python from 3.11 to 3.14 that is installed here
+	@PYTHON=$(PYTHON) tests/matrix.sh
+
+clean: ## Remove what make made
+	rm -rf $(VENV) .venv-3.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info .coverage*

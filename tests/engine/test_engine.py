@@ -1,0 +1,364 @@
+"""The engine in virtual time: what it sends, when, and what it says about it."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import START, World, at
+from watchdog.domain.records import DecisionReason, Outcome, Resolution, Standing, TargetState
+from watchdog.domain.status import state_of
+from watchdog.engine.ports import (
+    AnswerLost,
+    Denied,
+    LedgerUnavailable,
+    NotFound,
+    NotSent,
+    Rejected,
+    Throttled,
+)
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_failed_build_is_retried_after_the_first_delay_and_watched_until_it_recovers() -> (
+    None
+):
+    world = World("llama")
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.on_retry("llama", "BUILDING")
+    async with world.running():
+        await world.run_for(minutes=3)
+        assert world.posts() == [at(minutes=2)]
+        world.api.set_status("llama", "ACTIVE")
+        await world.run_for(minutes=1)
+    assert world.log() == [
+        "deployment_failing",
+        "retry_suppressed",
+        "retry_reserved",
+        "retry_accepted",
+        "recovered",
+    ]
+    assert state_of(world.target("llama")) is TargetState.HEALTHY
+    assert [(a.outcome, a.resolution) for a in world.attempts()] == [
+        (Outcome.ACCEPTED, Resolution.RECOVERED)
+    ]
+
+
+async def test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is_spent() -> None:
+    world = World("llama", jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.on_retry("llama", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=40)))
+    async with world.running():
+        await world.run_for(hours=6)
+    refailed = [attempt.resolved_at for attempt in world.attempts()]
+    waits = [
+        later - earlier
+        for earlier, later in zip(refailed, world.posts()[1:], strict=False)
+        if earlier
+    ]
+    assert waits == [timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=45)]
+    assert len(world.posts()) == 4
+    assert world.log().count("gave_up") == 1
+    assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "reason"),
+    [("ACTIVE", "changed to ACTIVE"), ("BUILDING", "changed to BUILDING")],
+)
+async def test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to(
+    meanwhile: str, reason: str
+) -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.before_look_again("llama", lambda: world.api.set_status("llama", meanwhile))
+    async with world.running():
+        await world.run_for(minutes=1)
+    assert world.posts() == []
+    (attempt,) = world.attempts()
+    assert attempt.outcome is Outcome.ABANDONED
+    assert attempt.reason is not None
+    assert reason in attempt.reason
+    assert "episode_superseded" in world.log()
+
+
+async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.before_look_again("llama", lambda: world.api.push("llama", "BUILD_FAILED"))
+    async with world.running():
+        await world.run_for(seconds=1)
+    assert world.posts() == []
+    assert "deployment_replaced" in world.log()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "charged"),
+    [
+        pytest.param(NotSent("no", code="connect"), Outcome.FAILED, False, id="no-connection"),
+        pytest.param(Denied("no", code="403"), Outcome.FAILED, False, id="denied"),
+        pytest.param(Rejected("no", code="409"), Outcome.REFUSED, True, id="rejected"),
+        pytest.param(NotFound("no", code="404"), Outcome.REFUSED, True, id="not-found"),
+        pytest.param(AnswerLost("no", code="502"), Outcome.UNKNOWN, True, id="lost"),
+    ],
+)
+async def test_each_way_a_post_can_end(error: Exception, outcome: Outcome, charged: bool) -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.fail_retry("llama", error)
+    async with world.running():
+        await world.run_for(seconds=10)
+    (attempt,) = world.attempts()
+    assert attempt.outcome is outcome
+    assert attempt.outcome.charged is charged
+    assert len(world.posts()) == 1
+
+
+async def test_a_throttled_retry_waits_for_the_hold_and_is_not_charged() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.throttle("llama", timedelta(seconds=37))
+    async with world.running():
+        await world.run_for(minutes=2)
+    assert [attempt.outcome for attempt in world.attempts()] == [
+        Outcome.THROTTLED,
+        Outcome.ACCEPTED,
+    ]
+    first, second = world.posts()
+    assert second - first == timedelta(seconds=37)
+    assert [attempt.number for attempt in world.attempts()] == [1, 1]
+
+
+async def test_a_lost_answer_is_resolved_by_looking_never_by_asking_again() -> None:
+    world = World("llama", first_delay=timedelta(0), jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.fail_retry("llama", AnswerLost("no answer", code="timeout"))
+    async with world.running():
+        await world.run_for(minutes=5)
+        assert len(world.posts()) == 1
+        (attempt,) = world.attempts()
+        assert attempt.resolution is Resolution.REFAILED
+        await world.run_for(minutes=2)
+    assert len(world.posts()) == 2
+
+
+async def test_two_refusals_in_a_row_exhaust_the_target() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.refuse("llama", "the archive expired")
+    async with world.running():
+        await world.run_for(hours=2)
+    assert [attempt.outcome for attempt in world.attempts()] == [Outcome.REFUSED] * 2
+    assert {attempt.reason for attempt in world.attempts()} == {"the archive expired"}
+    assert world.target("llama").decision.reason is DecisionReason.REFUSED_TWICE
+
+
+async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
+    world = World(*(f"m{number}" for number in range(30)), concurrency=2)
+    world.api.hang("m7")
+    async with world.running():
+        await world.run_for(minutes=2)
+        assert {model_id for model_id, count in world.checks().items() if count >= 2} == {
+            f"m{number}" for number in range(30) if number != 7
+        }
+
+
+async def test_a_steady_fleet_costs_one_transaction_a_tick_and_none_a_check() -> None:
+    world = World(*(f"m{number}" for number in range(50)))
+    async with world.running():
+        await world.run_for(minutes=2)
+        before, checked = world.transactions, sum(world.checks().values())
+        await world.run_for(minutes=2)
+        assert sum(world.checks().values()) - checked >= 50
+        assert world.transactions - before == 120
+
+
+async def test_while_the_ledger_is_away_watching_goes_on_and_nothing_is_sent() -> None:
+    world = World("llama", "other")
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=1)
+        world.ledger.fail_with = LedgerUnavailable("disk full")
+        checks = sum(world.checks().values())
+        await world.run_for(minutes=10)
+        assert sum(world.checks().values()) - checks >= 18
+        assert world.posts() == []
+        assert world.shown("llama").decision.reason is DecisionReason.LEDGER_UNAVAILABLE
+        world.ledger.fail_with = None
+        await world.run_for(minutes=2)
+    assert len(world.posts()) == 1
+    assert world.log().count("ledger_unavailable") == 1
+    assert world.log().count("ledger_available") == 1
+
+
+async def test_an_answer_is_recorded_when_the_ledger_comes_back() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+
+    def lose_the_ledger() -> None:
+        world.ledger.fail_with = LedgerUnavailable("locked")
+
+    world.on_retry("llama", "BUILDING", effect=lose_the_ledger)
+    async with world.running():
+        await world.run_for(seconds=30)
+        world.ledger.fail_with = None
+        await world.run_for(seconds=30)
+        (attempt,) = world.attempts()
+        assert attempt.outcome is Outcome.ACCEPTED
+        assert attempt.sent_at == START
+    assert len(world.posts()) == 1
+
+
+async def test_stopping_records_a_post_under_way() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    answer = world.api.hold_retry("llama")
+    async with world.running():
+        await world.run_for(seconds=2)
+        stopping = asyncio.create_task(world.stop())
+        await asyncio.sleep(15)
+        answer.set()
+        await stopping
+    (attempt,) = world.attempts()
+    assert attempt.outcome is Outcome.ACCEPTED
+
+
+async def test_stopping_while_looking_again_sends_nothing() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    look = asyncio.Event()
+    world.before_look_again("llama", look.wait)
+    async with world.running():
+        await world.run_for(seconds=2)
+        stopping = asyncio.create_task(world.stop())
+        await asyncio.sleep(1)
+        look.set()
+        await stopping
+    assert world.posts() == []
+    (attempt,) = world.attempts()
+    assert attempt.outcome is Outcome.ABANDONED
+
+
+async def test_a_pending_attempt_of_a_dead_daemon_is_charged_and_resolved_by_looking() -> None:
+    world = World("llama", first_delay=timedelta(0), jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.hold_retry("llama")
+    async with world.running():
+        await world.run_for(seconds=2)
+        await world.crash()
+    (attempt,) = world.attempts()
+    assert attempt.outcome is Outcome.PENDING
+    world.api.release("llama")
+    async with world.running():
+        await world.run_for(minutes=4)
+        assert world.attempts()[0].outcome is Outcome.UNKNOWN
+        assert len(world.posts()) == 1
+        await world.run_for(minutes=4)
+    assert [attempt.number for attempt in world.attempts()] == [1, 2]
+
+
+async def test_observe_mode_decides_and_records_everything_and_sends_nothing() -> None:
+    world = World("llama", observe=True)
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(hours=3)
+    assert world.posts() == []
+    assert [attempt.outcome for attempt in world.attempts()] == [Outcome.DRY_RUN] * 4
+    assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
+
+
+@pytest.mark.parametrize(("standing", "posts"), [(Standing.IGNORE, 0), (Standing.RETRY, 1)])
+async def test_going_live_leaves_standing_failures_alone_where_told_to(
+    standing: Standing, posts: int
+) -> None:
+    world = World("llama", observe=True, standing=standing)
+    async with world.running():
+        await world.run_for(minutes=2)
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=5)
+    world.observe = False
+    async with world.running():
+        await world.run_for(minutes=5)
+    assert len(world.posts()) == posts
+
+
+async def test_the_fleets_minute_spreads_a_mass_failure() -> None:
+    names = [f"m{number}" for number in range(12)]
+    world = World(*names, first_delay=timedelta(0), max_retries_per_minute=4)
+    for name in names:
+        world.api.set_status(name, "BUILD_FAILED")
+        world.on_retry(name, "BUILDING")
+    async with world.running():
+        await world.run_for(minutes=5)
+    posts = world.posts()
+    assert len(posts) == 10  # as many as may be in flight
+    for post in posts:
+        assert sum(post <= other < post + timedelta(minutes=1) for other in posts) <= 4
+
+
+async def test_the_answers_deployment_becomes_the_episodes_and_a_mismatch_is_told() -> None:
+    world = World("llama", first_delay=timedelta(0))
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.on_retry("llama", "BUILDING", effect=lambda: world.api.push("llama", "BUILDING"))
+    async with world.running():
+        await world.run_for(minutes=1)
+    assert "retry_deployment_mismatch" in world.log()
+    assert "deployment_replaced" not in world.log()
+    episode = world.target("llama").episode
+    assert episode is not None
+    assert episode.deployment == world.api.ref("llama")
+
+
+async def test_a_model_taken_out_of_the_configuration_is_no_longer_watched() -> None:
+    world = World("llama", "other")
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(seconds=30)
+    del world.models["llama"]
+    checks = world.checks()["llama"]
+    async with world.running():
+        await world.run_for(minutes=10)
+    assert world.checks()["llama"] == checks
+    assert not world.target("llama").watched
+    assert "target_removed" in world.log()
+
+
+async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not() -> None:
+    world = World("llama")
+    world.api.fail_get("llama", NotFound("no such model", code="404"))
+    async with world.running():
+        await world.run_for(seconds=30)
+        assert not world.target("llama").missing
+        await world.run_for(minutes=3)
+        assert state_of(world.target("llama")) is TargetState.MISSING
+        world.api.fail_get("llama", None)
+        await world.run_for(minutes=2)
+    assert state_of(world.target("llama")) is TargetState.HEALTHY
+
+
+async def test_failing_checks_are_told_once_and_every_tenth_time() -> None:
+    world = World("llama")
+    world.api.fail_get("llama", AnswerLost("bad gateway", code="502"))
+    async with world.running():
+        await world.run_for(minutes=21)
+    told = [event for event in world.events if event.name == "check_failed"]
+    assert [event.in_a_row for event in told] == [1, 10, 20]  # type: ignore[attr-defined]
+
+
+async def test_a_changed_policy_applies_to_the_plans_there_are() -> None:
+    world = World("llama", first_delay=timedelta(hours=1))
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=3)
+    policy = replace(world.models["llama"].policy, first_delay=timedelta(minutes=4))
+    world.models["llama"] = replace(world.models["llama"], policy=policy)
+    async with world.running():
+        await world.run_for(minutes=3)
+    assert len(world.posts()) == 1
+
+
+def test_a_throttled_error_carries_its_hold() -> None:
+    hold = World("llama").hold_for(timedelta(seconds=5))
+    assert Throttled("slow down", hold=hold).hold.until == START + timedelta(seconds=5)

@@ -1,0 +1,121 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from watchdog.emulator.scenario import ScenarioError, Step, load_scenario
+
+
+def load(tmp_path: Path, text: str) -> tuple[tuple[Step, ...], ...]:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_scenario(path).models[0].deploys
+
+
+def test_a_deploy_is_a_list_of_statuses_and_how_long_they_last(tmp_path: Path) -> None:
+    text = """
+    models:
+      - {id: abc123, name: m, deploys: [[BUILDING: 1m30s, BUILD_FAILED], [ACTIVE]]}
+    """
+    building = Step("BUILDING", timedelta(seconds=90))
+    assert load(tmp_path, text) == ((building, Step("BUILD_FAILED")), (Step("ACTIVE"),))
+
+
+def test_the_built_in_scenario_has_one_model_of_each_kind() -> None:
+    models = {model.name: model for model in load_scenario().models}
+    assert set(models) == {
+        "embeddings-dev", "llama-dev", "whisper-dev", "sdxl-dev", "mistral-dev",
+    }  # fmt: skip
+    ends = {name: [deploy[-1].status for deploy in m.deploys] for name, m in models.items()}
+    assert ends["embeddings-dev"] == ["ACTIVE"]
+    assert ends["llama-dev"] == ["BUILD_FAILED", "BUILD_FAILED", "ACTIVE"]
+    assert set(ends["whisper-dev"]) == {"BUILD_FAILED"}
+    assert models["sdxl-dev"].refuses
+    flapping = [step.status for step in models["mistral-dev"].deploys[-1]]
+    assert flapping[-2:] == ["ACTIVE", "DEPLOY_FAILED"]
+
+
+MODEL = "id: abc123, name: m"
+WRITE = "write a status and how long it lasts, as in BUILDING: 3m, or a status alone"
+REST = "each status but the last says how long it lasts, and the last does not"
+DURATION = "not a duration: write it like 30s, 5m, 1h30m or 500ms"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("models: [", ":1:10: not YAML", id="not-yaml"),
+        pytest.param("\x00", ": not YAML", id="not-even-text"),
+        pytest.param("", ": Input should be a valid dictionary", id="empty"),
+        pytest.param("{}", ": models: Field required", id="no-models"),
+        pytest.param("{models: [], faults: 3}", ": faults: Extra inputs", id="unknown-key"),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [], refuse: x}}]",
+            ": models[0].refuse: Extra inputs",
+            id="unknown-key-of-a-model",
+        ),
+        pytest.param(
+            "models: [{id: a/b, name: m, deploys: []}]", ": models[0].id: ", id="no-path-segment"
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: []}}, {{{MODEL}, deploys: []}}]",
+            ": models: more than one model with the id abc123",
+            id="one-id-twice",
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[]]}}]", ": models[0].deploys[0]: ", id="empty-deploy"
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[BUILDING, ACTIVE]]}}]",
+            f": models[0].deploys[0]: {REST}",
+            id="never-moves-on",
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[BUILDING: 3m]]}}]",
+            f": models[0].deploys[0]: {REST}",
+            id="never-at-rest",
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[BUILDING: 3, ACTIVE]]}}]",
+            f": models[0].deploys[0][0]: {WRITE}",
+            id="no-unit",
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[{{BUILDING: 3m, LOADING_MODEL: 1m}}, ACTIVE]]}}]",
+            f": models[0].deploys[0][0]: {WRITE}",
+            id="two-statuses-in-one-step",
+        ),
+        pytest.param(
+            f"models: [{{{MODEL}, deploys: [[BUILDING: 3 minutes, ACTIVE]]}}]",
+            f": models[0].deploys[0][0]: {DURATION}",
+            id="no-duration",
+        ),
+    ],
+)
+def test_says_where_and_what_is_wrong(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(tmp_path, text)
+    (line,) = caught.value.problems
+    assert line.startswith(f"{tmp_path / 'scenario.yaml'}{problem}")
+    assert "\n" not in line
+
+
+def test_says_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        load(tmp_path, "models: [{nme: x}]")
+    missing = [line.rsplit(": ", 2)[1] for line in caught.value.problems]
+    assert missing == [
+        "models[0].id", "models[0].name", "models[0].deploys", "models[0].nme",
+    ]  # fmt: skip
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"none\.yaml: No such file or directory"):
+        load_scenario(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ScenarioError, match="not UTF-8 text"):
+        load_scenario(path)

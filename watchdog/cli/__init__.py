@@ -1,0 +1,49 @@
+"""The command line. Each command imports what it needs when it runs, so that all start fast."""
+
+from typing import Annotated
+
+import typer
+
+from watchdog import __version__
+from watchdog.cli.check import check
+from watchdog.cli.config import config_app
+from watchdog.cli.demo import demo
+from watchdog.cli.emulator import emulator
+from watchdog.cli.inspect import history, status
+from watchdog.cli.run import health, run
+
+app = typer.Typer(
+    name="baseten-watchdog",
+    help="Keeps Baseten development deployments alive: retries failed ones, within limits, "
+    "and says why it did or did not.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"baseten-watchdog {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None: ...
+
+
+for _command in (run, check, status, history, health, emulator, demo):
+    app.command()(_command)
+app.add_typer(config_app, name="config")
+
+
+def main() -> None:
+    """The console script."""
+    app(prog_name="baseten-watchdog")

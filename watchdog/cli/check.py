@@ -1,0 +1,95 @@
+"""`check`: one pass over all targets, for cron and CI."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.options import ConfigOption, JsonOption, ModelsOption, load
+from watchdog.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from watchdog.engine.check import Checked
+
+EXIT_FAILING = 1
+EXIT_API = 3
+
+_WELL = frozenset({"healthy", "in_progress"})
+
+
+def check(
+    config: ConfigOption = None,
+    model: ModelsOption = None,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry",
+            help="Retry what is failing, under the same limits and the same ledger as the daemon.",
+        ),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Look at every model once.
+
+    Exit status: 0 all healthy or on their way; 1 some are not; 2 wrong usage or configuration;
+    3 the API could not be asked about some, and the others are well.
+    """
+    loaded = load(config, models=model or ())
+    if not loaded.config.models:
+        fail("no models to check: list them under `models:` in the file, or give --model ID")
+    from watchdog.app import SetupError, check_once
+
+    try:
+        checked = asyncio.run(check_once(loaded.config, os.environ, retry=retry))
+    except SetupError as error:
+        fail(str(error))
+    rows = [_row(one) for one in checked]
+    if json:
+        print_json({"targets": rows})
+    else:
+        print_table(
+            ("model", "name", "health", "status", "why", "note"),
+            [tuple("-" if value is None else str(value) for value in _cells(row)) for row in rows],
+        )
+    raise typer.Exit(_exit_code(rows))
+
+
+def _row(checked: "Checked") -> dict[str, Any]:
+    target, error = checked.target, checked.error
+    seen = target.health.value if target.health else "missing" if target.missing_since else None
+    return {
+        "model_id": target.model_id,
+        "model_name": target.name,
+        "health": seen or "error",
+        "status": target.status,
+        "deployment_id": target.deployment.id if target.deployment else None,
+        "decision": target.decision.kind.value if seen else None,
+        "decision_reason": target.decision.reason,
+        "next_attempt_at": target.decision.until,
+        "error": str(error) if error else None,
+    }
+
+
+def _cells(row: dict[str, Any]) -> Sequence[Any]:
+    return (
+        row["model_id"],
+        row["model_name"],
+        row["health"],
+        row["status"],
+        row["decision_reason"],
+        row["error"],
+    )
+
+
+def _exit_code(rows: Sequence[dict[str, Any]]) -> int:
+    if any(not _well(row) for row in rows if row["health"] != "error"):
+        return EXIT_FAILING
+    return EXIT_API if any(row["health"] == "error" for row in rows) else 0
+
+
+def _well(row: dict[str, Any]) -> bool:
+    """Healthy, or on its way: by itself, or through an attempt of ours."""
+    return row["health"] in _WELL or row["decision_reason"] == "attempt_under_way"

@@ -1,0 +1,38 @@
+"""Options and arguments that several commands share."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watchdog.cli.console import fail, warn
+
+if TYPE_CHECKING:
+    from watchdog.config import LoadedConfig
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="The configuration file (YAML)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", metavar="ID", help="Watch this model; may be repeated."),
+]
+
+
+def load(
+    path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
+) -> "LoadedConfig":
+    """The configuration, or one line for each thing wrong with it and exit 2."""
+    from watchdog.config import ConfigError, load_config
+
+    try:
+        loaded = load_config(path, environ=os.environ, model_ids=models, dry_run=dry_run)
+    except ConfigError as error:
+        fail(*error.problems)
+    for warning in loaded.warnings:
+        warn(warning)
+    return loaded

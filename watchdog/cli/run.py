@@ -1,0 +1,68 @@
+"""`run`, the daemon, and `health`, which asks it whether it is alive."""
+
+import asyncio
+import http.client
+import os
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.options import ConfigOption, ModelsOption, load
+
+if TYPE_CHECKING:
+    from watchdog.app import Daemon
+
+_HEALTH_TIMEOUT_SECONDS = 3
+"""Below the time-out that container platforms commonly give a health check."""
+
+
+def run(
+    config: ConfigOption = None,
+    model: ModelsOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Decide and record everything, send no retry."),
+    ] = False,
+) -> None:
+    """Watch the configured models and retry failed development deployments.
+
+    With --model and BASETEN_API_KEY set, no configuration file is needed.
+    """
+    loaded = load(config, models=model or (), dry_run=dry_run)
+    if not loaded.config.models:
+        fail("no models to watch: list them under `models:` in the file, or give --model ID")
+    from watchdog.app import Daemon, SetupError
+
+    try:
+        asyncio.run(_until_signalled(Daemon(loaded.config, os.environ)))
+    except SetupError as error:
+        fail(str(error))
+
+
+async def _until_signalled(daemon: "Daemon") -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await daemon.run(stop)
+
+
+def health(config: ConfigOption = None) -> None:
+    """Ask the running daemon whether it is alive: exit 0 if so, 1 if not."""
+    server = load(config).config.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, server.port, timeout=_HEALTH_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        text = answer.read(500).decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        typer.echo(f"no daemon answers at {host}:{server.port}: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        connection.close()
+    typer.echo(text, err=answer.status != http.client.OK)
+    if answer.status != http.client.OK:
+        raise typer.Exit(1)

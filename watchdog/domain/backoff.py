@@ -1,0 +1,48 @@
+"""When the next attempt of an episode is due, as far as its own history says."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from watchdog.domain.records import Attempt, DecisionReason, Outcome, Policy
+
+_NEVER_SENT = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
+"""After these no backoff: the plan was dropped, or the API's own hold sets the pace."""
+
+
+def due(
+    failing_since: datetime, episode_attempts: Sequence[Attempt], policy: Policy
+) -> tuple[datetime, DecisionReason]:
+    """The earliest moment of the next attempt, and what it waits for until then.
+
+    Before the first attempt that is `first_delay` after the failure was first seen. After that it
+    is the backoff, counted from the observed re-failure: a build can outlast any timer started at
+    the POST.
+    """
+    paced = [attempt for attempt in episode_attempts if attempt.outcome not in _NEVER_SENT]
+    if not paced:
+        return failing_since + policy.first_delay, DecisionReason.FIRST_DELAY
+    last = paced[-1]
+    charged = sum(attempt.outcome.charged for attempt in paced)
+    since = max(failing_since, last.resolved_at or last.reserved_at)
+    return since + backoff(last.episode_id, charged, policy), DecisionReason.BACKOFF
+
+
+def backoff(episode_id: str, charged: int, policy: Policy) -> timedelta:
+    """The wait after the nth charged attempt: `d` in `[b, b * (1 + jitter)]`.
+
+    `b = min(backoff * factor ** (n - 1), backoff_max)`. The jitter is a hash of episode and n, so
+    every replica and every restart computes the same moment.
+    """
+    base = policy.backoff
+    for _ in range(charged - 1):
+        if base >= policy.backoff_max:
+            break
+        base *= policy.backoff_factor
+    base = min(base, policy.backoff_max)
+    return base + base * (policy.jitter * _fraction(f"{episode_id}#{charged}"))
+
+
+def _fraction(text: str) -> float:
+    """A stable number in [0, 1) for a text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]) / 2**56

@@ -1,0 +1,98 @@
+"""How much of each limit is used, and when there is room again. Computed from attempts alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchdog.domain.records import Attempt, Fleet, FleetLimits, Hold, Outcome, Policy, Target
+
+FLEET_MINUTE = timedelta(minutes=1)
+"""The span in which the API itself counts retries: 10 a minute for each key."""
+
+FLEET_DAY = timedelta(hours=24)
+"""The span of the fleet's `max_attempts_per_window`: what one bad day may cost."""
+
+
+def room_at(
+    times: Iterable[datetime], limit: int, span: timedelta, now: datetime
+) -> datetime | None:
+    """When fewer than `limit` of the times lie within the last `span`; None if that is so now.
+
+    A time in the future counts as now: clocks step, and a limit must not be dodged by that.
+    """
+    recent = sorted(min(time, now) for time in times if time + span > now)
+    return recent[-limit] + span if len(recent) >= limit else None
+
+
+def charged_at(attempt: Attempt, now: datetime) -> datetime:
+    """The moment at which a charged attempt counts: always now while it may still be sent."""
+    if attempt.outcome is Outcome.PENDING:
+        return now
+    return attempt.sent_at or attempt.reserved_at
+
+
+def of_episode(target: Target, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Those attempts that belong to the target's episode, in the given order."""
+    if target.episode is None:
+        return ()
+    return tuple(a for a in attempts if a.episode_id == target.episode.id)
+
+
+def episode_used(target: Target, attempts: Iterable[Attempt]) -> int:
+    """How many attempts the target's episode has been charged."""
+    return sum(attempt.outcome.charged for attempt in of_episode(target, attempts))
+
+
+def episode_remaining(target: Target, attempts: Iterable[Attempt], policy: Policy) -> int:
+    """How many attempts the present episode, or a new one, still has."""
+    return max(0, policy.max_attempts - episode_used(target, attempts))
+
+
+def window_times(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, ...]:
+    """When each charged attempt of a target counts."""
+    return tuple(charged_at(attempt, now) for attempt in attempts if attempt.outcome.charged)
+
+
+def window_remaining(attempts: Iterable[Attempt], policy: Policy, now: datetime) -> int:
+    """How many attempts the window, which recovery does not clear, still has."""
+    used = sum(time + policy.window > now for time in window_times(attempts, now))
+    return max(0, policy.max_attempts_per_window - used)
+
+
+def fleet_from(
+    attempts: Sequence[Attempt], limits: FleetLimits, now: datetime, *, hold: Hold | None = None
+) -> Fleet:
+    """The fleet's use of its limits, from all attempts of all targets in the last 24 h."""
+    return Fleet(
+        limits=limits,
+        in_flight=sum(attempt.under_way for attempt in attempts),
+        sent=tuple(
+            sorted(
+                charged_at(a, now)
+                for a in attempts
+                if a.outcome is Outcome.PENDING or a.sent_at is not None
+            )
+        ),
+        charged=tuple(sorted(window_times(attempts, now))),
+        hold=hold,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRemaining:
+    """How many more retries each of the fleet's limits allows now."""
+
+    minute: int
+    in_flight: int
+    window: int
+
+
+def fleet_remaining(fleet: Fleet, now: datetime) -> FleetRemaining:
+    """How many more retries the fleet may send now."""
+    sent = sum(time + FLEET_MINUTE > now for time in fleet.sent)
+    charged = sum(time + FLEET_DAY > now for time in fleet.charged)
+    return FleetRemaining(
+        minute=max(0, fleet.limits.max_retries_per_minute - sent),
+        in_flight=max(0, fleet.limits.max_in_flight - fleet.in_flight),
+        window=max(0, fleet.limits.max_attempts_per_window - charged),
+    )

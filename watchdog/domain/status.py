@@ -1,0 +1,43 @@
+"""What a deployment status means, and what a target is doing, each in one word."""
+
+from watchdog.domain.records import (
+    DecisionKind,
+    DecisionReason,
+    Health,
+    Policy,
+    Target,
+    TargetState,
+)
+
+HEALTHY_STATUSES = frozenset({"ACTIVE", "SCALED_TO_ZERO"})
+IN_PROGRESS_STATUSES = frozenset(
+    {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", "DEACTIVATING"}
+)
+
+
+def health_of(status: str, policy: Policy) -> Health:
+    """What a status means to a policy. An unknown status is not retryable: the API may grow."""
+    if status in policy.retry_on:
+        return Health.FAILING
+    if status in HEALTHY_STATUSES:
+        return Health.HEALTHY
+    if status in IN_PROGRESS_STATUSES:
+        return Health.IN_PROGRESS
+    return Health.NOT_RETRYABLE
+
+
+def state_of(target: Target) -> TargetState:
+    """What the target is doing, in one word, as of its last recorded decision."""
+    if target.missing:
+        return TargetState.MISSING
+    if target.health is None:
+        return TargetState.UNKNOWN
+    match target.decision.reason:
+        case DecisionReason.ATTEMPT_UNDER_WAY:
+            return TargetState.RECOVERING
+        case DecisionReason.STUCK:
+            return TargetState.STUCK
+    if target.health is Health.FAILING:
+        gave_up = target.decision.kind is DecisionKind.GIVE_UP
+        return TargetState.EXHAUSTED if gave_up else TargetState.WAITING
+    return TargetState(target.health.value)

@@ -1,0 +1,313 @@
+"""What an observation does to a target, its episode and the attempts under way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watchdog.domain.limits import of_episode
+from watchdog.domain.records import (
+    Attempt,
+    DeploymentRef,
+    Episode,
+    EpisodeResult,
+    Health,
+    Observation,
+    Outcome,
+    Policy,
+    Resolution,
+    Target,
+)
+from watchdog.domain.status import health_of
+
+PERSON_STATUSES = frozenset({"BUILD_STOPPED", "INACTIVE"})
+"""Only a person brings these about, even in the middle of an attempt of ours."""
+
+
+class Happening(StrEnum):
+    """What an observation meant, in the order of its telling."""
+
+    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
+    RECOVERED = "recovered"
+    REFAILED = "refailed"
+    STUCK = "stuck"
+    OPENED = "opened"
+    REOPENED = "reopened"
+    MISSING = "missing"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A target as it is now, and what led to it.
+
+    `ended` is the episode that this closed for good or for now, `resolved` the attempts it settled.
+    """
+
+    target: Target
+    happened: tuple[Happening, ...] = ()
+    ended: Episode | None = None
+    resolved: tuple[Attempt, ...] = ()
+
+    def then(self, other: "Transition") -> "Transition":
+        return Transition(
+            target=other.target,
+            happened=self.happened + other.happened,
+            ended=other.ended or self.ended,
+            resolved=self.resolved + other.resolved,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How to read the distance between observations.
+
+    `lag`: until this long after a POST the old failing status may still be shown. `longest_gap`:
+    two healthy observations further apart than this say nothing of the time between them.
+    `interval`: the least distance of two 404s that mean removal.
+    """
+
+    lag: timedelta
+    longest_gap: timedelta
+    interval: timedelta
+
+
+def is_steady(target: Target, observation: Observation) -> bool:
+    """Whether the observation changes nothing: the common case, which must cost nothing."""
+    return (
+        target.episode is None
+        and target.missing_since is None
+        and target.health is not Health.FAILING
+        and target.status == observation.status
+        and target.deployment == observation.deployment
+    )
+
+
+def observe(
+    target: Target,
+    attempts: Sequence[Attempt],
+    observation: Observation,
+    policy: Policy,
+    timing: Timing,
+) -> Transition:
+    """What an observation does to a target, its episode and the attempts under way.
+
+    `attempts` are those of the target's episode and window, oldest first. While one is `pending`
+    somebody is sending it, and what is seen cannot be told from what that does: the next check
+    judges.
+    """
+    health = health_of(observation.status, policy)
+    step = _identify(target, attempts, observation)
+    if _being_sent(attempts):
+        return replace(step, target=_noted(step.target, observation, health))
+    match health:
+        case Health.FAILING:
+            step = step.then(_failing(step.target, attempts, observation, policy, timing))
+        case Health.HEALTHY:
+            step = step.then(_healthy(step.target, attempts, observation, policy, timing))
+        case _:
+            step = step.then(_neither(step.target, attempts, observation, policy))
+    return replace(step, target=_noted(step.target, observation, health))
+
+
+def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Timing) -> Transition:
+    """What a 404 does: the second one, at least an interval after the first, removes."""
+    if target.missing or _being_sent(attempts):
+        return Transition(target)
+    if target.missing_since is None:
+        return Transition(replace(target, missing_since=at))
+    if at - target.missing_since < timing.interval:
+        return Transition(target)
+    gone = replace(target, missing=True, status=None, health=None, failing_since=None)
+    return Transition(gone, (Happening.MISSING,)).then(_remove(gone, attempts, at))
+
+
+def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
+    """What leaving the configuration does."""
+    gone = replace(target, watched=False, status=None, health=None, failing_since=None)
+    return Transition(gone, (Happening.REMOVED,)).then(_remove(gone, attempts, at))
+
+
+def adopted(target: Target, deployment: DeploymentRef) -> Target:
+    """The target with the deployment that the answer to our own POST named.
+
+    Our retry must never grant itself the fresh budget of a replaced deployment.
+    """
+    episode = target.episode and replace(target.episode, deployment=deployment)
+    return replace(target, deployment=deployment, episode=episode)
+
+
+def _identify(target: Target, attempts: Sequence[Attempt], observation: Observation) -> Transition:
+    if target.deployment is None or target.deployment == observation.deployment:
+        return Transition(target)
+    if any(attempt.under_way for attempt in of_episode(target, attempts)):
+        return Transition(adopted(target, observation.deployment))
+    fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
+    if target.episode is None or not target.episode.open:
+        return Transition(fresh, ended=target.episode)
+    ended = _ended(target.episode, EpisodeResult.REPLACED, observation.at)
+    return Transition(fresh, (Happening.REPLACED,), ended)
+
+
+def _failing(
+    target: Target,
+    attempts: Sequence[Attempt],
+    observation: Observation,
+    policy: Policy,
+    timing: Timing,
+) -> Transition:
+    again = target.failing_since is None
+    resolved = tuple(
+        _resolved(attempt, Resolution.REFAILED, observation.at)
+        for attempt in _watched(attempts)
+        if again or observation.at > (attempt.sent_at or attempt.reserved_at) + timing.lag
+    )
+    episode = target.episode
+    if episode is None or _forgotten(episode, observation.at, policy):
+        return Transition(
+            replace(target, episode=_opened(target, observation), healthy_for=timedelta(0)),
+            (Happening.OPENED,),
+            ended=episode,
+            resolved=resolved,
+        )
+    happened = (Happening.REFAILED,) if resolved else ()
+    if not episode.open:
+        episode = replace(episode, result=None, ended_at=None, failing_from=observation.at)
+        happened = (*happened, Happening.REOPENED)
+    elif again and not resolved and _was_stuck(target, attempts):
+        happened = (Happening.REFAILED,)
+    return Transition(
+        replace(target, episode=episode, healthy_for=timedelta(0)), happened, resolved=resolved
+    )
+
+
+def _healthy(
+    target: Target,
+    attempts: Sequence[Attempt],
+    observation: Observation,
+    policy: Policy,
+    timing: Timing,
+) -> Transition:
+    episode, at = target.episode, observation.at
+    resolved = tuple(_resolved(a, Resolution.RECOVERED, at) for a in _watched(attempts))
+    if episode is None:
+        return Transition(target, resolved=resolved)
+    if episode.open:
+        if not _ours(target, attempts):
+            return _supersede(target, episode, at)
+        recovered = _ended(episode, EpisodeResult.RECOVERED, at)
+        return Transition(
+            replace(target, episode=recovered, healthy_for=timedelta(0)),
+            (Happening.RECOVERED,),
+            recovered,
+            resolved,
+        )
+    healthy_for = target.healthy_for
+    if target.health is Health.HEALTHY and target.observed_at is not None:
+        gap = at - target.observed_at
+        healthy_for += gap if timedelta(0) <= gap <= timing.longest_gap else timedelta(0)
+    if healthy_for >= policy.healthy_reset:
+        return Transition(
+            replace(target, episode=None, healthy_for=timedelta(0)), resolved=resolved
+        )
+    return Transition(replace(target, healthy_for=healthy_for), resolved=resolved)
+
+
+def _neither(
+    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
+) -> Transition:
+    """In progress, or not retryable."""
+    episode, at = target.episode, observation.at
+    if episode is None or not episode.open:
+        return Transition(target)
+    if not _ours(target, attempts):
+        return _supersede(target, episode, at)
+    if observation.status in PERSON_STATUSES:
+        resolved = tuple(_resolved(a, Resolution.SUPERSEDED, at) for a in _watched(attempts))
+        return Transition(target, resolved=resolved).then(_supersede(target, episode, at))
+    stuck = tuple(
+        _resolved(attempt, Resolution.STUCK, at)
+        for attempt in _watched(attempts)
+        if at >= attempt.reserved_at + policy.stuck_after
+    )
+    return Transition(target, (Happening.STUCK,) if stuck else (), resolved=stuck)
+
+
+def _noted(target: Target, observation: Observation, health: Health) -> Target:
+    same = target.status == observation.status
+    return replace(
+        target,
+        status=observation.status,
+        status_since=target.status_since if same else observation.at,
+        health=health,
+        deployment=observation.deployment,
+        observed_at=observation.at,
+        failing_since=(target.failing_since or observation.at)
+        if health is Health.FAILING
+        else None,
+        missing_since=None,
+        missing=False,
+    )
+
+
+def _remove(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
+    resolved = tuple(_resolved(a, Resolution.REMOVED, at) for a in _watched(attempts))
+    if target.episode is None or not target.episode.open:
+        return Transition(target, resolved=resolved)
+    ended = _ended(target.episode, EpisodeResult.REMOVED, at)
+    return Transition(replace(target, episode=ended), ended=ended, resolved=resolved)
+
+
+def _supersede(target: Target, episode: Episode, at: datetime) -> Transition:
+    ended = _ended(episode, EpisodeResult.SUPERSEDED, at)
+    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended)
+
+
+def _opened(target: Target, observation: Observation) -> Episode:
+    return Episode(
+        id=f"{target.model_id}@{observation.at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        model_id=target.model_id,
+        deployment=observation.deployment,
+        status=observation.status,
+        opened_at=observation.at,
+        failing_from=observation.at,
+        standing=target.observed_at is None,
+    )
+
+
+def _ended(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
+    return replace(episode, result=result, ended_at=at)
+
+
+def _resolved(attempt: Attempt, resolution: Resolution, at: datetime) -> Attempt:
+    return replace(attempt, resolution=resolution, resolved_at=at)
+
+
+def _watched(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts whose end is for us to see."""
+    return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
+
+
+def _being_sent(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.outcome is Outcome.PENDING for attempt in attempts)
+
+
+def _was_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
+    own = of_episode(target, attempts)
+    return bool(own) and own[-1].resolution is Resolution.STUCK
+
+
+def _ours(target: Target, attempts: Sequence[Attempt]) -> bool:
+    """Whether a target that leaves its failing state may have done so for an attempt of ours."""
+    under_way = any(attempt.under_way for attempt in of_episode(target, attempts))
+    return under_way or _was_stuck(target, attempts)
+
+
+def _forgotten(episode: Episode, at: datetime, policy: Policy) -> bool:
+    """Whether a removed target came back too late to continue its episode."""
+    return (
+        episode.result is EpisodeResult.REMOVED
+        and episode.ended_at is not None
+        and at - episode.ended_at >= policy.healthy_reset
+    )

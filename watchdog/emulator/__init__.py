@@ -1,0 +1,17 @@
+"""A Baseten management API in one process on loopback, whose models follow a scenario."""
+
+from watchdog.emulator.api import build_app
+from watchdog.emulator.scenario import Scenario, ScenarioError, load_scenario
+from watchdog.emulator.server import Emulator
+from watchdog.emulator.world import NotFound, RequestRecord, World
+
+__all__ = [
+    "Emulator",
+    "NotFound",
+    "RequestRecord",
+    "Scenario",
+    "ScenarioError",
+    "World",
+    "build_app",
+    "load_scenario",
+]

@@ -1,0 +1,98 @@
+"""The JSON bodies of the API. They carry every field that is described, used here or not."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from watchdog.emulator.world import Deployment, Model, RequestRecord, RetryResult
+
+Body = dict[str, Any]
+
+_INSTANCE_TYPE = "L4:4x16"
+
+_DEPLOYED = frozenset({"ACTIVE", "SCALED_TO_ZERO", "UNHEALTHY", "UPDATING", "WAKING_UP"})
+"""Only a deployment that has finished deploying has autoscaling settings."""
+
+_SERVING = frozenset({"ACTIVE", "UNHEALTHY", "UPDATING"})
+
+
+def models(items: list[Model]) -> Body:
+    return {"models": [model(item) for item in items]}
+
+
+def model(item: Model) -> Body:
+    return {
+        "id": item.id,
+        "created_at": _time(item.created_at),
+        "name": item.name,
+        "deployments_count": 0 if item.development is None else 1,
+        "production_deployment_id": None,
+        "development_deployment_id": None if item.development is None else item.development.id,
+        "instance_type_name": _INSTANCE_TYPE,
+        "team_name": item.team,
+    }
+
+
+def deployments(item: Model) -> Body:
+    found = [] if item.development is None else [item.development]
+    return {"deployments": [deployment(each) for each in found]}
+
+
+def deployment(item: Deployment) -> Body:
+    return {
+        "id": item.id,
+        "created_at": _time(item.created_at),
+        "name": "development",
+        "model_id": item.model_id,
+        "is_production": False,
+        "is_development": True,
+        "status": item.status,
+        "active_replica_count": 1 if item.status in _SERVING else 0,
+        "autoscaling_settings": _AUTOSCALING if item.status in _DEPLOYED else None,
+        "instance_type_name": _INSTANCE_TYPE,
+        "environment": None,
+        "labels": None,
+        "region": None,
+        "request_backpressure_settings": {"policy": None},
+    }
+
+
+def retry(item: RetryResult) -> Body:
+    return {
+        "retried": item.retried,
+        "reason": item.reason,
+        "deployment": deployment(item.deployment),
+    }
+
+
+def error(code: str, message: str) -> Body:
+    return {"code": code, "message": message}
+
+
+def request(item: RequestRecord) -> Body:
+    """A line of the emulator's own request log."""
+    return {
+        "at": _time(item.at),
+        "method": item.method,
+        "path": item.path,
+        "operation": item.operation,
+        "model_id": item.model_id,
+        "code": item.code,
+        "status": item.status,
+        "retried": item.retried,
+    }
+
+
+_AUTOSCALING = {
+    "min_replica": 0,
+    "max_replica": 1,
+    "autoscaling_window": 60,
+    "scale_down_delay": 900,
+    "concurrency_target": 1,
+    "target_utilization_percentage": 70,
+    "target_in_flight_tokens": None,
+    "max_scale_down_rate": None,
+}
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

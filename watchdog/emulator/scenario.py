@@ -1,0 +1,129 @@
+"""The scenario file: which models there are, and what becomes of each of their deploys."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+)
+
+from watchdog.domain.duration import parse_duration
+
+DEFAULT_SCENARIO = "default.yaml"
+
+
+class ScenarioError(Exception):
+    """The scenario cannot be used. Each of `problems` is one line: where, and what is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A status, and how long it lasts in scenario time; None: until a push or a retry."""
+
+    status: str
+    lasts: timedelta | None = None
+
+
+def _step(value: object) -> Step:
+    match value:
+        case str() if value:
+            return Step(value)
+        case dict() if len(value) == 1:
+            status, lasts = next(iter(value.items()))
+            if status and isinstance(status, str) and isinstance(lasts, str):
+                return Step(status, parse_duration(lasts))
+    raise ValueError("write a status and how long it lasts, as in BUILDING: 3m, or a status alone")
+
+
+def _ends_at_rest(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    if steps[-1].lasts is not None or any(step.lasts is None for step in steps[:-1]):
+        raise ValueError("each status but the last says how long it lasts, and the last does not")
+    return steps
+
+
+Deploy = Annotated[
+    tuple[Annotated[Step, PlainValidator(_step)], ...],
+    Field(min_length=1),
+    AfterValidator(_ends_at_rest),
+]
+"""What one deploy goes through, in order."""
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+
+
+class ModelScenario(BaseModel):
+    """One model. Its first deploy has been pushed when the scenario starts; each later push and
+    each accepted retry takes the next one, and the last repeats. No deploys: no development
+    deployment. `refuses` is the reason with which every retry is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+    name: Name
+    team: Name = "default"
+    deploys: tuple[Deploy, ...]
+    refuses: Name | None = None
+
+
+def _unique(models: tuple[ModelScenario, ...]) -> tuple[ModelScenario, ...]:
+    twice = [model_id for model_id, n in Counter(model.id for model in models).items() if n > 1]
+    if twice:
+        raise ValueError(f"more than one model with the id {', '.join(twice)}")
+    return models
+
+
+class Scenario(BaseModel):
+    """Every model of the emulated workspace."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    models: Annotated[tuple[ModelScenario, ...], AfterValidator(_unique)]
+
+
+def load_scenario(path: Path | None = None) -> Scenario:
+    """Read a scenario file; None: the one that comes with the emulator. Raises ScenarioError."""
+    source = files(__package__) / DEFAULT_SCENARIO if path is None else path
+    try:
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioError([f"{source}: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ScenarioError([f"{source}: not UTF-8 text"]) from None
+    except yaml.YAMLError as error:
+        raise ScenarioError([f"{source}{_yaml_problem(error)}"]) from None
+    try:
+        return Scenario.model_validate(content)
+    except ValidationError as error:
+        raise ScenarioError([f"{source}: {problem}" for problem in _problems(error)]) from None
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f":{mark.line + 1}:{mark.column + 1}: not YAML: {error.problem}"
+    return ": not YAML"
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [_path(e["loc"]) + e["msg"].removeprefix("Value error, ") for e in error.errors()]
+
+
+def _path(location: Sequence[Any]) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return f"{path.removeprefix('.')}: " if path else ""

@@ -1,0 +1,100 @@
+"""The emulator as a server on loopback, in the running event loop."""
+
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from watchdog.emulator.api import Now, build_app
+from watchdog.emulator.scenario import Scenario
+from watchdog.emulator.world import World
+
+HOST = "127.0.0.1"
+"""Loopback alone: whoever reaches the emulator can steer it."""
+
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than a watchdog's interval, as a load balancer's is; a short one would make every check
+of a client that keeps its connections race with the closing."""
+
+_GRACE_SECONDS = 1
+
+
+def system_now() -> Now:
+    """The wall clock as it is now, then advanced by the monotonic clock: it never steps."""
+    started_at, started = datetime.now(UTC), time.monotonic()
+    return lambda: started_at + timedelta(seconds=time.monotonic() - started)
+
+
+class Emulator:
+    """An async context manager that serves a scenario; `url` is valid inside it.
+
+    Port 0 takes any free one. The scenario starts when this is made. Entering raises OSError when
+    the port cannot be had. Signals are left to the caller.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        api_key: str,
+        port: int = 0,
+        time_scale: float = 1.0,
+        now: Now | None = None,
+    ) -> None:
+        now = now or system_now()
+        self.world = World(scenario, started_at=now(), time_scale=time_scale)
+        self._port = port
+        self._sockets: list[socket.socket] = []
+        config = uvicorn.Config(
+            build_app(self.world, api_key=api_key, now=now),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        config.load()
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        # Not `serve()`: it takes over the signal handlers, and wakes ten times a second for
+        # nothing that is used here.
+        listener = _listen(self._port)
+        self._port = listener.getsockname()[1]
+        self._sockets = [listener]
+        await self._server.startup(sockets=self._sockets)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._server.shutdown(sockets=self._sockets)
+
+
+def _listen(port: int) -> socket.socket:
+    """Bound and listening: two that are only bound could share the port until then."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,218 @@
+"""The emulated workspace: what its models are doing at a given moment. No input or output."""
+
+import hashlib
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from watchdog.emulator.scenario import ModelScenario, Scenario, Step
+
+MAX_TIME_SCALE = 10_000
+"""At this a build of ten minutes takes 60 ms: faster than anybody looks."""
+
+MAX_REQUESTS = 100_000
+"""How many requests are remembered: hours of a large fleet, and some tens of megabytes."""
+
+RETRYABLE_STATUSES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
+"""What a retry is accepted in. BUILD_STOPPED too: the emulator must not save a client from the
+mistake of undoing what a person did."""
+
+
+class NotFound(LookupError):
+    """No such model, or it has no development deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The development deployment of a model, as it stands at one moment."""
+
+    id: str
+    created_at: datetime
+    model_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model, as it stands at one moment."""
+
+    id: str
+    created_at: datetime
+    name: str
+    team: str
+    development: Deployment | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """What became of asking for a retry. `reason` is there when it was refused."""
+
+    retried: bool
+    reason: str | None
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A request that was answered with `code`.
+
+    `operation` is None when there is no such operation, `status` that of the model's development
+    deployment when the request came, and `retried` the word of an answer to a retry.
+    """
+
+    at: datetime
+    method: str
+    path: str
+    operation: str | None
+    model_id: str | None
+    code: int
+    status: str | None
+    retried: bool | None
+
+
+@dataclass(slots=True)
+class _Running:
+    """A deployment under way: `steps` began at `began_at`, by the latest push or retry."""
+
+    id: str
+    created_at: datetime
+    steps: tuple[Step, ...]
+    began_at: datetime
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The one development slot of a model: what was deployed to it so far, and what it holds."""
+
+    scenario: ModelScenario
+    deploys: int = 0
+    ids: int = 0
+    running: _Running | None = None
+
+    def next_steps(self) -> tuple[Step, ...]:
+        if not self.scenario.deploys:
+            raise NotFound(f"the scenario gives model {self.scenario.id} no deploys")
+        self.deploys += 1
+        return self.scenario.deploys[min(self.deploys, len(self.scenario.deploys)) - 1]
+
+    def next_id(self) -> str:
+        self.ids += 1
+        return hashlib.sha256(f"{self.scenario.id}/{self.ids}".encode()).hexdigest()[:8]
+
+
+class World:
+    """Models that follow a scenario. Every `now` is an aware datetime that never goes back.
+
+    `time_scale` is how many scenario seconds pass in one second of `now`.
+    Methods that take a model id raise NotFound when there is no such model.
+    """
+
+    def __init__(
+        self, scenario: Scenario, *, started_at: datetime, time_scale: float = 1.0
+    ) -> None:
+        if not 0 < time_scale <= MAX_TIME_SCALE:
+            raise ValueError(f"the time scale must be above 0 and at most {MAX_TIME_SCALE}")
+        self.requests: deque[RequestRecord] = deque(maxlen=MAX_REQUESTS)
+        self._started_at = started_at
+        self._time_scale = time_scale
+        self._slots = {model.id: _Slot(model) for model in scenario.models}
+        for slot in self._slots.values():
+            if slot.scenario.deploys:
+                self.push(slot.scenario.id, started_at)
+
+    def models(self, now: datetime) -> list[Model]:
+        """Every model, in the order of the scenario."""
+        return [self.model(model_id, now) for model_id in self._slots]
+
+    def model(self, model_id: str, now: datetime) -> Model:
+        slot = self._slot(model_id)
+        return Model(
+            id=model_id,
+            created_at=self._started_at,
+            name=slot.scenario.name,
+            team=slot.scenario.team,
+            development=self._deployment(slot, now),
+        )
+
+    def development(self, model_id: str, now: datetime) -> Deployment:
+        """Raises NotFound too when the model has no development deployment."""
+        deployment = self._deployment(self._slot(model_id), now)
+        if deployment is None:
+            raise NotFound(f"model {model_id} has no development deployment")
+        return deployment
+
+    def retry(self, model_id: str, now: datetime) -> RetryResult:
+        """Ask for a retry: it goes ahead when the deployment failed and the scenario refuses none.
+
+        Raises NotFound too when the model has no development deployment.
+        """
+        deployment = self.development(model_id, now)
+        slot = self._slot(model_id)
+        if deployment.status not in RETRYABLE_STATUSES:
+            reason = f"Only a failed deployment can be retried; this one is {deployment.status}."
+            return RetryResult(retried=False, reason=reason, deployment=deployment)
+        if slot.scenario.refuses is not None:
+            return RetryResult(retried=False, reason=slot.scenario.refuses, deployment=deployment)
+        self._put(slot, slot.next_steps(), now)
+        return RetryResult(retried=True, reason=None, deployment=self.development(model_id, now))
+
+    def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
+        """Deploy anew, as a person does. The slot keeps its deployment's id unless told otherwise.
+
+        Raises NotFound too when the scenario gives the model no deploys.
+        """
+        slot = self._slot(model_id)
+        steps = slot.next_steps()
+        if new_id:
+            slot.running = None
+        self._put(slot, steps, now, created_at=now)
+
+    def set_status(self, model_id: str, status: str | None, now: datetime) -> None:
+        """Put the deployment in a status until the next push or retry; None takes it away.
+
+        A deployment that was not there is a new one. Raises NotFound too when the scenario gives
+        the model no deploys.
+        """
+        slot = self._slot(model_id)
+        if status is None:
+            slot.running = None
+            return
+        if not slot.scenario.deploys:
+            raise NotFound(f"the scenario gives model {model_id} no deploys")
+        self._put(slot, (Step(status),), now)
+
+    def _slot(self, model_id: str) -> _Slot:
+        try:
+            return self._slots[model_id]
+        except KeyError:
+            raise NotFound(f"no model {model_id}") from None
+
+    @staticmethod
+    def _put(
+        slot: _Slot, steps: tuple[Step, ...], now: datetime, *, created_at: datetime | None = None
+    ) -> None:
+        kept = slot.running
+        slot.running = _Running(
+            id=slot.next_id() if kept is None else kept.id,
+            created_at=created_at or (now if kept is None else kept.created_at),
+            steps=steps,
+            began_at=now,
+        )
+
+    def _deployment(self, slot: _Slot, now: datetime) -> Deployment | None:
+        if slot.running is None:
+            return None
+        return Deployment(
+            id=slot.running.id,
+            created_at=slot.running.created_at,
+            model_id=slot.scenario.id,
+            status=self._status(slot.running, now),
+        )
+
+    def _status(self, running: _Running, now: datetime) -> str:
+        elapsed = (now - running.began_at) * self._time_scale
+        for step in running.steps:
+            if step.lasts is None or elapsed < step.lasts:
+                break
+            elapsed -= step.lasts
+        return step.status

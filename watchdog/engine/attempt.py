@@ -1,0 +1,219 @@
+"""One attempt: reserve, look again, POST once, record. The order is the whole point."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from watchdog.domain.records import (
+    Attempt,
+    DeploymentRef,
+    Health,
+    Observation,
+    Outcome,
+    Resolution,
+    Target,
+)
+from watchdog.domain.status import health_of
+from watchdog.engine.events import InternalError, RetryAnswered, RetryMismatched, RetryReserved
+from watchdog.engine.ports import (
+    RESERVATION_TTL,
+    AnswerLost,
+    ApiError,
+    BasetenApi,
+    Clock,
+    Denied,
+    Held,
+    Ledger,
+    LedgerUnavailable,
+    Listener,
+    NotFound,
+    NotSent,
+    RetryAnswer,
+    Throttled,
+    VersionConflict,
+)
+from watchdog.engine.record import Look, Recorded, Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.telling import tell
+
+_RECORD_AGAIN = timedelta(seconds=1)
+"""How soon to try again to record an answer that the ledger would not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What became of the attempt, the answer if there was one, and the look that spoiled it."""
+
+    attempt: Attempt
+    answer: RetryAnswer | None = None
+    look: Look | None = None
+
+
+class Retrier:
+    """Makes attempts, each as a task of its own: cancelling a check must not lose an answer."""
+
+    def __init__(
+        self,
+        api: BasetenApi,
+        ledger: Ledger,
+        clock: Clock,
+        listener: Listener,
+        settings: Settings,
+        *,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._clock = clock
+        self._listener = listener
+        self._settings = settings
+        self._new_id = new_id
+        self._tasks: set[asyncio.Task[Target]] = set()
+        self._stopping = asyncio.Event()
+
+    async def retry(self, target: Target) -> Target:
+        """Make one attempt on a target just seen failing, if every limit still allows it.
+
+        Raises LedgerUnavailable before anything is sent, and VersionConflict when somebody else
+        changed the target meanwhile. An answer, once there, is recorded whatever happens.
+        """
+        task = asyncio.create_task(self._retry(target), name=target.model_id)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Send nothing more, and wait until what was sent is recorded, or surely cannot be."""
+        self._stopping.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _finished(self, task: asyncio.Task[Target]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, (LedgerUnavailable, VersionConflict)):
+            self._listener(InternalError(model_id=task.get_name(), error=error))
+
+    async def _retry(self, seen: Target) -> Target:
+        recorder = Recorder(self._ledger, self._settings)
+        attempt_id, hold = self._new_id(), self._api.retry_hold()
+        recorded, attempt = await self._ledger.transact(
+            lambda tx: recorder.reserve(tx, seen, attempt_id, hold)
+        )
+        tell(recorded, self._settings, self._listener)
+        target = recorded.after
+        if attempt is None:
+            return target
+        self._listener(RetryReserved(target=target, attempt=attempt))
+        sent = await self._send(target, attempt)
+        self._listener(RetryAnswered(target=target, attempt=sent.attempt))
+        settled = await self._settle(recorder, sent)
+        if settled is None:
+            return target
+        self._tell_mismatch(target, settled, sent)
+        tell(settled, self._settings, self._listener)
+        return settled.after
+
+    async def _send(self, target: Target, attempt: Attempt) -> _Sent:
+        """Look again, and POST if the target is still what was decided on."""
+        try:
+            deployment = await self._api.get_deployment(target.model_id, urgent=True)
+        except NotFound:
+            look = Look(self._clock.now(), None)
+            return self._abandoned(attempt, "not found when looked at again", look)
+        except ApiError as error:
+            return self._abandoned(attempt, f"could not look again: {error}")
+        now = self._clock.now()
+        policy = self._settings.models[target.model_id].policy
+        if deployment.ref != target.deployment or (
+            health_of(deployment.status, policy) is not Health.FAILING
+        ):
+            look = Look(now, Observation(deployment.status, deployment.ref, now))
+            return self._abandoned(attempt, f"changed to {deployment.status} meanwhile", look)
+        if now > attempt.reserved_at + RESERVATION_TTL:
+            return self._abandoned(attempt, "the reservation expired before it could be sent")
+        if self._stopping.is_set():
+            return self._abandoned(attempt, "stopping")
+        attempt = replace(attempt, sent_at=now)
+        if self._settings.observe:
+            return _Sent(replace(attempt, outcome=Outcome.DRY_RUN, answered_at=now))
+        return await self._post(attempt)
+
+    async def _post(self, attempt: Attempt) -> _Sent:
+        try:
+            answer = await self._api.retry(attempt.model_id)
+        except Held as error:
+            return self._abandoned(attempt, str(error))
+        except NotSent as error:
+            return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
+        except Denied as error:
+            return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
+        except Throttled as error:
+            return _Sent(self._closed(attempt, Outcome.THROTTLED, str(error)))
+        except AnswerLost as error:
+            return _Sent(replace(attempt, outcome=Outcome.UNKNOWN, reason=str(error)))
+        except ApiError as error:
+            return _Sent(self._closed(attempt, Outcome.REFUSED, str(error)))
+        if not answer.retried:
+            return _Sent(self._closed(attempt, Outcome.REFUSED, answer.reason), answer)
+        return _Sent(
+            replace(
+                attempt,
+                outcome=Outcome.ACCEPTED,
+                answered_at=self._clock.now(),
+                reason=answer.reason,
+            ),
+            answer,
+        )
+
+    def _abandoned(self, attempt: Attempt, reason: str, look: Look | None = None) -> _Sent:
+        never_sent = replace(attempt, sent_at=None)
+        return _Sent(self._closed(never_sent, Outcome.ABANDONED, reason), look=look)
+
+    def _closed(self, attempt: Attempt, outcome: Outcome, reason: str | None) -> Attempt:
+        """An attempt that its answer ends: there is nothing to watch."""
+        now = self._clock.now()
+        return replace(
+            attempt,
+            outcome=outcome,
+            answered_at=now,
+            reason=reason,
+            resolution=Resolution.ANSWERED,
+            resolved_at=now,
+        )
+
+    async def _settle(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
+        """Record the answer, for as long as it takes: while it is not recorded the attempt stays
+        pending, and nothing else is sent to this target."""
+        answered = sent.answer.deployment.ref if sent.answer else None
+        while True:
+            hold = self._api.retry_hold()
+            try:
+                return await self._ledger.transact(
+                    lambda tx, hold=hold: recorder.settle(  # type: ignore[misc]
+                        tx, sent.attempt, answered, sent.look, hold
+                    )
+                )
+            except LedgerUnavailable:
+                if self._stopping.is_set():
+                    raise
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), _RECORD_AGAIN.total_seconds())
+        except TimeoutError:
+            return
+
+    def _tell_mismatch(self, target: Target, settled: Recorded, sent: _Sent) -> None:
+        observed: DeploymentRef | None = target.deployment
+        answered = sent.answer.deployment.ref if sent.answer else None
+        if observed is not None and answered is not None and answered != observed:
+            self._listener(
+                RetryMismatched(
+                    target=settled.after,
+                    attempt=sent.attempt,
+                    observed=observed,
+                    answered=answered,
+                )
+            )

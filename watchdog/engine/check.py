@@ -1,0 +1,138 @@
+"""One target: look, record, decide, and retry where the decision says so."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from watchdog.domain.records import (
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    Health,
+    Observation,
+    Target,
+)
+from watchdog.domain.status import health_of
+from watchdog.domain.transition import is_steady
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.events import CheckDone, CheckFailed, TargetUnrecorded
+from watchdog.engine.ports import (
+    ApiError,
+    BasetenApi,
+    Clock,
+    Ledger,
+    LedgerUnavailable,
+    Listener,
+    NotFound,
+    VersionConflict,
+)
+from watchdog.engine.record import Look, Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.telling import tell
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A target after its check, or the error that kept it from being seen."""
+
+    target: Target
+    error: ApiError | LedgerUnavailable | None = None
+
+
+class Checker:
+    """Checks targets, one call each; calls for different targets may overlap."""
+
+    def __init__(
+        self,
+        api: BasetenApi,
+        ledger: Ledger,
+        clock: Clock,
+        listener: Listener,
+        settings: Settings,
+        retrier: Retrier,
+    ) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._clock = clock
+        self._listener = listener
+        self._settings = settings
+        self._retrier = retrier
+        self._errors_in_a_row: Counter[str] = Counter()
+
+    async def check(self, target: Target) -> Checked:
+        """Look at a target and do what follows. Never raises for the API's or the ledger's sake."""
+        try:
+            look = await self._look(target)
+        except ApiError as error:
+            self._failed(target, error)
+            return Checked(target, error)
+        self._errors_in_a_row.pop(target.model_id, None)
+        seen = look.observation
+        if seen is not None and is_steady(target, seen):
+            self._done(target, look)
+            return Checked(replace(target, observed_at=look.at))
+        try:
+            return Checked(await self._act(target, look))
+        except LedgerUnavailable as error:
+            blind = self._unrecorded(target, look)
+            self._listener(TargetUnrecorded(target=blind))
+            return Checked(blind, error)
+        finally:
+            self._done(target, look)
+
+    async def _look(self, target: Target) -> Look:
+        try:
+            deployment = await self._api.get_deployment(target.model_id)
+        except NotFound:
+            return Look(self._clock.now(), None)
+        now = self._clock.now()
+        return Look(now, Observation(deployment.status, deployment.ref, now))
+
+    async def _act(self, target: Target, look: Look) -> Target:
+        recorder = Recorder(self._ledger, self._settings)
+        hold = self._api.retry_hold()
+        recorded = await self._ledger.transact(
+            lambda tx: recorder.look(tx, target.model_id, look, hold)
+        )
+        if recorded is None:
+            return target
+        tell(recorded, self._settings, self._listener)
+        if recorded.after.decision.kind is not DecisionKind.RETRY:
+            return recorded.after
+        try:
+            return await self._retrier.retry(recorded.after)
+        except VersionConflict:
+            return recorded.after
+
+    def _failed(self, target: Target, error: ApiError) -> None:
+        self._errors_in_a_row[target.model_id] += 1
+        in_a_row = self._errors_in_a_row[target.model_id]
+        if in_a_row == 1 or in_a_row % 10 == 0:
+            self._listener(
+                CheckFailed(target=target, code=error.code, error=str(error), in_a_row=in_a_row)
+            )
+        self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
+
+    def _done(self, target: Target, look: Look) -> None:
+        result = "missing"
+        if look.observation is not None:
+            policy = self._settings.models[target.model_id].policy
+            result = health_of(look.observation.status, policy).value
+        observed_at = look.at if look.observation else None
+        self._listener(CheckDone(model_id=target.model_id, result=result, observed_at=observed_at))
+
+    def _unrecorded(self, target: Target, look: Look) -> Target:
+        """What can be said of a target while the ledger is away, for the metrics alone."""
+        if look.observation is None:
+            return target
+        policy = self._settings.models[target.model_id].policy
+        health = health_of(look.observation.status, policy)
+        decision = target.decision
+        if health is Health.FAILING:
+            decision = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
+        return replace(
+            target,
+            status=look.observation.status,
+            health=health,
+            observed_at=look.at,
+            decision=decision,
+        )

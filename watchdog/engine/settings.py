@@ -1,0 +1,45 @@
+"""What the engine is told once, and again whole when the configuration changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from watchdog.domain.records import FleetLimits, Policy
+from watchdog.domain.transition import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One configured model."""
+
+    name: str | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`owner` is what this process signs its reservations with; `max_rate` is in requests a
+    second; `timeout` bounds one request."""
+
+    observe: bool
+    owner: str
+    models: Mapping[str, Model]
+    limits: FleetLimits
+    interval: timedelta
+    recovery_interval: timedelta
+    timeout: timedelta
+    concurrency: int
+    max_rate: float
+
+    @property
+    def effective_interval(self) -> timedelta:
+        """The configured interval, stretched to what the request rate can serve."""
+        return max(self.interval, timedelta(seconds=len(self.models) / self.max_rate))
+
+    @property
+    def timing(self) -> Timing:
+        return Timing(
+            lag=self.timeout + self.recovery_interval,
+            longest_gap=2 * self.effective_interval,
+            interval=self.interval,
+        )

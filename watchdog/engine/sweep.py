@@ -1,0 +1,159 @@
+"""Claims the targets that are due, and has each checked at its moment."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from watchdog.domain.records import Target
+from watchdog.engine.check import Checker
+from watchdog.engine.events import CheckStarted, InternalError, SweepDone
+from watchdog.engine.ports import Clock, Ledger, LedgerUnavailable, Listener
+from watchdog.engine.settings import Settings
+
+TICK = timedelta(seconds=1)
+"""How often due targets are claimed: the least interval that a configuration may ask for."""
+
+_TICKS_OF_WORK = 2
+"""How many ticks' worth of requests may wait here: enough to keep the workers busy, and little
+to be late when this process dies."""
+
+
+class Sweep:
+    """A fixed set of workers, fed by `tick`. A slow target occupies one worker and no more.
+
+    Claims look one tick ahead and a timer starts each check at its exact moment, so that nothing
+    waits for the next tick.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        checker: Checker,
+        clock: Clock,
+        listener: Listener,
+        settings: Settings,
+        targets: Iterable[Target],
+    ) -> None:
+        self._ledger = ledger
+        self._checker = checker
+        self._clock = clock
+        self._listener = listener
+        self._settings = settings
+        self._targets = {target.model_id: target for target in targets}
+        self._unchecked = set(self._targets)
+        self._first_told = False
+        self._in_hand: set[str] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._due: asyncio.Queue[Target] = asyncio.Queue()
+        self._workers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    def start(self) -> None:
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"worker-{number}")
+            for number in range(self._settings.concurrency)
+        ]
+
+    async def tick(self) -> None:
+        """Claim what is due before the next tick. With the ledger away, go by memory: watching
+        goes on, and nothing can be reserved."""
+        now = self._clock.now()
+        room = self._room()
+        if self._stopping or room <= 0:
+            return
+        try:
+            due = await self._ledger.transact(
+                lambda tx: tx.claim_due(
+                    now + TICK, limit=room, interval=self._settings.effective_interval
+                )
+            )
+        except LedgerUnavailable:
+            due = self._due_by_memory(now + TICK, room)
+        if self._stopping:
+            return
+        for target in due:
+            self._schedule(target, now)
+        self._listener(SweepDone(at=now, first=False))
+        self._tell_first()
+
+    async def stop(self, grace: timedelta) -> int:
+        """Start no more checks, and let those under way finish within `grace`; how many could
+        not."""
+        self._stopping = True
+        for timer in self._timers:
+            timer.cancel()
+        while not self._due.empty():
+            self._due.get_nowait()
+        busy = [task for task in self._workers if not task.done()]
+        for _ in busy:
+            self._due.put_nowait(_NOTHING)
+        if not busy:
+            return 0
+        _, late = await asyncio.wait(busy, timeout=grace.total_seconds())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        return len(late)
+
+    def _room(self) -> int:
+        most = max(
+            self._settings.concurrency,
+            int(self._settings.max_rate * TICK.total_seconds() * _TICKS_OF_WORK),
+        )
+        return most - len(self._in_hand)
+
+    def _schedule(self, target: Target, now: datetime) -> None:
+        if target.model_id in self._in_hand:
+            return
+        self._in_hand.add(target.model_id)
+        self._targets[target.model_id] = target
+        delay = ((target.next_check_at or now) - now).total_seconds()
+        if delay <= 0:
+            self._due.put_nowait(target)
+            return
+        timer = asyncio.get_running_loop().call_later(delay, self._ring, target)
+        self._timers.add(timer)
+
+    def _ring(self, target: Target) -> None:
+        now = asyncio.get_running_loop().time()
+        self._timers = {timer for timer in self._timers if timer.when() > now}
+        self._due.put_nowait(target)
+
+    async def _work(self) -> None:
+        while (target := await self._due.get()) is not _NOTHING:
+            try:
+                await self._check(target)
+            except Exception as error:  # noqa: BLE001 - a bug met by one target must not stop the others
+                self._listener(InternalError(model_id=target.model_id, error=error))
+            finally:
+                self._in_hand.discard(target.model_id)
+
+    async def _check(self, target: Target) -> None:
+        lateness = self._clock.now() - (target.next_check_at or self._clock.now())
+        self._listener(CheckStarted(model_id=target.model_id, lateness=max(lateness, timedelta(0))))
+        checked = await self._checker.check(target)
+        self._unchecked.discard(target.model_id)
+        if checked.error is None:
+            self._targets[target.model_id] = checked.target
+        self._tell_first()
+
+    def _tell_first(self) -> None:
+        if not self._unchecked and not self._first_told:
+            self._first_told = True
+            self._listener(SweepDone(at=self._clock.now(), first=True))
+
+    def _due_by_memory(self, until: datetime, limit: int) -> list[Target]:
+        due = [
+            target
+            for target in self._targets.values()
+            if target.next_check_at is not None and target.next_check_at <= until
+        ][:limit]
+        for target in due:
+            again = until + self._settings.effective_interval
+            self._targets[target.model_id] = replace(target, next_check_at=again)
+        return due
+
+
+_NOTHING = Target(model_id="")
+"""What tells a worker to end."""

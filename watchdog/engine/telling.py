@@ -1,0 +1,81 @@
+"""Turns what was recorded into events."""
+
+from collections.abc import Iterator
+
+from watchdog.domain.limits import episode_used, of_episode
+from watchdog.domain.records import DecisionKind, DecisionReason, Episode, Health
+from watchdog.domain.transition import Happening
+from watchdog.engine.events import (
+    DeploymentFailedAgain,
+    DeploymentFailing,
+    DeploymentReplaced,
+    DeploymentStuck,
+    EpisodeSuperseded,
+    Event,
+    GaveUp,
+    Recovered,
+    RetrySuppressed,
+    TargetChanged,
+    TargetMissing,
+    TargetRemoved,
+)
+from watchdog.engine.ports import Listener
+from watchdog.engine.record import Recorded
+from watchdog.engine.settings import Settings
+
+
+def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
+    """Tell what happened, what was decided where that is news, and the whole new picture."""
+    for happening in recorded.step.happened:
+        for event in _happened(happening, recorded):
+            listener(event)
+    for event in _decided(recorded):
+        listener(event)
+    policy = settings.models[recorded.after.model_id].policy
+    listener(TargetChanged(target=recorded.after, policy=policy, attempts=recorded.attempts))
+
+
+def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
+    target, episode = recorded.after, recorded.after.episode
+    match happening:
+        case Happening.OPENED | Happening.REOPENED if episode is not None:
+            reopened = happening is Happening.REOPENED
+            yield DeploymentFailing(target=target, episode=episode, reopened=reopened)
+        case Happening.REFAILED:
+            if own := of_episode(target, recorded.attempts):
+                yield DeploymentFailedAgain(target=target, attempt=own[-1])
+        case Happening.STUCK:
+            for attempt in recorded.step.resolved:
+                yield DeploymentStuck(target=target, attempt=attempt)
+        case Happening.MISSING:
+            yield TargetMissing(target=target, episode=recorded.step.ended)
+        case Happening.REMOVED:
+            yield TargetRemoved(target=target, episode=recorded.step.ended)
+        case _ if recorded.step.ended is not None:
+            yield _ended(happening, recorded, recorded.step.ended)
+
+
+def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:
+    target = recorded.after
+    if happening is Happening.SUPERSEDED:
+        return EpisodeSuperseded(target=target, episode=episode)
+    if happening is Happening.REPLACED:
+        return DeploymentReplaced(target=target, episode=episode)
+    return Recovered(
+        target=target,
+        episode=episode,
+        after=(episode.ended_at or episode.failing_from) - episode.failing_from,
+        attempts_used=episode_used(target, recorded.attempts),
+    )
+
+
+def _decided(recorded: Recorded) -> Iterator[Event]:
+    """Why a failing target is left alone, told when the reason changes."""
+    target, decision = recorded.after, recorded.after.decision
+    if target.health is not Health.FAILING or decision.reason is recorded.before.decision.reason:
+        return
+    if decision.kind is DecisionKind.GIVE_UP:
+        used = episode_used(target, recorded.attempts)
+        yield GaveUp(target=target, decision=decision, attempts_used=used)
+    elif decision.reason not in (None, DecisionReason.ATTEMPT_UNDER_WAY):
+        yield RetrySuppressed(target=target, decision=decision)

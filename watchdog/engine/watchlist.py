@@ -1,0 +1,69 @@
+"""Brings the ledger in line with the configuration when a daemon starts watching."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from watchdog.domain.records import Health, Target
+from watchdog.domain.transition import Transition, unwatched
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.record import Recorded, Recorder
+from watchdog.engine.settings import Settings
+
+_MODE = "mode"
+
+
+def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:
+    """Settle what a dead owner left behind, note the mode, and add and remove targets.
+
+    Returns every watched target with its attempts, and each one that this removed.
+    """
+    recorder.resolve_left_behind(tx)
+    now = tx.now()
+    known = {target.model_id: target for target in tx.targets()}
+    gone = [
+        _remove(tx, target, recorder, now)
+        for target in known.values()
+        if target.watched and target.model_id not in settings.models
+    ]
+    went_live = tx.meta(_MODE) == "observe" and not settings.observe
+    tx.set_meta(_MODE, "observe" if settings.observe else "retry")
+    watched = [
+        _watch(tx, known.get(model_id), model_id, recorder, settings, went_live=went_live)
+        for model_id in settings.models
+    ]
+    return [*gone, *watched]
+
+
+def _remove(tx: LedgerTransaction, target: Target, recorder: Recorder, now: datetime) -> Recorded:
+    attempts = tx.attempts(target, since=now)
+    step = unwatched(target, attempts, now)
+    for attempt in step.resolved:
+        tx.resolve_attempt(attempt)
+    return Recorded(target, tx.save_target(step.target), step, attempts)
+
+
+def _watch(
+    tx: LedgerTransaction,
+    known: Target | None,
+    model_id: str,
+    recorder: Recorder,
+    settings: Settings,
+    *,
+    went_live: bool,
+) -> Recorded:
+    name, now = settings.models[model_id].name, tx.now()
+    if known is None:
+        new = Target(model_id=model_id, name=name, next_check_at=now)
+        tx.add_target(new)
+        return Recorded(new, new, Transition(new), ())
+    target = known
+    if not known.watched:
+        target = replace(target, watched=True, next_check_at=now)
+    target = replace(target, name=name)
+    if went_live and target.health is Health.FAILING and target.episode is not None:
+        # Nobody chose to have these retried: they failed while the watchdog only looked on.
+        target = replace(target, episode=replace(target.episode, standing=True))
+    if target != known:
+        target = tx.save_target(target)
+    attempts = recorder.attempts(tx, target, now)
+    return Recorded(known, target, Transition(target), attempts)
