@@ -16,7 +16,6 @@ from watchdog.engine.ports import (
     NotFound,
     NotSent,
     Rejected,
-    Throttled,
 )
 
 pytestmark = pytest.mark.looptime
@@ -49,9 +48,9 @@ async def test_a_failed_build_is_retried_after_the_first_delay_and_watched_until
 async def test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is_spent() -> None:
     world = World("llama", jitter=0.0)
     world.api.set_status("llama", "BUILD_FAILED")
-    world.on_retry("llama", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=40)))
+    world.on_retry("llama", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=4)))
     async with world.running():
-        await world.run_for(hours=6)
+        await world.run_for(minutes=95)
     refailed = [attempt.resolved_at for attempt in world.attempts()]
     waits = [
         later - earlier
@@ -73,7 +72,7 @@ async def test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to(
 ) -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
-    world.before_look_again("llama", lambda: world.api.set_status("llama", meanwhile))
+    world.api.model("llama").before_urgent = lambda: world.api.set_status("llama", meanwhile)
     async with world.running():
         await world.run_for(minutes=1)
     assert world.posts() == []
@@ -87,7 +86,7 @@ async def test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to(
 async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
-    world.before_look_again("llama", lambda: world.api.push("llama", "BUILD_FAILED"))
+    world.api.model("llama").before_urgent = lambda: world.api.push("llama", "BUILD_FAILED")
     async with world.running():
         await world.run_for(seconds=1)
     assert world.posts() == []
@@ -107,7 +106,7 @@ async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
 async def test_each_way_a_post_can_end(error: Exception, outcome: Outcome, charged: bool) -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
-    world.api.fail_retry("llama", error)
+    world.api.model("llama").retry_error = error
     async with world.running():
         await world.run_for(seconds=10)
     (attempt,) = world.attempts()
@@ -134,7 +133,7 @@ async def test_a_throttled_retry_waits_for_the_hold_and_is_not_charged() -> None
 async def test_a_lost_answer_is_resolved_by_looking_never_by_asking_again() -> None:
     world = World("llama", first_delay=timedelta(0), jitter=0.0)
     world.api.set_status("llama", "BUILD_FAILED")
-    world.api.fail_retry("llama", AnswerLost("no answer", code="timeout"))
+    world.api.model("llama").retry_error = AnswerLost("no answer", code="timeout")
     async with world.running():
         await world.run_for(minutes=5)
         assert len(world.posts()) == 1
@@ -147,9 +146,9 @@ async def test_a_lost_answer_is_resolved_by_looking_never_by_asking_again() -> N
 async def test_two_refusals_in_a_row_exhaust_the_target() -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
-    world.api.refuse("llama", "the archive expired")
+    world.api.model("llama").refusal = "the archive expired"
     async with world.running():
-        await world.run_for(hours=2)
+        await world.run_for(minutes=30)
     assert [attempt.outcome for attempt in world.attempts()] == [Outcome.REFUSED] * 2
     assert {attempt.reason for attempt in world.attempts()} == {"the archive expired"}
     assert world.target("llama").decision.reason is DecisionReason.REFUSED_TWICE
@@ -157,10 +156,10 @@ async def test_two_refusals_in_a_row_exhaust_the_target() -> None:
 
 async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
     world = World(*(f"m{number}" for number in range(30)), concurrency=2)
-    world.api.hang("m7")
+    world.api.model("m7").before_get = asyncio.Event()
     async with world.running():
         await world.run_for(minutes=2)
-        assert {model_id for model_id, count in world.checks().items() if count >= 2} == {
+        assert {model_id for model_id, count in world.api.gets.items() if count >= 2} == {
             f"m{number}" for number in range(30) if number != 7
         }
 
@@ -169,10 +168,10 @@ async def test_a_steady_fleet_costs_one_transaction_a_tick_and_none_a_check() ->
     world = World(*(f"m{number}" for number in range(50)))
     async with world.running():
         await world.run_for(minutes=2)
-        before, checked = world.transactions, sum(world.checks().values())
+        before, checked = world.ledger.transactions, sum(world.api.gets.values())
         await world.run_for(minutes=2)
-        assert sum(world.checks().values()) - checked >= 50
-        assert world.transactions - before == 120
+        assert sum(world.api.gets.values()) - checked >= 50
+        assert world.ledger.transactions - before == 120
 
 
 async def test_while_the_ledger_is_away_watching_goes_on_and_nothing_is_sent() -> None:
@@ -181,9 +180,9 @@ async def test_while_the_ledger_is_away_watching_goes_on_and_nothing_is_sent() -
     async with world.running():
         await world.run_for(minutes=1)
         world.ledger.fail_with = LedgerUnavailable("disk full")
-        checks = sum(world.checks().values())
+        checks = sum(world.api.gets.values())
         await world.run_for(minutes=10)
-        assert sum(world.checks().values()) - checks >= 18
+        assert sum(world.api.gets.values()) - checks >= 18
         assert world.posts() == []
         assert world.shown("llama").decision.reason is DecisionReason.LEDGER_UNAVAILABLE
         world.ledger.fail_with = None
@@ -214,7 +213,7 @@ async def test_an_answer_is_recorded_when_the_ledger_comes_back() -> None:
 async def test_stopping_records_a_post_under_way() -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
-    answer = world.api.hold_retry("llama")
+    answer = world.api.model("llama").before_answer = asyncio.Event()
     async with world.running():
         await world.run_for(seconds=2)
         stopping = asyncio.create_task(world.stop())
@@ -229,7 +228,7 @@ async def test_stopping_while_looking_again_sends_nothing() -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
     look = asyncio.Event()
-    world.before_look_again("llama", look.wait)
+    world.api.model("llama").before_urgent = look.wait
     async with world.running():
         await world.run_for(seconds=2)
         stopping = asyncio.create_task(world.stop())
@@ -244,13 +243,13 @@ async def test_stopping_while_looking_again_sends_nothing() -> None:
 async def test_a_pending_attempt_of_a_dead_daemon_is_charged_and_resolved_by_looking() -> None:
     world = World("llama", first_delay=timedelta(0), jitter=0.0)
     world.api.set_status("llama", "BUILD_FAILED")
-    world.api.hold_retry("llama")
+    world.api.model("llama").before_answer = asyncio.Event()
     async with world.running():
         await world.run_for(seconds=2)
         await world.crash()
     (attempt,) = world.attempts()
     assert attempt.outcome is Outcome.PENDING
-    world.api.release("llama")
+    world.api.model("llama").before_answer = None
     async with world.running():
         await world.run_for(minutes=4)
         assert world.attempts()[0].outcome is Outcome.UNKNOWN
@@ -263,7 +262,7 @@ async def test_observe_mode_decides_and_records_everything_and_sends_nothing() -
     world = World("llama", observe=True)
     world.api.set_status("llama", "BUILD_FAILED")
     async with world.running():
-        await world.run_for(hours=3)
+        await world.run_for(minutes=80)
     assert world.posts() == []
     assert [attempt.outcome for attempt in world.attempts()] == [Outcome.DRY_RUN] * 4
     assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
@@ -308,7 +307,7 @@ async def test_the_answers_deployment_becomes_the_episodes_and_a_mismatch_is_tol
     assert "deployment_replaced" not in world.log()
     episode = world.target("llama").episode
     assert episode is not None
-    assert episode.deployment == world.api.ref("llama")
+    assert episode.deployment == world.api.model("llama").deployment.ref
 
 
 async def test_a_model_taken_out_of_the_configuration_is_no_longer_watched() -> None:
@@ -317,30 +316,30 @@ async def test_a_model_taken_out_of_the_configuration_is_no_longer_watched() -> 
     async with world.running():
         await world.run_for(seconds=30)
     del world.models["llama"]
-    checks = world.checks()["llama"]
+    checks = world.api.gets["llama"]
     async with world.running():
         await world.run_for(minutes=10)
-    assert world.checks()["llama"] == checks
+    assert world.api.gets["llama"] == checks
     assert not world.target("llama").watched
     assert "target_removed" in world.log()
 
 
 async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not() -> None:
     world = World("llama")
-    world.api.fail_get("llama", NotFound("no such model", code="404"))
+    world.api.model("llama").get_error = NotFound("no such model", code="404")
     async with world.running():
         await world.run_for(seconds=30)
         assert not world.target("llama").missing
         await world.run_for(minutes=3)
         assert state_of(world.target("llama")) is TargetState.MISSING
-        world.api.fail_get("llama", None)
+        world.api.model("llama").get_error = None
         await world.run_for(minutes=2)
     assert state_of(world.target("llama")) is TargetState.HEALTHY
 
 
 async def test_failing_checks_are_told_once_and_every_tenth_time() -> None:
     world = World("llama")
-    world.api.fail_get("llama", AnswerLost("bad gateway", code="502"))
+    world.api.model("llama").get_error = AnswerLost("bad gateway", code="502")
     async with world.running():
         await world.run_for(minutes=21)
     told = [event for event in world.events if event.name == "check_failed"]
@@ -357,8 +356,3 @@ async def test_a_changed_policy_applies_to_the_plans_there_are() -> None:
     async with world.running():
         await world.run_for(minutes=3)
     assert len(world.posts()) == 1
-
-
-def test_a_throttled_error_carries_its_hold() -> None:
-    hold = World("llama").hold_for(timedelta(seconds=5))
-    assert Throttled("slow down", hold=hold).hold.until == START + timedelta(seconds=5)

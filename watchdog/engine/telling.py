@@ -16,6 +16,7 @@ from watchdog.engine.events import (
     Recovered,
     RetrySuppressed,
     TargetChanged,
+    TargetForgotten,
     TargetMissing,
     TargetRemoved,
 )
@@ -25,14 +26,18 @@ from watchdog.engine.settings import Settings
 
 
 def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
-    """Tell what happened, what was decided where that is news, and the whole new picture."""
+    """Tell what happened, what was decided where that is news, and the whole new picture, or that
+    there is none any more."""
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
     for event in _decided(recorded):
         listener(event)
-    policy = settings.models[recorded.after.model_id].policy
-    listener(TargetChanged(target=recorded.after, policy=policy, attempts=recorded.attempts))
+    model = settings.models.get(recorded.after.model_id)
+    if model is None:
+        listener(TargetForgotten(model_id=recorded.after.model_id))
+        return
+    listener(TargetChanged(target=recorded.after, policy=model.policy, attempts=recorded.attempts))
 
 
 def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:

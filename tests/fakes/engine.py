@@ -1,0 +1,213 @@
+"""The engine with fakes around it, in virtual time."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.scripted_api import ScriptedApi
+from watchdog.domain.records import (
+    Attempt,
+    DecisionReason,
+    FleetLimits,
+    Hold,
+    Policy,
+    Standing,
+    Target,
+)
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.check import Checker
+from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
+from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.ports import Throttled
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Model, Settings
+from watchdog.engine.sweep import TICK, Sweep
+from watchdog.engine.telling import tell
+from watchdog.engine.watchlist import begin
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+POLICY: dict[str, Any] = {
+    "retry_on": frozenset({"BUILD_FAILED", "DEPLOY_FAILED"}),
+    "first_delay": timedelta(minutes=2),
+    "backoff": timedelta(minutes=5),
+    "backoff_factor": 3.0,
+    "backoff_max": timedelta(hours=1),
+    "jitter": 0.5,
+    "max_attempts": 4,
+    "window": timedelta(hours=24),
+    "max_attempts_per_window": 6,
+    "healthy_reset": timedelta(minutes=30),
+    "stuck_after": timedelta(minutes=60),
+    "standing": Standing.RETRY,
+}
+
+
+def at(**ago: float) -> datetime:
+    """A moment so long after the start."""
+    return START + timedelta(**ago)
+
+
+class LoopClock:
+    """Follows the running loop's virtual time."""
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=round(self.monotonic(), 6))
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+class World:
+    """Some models, a Baseten, a ledger, and a daemon's engine that runs, stops and crashes."""
+
+    def __init__(
+        self,
+        *model_ids: str,
+        observe: bool = False,
+        concurrency: int = 20,
+        max_retries_per_minute: int = 4,
+        **policy: Any,
+    ) -> None:
+        self.clock = LoopClock()
+        self.api = ScriptedApi(self.clock)
+        self.ledger = InMemoryLedger(self.clock)
+        self.observe = observe
+        self.events: list[Event] = []
+        self.models = {
+            model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
+        }
+        self._limits = FleetLimits(max_retries_per_minute, 10, 50)
+        self._concurrency = concurrency
+        self._lives = itertools.count(1)
+        self._ids = (f"attempt-{number}" for number in itertools.count(1))
+        self._sweep: Sweep | None = None
+        self._retrier: Retrier | None = None
+        self._owner = ""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        await self._start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def _start(self) -> None:
+        self._owner = f"daemon:{next(self._lives)}"
+        self.ledger.observe = self.observe
+        settings = Settings(
+            observe=self.observe,
+            owner=self._owner,
+            models=dict(self.models),
+            limits=self._limits,
+            interval=timedelta(minutes=1),
+            recovery_interval=timedelta(seconds=15),
+            timeout=timedelta(seconds=10),
+            concurrency=self._concurrency,
+            max_rate=50,
+        )
+        ledger = WatchedLedger(self.ledger, self.events.append)
+        recorder = Recorder(ledger, settings)
+        listener = self.events.append
+        targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
+        for recorded in targets:
+            tell(recorded, settings, listener)
+        self._retrier = Retrier(
+            self.api, ledger, self.clock, listener, settings, new_id=lambda: next(self._ids)
+        )
+        checker = Checker(self.api, ledger, self.clock, listener, settings, self._retrier)
+        watched = [recorded.after for recorded in targets if recorded.after.watched]
+        self._sweep = Sweep(ledger, checker, self.clock, listener, settings, watched)
+        self._sweep.start()
+
+    async def run_for(self, **span: float) -> None:
+        """Tick for so long, as the scheduler would."""
+        assert self._sweep is not None
+        ends = self.clock.now() + timedelta(**span)
+        while self.clock.now() < ends:
+            await self._sweep.tick()
+            await asyncio.sleep(TICK.total_seconds())
+
+    async def stop(self) -> None:
+        if self._sweep is not None and self._retrier is not None:
+            sweep, retrier = self._sweep, self._retrier
+            self._sweep = self._retrier = None
+            ends = asyncio.create_task(sweep.stop(timedelta(seconds=10)))
+            await retrier.stop()
+            await ends
+
+    async def crash(self) -> None:
+        """End like a killed process: nothing more is sent, nothing more is recorded."""
+        self._sweep = self._retrier = None
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self.ledger.dead_owners.add(self._owner)
+
+    def on_retry(
+        self,
+        model_id: str,
+        status: str,
+        *,
+        then: tuple[str, timedelta] | None = None,
+        effect: Callable[[], object] = lambda: None,
+    ) -> None:
+        """What an accepted retry does to a model."""
+
+        def retried() -> None:
+            self.api.set_status(model_id, status)
+            effect()
+            if then is not None:
+                later, delay = then
+                asyncio.get_running_loop().call_later(
+                    delay.total_seconds(), self.api.set_status, model_id, later
+                )
+
+        self.api.model(model_id).on_retry = retried
+
+    def throttle(self, model_id: str, span: timedelta) -> None:
+        """Answer the next retry with a 429."""
+
+        def throttled() -> None:
+            self.api.model(model_id).retry_error = Throttled("slow", hold=self.hold_for(span))
+
+        throttle_once = [throttled]
+        self.api.model(model_id).before_urgent = lambda: throttle_once and throttle_once.pop()()
+
+    def hold_for(self, span: timedelta) -> Hold:
+        return Hold(DecisionReason.API_HELD, self.clock.now() + span)
+
+    def posts(self) -> list[datetime]:
+        return [when for _, when in self.api.posts]
+
+    def log(self) -> list[str]:
+        """The names of the logged events, in order."""
+        names = (
+            RetryAnswered.LOG_NAMES[event.attempt.outcome]
+            if isinstance(event, RetryAnswered)
+            else event.name
+            for event in self.events
+        )
+        return [name for name in names if name is not None]
+
+    def attempts(self) -> list[Attempt]:
+        """Every attempt in the ledger, the oldest first."""
+        return self.ledger.all_attempts()
+
+    def target(self, model_id: str) -> Target:
+        return self.ledger.stored_target(model_id)
+
+    def shown(self, model_id: str) -> Target:
+        """A target as the metrics show it."""
+        return [
+            event.target
+            for event in self.events
+            if isinstance(event, (TargetChanged, TargetUnrecorded))
+            and event.target.model_id == model_id
+        ][-1]

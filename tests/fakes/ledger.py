@@ -1,0 +1,219 @@
+"""A ledger in memory, held to the same contract as the real one."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from watchdog.domain.limits import charged_at
+from watchdog.domain.records import Attempt, Episode, Outcome, Target
+from watchdog.engine.ports import (
+    Clock,
+    FleetUsage,
+    LedgerTransaction,
+    LedgerUnavailable,
+    VersionConflict,
+)
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Rows:
+    targets: dict[str, Target] = field(default_factory=dict)
+    episodes: dict[str, Episode] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+class InMemoryLedger:
+    """`fail_with` makes every transaction fail; `dead_owners` are those it knows to be dead."""
+
+    def __init__(self, clock: Clock, *, observe: bool = False) -> None:
+        self.observe = observe
+        self.fail_with: LedgerUnavailable | None = None
+        self.dead_owners: set[str] = set()
+        self.transactions = 0
+        self._clock = clock
+        self._rows = _Rows()
+
+    async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.transactions += 1
+        rows = copy.copy(self._rows)
+        rows = _Rows(*(dict(part) for part in vars(rows).values()))
+        result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
+        self._rows = rows
+        return result
+
+    def knows_dead(self, owner: str) -> bool:
+        return owner in self.dead_owners
+
+    def all_attempts(self) -> list[Attempt]:
+        """Every attempt, the oldest first."""
+        return sorted(self._rows.attempts.values(), key=lambda attempt: attempt.reserved_at)
+
+    def stored_target(self, model_id: str) -> Target:
+        """A target as it stands; KeyError where there is none."""
+        target = self._rows.targets[model_id]
+        episode = target.episode and self._rows.episodes[target.episode.id]
+        return replace(target, episode=episode)
+
+
+class _Transaction:
+    def __init__(self, rows: _Rows, now: datetime, *, observe: bool) -> None:
+        self._rows = rows
+        self._now = now
+        self._observe = observe
+
+    def now(self) -> datetime:
+        return self._now
+
+    def meta(self, key: str) -> str | None:
+        return self._rows.meta.get(key)
+
+    def set_meta(self, key: str, value: str) -> None:
+        self._rows.meta[key] = value
+
+    def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> list[Target]:
+        due = [
+            target
+            for target in self._rows.targets.values()
+            if target.watched and target.next_check_at is not None and target.next_check_at <= until
+        ]
+        due = sorted(due, key=lambda target: (target.next_check_at, target.model_id))[:limit]
+        for target in due:
+            later = self._now + interval * (0.9 + 0.2 * _spread(target.model_id))
+            self._rows.targets[target.model_id] = replace(target, next_check_at=later)
+        return [self._joined(target) for target in due]
+
+    def target(self, model_id: str) -> Target | None:
+        target = self._rows.targets.get(model_id)
+        return None if target is None else self._joined(target)
+
+    def targets(self) -> list[Target]:
+        return [self._joined(target) for _, target in sorted(self._rows.targets.items())]
+
+    def add_target(self, target: Target) -> None:
+        self._rows.targets[target.model_id] = target
+        if target.episode is not None:
+            self._rows.episodes[target.episode.id] = target.episode
+
+    def save_target(self, target: Target) -> Target:
+        stored = self._rows.targets.get(target.model_id)
+        if stored is None or stored.version != target.version:
+            raise VersionConflict(target.model_id)
+        saved = replace(target, version=target.version + 1)
+        self.add_target(saved)
+        return saved
+
+    def save_episode(self, episode: Episode) -> None:
+        self._rows.episodes[episode.id] = episode
+
+    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
+        return tuple(
+            attempt
+            for attempt in self._visible()
+            if attempt.model_id == target.model_id
+            and (
+                (target.episode is not None and attempt.episode_id == target.episode.id)
+                or attempt.outcome is Outcome.PENDING
+                or (attempt.sent_at or attempt.reserved_at) >= since
+            )
+        )
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        if any(
+            other.outcome is Outcome.PENDING and other.model_id == attempt.model_id
+            for other in self._rows.attempts.values()
+        ):
+            raise VersionConflict(attempt.model_id)
+        self._rows.attempts[attempt.id] = attempt
+
+    def record_answer(self, attempt: Attempt) -> bool:
+        stored = self._rows.attempts[attempt.id]
+        if stored.outcome not in (Outcome.PENDING, Outcome.UNKNOWN):
+            return False
+        if stored.resolved_at is not None:
+            attempt = replace(attempt, resolution=stored.resolution, resolved_at=stored.resolved_at)
+        self._rows.attempts[attempt.id] = attempt
+        return True
+
+    def resolve_attempt(self, attempt: Attempt) -> None:
+        self._rows.attempts[attempt.id] = replace(
+            self._rows.attempts[attempt.id],
+            resolution=attempt.resolution,
+            resolved_at=attempt.resolved_at,
+        )
+
+    def pending_attempts(self) -> list[Attempt]:
+        return [a for a in self._rows.attempts.values() if a.outcome is Outcome.PENDING]
+
+    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
+        visible = self._visible()
+        sent = (
+            charged_at(attempt, self._now)
+            for attempt in visible
+            if attempt.outcome is Outcome.PENDING
+            or (attempt.sent_at is not None and attempt.sent_at >= minute)
+        )
+        charged = (
+            charged_at(attempt, self._now)
+            for attempt in visible
+            if attempt.outcome.charged and charged_at(attempt, self._now) >= day
+        )
+        return FleetUsage(
+            in_flight=sum(a.under_way and a.reserved_at >= day for a in visible),
+            sent=_newest(sent, most),
+            charged=_newest(charged, most),
+        )
+
+    def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
+        found = [e for e in self._rows.episodes.values() if model_id in (None, e.model_id)]
+        return sorted(found, key=lambda episode: episode.opened_at, reverse=True)[:limit]
+
+    def attempt_history(self, model_id: str | None, *, limit: int) -> list[Attempt]:
+        found = [a for a in self._rows.attempts.values() if model_id in (None, a.model_id)]
+        return sorted(found, key=lambda attempt: attempt.reserved_at, reverse=True)[:limit]
+
+    def prune(self, before: datetime) -> int:
+        current = {t.episode.id for t in self._rows.targets.values() if t.episode is not None}
+        old = {
+            episode.id
+            for episode in self._rows.episodes.values()
+            if episode.ended_at is not None
+            and episode.ended_at < before
+            and episode.id not in current
+        }
+        attempts = {a.id for a in self._rows.attempts.values() if a.episode_id in old}
+        for episode_id in old:
+            del self._rows.episodes[episode_id]
+        for attempt_id in attempts:
+            del self._rows.attempts[attempt_id]
+        return len(old) + len(attempts)
+
+    def _visible(self) -> Sequence[Attempt]:
+        return sorted(
+            (
+                attempt
+                for attempt in self._rows.attempts.values()
+                if self._observe or attempt.outcome is not Outcome.DRY_RUN
+            ),
+            key=lambda attempt: attempt.reserved_at,
+        )
+
+    def _joined(self, target: Target) -> Target:
+        if target.episode is None:
+            return target
+        return replace(target, episode=self._rows.episodes[target.episode.id])
+
+
+def _newest(times: Iterable[datetime], most: int) -> tuple[datetime, ...]:
+    return tuple(sorted(times)[-most:])
+
+
+def _spread(model_id: str) -> float:
+    return int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48

@@ -1,0 +1,84 @@
+"""A Baseten whose models do what a test says, in the running loop's time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watchdog.domain.records import DeploymentRef, Hold
+from watchdog.engine.ports import ApiError, Clock, Deployment, RetryAnswer, Throttled
+
+CREATED = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
+
+
+@dataclass
+class _Model:
+    deployment: Deployment
+    get_error: ApiError | None = None
+    retry_error: ApiError | None = None
+    refusal: str | None = None
+    on_retry: Callable[[], object] = lambda: None
+    before_urgent: Callable[[], object] = lambda: None
+    before_get: asyncio.Event | None = None
+    before_answer: asyncio.Event | None = None
+
+
+class ScriptedApi:
+    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._models: dict[str, _Model] = {}
+        self.posts: list[tuple[str, datetime]] = []
+        self.gets: Counter[str] = Counter()
+        self.hold: Hold | None = None
+
+    def model(self, model_id: str) -> _Model:
+        return self._models.setdefault(
+            model_id, _Model(Deployment(DeploymentRef(f"d-{model_id}-1", CREATED), "ACTIVE"))
+        )
+
+    def set_status(self, model_id: str, status: str) -> None:
+        model = self.model(model_id)
+        model.deployment = replace(model.deployment, status=status)
+
+    def push(self, model_id: str, status: str) -> None:
+        """A person pushes: the slot keeps its id, and is new all the same."""
+        model = self.model(model_id)
+        ref = model.deployment.ref
+        newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
+        model.deployment = Deployment(newer, status)
+
+    async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
+        model = self.model(model_id)
+        self.gets[model_id] += 1
+        if urgent:
+            waiting = model.before_urgent()
+            if isinstance(waiting, Awaitable):
+                await waiting
+        if model.before_get is not None:
+            await model.before_get.wait()
+        if model.get_error is not None:
+            raise model.get_error
+        return model.deployment
+
+    async def retry(self, model_id: str) -> RetryAnswer:
+        model = self.model(model_id)
+        self.posts.append((model_id, self._clock.now()))
+        if isinstance(model.retry_error, Throttled):
+            self.hold, error, model.retry_error = model.retry_error.hold, model.retry_error, None
+            raise error
+        if model.retry_error is not None:
+            raise model.retry_error
+        if model.refusal is not None:
+            return RetryAnswer(retried=False, reason=model.refusal, deployment=model.deployment)
+        model.on_retry()
+        if model.before_answer is not None:
+            await model.before_answer.wait()
+        return RetryAnswer(retried=True, reason=None, deployment=model.deployment)
+
+    def retry_hold(self) -> Hold | None:
+        if self.hold is not None and self.hold.until <= self._clock.now():
+            self.hold = None
+        return self.hold
