@@ -1,0 +1,146 @@
+"""Between the domain's records and rows."""
+
+import hashlib
+from typing import Any, Protocol
+
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    DeploymentRef,
+    Episode,
+    EpisodeResult,
+    Health,
+    Outcome,
+    Resolution,
+    Target,
+)
+
+
+class Row(Protocol):
+    """A row by column names."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def target_values(target: Target) -> dict[str, Any]:
+    """The columns of a target, without what only the claims write."""
+    return {
+        "model_id": target.model_id,
+        "name": target.name,
+        "watched": target.watched,
+        "status": target.status,
+        "health": target.health,
+        "deployment_id": target.deployment and target.deployment.id,
+        "deployment_created_at": target.deployment and target.deployment.created_at,
+        "status_since": target.status_since,
+        "observed_at": target.observed_at,
+        "failing_since": target.failing_since,
+        "healthy_for": target.healthy_for,
+        "missing_since": target.missing_since,
+        "missing": target.missing,
+        "episode_id": target.episode and target.episode.id,
+        "decision": target.decision.kind,
+        "decision_reason": target.decision.reason,
+        "decision_until": target.decision.until,
+        "next_check_at": target.next_check_at,
+        "version": target.version,
+    }
+
+
+def to_target(row: Row, episode: Episode | None) -> Target:
+    deployment = None
+    if row["deployment_id"] is not None:
+        deployment = DeploymentRef(row["deployment_id"], row["deployment_created_at"])
+    reason = row["decision_reason"]
+    return Target(
+        model_id=row["model_id"],
+        name=row["name"],
+        watched=row["watched"],
+        status=row["status"],
+        health=None if row["health"] is None else Health(row["health"]),
+        deployment=deployment,
+        status_since=row["status_since"],
+        observed_at=row["observed_at"],
+        failing_since=row["failing_since"],
+        healthy_for=row["healthy_for"],
+        missing_since=row["missing_since"],
+        missing=row["missing"],
+        episode=episode,
+        decision=Decision(
+            DecisionKind(row["decision"]),
+            None if reason is None else DecisionReason(reason),
+            row["decision_until"],
+        ),
+        next_check_at=row["next_check_at"],
+        version=row["version"],
+    )
+
+
+def episode_values(episode: Episode) -> dict[str, Any]:
+    return {
+        "id": episode.id,
+        "model_id": episode.model_id,
+        "deployment_id": episode.deployment.id,
+        "deployment_created_at": episode.deployment.created_at,
+        "status": episode.status,
+        "opened_at": episode.opened_at,
+        "failing_from": episode.failing_from,
+        "standing": episode.standing,
+        "ended_at": episode.ended_at,
+        "result": episode.result,
+    }
+
+
+def to_episode(row: Row) -> Episode:
+    return Episode(
+        id=row["id"],
+        model_id=row["model_id"],
+        deployment=DeploymentRef(row["deployment_id"], row["deployment_created_at"]),
+        status=row["status"],
+        opened_at=row["opened_at"],
+        failing_from=row["failing_from"],
+        standing=row["standing"],
+        ended_at=row["ended_at"],
+        result=None if row["result"] is None else EpisodeResult(row["result"]),
+    )
+
+
+def attempt_values(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "id": attempt.id,
+        "model_id": attempt.model_id,
+        "episode_id": attempt.episode_id,
+        "number": attempt.number,
+        "owner": attempt.owner,
+        "reserved_at": attempt.reserved_at,
+        "outcome": attempt.outcome,
+        "sent_at": attempt.sent_at,
+        "answered_at": attempt.answered_at,
+        "reason": attempt.reason,
+        "resolution": attempt.resolution,
+        "resolved_at": attempt.resolved_at,
+    }
+
+
+def to_attempt(row: Row) -> Attempt:
+    return Attempt(
+        id=row["id"],
+        model_id=row["model_id"],
+        episode_id=row["episode_id"],
+        number=row["number"],
+        owner=row["owner"],
+        reserved_at=row["reserved_at"],
+        outcome=Outcome(row["outcome"]),
+        sent_at=row["sent_at"],
+        answered_at=row["answered_at"],
+        reason=row["reason"],
+        resolution=None if row["resolution"] is None else Resolution(row["resolution"]),
+        resolved_at=row["resolved_at"],
+    )
+
+
+def spread(model_id: str) -> float:
+    """A target's share of the spread of check times: stable, in [0, 1)."""
+    return int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48

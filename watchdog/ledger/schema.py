@@ -1,0 +1,147 @@
+"""The tables. Times are whole microseconds since the epoch: exact, and comparable in SQL."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime, in UTC when read."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + value * _MICROSECOND
+
+
+class Duration(TypeDecorator[timedelta]):
+    """A timedelta."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: timedelta | None, dialect: Dialect) -> Any:
+        return None if value is None else value // _MICROSECOND
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> timedelta | None:
+        return None if value is None else value * _MICROSECOND
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(100), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("model_id", String(100), primary_key=True),
+    Column("name", Text),
+    Column("watched", Boolean, nullable=False),
+    Column("status", Text),
+    Column("health", String(20)),
+    Column("deployment_id", Text),
+    Column("deployment_created_at", UtcTime),
+    Column("status_since", UtcTime),
+    Column("observed_at", UtcTime),
+    Column("failing_since", UtcTime),
+    Column("healthy_for", Duration, nullable=False),
+    Column("missing_since", UtcTime),
+    Column("missing", Boolean, nullable=False),
+    Column("episode_id", String(200)),
+    Column("decision", String(20), nullable=False),
+    Column("decision_reason", String(40)),
+    Column("decision_until", UtcTime),
+    Column("next_check_at", UtcTime),
+    # What next_check_at was before the last claim moved it: when the check was due.
+    Column("due_at", UtcTime),
+    # In [0, 1), fixed for each target: its share of the interval's spread.
+    Column("spread", Float, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index(None, "watched", "next_check_at"),
+)
+
+episodes = Table(
+    "episodes",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("model_id", String(100), nullable=False),
+    Column("deployment_id", Text, nullable=False),
+    Column("deployment_created_at", UtcTime, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("failing_from", UtcTime, nullable=False),
+    Column("standing", Boolean, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("result", String(20)),
+    Index(None, "model_id", "opened_at"),
+    Index(None, "opened_at"),
+    Index(None, "ended_at"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("model_id", String(100), nullable=False),
+    Column("episode_id", String(200), ForeignKey("episodes.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("reserved_at", UtcTime, nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("sent_at", UtcTime),
+    Column("answered_at", UtcTime),
+    Column("reason", Text),
+    Column("resolution", String(20)),
+    Column("resolved_at", UtcTime),
+    Index(None, "model_id", "reserved_at"),
+    Index(None, "episode_id"),
+    Index(None, "reserved_at"),
+    Index(None, "sent_at"),
+    Index(
+        "uq_attempts_pending",
+        "model_id",
+        unique=True,
+        sqlite_where=text("outcome = 'pending'"),
+        postgresql_where=text("outcome = 'pending'"),
+    ),
+    Index(
+        "ix_attempts_under_way",
+        "reserved_at",
+        sqlite_where=text("resolved_at IS NULL"),
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+)

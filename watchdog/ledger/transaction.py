@@ -1,0 +1,245 @@
+"""Every query, each with its name and what it is for."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from watchdog.domain.records import Attempt, Episode, Outcome, Target
+from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict
+from watchdog.ledger.rows import (
+    attempt_values,
+    episode_values,
+    spread,
+    target_values,
+    to_attempt,
+    to_episode,
+    to_target,
+)
+from watchdog.ledger.schema import attempts, episodes, meta, targets
+
+_PENDING = attempts.c.outcome == Outcome.PENDING
+_CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
+
+
+class SqlTransaction:
+    """One transaction; `now` was read when it held its lock."""
+
+    def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
+        self._connection = connection
+        self._now = now
+        self._visible: ColumnElement[bool] = (
+            attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
+        )
+
+    def now(self) -> datetime:
+        return self._now
+
+    def meta(self, key: str) -> str | None:
+        return self._connection.scalar(select(meta.c.value).where(meta.c.key == key))
+
+    def set_meta(self, key: str, value: str) -> None:
+        written = self._connection.execute(
+            update(meta).where(meta.c.key == key).values(value=value)
+        )
+        if not written.rowcount:
+            self._connection.execute(insert(meta).values(key=key, value=value))
+
+    # Targets
+
+    def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> list[Target]:
+        due = (
+            select(targets.c.model_id)
+            .where(targets.c.watched, targets.c.next_check_at <= until)
+            .order_by(targets.c.next_check_at)
+            .limit(limit)
+        )
+        least, spread_over = interval * 0.9, interval * 0.2
+        moved = (
+            update(targets)
+            .where(targets.c.model_id.in_(due))
+            .values(
+                due_at=targets.c.next_check_at,
+                next_check_at=literal(self._now + least, targets.c.next_check_at.type)
+                + cast(targets.c.spread * (spread_over // timedelta(microseconds=1)), BigInteger),
+            )
+            .returning(*targets.c)
+        )
+        rows = [dict(row) for row in self._connection.execute(moved).mappings()]
+        for row in rows:
+            row["next_check_at"] = row["due_at"]
+        claimed = self._joined(rows)
+        return sorted(claimed, key=lambda target: (target.next_check_at or until, target.model_id))
+
+    def target(self, model_id: str) -> Target | None:
+        query = select(targets).where(targets.c.model_id == model_id)
+        found = self._joined(self._connection.execute(query).mappings())
+        return found[0] if found else None
+
+    def targets(self) -> list[Target]:
+        query = select(targets).order_by(targets.c.model_id)
+        return self._joined(self._connection.execute(query).mappings())
+
+    def add_target(self, target: Target) -> None:
+        values = target_values(target) | {"spread": spread(target.model_id)}
+        self._connection.execute(insert(targets).values(values))
+        if target.episode is not None:
+            self.save_episode(target.episode)
+
+    def save_target(self, target: Target) -> Target:
+        values = target_values(target) | {"version": target.version + 1}
+        written = self._connection.execute(
+            update(targets)
+            .where(targets.c.model_id == target.model_id, targets.c.version == target.version)
+            .values(values)
+        )
+        if not written.rowcount:
+            raise VersionConflict(target.model_id)
+        if target.episode is not None:
+            self.save_episode(target.episode)
+        return replace(target, version=target.version + 1)
+
+    # Episodes
+
+    def save_episode(self, episode: Episode) -> None:
+        values = episode_values(episode)
+        written = self._connection.execute(
+            update(episodes).where(episodes.c.id == episode.id).values(values)
+        )
+        if not written.rowcount:
+            self._connection.execute(insert(episodes).values(values))
+
+    def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
+        query = select(episodes).order_by(episodes.c.opened_at.desc()).limit(limit)
+        if model_id is not None:
+            query = query.where(episodes.c.model_id == model_id)
+        return [to_episode(row) for row in self._connection.execute(query).mappings()]
+
+    # Attempts
+
+    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
+        sent_since = and_(
+            # What the index can use: nothing is sent later than this after its reservation.
+            attempts.c.reserved_at >= since - RESERVATION_TTL,
+            func.coalesce(attempts.c.sent_at, attempts.c.reserved_at) >= since,
+        )
+        wanted = [sent_since, _PENDING]
+        if target.episode is not None:
+            wanted.append(attempts.c.episode_id == target.episode.id)
+        query = (
+            select(attempts)
+            .where(attempts.c.model_id == target.model_id, or_(*wanted), self._visible)
+            .order_by(attempts.c.reserved_at, attempts.c.number)
+        )
+        return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        try:
+            self._connection.execute(insert(attempts).values(attempt_values(attempt)))
+        except IntegrityError:
+            raise VersionConflict(attempt.model_id) from None
+
+    def record_answer(self, attempt: Attempt) -> bool:
+        ended = attempts.c.resolved_at.is_not(None)
+        written = self._connection.execute(
+            update(attempts)
+            .where(
+                attempts.c.id == attempt.id,
+                attempts.c.outcome.in_((Outcome.PENDING, Outcome.UNKNOWN)),
+            )
+            .values(
+                outcome=attempt.outcome,
+                sent_at=attempt.sent_at,
+                answered_at=attempt.answered_at,
+                reason=attempt.reason,
+                resolution=case(
+                    (ended, attempts.c.resolution),
+                    else_=literal(attempt.resolution, attempts.c.resolution.type),
+                ),
+                resolved_at=case(
+                    (ended, attempts.c.resolved_at),
+                    else_=literal(attempt.resolved_at, attempts.c.resolved_at.type),
+                ),
+            )
+        )
+        return bool(written.rowcount)
+
+    def resolve_attempt(self, attempt: Attempt) -> None:
+        self._connection.execute(
+            update(attempts)
+            .where(attempts.c.id == attempt.id)
+            .values(resolution=attempt.resolution, resolved_at=attempt.resolved_at)
+        )
+
+    def pending_attempts(self) -> list[Attempt]:
+        query = select(attempts).where(_PENDING)
+        return [to_attempt(row) for row in self._connection.execute(query).mappings()]
+
+    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
+        pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
+        under_way = self._connection.scalar(
+            select(func.count()).where(
+                attempts.c.resolved_at.is_(None), attempts.c.reserved_at >= day, self._visible
+            )
+        )
+        newest = select(attempts.c.sent_at).order_by(attempts.c.sent_at.desc()).limit(most)
+        settled = and_(attempts.c.outcome != Outcome.PENDING, self._visible)
+        sent = newest.where(attempts.c.sent_at >= minute, settled)
+        charged = newest.where(attempts.c.sent_at >= day, settled, attempts.c.outcome.in_(_CHARGED))
+        return FleetUsage(
+            in_flight=under_way or 0,
+            sent=self._times(sent, pending, most),
+            charged=self._times(charged, pending, most),
+        )
+
+    def attempt_history(self, model_id: str | None, *, limit: int) -> list[Attempt]:
+        query = select(attempts).order_by(attempts.c.reserved_at.desc()).limit(limit)
+        if model_id is not None:
+            query = query.where(attempts.c.model_id == model_id)
+        return [to_attempt(row) for row in self._connection.execute(query).mappings()]
+
+    def prune(self, before: datetime) -> int:
+        current = exists().where(targets.c.episode_id == episodes.c.id)
+        old = select(episodes.c.id).where(episodes.c.ended_at < before, ~current)
+        ids = self._connection.scalars(old).all()
+        of_old = attempts.c.episode_id.in_(ids)
+        gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
+        return (
+            gone + self._connection.execute(delete(episodes).where(episodes.c.id.in_(ids))).rowcount
+        )
+
+    def _joined(self, rows: Iterable[Any]) -> list[Target]:
+        """Targets with their episodes: one more query, and only where one of them has any."""
+        listed = list(rows)
+        ids = [row["episode_id"] for row in listed if row["episode_id"] is not None]
+        found: dict[str, Episode] = {}
+        if ids:
+            query = select(episodes).where(episodes.c.id.in_(ids))
+            found = {
+                row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
+            }
+        return [to_target(row, found.get(row["episode_id"])) for row in listed]
+
+    def _times(self, query: Select[Any], pending: int, most: int) -> tuple[datetime, ...]:
+        """Oldest first; a pending attempt may be sent at this very moment."""
+        times = self._connection.execute(query).scalars().all()
+        return tuple(sorted([*times, *[self._now] * pending])[-most:])
