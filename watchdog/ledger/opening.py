@@ -62,7 +62,7 @@ def prepare(
         if not migrate:
             raise LedgerSetupError(f"the ledger {where} is not up to date: start the daemon first")
         _migrate(connection)
-    rows = dict(connection.execute(select(meta.c.key, meta.c.value)).tuples().all())
+    rows = {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value))}
     if _CREATED_AT not in rows:
         new = {_CREATED_AT: now.isoformat(), _BASE_URL: base_url}
         connection.execute(meta.insert(), [{"key": k, "value": v} for k, v in new.items()])

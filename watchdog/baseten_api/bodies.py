@@ -1,0 +1,58 @@
+"""The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StringConstraints
+
+from watchdog.domain.records import DeploymentRef
+from watchdog.engine.ports import Deployment, RetryAnswer
+
+_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class AnyBody(_Body):
+    """Any JSON object: that there is one is all that matters."""
+
+
+class DeploymentBody(_Body):
+    """A deployment. `status` may be any word: the API grows."""
+
+    id: _Text
+    created_at: Annotated[datetime, AfterValidator(_utc)]
+    status: _Text
+
+    def to_deployment(self) -> Deployment:
+        return Deployment(DeploymentRef(self.id, self.created_at), self.status)
+
+
+class RetryBody(_Body):
+    """The answer to a retry: `retried` must be a true boolean, `"yes"` says nothing."""
+
+    retried: StrictBool
+    reason: str | None = None
+    deployment: DeploymentBody
+
+    def to_answer(self) -> RetryAnswer:
+        return RetryAnswer(self.retried, self.reason, self.deployment.to_deployment())
+
+
+class ThrottledBody(_Body):
+    """A 429: seconds until the API's window resets."""
+
+    retry_after: float
+
+
+class ErrorBody(_Body):
+    """An error, in either of the two shapes that are seen."""
+
+    message: str | None = None
+    error: str | None = None

@@ -1,0 +1,121 @@
+"""One place that paces all requests, and holds them when the API asks for quiet."""
+
+import asyncio
+import heapq
+import itertools
+from datetime import timedelta
+
+from watchdog.domain.records import DecisionReason, Hold
+from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered
+from watchdog.engine.ports import Clock, Held, Listener
+
+HOLD_LEAST = timedelta(seconds=1)
+HOLD_MOST = timedelta(minutes=10)
+"""What a 429 may ask for is clamped to these: it is untrusted input like any other."""
+
+BLIND_HOLD_MOST = timedelta(seconds=60)
+"""The longest hold after 429s that do not say for how long: the API's own windows are a minute."""
+
+AUTH_HOLD = timedelta(minutes=1)
+"""One probe a minute while the key is refused."""
+
+
+class Gate:
+    """Lets requests pass at `rate` a second, the urgent ones first."""
+
+    def __init__(self, rate: float, clock: Clock, listener: Listener) -> None:
+        self._spacing = 1 / rate
+        self._clock = clock
+        self._listener = listener
+        self._next_at = 0.0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._holds: dict[str, Hold] = {}
+        self._blind: dict[str, timedelta] = {}
+        self._auth: Hold | None = None
+        self._auth_failing = False
+        self.key_accepted: bool | None = None
+
+    def hold(self, operation: str) -> Hold | None:
+        """Why the operation must wait now, if it must."""
+        now = self._clock.now()
+        for hold in (self._auth, self._holds.get(operation)):
+            if hold is not None and hold.until > now:
+                return hold
+        return None
+
+    async def enter(self, operation: str, *, urgent: bool, despite_auth: bool = False) -> None:
+        """Wait for a turn. Raises Held instead of waiting for the end of a hold.
+
+        `despite_auth` lets a request pass that is to find out whether the key is good.
+        """
+        hold = self.hold(operation)
+        if hold is not None and not despite_auth:
+            raise _held(operation, hold)
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (0 if urgent else 1, next(self._order), turn))
+        self._let_pass()
+        await turn
+        if despite_auth:
+            return
+        hold = self.hold(operation)
+        if hold is not None:
+            raise _held(operation, hold)
+        if self._auth is not None:
+            # The minute is over: this request is the probe, and the others wait for its answer.
+            self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
+
+    def throttled(self, operation: str, seconds: float | None) -> Hold:
+        """The API said 429, and for how long if it did."""
+        if seconds is not None and seconds >= 0:
+            span = min(max(timedelta(seconds=min(seconds, 1e6)), HOLD_LEAST), HOLD_MOST)
+        else:
+            span = self._blind.get(operation, HOLD_LEAST)
+            self._blind[operation] = min(span * 2, BLIND_HOLD_MOST)
+        hold = Hold(DecisionReason.API_HELD, self._clock.now() + span)
+        self._holds[operation] = hold
+        self._listener(ApiHeld(operation=operation, hold=hold))
+        return hold
+
+    def denied(self, code: str) -> Hold:
+        """The key is refused: everything waits, and one request a minute finds out."""
+        self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
+        self.key_accepted = False
+        if not self._auth_failing:
+            self._auth_failing = True
+            self._listener(AuthFailed(code=code, hold=self._auth))
+        return self._auth
+
+    def key_changed(self) -> None:
+        """Another key: what the last one was refused says nothing of it."""
+        self._auth = None
+
+    def succeeded(self, operation: str) -> None:
+        """The API answered as it should: the key is good, and guessing the hold starts anew."""
+        self._blind.pop(operation, None)
+        self._auth = None
+        self.key_accepted = True
+        if self._auth_failing:
+            self._auth_failing = False
+            self._listener(AuthRecovered())
+
+    def _let_pass(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting and self._timer is None:
+            delay = self._next_at - loop.time()
+            if delay > 0:
+                self._timer = loop.call_later(delay, self._ring)
+                return
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self._next_at = max(self._next_at, loop.time() - self._spacing) + self._spacing
+                turn.set_result(None)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._let_pass()
+
+
+def _held(operation: str, hold: Hold) -> Held:
+    return Held(f"{operation} waits until {hold.until:%H:%M:%SZ}: {hold.reason}", hold=hold)
