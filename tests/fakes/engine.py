@@ -137,9 +137,9 @@ class World:
         if self._sweep is not None and self._retrier is not None:
             sweep, retrier = self._sweep, self._retrier
             self._sweep = self._retrier = None
-            ends = asyncio.create_task(sweep.stop(timedelta(seconds=10)))
-            await retrier.stop()
-            await ends
+            retrier.send_nothing_more()
+            await sweep.stop(timedelta(seconds=10))
+            await retrier.finish()
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""

@@ -46,7 +46,7 @@ def check(
         checked = asyncio.run(check_once(loaded.config, os.environ, retry=retry))
     except SetupError as error:
         fail(str(error))
-    rows = [_row(one) for one in checked]
+    rows = [_row(one, retried=retry) for one in checked]
     if json:
         print_json({"targets": rows})
     else:
@@ -57,7 +57,7 @@ def check(
     raise typer.Exit(_exit_code(rows))
 
 
-def _row(checked: "Checked") -> dict[str, Any]:
+def _row(checked: "Checked", *, retried: bool) -> dict[str, Any]:
     target, error = checked.target, checked.error
     seen = target.health.value if target.health else "missing" if target.missing_since else None
     return {
@@ -66,8 +66,7 @@ def _row(checked: "Checked") -> dict[str, Any]:
         "health": seen or "error",
         "status": target.status,
         "deployment_id": target.deployment.id if target.deployment else None,
-        "decision": target.decision.kind.value if seen else None,
-        "decision_reason": target.decision.reason,
+        "decision_reason": target.decision.reason if retried else None,
         "next_attempt_at": target.decision.until,
         "error": str(error) if error else None,
     }

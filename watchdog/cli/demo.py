@@ -1,6 +1,7 @@
 """`demo`: the real daemon beside an emulated Baseten, in one process, for a minute."""
 
 import asyncio
+import io
 import signal
 import sys
 import tempfile
@@ -79,14 +80,14 @@ async def _play(console: Console, folder: Path) -> None:
 def _config(url: str, folder: Path) -> "Config":
     from watchdog.config import load_config
 
-    environ = {
-        "BASETEN_WATCHDOG_BASETEN__BASE_URL": url,
-        "BASETEN_WATCHDOG_STORE__URL": f"sqlite:///{folder / 'ledger.db'}",
-        "BASETEN_WATCHDOG_SERVER__PORT": "0",
-        "BASETEN_WATCHDOG_LOGGING__FORMAT": "console",
+    overrides = {
+        "baseten": {"base_url": url},
+        "store": {"url": f"sqlite:///{folder / 'ledger.db'}"},
+        "server": {"port": 0},
+        "logging": {"format": "console"},
     }
     with as_file(files("watchdog.cli") / "demo.yaml") as path:
-        return load_config(path, environ=environ).config
+        return load_config(path, overrides=overrides).config
 
 
 async def _show(console: Console, screen: "_Screen", stop: asyncio.Event) -> None:
@@ -105,10 +106,11 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-class _Screen:
+class _Screen(io.StringIO):
     """What the demo knows of the targets, and the log lines it shows below them."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.metrics_url = ""
         self._targets: dict[str, Target] = {}
         self._attempts: dict[str, tuple[Attempt, ...]] = {}
@@ -116,10 +118,12 @@ class _Screen:
         self._outcomes: Counter[Outcome] = Counter()
         self._recoveries = 0
 
-    def write(self, text: str) -> None:
-        self._lines.extend(line for line in text.splitlines() if line)
+    def isatty(self) -> bool:
+        return True
 
-    def flush(self) -> None: ...
+    def write(self, text: str) -> int:
+        self._lines.extend(line for line in text.splitlines() if line)
+        return len(text)
 
     def listen(self, event: Event) -> None:
         match event:

@@ -103,12 +103,12 @@ class _Standing:
 
 
 def _standings(tx: "LedgerTransaction", settings: "Config", now: datetime) -> list[_Standing]:
-    configured = {model.id for model in settings.models}
+    policies = settings.policies()
     rows = []
     for target in tx.targets():
-        if not target.watched and target.model_id not in configured:
+        policy = policies.get(target.model_id)
+        if not target.watched and policy is None:
             continue
-        policy = settings.policy_of(target.model_id) if target.model_id in configured else None
         since = now - policy.window if policy else now
         rows.append(_Standing(target, tx.attempts(target, since=since), policy, now))
     return rows
@@ -137,9 +137,12 @@ def _resolve(targets: Sequence[Target], model: str) -> str:
 
 
 def _read(settings: "Config", work: Any) -> Any:
-    from watchdog.app import read_ledger
+    from watchdog.app import SetupError, read_ledger
 
-    return asyncio.run(read_ledger(settings, work))
+    try:
+        return asyncio.run(read_ledger(settings, work))
+    except SetupError as error:
+        fail(str(error))
 
 
 def _episode_cells(episode: Episode) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Options and arguments that several commands share."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,14 +22,13 @@ ModelsOption = Annotated[
 ]
 
 
-def load(
-    path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
-) -> "LoadedConfig":
+def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
     """The configuration, or one line for each thing wrong with it and exit 2."""
     from watchdog.config import ConfigError, load_config
 
+    overrides = {"mode": "observe"} if dry_run else {}
     try:
-        loaded = load_config(path, environ=os.environ, model_ids=models, dry_run=dry_run)
+        loaded = load_config(path, model_ids=models, overrides=overrides)
     except ConfigError as error:
         fail(*error.problems)
     for warning in loaded.warnings:

@@ -83,9 +83,12 @@ class Retrier:
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
 
-    async def stop(self) -> None:
-        """Send nothing more, and wait until what was sent is recorded, or surely cannot be."""
+    def send_nothing_more(self) -> None:
+        """From now on attempts that have not been sent are abandoned."""
         self._stopping.set()
+
+    async def finish(self) -> None:
+        """Wait until what was sent is recorded, or surely cannot be."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _finished(self, task: asyncio.Task[Target]) -> None:

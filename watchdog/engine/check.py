@@ -9,6 +9,7 @@ from watchdog.domain.records import (
     DecisionReason,
     Health,
     Observation,
+    Policy,
     Target,
 )
 from watchdog.domain.status import health_of
@@ -36,6 +37,28 @@ class Checked:
 
     target: Target
     error: ApiError | LedgerUnavailable | None = None
+
+
+async def look(
+    api: BasetenApi, clock: Clock, policy: Policy, model_id: str, name: str | None
+) -> Checked:
+    """Look at a model, and leave it at that: nothing is recorded and nothing decided."""
+    target = Target(model_id=model_id, name=name)
+    try:
+        deployment = await api.get_deployment(model_id)
+    except NotFound:
+        return Checked(replace(target, missing_since=clock.now()))
+    except ApiError as error:
+        return Checked(target, error)
+    return Checked(
+        replace(
+            target,
+            status=deployment.status,
+            health=health_of(deployment.status, policy),
+            deployment=deployment.ref,
+            observed_at=clock.now(),
+        )
+    )
 
 
 class Checker:

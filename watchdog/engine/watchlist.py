@@ -34,6 +34,25 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     return [*gone, *watched]
 
 
+def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:
+    """The configured targets for one pass of a command.
+
+    A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
+    decides what daemons watch.
+    """
+    recorder.resolve_left_behind(tx)
+    return [_known(tx, model_id, settings) for model_id in settings.models]
+
+
+def _known(tx: LedgerTransaction, model_id: str, settings: Settings) -> Target:
+    target = tx.target(model_id)
+    if target is None:
+        name = settings.models[model_id].name
+        target = Target(model_id=model_id, name=name, watched=False)
+        tx.add_target(target)
+    return target
+
+
 def _remove(tx: LedgerTransaction, target: Target, recorder: Recorder, now: datetime) -> Recorded:
     attempts = tx.attempts(target, since=now)
     step = unwatched(target, attempts, now)

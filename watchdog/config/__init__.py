@@ -1,0 +1,7 @@
+"""The config file and the environment: validated, strict, immutable."""
+
+from watchdog.config.load import LoadedConfig, load_config
+from watchdog.config.model import Config
+from watchdog.config.yaml_file import ConfigError
+
+__all__ = ["Config", "ConfigError", "LoadedConfig", "load_config"]

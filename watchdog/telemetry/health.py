@@ -1,0 +1,60 @@
+"""Whether the daemon lives, and whether it is ready."""
+
+from datetime import timedelta
+
+from watchdog.engine.events import (
+    ApiRequested,
+    AuthFailed,
+    Event,
+    LedgerBack,
+    LedgerLost,
+    LedgerOpened,
+    SweepDone,
+)
+from watchdog.engine.ports import Clock
+
+
+class Liveness:
+    """The loop's pulse. It depends on nothing else, so that a restart is asked for only where one
+    helps."""
+
+    def __init__(self, clock: Clock, tick: timedelta) -> None:
+        self._clock = clock
+        self._longest_seconds = 3 * tick.total_seconds()
+        self._beat_at = clock.monotonic()
+
+    def beat(self) -> None:
+        self._beat_at = self._clock.monotonic()
+
+    def reason(self) -> str | None:
+        """Why it is not alive, if it is not."""
+        silent = self._clock.monotonic() - self._beat_at
+        if silent <= self._longest_seconds:
+            return None
+        return f"the loop last ticked {silent:.0f} s ago"
+
+
+class Readiness:
+    """Listens for what must be so before the daemon can do its work."""
+
+    def __init__(self) -> None:
+        self._ledger = "the ledger is not open yet"
+        self._key = "the API has not accepted the key yet"
+        self._sweep = "the first sweep is not done"
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case LedgerOpened() | LedgerBack():
+                self._ledger = ""
+            case LedgerLost():
+                self._ledger = "the ledger does not answer"
+            case AuthFailed():
+                self._key = f"the API refuses the key (HTTP {event.code})"
+            case ApiRequested() if event.code.startswith("2"):
+                self._key = ""
+            case SweepDone() if event.first:
+                self._sweep = ""
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why it is not ready; nothing when it is."""
+        return tuple(reason for reason in (self._ledger, self._key, self._sweep) if reason)

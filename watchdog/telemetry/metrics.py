@@ -1,0 +1,208 @@
+"""Prometheus metrics: counters that live in this process, and gauges from the snapshot."""
+
+import platform
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from watchdog.domain.records import DecisionReason, EpisodeResult, FleetLimits, Outcome
+from watchdog.engine.events import (
+    ApiRequested,
+    CheckDone,
+    CheckStarted,
+    DeploymentFailing,
+    DeploymentReplaced,
+    EpisodeSuperseded,
+    Event,
+    GaveUp,
+    LedgerBack,
+    LedgerLost,
+    LedgerOpened,
+    Recovered,
+    RetryAnswered,
+    RetrySuppressed,
+    Started,
+    SweepDone,
+    TargetChanged,
+    TargetForgotten,
+    TargetMissing,
+    TargetRemoved,
+    TargetUnrecorded,
+)
+from watchdog.engine.ports import Clock
+from watchdog.telemetry.snapshot import PREFIX, Snapshot
+
+_RECOVERY_BUCKETS = tuple(
+    60 * minutes for minutes in (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 240)
+)
+"""Up to four hours: all attempts of an episode at their slowest."""
+
+_LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+_CHECK_RESULTS = ("healthy", "failing", "in_progress", "not_retryable", "missing", "error")
+_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDING)
+
+_SUPPRESSING = (
+    DecisionReason.STANDING_FAILURE,
+    DecisionReason.FIRST_DELAY,
+    DecisionReason.BACKOFF,
+    DecisionReason.WINDOW_SPENT,
+    DecisionReason.FLEET_MINUTE_SPENT,
+    DecisionReason.FLEET_IN_FLIGHT,
+    DecisionReason.FLEET_WINDOW_SPENT,
+    DecisionReason.API_HELD,
+    DecisionReason.AUTH_FAILED,
+    DecisionReason.LOOK_AGAIN_FAILED,
+    DecisionReason.EPISODE_SPENT,
+    DecisionReason.REFUSED_TWICE,
+)
+
+
+class Metrics:
+    """Listens to events and renders the exposition. Has a registry of its own."""
+
+    def __init__(self, limits: FleetLimits, clock: Clock) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+        self._snapshot = Snapshot(limits, clock)
+        self._registry.register(self._snapshot)
+        self._checks = self._counter("checks", "Checks, by what they saw.", "result")
+        self._attempts = self._counter(
+            "retry_attempts", "Attempts, by what became of sending them.", "model_id", "outcome"
+        )
+        self._suppressed = self._counter(
+            "retry_suppressed", "How often a reason not to retry set in.", "reason"
+        )
+        self._episodes = self._counter("episodes", "Ended episodes, by how.", "result")
+        self._requests = self._counter(
+            "api_requests", "Requests to the API, by what came back.", "operation", "code"
+        )
+        for result in _CHECK_RESULTS:
+            self._checks.labels(result)
+        for reason in _SUPPRESSING:
+            self._suppressed.labels(reason)
+        for ending in EpisodeResult:
+            self._episodes.labels(ending)
+        self._lateness = Histogram(
+            f"{PREFIX}check_lateness_seconds",
+            "How much later than due a check began.",
+            buckets=_LATENESS_BUCKETS,
+            registry=self._registry,
+        )
+        self._recovery = Histogram(
+            f"{PREFIX}recovery_seconds",
+            "From the first failing observation to the first healthy one.",
+            buckets=_RECOVERY_BUCKETS,
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            f"{PREFIX}api_request_duration_seconds",
+            "How long requests to the API took.",
+            ["operation"],
+            buckets=_REQUEST_BUCKETS,
+            registry=self._registry,
+        )
+        self._gauges: dict[str, Gauge] = {}
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """The exposition in the form that the Accept header asks for, and its content type."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self._registry), content_type
+
+    def __call__(self, event: Event) -> None:
+        self._note_target(event)
+        self._note_attempt(event)
+        self._note_daemon(event)
+
+    def _note_target(self, event: Event) -> None:
+        match event:
+            case TargetChanged():
+                self._snapshot.put(event.target, event.policy, event.attempts)
+            case TargetUnrecorded():
+                self._snapshot.put_unrecorded(event.target)
+            case TargetForgotten():
+                self._snapshot.forget(event.model_id)
+                for outcome in _OUTCOMES:
+                    self._attempts.remove(event.model_id, outcome)
+            case CheckStarted():
+                self._lateness.observe(event.lateness.total_seconds())
+            case CheckDone():
+                self._checks.labels(event.result).inc()
+                if event.observed_at is not None:
+                    self._snapshot.observed(event.model_id, event.observed_at)
+
+    def _note_attempt(self, event: Event) -> None:
+        match event:
+            case DeploymentFailing():
+                for outcome in _OUTCOMES:
+                    self._attempts.labels(event.target.model_id, outcome)
+            case RetryAnswered():
+                self._attempts.labels(event.target.model_id, event.attempt.outcome).inc()
+            case RetrySuppressed() | GaveUp():
+                self._suppressed.labels(event.decision.reason).inc()
+            case Recovered():
+                self._recovery.observe(event.after.total_seconds())
+                self._episodes.labels(EpisodeResult.RECOVERED).inc()
+            case EpisodeSuperseded():
+                self._episodes.labels(EpisodeResult.SUPERSEDED).inc()
+            case DeploymentReplaced():
+                self._episodes.labels(EpisodeResult.REPLACED).inc()
+            case TargetMissing() | TargetRemoved() if event.episode is not None:
+                self._episodes.labels(EpisodeResult.REMOVED).inc()
+
+    def _note_daemon(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._info("mode", "Whether it retries or only observes.", mode=event.mode)
+                version = platform.python_version()
+                self._info("build", "What runs.", version=event.version, python=version)
+            case LedgerOpened():
+                self._set(
+                    "ledger_created_timestamp_seconds",
+                    "When the ledger was made; its budgets count from then.",
+                    event.created_at.timestamp(),
+                )
+                self._set("ledger_up", _LEDGER_UP, 1)
+            case LedgerBack():
+                self._set("ledger_up", _LEDGER_UP, 1)
+            case LedgerLost():
+                self._set("ledger_up", _LEDGER_UP, 0)
+            case SweepDone():
+                self._set(
+                    "last_sweep_timestamp_seconds",
+                    "When due targets were last claimed.",
+                    event.at.timestamp(),
+                )
+            case ApiRequested():
+                self._requests.labels(event.operation, event.code).inc()
+                self._durations.labels(event.operation).observe(event.duration_seconds)
+                answered = event.code.isdigit() and event.code < "500" and event.code != "401"
+                self._set("api_up", "Whether the API answered the last request.", int(answered))
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(PREFIX + name, text, labels, registry=self._registry)
+
+    def _set(self, name: str, text: str, value: float) -> None:
+        """Set a gauge that is absent until it has a first value."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(PREFIX + name, text, registry=self._registry)
+        self._gauges[name].set(value)
+
+    def _info(self, name: str, text: str, **labels: str) -> None:
+        Info(PREFIX + name, text, registry=self._registry).info(labels)
+
+
+_LEDGER_UP = "Whether the ledger answers."
