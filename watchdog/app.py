@@ -4,6 +4,7 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import UTC, timedelta
 from typing import TextIO, TypeVar
 
@@ -90,21 +91,16 @@ class Daemon:
         logger = start_logging(config.logging.level, config.logging.format, self._log_stream)
         for each in (LogListener(logger, key), metrics, readiness):
             listener.add(each)
-        web = _web(config, metrics, liveness, readiness)
-        try:
+        async with AsyncExitStack() as parts:
             api = _api(config, key, clock, listener)
+            parts.push_async_callback(api.close)
             ledger = _ledger(config, clock, Role.DAEMON)
-        except BaseException:
-            web.close()
-            raise
-        self.metrics_url = f"{web.url}/metrics"
-        await web.start()
-        try:
+            parts.push_async_callback(ledger.close)
+            web = _web(config, metrics, liveness, readiness)
+            parts.push_async_callback(web.stop)
+            self.metrics_url = f"{web.url}/metrics"
+            await web.start()
             await self._watch(_Engine(config, api, ledger, clock, listener), liveness, stop)
-        finally:
-            await web.stop()
-            await api.close()
-            await ledger.close()
 
     async def _watch(self, engine: "_Engine", liveness: Liveness, stop: asyncio.Event) -> None:
         sweep = await engine.begin(self._config)

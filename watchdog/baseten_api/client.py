@@ -1,7 +1,7 @@
 """The management API: requests, and what each answer means."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import quote
@@ -87,7 +87,10 @@ class HttpBasetenApi:
 
     async def retry(self, model_id: str) -> RetryAnswer:
         path = f"/v1/models/{quote(model_id, safe='')}/deployments/development/retry"
-        return (await self._call(RETRY, "POST", path, RetryBody, urgent=True)).to_answer()
+        answer = (await self._call(RETRY, "POST", path, RetryBody, urgent=True)).to_answer()
+        if answer.reason is None:
+            return answer
+        return replace(answer, reason=self._mask(answer.reason))
 
     def retry_hold(self) -> Hold | None:
         return self._gate.hold(RETRY)

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 EXIT_FAILING = 1
 EXIT_API = 3
 
+_HEADINGS = {
+    "model_id": "model",
+    "model_name": "name",
+    "decision_reason": "why",
+    "error": "note",
+}
 _WELL = frozenset({"healthy", "in_progress"})
 
 
@@ -50,9 +56,11 @@ def check(
     if json:
         print_json({"targets": rows})
     else:
+        columns = ("model_id", "model_name", "health", "status", "decision_reason", "error")
+        shown = [column for column in columns if retry or column != "decision_reason"]
         print_table(
-            ("model", "name", "health", "status", "why", "note"),
-            [tuple("-" if value is None else str(value) for value in _cells(row)) for row in rows],
+            [_HEADINGS.get(column, column) for column in shown],
+            [[str(row[column] or "-") for column in shown] for row in rows],
         )
     raise typer.Exit(_exit_code(rows))
 
@@ -70,17 +78,6 @@ def _row(checked: "Checked", *, retried: bool) -> dict[str, Any]:
         "next_attempt_at": target.decision.until,
         "error": str(error) if error else None,
     }
-
-
-def _cells(row: dict[str, Any]) -> Sequence[Any]:
-    return (
-        row["model_id"],
-        row["model_name"],
-        row["health"],
-        row["status"],
-        row["decision_reason"],
-        row["error"],
-    )
 
 
 def _exit_code(rows: Sequence[dict[str, Any]]) -> int:

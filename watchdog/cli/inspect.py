@@ -13,7 +13,7 @@ from watchdog.cli.console import fail
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import age, ago, ahead, clock_time, print_json, print_table
 from watchdog.domain.limits import episode_used, window_remaining
-from watchdog.domain.records import Attempt, Episode, Policy, Target
+from watchdog.domain.records import Attempt, Episode, Policy, Resolution, Target
 from watchdog.domain.status import state_of
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def _episode_cells(episode: Episode) -> tuple[str, ...]:
 
 def _attempt_cells(attempt: Attempt) -> tuple[str, ...]:
     parts = [attempt.reason] if attempt.reason else []
-    if attempt.resolved_at is not None and attempt.resolution is not None:
-        parts.insert(0, f"{attempt.resolution.value} {clock_time(attempt.resolved_at)}")
+    if attempt.resolution not in (None, Resolution.ANSWERED):
+        parts.insert(0, f"{attempt.resolution} {clock_time(attempt.resolved_at)}")
     return (
         clock_time(attempt.reserved_at),
         attempt.model_id,

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from watchdog.telemetry.untrusted import clean
+
 _PIPE_WIDTH = 100_000
 """Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""
 
@@ -41,12 +43,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Text as it is: nothing in a cell is ever read as markup."""
+    """Nothing in a cell is read as markup, or as an instruction to the terminal."""
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
         made.add_column(column.upper(), overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell, style=_STATE_STYLES.get(cell, "")) for cell in row))
+        made.add_row(*(Text(clean(cell), style=_STATE_STYLES.get(cell, "")) for cell in row))
     return made
 
 

@@ -59,7 +59,8 @@ def health(config: ConfigOption = None) -> None:
         answer = connection.getresponse()
         text = answer.read(500).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
-        typer.echo(f"no daemon answers at {host}:{server.port}: {error}", err=True)
+        cause = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        typer.echo(f"no daemon answers at {host}:{server.port}: {cause}", err=True)
         raise typer.Exit(1) from None
     finally:
         connection.close()

@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, TextIO
@@ -123,6 +123,12 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
+def _lead(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    """What every line has comes first, where the eye looks for it."""
+    first = {key: line.pop(key) for key in ("timestamp", "level", "event") if key in line}
+    return {**first, **line}
+
+
 def start_logging(level: str, form: str, stream: TextIO) -> Any:
     """Set logging up, for us and for the libraries, and return our logger.
 
@@ -133,6 +139,7 @@ def start_logging(level: str, form: str, stream: TextIO) -> Any:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _lead,
     ]
     renderer: Any = structlog.processors.JSONRenderer()
     if console:

@@ -47,10 +47,6 @@ class WebServer:
     async def stop(self) -> None:
         await self._server.shutdown(sockets=[self._socket])
 
-    def close(self) -> None:
-        """Give the address back, for a server that was never started."""
-        self._socket.close()
-
 
 def _listen(host: str, port: int) -> socket.socket:
     """Bound and listening: two sockets that are only bound could share a port until then."""
