@@ -22,6 +22,7 @@ from watchdog.engine.events import (
     ClockDrifted,
     Event,
     IntervalStretched,
+    LedgerCreated,
     LedgerOpened,
     Started,
     Stopped,
@@ -34,7 +35,9 @@ from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin, enlist
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
-from watchdog.telemetry import Liveness, LogListener, Metrics, Readiness, start_logging
+from watchdog.telemetry.health import Liveness, Readiness
+from watchdog.telemetry.logs import LogListener, start_logging
+from watchdog.telemetry.metrics import Metrics
 from watchdog.web import PortTaken, WebServer, build_app
 
 T = TypeVar("T")
@@ -139,9 +142,7 @@ class _Engine:
         listener: Listener,
     ) -> None:
         settings = _settings(config, ledger.owner)
-        self._opened = LedgerOpened(
-            ledger=config.store.display_url, created_at=ledger.created_at, created=ledger.created
-        )
+        self._sql_ledger = ledger
         self._clock = clock
         self._listener = listener
         self._settings = settings
@@ -155,7 +156,10 @@ class _Engine:
     async def begin(self, config: Config) -> Sweep:
         """Settle what an earlier life left behind, and take up the watch list."""
         settings, listener = self._settings, self._listener
-        listener(self._opened)
+        where = config.store.display_url
+        listener(LedgerOpened(created_at=self._sql_ledger.created_at))
+        if self._sql_ledger.created:
+            listener(LedgerCreated(ledger=where))
         try:
             known = await self.ledger.transact(lambda tx: begin(tx, self._recorder, settings))
         except LedgerUnavailable as error:
@@ -166,7 +170,7 @@ class _Engine:
                 mode=config.mode,
                 targets=len(settings.models),
                 limits=settings.limits,
-                ledger=self._opened.ledger,
+                ledger=where,
             )
         )
         if settings.effective_interval > settings.interval:

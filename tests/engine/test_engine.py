@@ -11,6 +11,7 @@ from watchdog.domain.records import DecisionReason, Outcome, Resolution, Standin
 from watchdog.domain.status import state_of
 from watchdog.engine.ports import (
     AnswerLost,
+    ApiError,
     Denied,
     LedgerUnavailable,
     NotFound,
@@ -103,7 +104,7 @@ async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
         pytest.param(AnswerLost("no", code="502"), Outcome.UNKNOWN, True, id="lost"),
     ],
 )
-async def test_each_way_a_post_can_end(error: Exception, outcome: Outcome, charged: bool) -> None:
+async def test_each_way_a_post_can_end(error: ApiError, outcome: Outcome, charged: bool) -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")
     world.api.model("llama").retry_error = error

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchdog.cli.console import fail
 from watchdog.domain.duration import format_duration
 
 if TYPE_CHECKING:
@@ -44,14 +45,14 @@ def emulator(
     from watchdog.emulator import Emulator, ScenarioError, load_scenario
 
     if not api_key.strip():
-        _fail("no API key: set BASETEN_API_KEY or give --api-key (any text will do)")
+        fail("no API key: set BASETEN_API_KEY or give --api-key (any text will do)")
     try:
         loaded = load_scenario(scenario)
         server = Emulator(loaded, api_key=api_key.strip(), port=port, time_scale=time_scale)
     except ScenarioError as error:
-        _fail(*error.problems)
+        fail(*error.problems)
     except ValueError as error:
-        _fail(f"--time-scale: {error}")
+        fail(f"--time-scale: {error}")
     asyncio.run(_serve(server, loaded))
 
 
@@ -69,7 +70,7 @@ async def _serve(server: "Emulator", scenario: "Scenario") -> None:
         try:
             await running.enter_async_context(server)
         except OSError as error:
-            _fail(f"cannot listen on {server.url}: {error.strerror}; choose another --port")
+            fail(f"cannot listen on {server.url}: {error.strerror}; choose another --port")
         print_table(["model", "name", "deploy", "goes through"], list(_rows(scenario)))
         typer.echo(f"\nA Baseten management API is on {server.url} until Ctrl-C.")
         typer.echo("To let the watchdog use it, with the same BASETEN_API_KEY:")
@@ -94,9 +95,3 @@ def _text(deploy: "Deploy") -> str:
         step.status if step.lasts is None else f"{step.status} {format_duration(step.lasts)}"
         for step in deploy
     )
-
-
-def _fail(*problems: str) -> NoReturn:
-    for problem in problems:
-        typer.echo(f"error: {problem}", err=True)
-    raise typer.Exit(2)

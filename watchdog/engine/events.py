@@ -50,11 +50,15 @@ class Stopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerOpened(Event):
-    """`created` tells a new ledger, whose budgets are fresh."""
-
-    ledger: str
     created_at: datetime
-    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCreated(Event):
+    """A new ledger: its budgets are fresh, which after a loss they should not be."""
+
+    name = "ledger_created"
+    ledger: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ class Clock(Protocol):
 class Listener(Protocol):
     """Told of every event, synchronously. Must not raise and must not block."""
 
-    def __call__(self, event: Event) -> None: ...
+    def __call__(self, event: Event, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

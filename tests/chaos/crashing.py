@@ -1,0 +1,123 @@
+"""The real daemon, killed at one exact point of its first attempt.
+
+Run as a program: `crashing.py POINT CONFIG`. The kill is the kernel's: nothing is flushed, closed
+or rolled back by us.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from watchdog.app import Daemon
+from watchdog.baseten_api import client
+from watchdog.config import load_config
+from watchdog.domain.records import Outcome
+from watchdog.engine.events import Event, RetryAnswered, RetryReserved, TargetChanged
+from watchdog.ledger.transaction import SqlTransaction
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(owner: Any, name: str, when: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Die just before a call."""
+    original = getattr(owner, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if when(*args, **kwargs):
+            die()
+        return original(*args, **kwargs)
+
+    setattr(owner, name, call)
+
+
+def after(owner: Any, name: str, when: Callable[..., bool] = lambda *_, **__: True) -> None:
+    """Die just after a call returned."""
+    original = getattr(owner, name)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = original(*args, **kwargs)
+        if when(*args, **kwargs):
+            die()
+        return result
+
+    setattr(owner, name, call)
+
+
+def after_awaiting(owner: Any, name: str, when: Callable[..., bool]) -> None:
+    """Die just after an awaited call returned."""
+    original = getattr(owner, name)
+
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        result = await original(*args, **kwargs)
+        if when(*args, **kwargs):
+            die()
+        return result
+
+    setattr(owner, name, call)
+
+
+def urgent(*_: Any, urgent: bool = False) -> bool:
+    return urgent
+
+
+def of_a_post(response: Any) -> bool:
+    return bool(response.request.method == "POST")
+
+
+def recorded(event: Event) -> bool:
+    return (
+        isinstance(event, TargetChanged)
+        and bool(event.attempts)
+        and event.attempts[-1].outcome is Outcome.ACCEPTED
+    )
+
+
+LISTENERS: list[Callable[[Event], None]] = []
+
+
+def on(when: Callable[[Event], bool]) -> None:
+    """Die when such an event is told."""
+
+    def listen(event: Event) -> None:
+        if when(event):
+            die()
+
+    LISTENERS.append(listen)
+
+
+API = client.HttpBasetenApi
+POINTS: dict[str, Callable[[], object]] = {
+    "before the reservation": lambda: before(SqlTransaction, "add_attempt"),
+    "reserved, not committed": lambda: after(SqlTransaction, "add_attempt"),
+    "reserved": lambda: on(lambda event: isinstance(event, RetryReserved)),
+    "before looking again": lambda: before(API, "get_deployment", urgent),
+    "looked again": lambda: after_awaiting(API, "get_deployment", urgent),
+    "before the POST": lambda: before(API, "retry"),
+    "executed, answer on its way": lambda: before(client, "_read", of_a_post),
+    "answered": lambda: on(lambda event: isinstance(event, RetryAnswered)),
+    "recorded, not committed": lambda: after(SqlTransaction, "record_answer"),
+    "recorded": lambda: on(recorded),
+}
+SENT = {
+    "executed, answer on its way",
+    "answered",
+    "recorded, not committed",
+    "recorded",
+}
+
+
+def main(point: str, config: str) -> None:
+    POINTS[point]()
+    loaded = load_config(Path(config))
+    daemon = Daemon(loaded.config, os.environ, listeners=LISTENERS)
+    asyncio.run(daemon.run(asyncio.Event()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

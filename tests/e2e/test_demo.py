@@ -1,0 +1,18 @@
+"""The demo, without a terminal."""
+
+import signal
+import urllib.request
+
+from tests.fakes.processes import PATIENCE_SECONDS, Process, command, environment, running
+
+
+def test_without_a_terminal_it_prints_lines_and_ends_with_a_summary_when_interrupted() -> None:
+    with running(Process(command("demo"), environment())) as demo:
+        url = demo.until("metrics: ").split()[1]
+        demo.until("retry_refused")
+        demo.until("retry_accepted")
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
+            assert b"baseten_watchdog_target_state" in answer.read()
+        demo.signal(signal.SIGINT)
+        demo.until("retries (")
+        assert demo.wait() == 0
