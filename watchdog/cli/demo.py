@@ -19,7 +19,7 @@ from rich.text import Text
 
 from watchdog.cli.output import ahead, table
 from watchdog.domain.limits import episode_used
-from watchdog.domain.records import Attempt, Outcome, Target
+from watchdog.domain.records import Outcome, Target
 from watchdog.domain.status import state_of
 from watchdog.engine.events import Event, Recovered, RetryAnswered, TargetChanged
 
@@ -32,23 +32,22 @@ _TIME_SCALE = 30
 
 _SECONDS = 45
 _EVENTS_SHOWN = 10
+_PICTURE_WIDTH = 110
 _REFRESHES_PER_SECOND = 4
 
 
 def demo(
     svg: Annotated[
-        Path | None, typer.Option(hidden=True, help="Write the last screen to this file.")
+        Path | None, typer.Option(hidden=True, help="Write a picture of the screen at half-time.")
     ] = None,
 ) -> None:
     """Watch it work: an emulated Baseten and the real daemon, for under a minute."""
-    console = Console(highlight=False, record=svg is not None)
+    console = Console(highlight=False, force_terminal=True if svg else None)
     with tempfile.TemporaryDirectory(prefix="baseten-watchdog-demo-") as folder:
-        asyncio.run(_play(console, Path(folder)))
-    if svg is not None:
-        svg.write_text(console.export_svg(title="baseten-watchdog demo"))
+        asyncio.run(_play(console, Path(folder), svg))
 
 
-async def _play(console: Console, folder: Path) -> None:
+async def _play(console: Console, folder: Path, svg: Path | None) -> None:
     from watchdog.app import Daemon
     from watchdog.emulator import Emulator, load_scenario
 
@@ -67,6 +66,8 @@ async def _play(console: Console, folder: Path) -> None:
         running = asyncio.create_task(daemon.run(stop))
         await daemon.started.wait()
         screen.metrics_url = daemon.metrics_url
+        if svg is not None:
+            asyncio.get_running_loop().call_later(_SECONDS / 2, _write_picture, screen, svg)
         if console.is_terminal:
             await _show(console, screen, stop)
         else:
@@ -99,6 +100,12 @@ async def _show(console: Console, screen: "_Screen", stop: asyncio.Event) -> Non
                 return
 
 
+def _write_picture(screen: "_Screen", svg: Path) -> None:
+    camera = Console(record=True, highlight=False, width=_PICTURE_WIDTH, file=io.StringIO())
+    camera.print(screen.picture())
+    svg.write_text(camera.export_svg(title="baseten-watchdog demo"))
+
+
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
     try:
         await asyncio.wait_for(stop.wait(), seconds)
@@ -113,7 +120,7 @@ class _Screen(io.StringIO):
         super().__init__()
         self.metrics_url = ""
         self._targets: dict[str, Target] = {}
-        self._attempts: dict[str, tuple[Attempt, ...]] = {}
+        self._used: dict[str, str] = {}
         self._lines: deque[str] = deque(maxlen=_EVENTS_SHOWN)
         self._outcomes: Counter[Outcome] = Counter()
         self._recoveries = 0
@@ -129,7 +136,8 @@ class _Screen(io.StringIO):
         match event:
             case TargetChanged():
                 self._targets[event.target.model_id] = event.target
-                self._attempts[event.target.model_id] = event.attempts
+                used = episode_used(event.target, event.attempts)
+                self._used[event.target.model_id] = f"{used} of {event.policy.max_attempts}"
             case RetryAnswered():
                 self._outcomes[event.attempt.outcome] += 1
             case Recovered():
@@ -154,7 +162,7 @@ class _Screen(io.StringIO):
             target.name or target.model_id,
             state_of(target).value,
             target.status or "-",
-            str(episode_used(target, self._attempts[target.model_id])),
+            self._used[target.model_id],
             ahead(decision.until, now),
             decision.reason.value if decision.reason else "-",
         )

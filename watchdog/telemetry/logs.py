@@ -43,6 +43,9 @@ _WARNINGS = (
     RetryMismatched,
     TargetMissing,
 )
+_FIRST = ("model_name", "attempt", "reason", "decision_reason", "status", "model_id")
+"""What a person wants to see before a terminal cuts the line."""
+
 _GOOD_OUTCOMES = frozenset({Outcome.ACCEPTED, Outcome.ABANDONED, Outcome.DRY_RUN})
 
 
@@ -86,7 +89,8 @@ def _fields(event: Event) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(event):
         found |= _named(field.name, getattr(event, field.name))
-    return {key: value for key, value in found.items() if value is not None}
+    ordered = {key: found.pop(key, None) for key in _FIRST} | found
+    return {key: value for key, value in ordered.items() if value is not None}
 
 
 def _named(name: str, value: Any) -> dict[str, Any]:
@@ -136,14 +140,17 @@ def start_logging(level: str, form: str, stream: TextIO) -> Any:
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     console = form == "console" or (form == "auto" and stream.isatty())
+    time = structlog.processors.TimeStamper(fmt="%H:%M:%SZ" if console else "iso", utc=True)
     shared: list[Any] = [
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        time,
         _lead,
     ]
     renderer: Any = structlog.processors.JSONRenderer()
     if console:
-        renderer = structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=24, sort_keys=False
+        )
     logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=[*shared, renderer],
