@@ -1,8 +1,8 @@
 """The real clock."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 _TOLERANCE = timedelta(seconds=2)
 """A wall clock kept by NTP stays well within this; anything larger is a step."""
@@ -22,24 +22,23 @@ class SystemClock:
     def __init__(self, on_drift: Callable[[timedelta], None] | None = None) -> None:
         self._on_drift = on_drift
         self._time = datetime.now(UTC)
-        self._read_at = time.monotonic()
+        self._read_at = monotonic()
         self._drifting = False
 
     def now(self) -> datetime:
-        monotonic = time.monotonic()
-        passed = timedelta(seconds=monotonic - self._read_at)
-        self._read_at = monotonic
+        read_at = monotonic()
+        passed = timedelta(seconds=read_at - self._read_at)
+        self._read_at = read_at
         self._time += passed
         difference = datetime.now(UTC) - self._time
         drifting = abs(difference) > _TOLERANCE
         if drifting:
-            self._time += min(abs(difference), passed * _ADOPTION_RATE) * (
-                1 if difference > timedelta(0) else -1
-            )
-        if drifting and not self._drifting and self._on_drift is not None:
-            self._on_drift(difference)
+            share = passed * _ADOPTION_RATE
+            self._time += max(-share, min(share, difference))
+            if not self._drifting and self._on_drift is not None:
+                self._on_drift(difference)
         self._drifting = drifting
         return self._time
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return monotonic()

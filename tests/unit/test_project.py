@@ -1,0 +1,54 @@
+"""What the project promises about itself."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from watchdog.domain.records import DecisionReason, Outcome
+
+ROOT = Path(__file__).parents[2]
+
+
+def locked() -> str:
+    return (ROOT / "requirements.lock").read_text()
+
+
+def test_nothing_brings_the_other_package_that_is_imported_as_watchdog() -> None:
+    names = re.findall(r"^([a-z0-9._-]+)==", locked(), re.MULTILINE)
+    assert "apscheduler" in names
+    assert "watchdog" not in names
+
+
+def test_every_locked_package_has_hashes_and_no_index_is_named() -> None:
+    entries = re.split(r"\n(?=\S)", locked().strip())
+    assert all("--hash=sha256:" in entry for entry in entries)
+    assert "://" not in locked()
+
+
+def test_each_dependency_is_bounded_by_the_major_version_that_was_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for dependency in project["project"]["dependencies"] + project["dependency-groups"]["dev"]:
+        assert dependency.startswith("setuptools") or re.search(r">=.+,<", dependency), dependency
+
+
+def test_the_readme_explains_every_reason_and_outcome() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for word in [*DecisionReason, *(outcome for outcome in Outcome if outcome != "pending")]:
+        assert re.search(rf"\b{word}\b", readme), word
+
+
+def test_the_readmes_links_lead_somewhere() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text()):
+        if "://" not in link:
+            assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("module", ["alembic", "apscheduler", "httpx", "uvicorn", "sqlalchemy"])
+def test_commands_that_do_not_need_a_heavy_library_do_not_import_it(module: str) -> None:
+    code = f"import sys, watchdog.cli; sys.exit({module!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False)
+    assert done.returncode == 0
