@@ -20,6 +20,7 @@ from watchdog.engine.attempt import Retrier
 from watchdog.engine.check import Checked, Checker, look
 from watchdog.engine.events import (
     ClockDrifted,
+    ConfigDoubtful,
     Event,
     IntervalStretched,
     LedgerCreated,
@@ -74,11 +75,13 @@ class Daemon:
         config: Config,
         environ: Mapping[str, str],
         *,
+        warnings: Sequence[str] = (),
         listeners: Sequence[Listener] = (),
         log_stream: TextIO | None = None,
     ) -> None:
         self._config = config
         self._environ = environ
+        self._warnings = warnings
         self._listener = Fanout(listeners)
         self._log_stream = log_stream or sys.stderr
         self.started = asyncio.Event()
@@ -94,6 +97,8 @@ class Daemon:
         logger = start_logging(config.logging.level, config.logging.format, self._log_stream)
         for each in (LogListener(logger, key), metrics, readiness):
             listener.add(each)
+        for warning in self._warnings:
+            listener(ConfigDoubtful(warning=warning))
         async with AsyncExitStack() as parts:
             api = _api(config, key, clock, listener)
             parts.push_async_callback(api.close)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from watchdog.cli.console import warn
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -15,7 +16,8 @@ config_app = typer.Typer(help="Check, show and describe the configuration.", no_
 @config_app.command()
 def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     """Check a configuration file: every error with its path, all at once."""
-    load(file)
+    for warning in load(file).warnings:
+        warn(f"{file}: {warning}")
     typer.echo(f"{file}: ok")
 
 

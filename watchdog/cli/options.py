@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.console import fail, warn
+from watchdog.cli.console import fail
 
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
@@ -23,14 +23,14 @@ ModelsOption = Annotated[
 
 
 def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
-    """The configuration, or one line for each thing wrong with it and exit 2."""
+    """The configuration, or one line for each thing wrong with it and exit 2.
+
+    What somebody may not have meant in it is for the caller to tell.
+    """
     from watchdog.config import ConfigError, load_config
 
     overrides = {"mode": "observe"} if dry_run else {}
     try:
-        loaded = load_config(path, model_ids=models, overrides=overrides)
+        return load_config(path, model_ids=models, overrides=overrides)
     except ConfigError as error:
         fail(*error.problems)
-    for warning in loaded.warnings:
-        warn(warning)
-    return loaded

@@ -35,8 +35,9 @@ def run(
         fail("no models to watch: list them under `models:` in the file, or give --model ID")
     from watchdog.app import Daemon, SetupError
 
+    daemon = Daemon(loaded.config, os.environ, warnings=loaded.warnings)
     try:
-        asyncio.run(_until_signalled(Daemon(loaded.config, os.environ)))
+        asyncio.run(_until_signalled(daemon))
     except SetupError as error:
         fail(str(error))
 

@@ -20,6 +20,7 @@ from watchdog.engine.ports import (
     ApiError,
     BasetenApi,
     Clock,
+    Held,
     Ledger,
     LedgerUnavailable,
     Listener,
@@ -129,7 +130,8 @@ class Checker:
     def _failed(self, target: Target, error: ApiError) -> None:
         self._errors_in_a_row[target.model_id] += 1
         in_a_row = self._errors_in_a_row[target.model_id]
-        if in_a_row == 1 or in_a_row % 10 == 0:
+        # A hold is one event of its own, not one for each target that it keeps waiting.
+        if not isinstance(error, Held) and (in_a_row == 1 or in_a_row % 10 == 0):
             self._listener(
                 CheckFailed(target=target, code=error.code, error=str(error), in_a_row=in_a_row)
             )

@@ -41,6 +41,14 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDoubtful(Event):
+    """A setting that works, and that somebody may not have meant."""
+
+    name = "config_warning"
+    warning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
     """`abandoned_checks` were still running when the grace period ended."""
 

@@ -22,6 +22,7 @@ from watchdog.domain.records import (
 from watchdog.engine.events import (
     AuthFailed,
     CheckFailed,
+    ConfigDoubtful,
     DeploymentFailedAgain,
     DeploymentFailing,
     DeploymentStuck,
@@ -38,6 +39,7 @@ from watchdog.telemetry.untrusted import clean
 _ERRORS = (AuthFailed, DeploymentStuck, GaveUp, InternalError, LedgerLost)
 _WARNINGS = (
     CheckFailed,
+    ConfigDoubtful,
     DeploymentFailedAgain,
     DeploymentFailing,
     RetryMismatched,
@@ -167,5 +169,7 @@ def start_logging(level: str, form: str, stream: TextIO) -> Any:
     root.handlers[:] = [handler]
     # The libraries' own chatter is not ours to pass on; what they warn of is.
     root.setLevel(logging.WARNING)
+    # It warns of each tick that finds the last one still waiting; `ledger_unavailable` says why.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.raiseExceptions = False
     return logger
