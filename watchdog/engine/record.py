@@ -138,7 +138,7 @@ class Recorder:
     @staticmethod
     def _lost(tx: LedgerTransaction, attempt: Attempt) -> Attempt:
         """Nobody knows whether or when it was sent: the latest moment allowed is the safe guess."""
-        sent_at = min(tx.now(), attempt.reserved_at + RESERVATION_TTL)
+        sent_at = attempt.reserved_at + RESERVATION_TTL
         lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at)
         tx.record_answer(lost)
         return lost
