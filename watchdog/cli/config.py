@@ -26,6 +26,9 @@ def show(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Show the values in force, and where each comes from."""
     loaded = load(config)
     shown = loaded.config.model_dump(mode="json")
+    shown["models"] = [
+        model.model_dump(mode="json", exclude_unset=True) for model in loaded.config.models
+    ]
     shown["store"]["url"] = loaded.config.store.display_url
     rows = [
         {"setting": path, "value": value, "source": _source(path, loaded.sources)}
@@ -43,11 +46,9 @@ def show(config: ConfigOption = None, json: JsonOption = False) -> None:
 @config_app.command()
 def schema() -> None:
     """Print the file's JSON Schema, for editors."""
-    from watchdog.config import Config
+    from watchdog.config import json_schema
 
-    print_json(
-        {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Config.model_json_schema()
-    )
+    print_json(json_schema())
 
 
 def _leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from watchdog.config.load import LoadedConfig, load_config
 from watchdog.config.model import Config
+from watchdog.config.schema import json_schema
 from watchdog.config.yaml_file import ConfigError
 
-__all__ = ["Config", "ConfigError", "LoadedConfig", "load_config"]
+__all__ = ["Config", "ConfigError", "LoadedConfig", "json_schema", "load_config"]

@@ -1,81 +1,49 @@
 """The configuration's shape: every key, its default, its unit and the reason for it."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import make_url
 
-from watchdog.domain.duration import format_duration, parse_duration
+from watchdog.config.values import (
+    BaseUrl,
+    Count,
+    Duration,
+    File,
+    ModelId,
+    Name,
+    NoBool,
+    Number,
+    Port,
+    Statuses,
+    Text,
+)
+from watchdog.domain.duration import parse_duration
 from watchdog.domain.records import FleetLimits, Policy, Standing
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str):
-        return parse_duration(value.strip())
-    raise ValueError("a duration needs a unit: write it like 30s, 5m, 1h30m or 500ms")
-
-
-def _not_bool(value: object) -> object:
-    # YAML reads yes, no, on and off as booleans, and pydantic would take those for 1 and 0.
-    if isinstance(value, bool):
-        raise ValueError("a number is wanted, not yes or no")  # noqa: TRY004 - pydantic's protocol
-    return value
-
-
-def _text(value: object) -> object:
-    if isinstance(value, (int, float)):
-        raise ValueError(f"put it in quotes: YAML reads {value} as a number or a switch")  # noqa: TRY004
-    return value
-
-
-def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    PlainSerializer(format_duration),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "minLength": 2}
-    ),
-]
-Whole = Annotated[int, BeforeValidator(_not_bool)]
-Count = Annotated[Whole, Field(ge=1, le=10_000)]
-Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
-Text = Annotated[str, BeforeValidator(_text)]
-Statuses = Annotated[tuple[Text, ...], AfterValidator(_unique)]
-ModelId = Annotated[
-    str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)
-]
-
-
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_under_it(cls, value: object) -> object:
+        return {} if value is None else value
 
 
 class Baseten(_Section):
-    base_url: Text = Field(
+    base_url: BaseUrl = Field(
         "https://api.baseten.co", description="The management API; plain http only to loopback."
     )
     allow_insecure_http: bool = Field(
         False, description="Allow plain http to other hosts: the key is then sent in the clear."
     )
-    api_key_file: Path | None = Field(
+    api_key_file: File | None = Field(
         None,
         description="A file with the API key, read again when it changes; "
         "it wins over BASETEN_API_KEY.",
@@ -97,7 +65,7 @@ class Watch(_Section):
     recovery_interval: Duration = Field(
         parse_duration("15s"), description="The same for a target with an attempt under way."
     )
-    concurrency: Annotated[Whole, Field(ge=1, le=100)] = Field(
+    concurrency: Annotated[int, Field(ge=1, le=100), NoBool] = Field(
         20, description="How many requests may be under way at once."
     )
 
@@ -114,13 +82,13 @@ class PolicyRules(_Section):
         parse_duration("5m"),
         description="The wait after the first re-failure, counted from seeing it.",
     )
-    backoff_factor: Annotated[Number, Field(ge=1, le=100)] = Field(
+    backoff_factor: Annotated[float, Field(allow_inf_nan=False, ge=1, le=100), NoBool] = Field(
         3, description="How much longer each further wait is: 5, 15, 45 minutes."
     )
     backoff_max: Duration = Field(
         parse_duration("1h"), description="The longest wait, before jitter."
     )
-    jitter: Annotated[Number, Field(ge=0, le=1)] = Field(
+    jitter: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1), NoBool] = Field(
         0.5, description="Up to this share is added to a wait, so that retries do not come in step."
     )
     max_attempts: Count = Field(
@@ -145,14 +113,31 @@ class PolicyRules(_Section):
     )
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for setting in schema["properties"].values():
+        setting.pop("default", None)
+
+
+class PolicyOverrides(PolicyRules):
+    """What a model's own rules say. What they do not say is as in `policy`, not the default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class Breaker(_Section):
     """Accepted and checked; this version does not act on it yet."""
 
-    min_failures: Count = 3
-    ratio: Annotated[Number, Field(gt=0, le=1)] = 0.3
-    max_failures: Count = 20
-    window: Duration = Field(parse_duration("10m"))
-    cooldown: Duration = Field(parse_duration("10m"))
+    min_failures: Count = Field(3, description="The fewest new failures that open it.")
+    ratio: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1), NoBool] = Field(
+        0.3, description="Of the targets that were well: more than this share opens it."
+    )
+    max_failures: Count = Field(20, description="So many new failures open it whatever the share.")
+    window: Duration = Field(
+        parse_duration("10m"), description="Failures this close together count as one."
+    )
+    cooldown: Duration = Field(
+        parse_duration("10m"), description="The wait before one target is tried again."
+    )
 
 
 class Fleet(_Section):
@@ -163,14 +148,18 @@ class Fleet(_Section):
     max_attempts_per_window: Count = Field(
         50, description="In 24 h, over all targets: what a bad day may cost at most."
     )
-    breaker: Breaker = Breaker()
+    breaker: Breaker = Field(
+        default_factory=Breaker,
+        description="Stops all retries when many targets fail at once. "
+        "Accepted and checked; this version does not act on it yet.",
+    )
 
 
 class Model(_Section):
     id: ModelId = Field(description="The model's id, as in its URL.")
-    name: Text | None = Field(None, description="For people; in logs and metrics.")
-    policy: dict[str, Any] = Field(
-        default_factory=dict, description="Any key of policy, for this model alone."
+    name: Name | None = Field(None, description="For people; in logs and metrics.")
+    policy: PolicyOverrides = Field(
+        default_factory=PolicyOverrides, description="Any key of policy, for this model alone."
     )
 
 
@@ -192,14 +181,20 @@ class Store(_Section):
 
 class Server(_Section):
     host: Text = Field("127.0.0.1", description="Where /metrics, /healthz and /readyz listen.")
-    port: Annotated[Whole, Field(ge=0, le=65535)] = Field(9464, description="0: any free one.")
+    port: Port = Field(9464, description="0: any free one.")
 
 
 class Logging(_Section):
-    level: Literal["debug", "info", "warning", "error"] = "info"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important events that are logged."
+    )
     format: Literal["json", "console", "auto"] = Field(
         "auto", description="auto: console on a terminal, else json."
     )
+
+
+def _list(value: object) -> object:
+    return () if value is None else value
 
 
 class Config(_Section):
@@ -208,18 +203,30 @@ class Config(_Section):
     mode: Literal["retry", "observe"] = Field(
         "retry", description="observe decides and records everything, and sends no retry."
     )
-    baseten: Baseten = Baseten()
-    watch: Watch = Watch()
-    policy: PolicyRules = PolicyRules()
-    fleet: Fleet = Fleet()
-    models: tuple[Model, ...] = Field((), description="What is watched. None means nothing.")
-    store: Store = Field(default_factory=Store)
-    server: Server = Server()
-    logging: Logging = Logging()
+    baseten: Baseten = Field(
+        default_factory=Baseten, description="The management API and how it is asked."
+    )
+    watch: Watch = Field(default_factory=Watch, description="How often the targets are checked.")
+    policy: PolicyRules = Field(
+        default_factory=PolicyRules,
+        description="When a failed deployment is retried; a model can override each of these.",
+    )
+    fleet: Fleet = Field(default_factory=Fleet, description="The limits over all models.")
+    models: Annotated[tuple[Model, ...], BeforeValidator(_list)] = Field(
+        (), description="What is watched. None means nothing."
+    )
+    store: Store = Field(default_factory=Store, description="The ledger.")
+    server: Server = Field(
+        default_factory=Server, description="Where the daemon answers over HTTP."
+    )
+    logging: Logging = Field(
+        default_factory=Logging, description="What the daemon logs on standard error."
+    )
 
     def rules_of(self, model: Model) -> PolicyRules:
-        """A model's rules: the common ones, with its own on top. Raises ValidationError."""
-        return PolicyRules.model_validate(_given(self.policy) | model.policy)
+        """A model's rules: the common ones, with its own on top."""
+        own = {name: getattr(model.policy, name) for name in model.policy.model_fields_set}
+        return self.policy.model_copy(update=own)
 
     def policies(self) -> Mapping[str, Policy]:
         """The rules of each model, by id."""
@@ -233,12 +240,9 @@ class Config(_Section):
         )
 
 
-def _given(rules: PolicyRules) -> dict[str, Any]:
-    return {name: getattr(rules, name) for name in PolicyRules.model_fields}
-
-
 def _policy(rules: PolicyRules) -> Policy:
-    return Policy(**_given(rules) | {"retry_on": frozenset(rules.retry_on)})
+    given = {name: getattr(rules, name) for name in PolicyRules.model_fields}
+    return Policy(**given | {"retry_on": frozenset(rules.retry_on)})
 
 
 def _state_folder() -> Path:

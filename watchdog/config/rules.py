@@ -1,27 +1,25 @@
 """What must hold between settings, beyond the shape of each: one line for each breach."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
-from pydantic import ValidationError
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from pathlib import Path
 
 from watchdog.config.model import Config, PolicyRules
+from watchdog.config.urls import base_url_problem, store_url_problem
+from watchdog.domain.duration import format_duration
 from watchdog.domain.status import HEALTHY_STATUSES, IN_PROGRESS_STATUSES
+from watchdog.engine.ports import RESERVATION_TTL
+from watchdog.engine.sweep import TICK
 
 API_RETRIES_PER_MINUTE = 10
 API_REQUESTS_PER_SECOND = 100
 """The API's documented limits for each key."""
 
 _FLEET_WINDOW = timedelta(hours=24)
-_SHORTEST_INTERVAL = timedelta(seconds=1)
-"""Due targets are claimed once a second."""
 
-_LONGEST_TIMEOUT = timedelta(seconds=25)
-"""A reservation is good for 30 s, and the look before the POST must fit in."""
+_LONGEST_TIMEOUT = RESERVATION_TTL - timedelta(seconds=5)
+"""The look before the POST must fit into a reservation, and what waits its turn to be sent."""
 
 _LONGEST_STUCK_AFTER = timedelta(hours=24)
 """Attempts older than the fleet's day are no longer counted as in flight."""
@@ -29,11 +27,22 @@ _LONGEST_STUCK_AFTER = timedelta(hours=24)
 _KNOWN_FAILURES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
 
 
-def breaches(config: Config) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """`path` is the setting to change, `others` are those that it does not go together with."""
+
+    path: str
+    text: str
+    others: tuple[str, ...] = ()
+
+
+def breaches(config: Config) -> Iterator[Breach]:
     """Settings that cannot work, or cannot work together."""
     yield from _baseten(config)
     yield from _watch(config)
-    yield from _policy("policy", config.policy, config)
+    for path, rules in _all_rules(config):
+        yield from _policy(path, rules, config)
+        yield from _together(path, rules, config)
     yield from _fleet(config)
     yield from _models(config)
     yield from _store(config)
@@ -46,8 +55,13 @@ def warnings(config: Config) -> Iterator[str]:
             f"fleet.max_retries_per_minute: {config.fleet.max_retries_per_minute} is above the "
             f"API's {API_RETRIES_PER_MINUTE} a minute per key: the rest will be throttled"
         )
-    if "breaker" in config.fleet.model_fields_set:
+    if config.fleet.breaker.model_fields_set:
         yield "fleet.breaker: accepted, but this version does not act on it yet"
+    if not Path(config.store.url.partition(":///")[2]).is_absolute():
+        yield (
+            "store.url: relative to where each command is started, and a new ledger has fresh "
+            "limits: write it like sqlite:////var/lib/baseten-watchdog/ledger.db"
+        )
     for path, rules in _all_rules(config):
         if not rules.retry_on:
             yield f"{path}.retry_on: empty, so nothing is ever retried"
@@ -58,129 +72,143 @@ def warnings(config: Config) -> Iterator[str]:
                 yield f"{path}.retry_on: {status} is no failure status known to this version"
 
 
-def _baseten(config: Config) -> Iterator[str]:
+def _baseten(config: Config) -> Iterator[Breach]:
     baseten = config.baseten
-    url = urlsplit(baseten.base_url)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        yield "baseten.base_url: not a URL: write it like https://api.baseten.co"
-    elif url.path.strip("/") or url.query or url.fragment or url.username or url.password:
-        yield "baseten.base_url: only a scheme, a host and a port, without path, query or user"
-    elif url.scheme == "http" and not _loopback(url.hostname) and not baseten.allow_insecure_http:
-        yield (
-            "baseten.base_url: plain http would send the API key in the clear: use https, or set "
-            "baseten.allow_insecure_http: true"
-        )
+    path = "baseten.base_url"
+    problem = base_url_problem(baseten.base_url, insecure=baseten.allow_insecure_http)
+    if problem:
+        yield Breach(path, problem, ("baseten.allow_insecure_http",))
     if not timedelta(0) < baseten.timeout <= _LONGEST_TIMEOUT:
-        yield "baseten.timeout: must be more than 0s and at most 25s"
+        most = format_duration(_LONGEST_TIMEOUT)
+        yield Breach("baseten.timeout", f"must be more than 0s and at most {most}")
     if not 0 < baseten.max_requests_per_second <= API_REQUESTS_PER_SECOND:
-        yield (
-            "baseten.max_requests_per_second: must be more than 0 and at most "
-            f"{API_REQUESTS_PER_SECOND}, the API's own limit"
+        yield Breach(
+            "baseten.max_requests_per_second",
+            f"must be more than 0 and at most {API_REQUESTS_PER_SECOND}, the API's own limit",
         )
 
 
-def _watch(config: Config) -> Iterator[str]:
+def _watch(config: Config) -> Iterator[Breach]:
     watch = config.watch
     for name in ("interval", "recovery_interval"):
-        if getattr(watch, name) < _SHORTEST_INTERVAL:
-            yield f"watch.{name}: must be at least 1s"
+        if getattr(watch, name) < TICK:
+            yield Breach(f"watch.{name}", f"must be at least {format_duration(TICK)}")
     if watch.recovery_interval > watch.interval:
-        yield "watch.recovery_interval: must not be longer than watch.interval"
+        text = "must not be longer than watch.interval"
+        yield Breach("watch.recovery_interval", text, ("watch.interval",))
 
 
-def _policy(path: str, rules: PolicyRules, config: Config) -> Iterator[str]:
+def _policy(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
+    """The rules of a policy by themselves."""
     if rules.max_attempts_per_window < rules.max_attempts:
-        yield (
-            f"{path}.max_attempts_per_window: {rules.max_attempts_per_window} is below "
-            f"max_attempts ({rules.max_attempts}), which could never be reached"
+        yield Breach(
+            f"{path}.max_attempts_per_window",
+            f"{rules.max_attempts_per_window} is below max_attempts ({rules.max_attempts}), which "
+            "could never be reached",
+            _of_policy(path, "max_attempts"),
         )
-    if config.fleet.max_attempts_per_window < rules.max_attempts:
-        yield (
-            f"{path}.max_attempts: {rules.max_attempts} is above fleet.max_attempts_per_window "
-            f"({config.fleet.max_attempts_per_window}), and could never be reached"
-        )
-    yield from _times(path, rules, config)
+    if rules.backoff <= timedelta(0):
+        yield Breach(f"{path}.backoff", "must be more than 0s", _of_policy(path, "backoff"))
+    if rules.backoff_max < rules.backoff:
+        text = "must not be shorter than backoff"
+        yield Breach(f"{path}.backoff_max", text, _of_policy(path, "backoff"))
+    if rules.window <= rules.backoff:
+        text = "must be longer than backoff: attempts that far apart never share a window"
+        yield Breach(f"{path}.window", text, _of_policy(path, "backoff"))
     for status in rules.retry_on:
         if status in HEALTHY_STATUSES | IN_PROGRESS_STATUSES:
-            yield f"{path}.retry_on: {status} is no failure: retrying it would break what works"
-
-
-def _times(path: str, rules: PolicyRules, config: Config) -> Iterator[str]:
-    for name in ("backoff", "window"):
-        if getattr(rules, name) <= timedelta(0):
-            yield f"{path}.{name}: must be more than 0s"
-    if rules.backoff_max < rules.backoff:
-        yield f"{path}.backoff_max: must not be shorter than backoff"
-    if rules.healthy_reset < 2 * config.watch.interval:
-        yield f"{path}.healthy_reset: must be at least two watch.intervals, or it cannot be seen"
-    if rules.stuck_after <= config.watch.recovery_interval + config.baseten.timeout:
-        yield (
-            f"{path}.stuck_after: must be longer than watch.recovery_interval and baseten.timeout "
-            "together, or every attempt is stuck"
-        )
+            text = f"{status} is no failure: retrying it would break what works"
+            yield Breach(f"{path}.retry_on", text)
     if rules.stuck_after > _LONGEST_STUCK_AFTER:
-        yield f"{path}.stuck_after: must be at most 24h"
+        most = format_duration(_LONGEST_STUCK_AFTER)
+        yield Breach(f"{path}.stuck_after", f"must be at most {most}")
 
 
-def _fleet(config: Config) -> Iterator[str]:
-    breaker = config.fleet.breaker
+def _together(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
+    """The rules of a policy beside those of the whole."""
+    most = config.fleet.max_attempts_per_window
+    if rules.window <= _FLEET_WINDOW and rules.max_attempts_per_window > most:
+        yield Breach(
+            f"{path}.max_attempts_per_window",
+            f"{rules.max_attempts_per_window} is above fleet.max_attempts_per_window ({most}), "
+            "and could never be reached",
+            ("fleet.max_attempts_per_window", *_of_policy(path, "window")),
+        )
+    interval = _effective_interval(config)
+    if rules.healthy_reset < 2 * interval:
+        yield Breach(
+            f"{path}.healthy_reset",
+            f"must be at least two intervals ({format_duration(2 * interval)}), or health cannot "
+            "be seen to last",
+            ("watch.interval", "baseten.max_requests_per_second", "models"),
+        )
+    if rules.stuck_after <= config.watch.recovery_interval + config.baseten.timeout:
+        yield Breach(
+            f"{path}.stuck_after",
+            "must be longer than watch.recovery_interval and baseten.timeout together, or every "
+            "attempt is stuck",
+            ("watch.recovery_interval", "baseten.timeout"),
+        )
+    longest = max(rules.window, rules.healthy_reset, _FLEET_WINDOW)
+    if config.store.retention < longest:
+        yield Breach(
+            "store.retention",
+            f"must be at least {format_duration(longest)}: what {path}.window, its healthy_reset "
+            "and the fleet's 24h still count must be kept",
+            (f"{path}.window", f"{path}.healthy_reset", *_of_policy(path, "window")),
+        )
+
+
+def _of_policy(path: str, name: str) -> tuple[str, ...]:
+    """Where a rule may come from: a model's own, or the common one."""
+    return tuple(dict.fromkeys((f"{path}.{name}", f"policy.{name}")))
+
+
+def _effective_interval(config: Config) -> timedelta:
+    """The interval, stretched to what the request rate can serve."""
+    rate = config.baseten.max_requests_per_second
+    slowest = len(config.models) / rate if rate > 0 else 0
+    return max(config.watch.interval, timedelta(seconds=min(slowest, 1e9)))
+
+
+def _fleet(config: Config) -> Iterator[Breach]:
+    fleet, breaker = config.fleet, config.fleet.breaker
+    for name in ("max_retries_per_minute", "max_in_flight"):
+        if getattr(fleet, name) > fleet.max_attempts_per_window:
+            yield Breach(
+                f"fleet.{name}",
+                f"{getattr(fleet, name)} is above fleet.max_attempts_per_window "
+                f"({fleet.max_attempts_per_window}), and could never be reached",
+                ("fleet.max_attempts_per_window",),
+            )
     if breaker.max_failures < breaker.min_failures:
-        yield "fleet.breaker.max_failures: must not be below min_failures"
+        text = "must not be below min_failures"
+        yield Breach("fleet.breaker.max_failures", text, ("fleet.breaker.min_failures",))
     for name in ("window", "cooldown"):
         if getattr(breaker, name) <= timedelta(0):
-            yield f"fleet.breaker.{name}: must be more than 0s"
+            yield Breach(f"fleet.breaker.{name}", "must be more than 0s")
 
 
-def _models(config: Config) -> Iterator[str]:
-    seen: dict[str, int] = {}
+def _models(config: Config) -> Iterator[Breach]:
+    seen: dict[tuple[str, str], int] = {}
     for number, model in enumerate(config.models):
         for kind, word in (("id", model.id), ("name", model.name)):
             if word is None:
                 continue
-            first = seen.setdefault(f"{kind} {word}", number)
+            first = seen.setdefault((kind, word), number)
             if first != number:
-                yield f"models[{number}].{kind}: {word} is models[{first}]'s already"
-        try:
-            rules = config.rules_of(model)
-        except ValidationError as error:
-            for found in error.errors(include_input=False, include_url=False):
-                path = ".".join(str(part) for part in found["loc"])
-                message = found["msg"].removeprefix("Value error, ")
-                yield f"models[{number}].policy.{path}: {message}"
-        else:
-            if model.policy:
-                yield from _policy(f"models[{number}].policy", rules, config)
+                path = f"models[{number}].{kind}"
+                yield Breach(path, f"{word} is models[{first}]'s already", (f"models[{first}].id",))
 
 
-def _store(config: Config) -> Iterator[str]:
-    try:
-        url = make_url(config.store.url)
-    except ArgumentError:
-        yield "store.url: not a SQLAlchemy URL: write it like sqlite:////var/lib/watchdog/ledger.db"
-        return
-    if url.get_backend_name() != "sqlite":
-        yield f"store.url: {url.get_backend_name()} is not supported by this version: use sqlite"
-    elif url.database in (None, "", ":memory:"):
-        yield "store.url: the limits need a ledger that outlives the process: name a file"
-    longest = max((rules.window for _, rules in _all_rules(config)), default=_FLEET_WINDOW)
-    if config.store.retention < max(longest, _FLEET_WINDOW):
-        yield "store.retention: must not be shorter than a window (24h for the fleet's)"
+def _store(config: Config) -> Iterator[Breach]:
+    problem = store_url_problem(config.store.url)
+    if problem:
+        yield Breach("store.url", problem)
 
 
 def _all_rules(config: Config) -> Iterator[tuple[str, PolicyRules]]:
     yield "policy", config.policy
     for number, model in enumerate(config.models):
-        if model.policy:
-            try:
-                yield f"models[{number}].policy", config.rules_of(model)
-            except ValidationError:
-                continue
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+        if model.policy.model_fields_set:
+            yield f"models[{number}].policy", config.rules_of(model)

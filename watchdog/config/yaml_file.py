@@ -2,12 +2,23 @@
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
-_MOST_BYTES = 1_000_000
+try:
+    # Ten times as fast: ten thousand models take a third of a second.
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML was built without libyaml
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+_MOST_BYTES = 1 << 20
 """Ten thousand models take half of this."""
+
+_DEEPEST = 20
+"""Far deeper than any setting. Libyaml itself knows no limit, and crashes the process."""
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class ConfigError(Exception):
@@ -18,13 +29,24 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(_SafeLoader):
     """Refuses a key that stands twice: YAML would silently take the last."""
+
+    def __init__(self, stream: str | bytes | IO[str] | IO[bytes]) -> None:
+        super().__init__(stream)
+        # Makes an alias to what it stands in an error, not a mapping without end.
+        self.deep_construct = True
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    problem="a setting's name must be text", problem_mark=key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"the key {key!r} stands there twice", problem_mark=key_node.start_mark
@@ -41,11 +63,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(content) > _MOST_BYTES:
-        raise ConfigError(f"{path}: larger than {_MOST_BYTES // 1_000_000} MB: not a configuration")
+        raise ConfigError(f"{path}: larger than 1 MiB: not a configuration")
     try:
-        loaded = yaml.load(content, _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
-        raise ConfigError(f"{path}{_problem(error)}") from None
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from None
+    try:
+        _check_depth(text)
+        loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}{_problem(error, text)}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -53,8 +81,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _problem(error: Exception) -> str:
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, _SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=mark)
+
+
+def _problem(error: Exception, text: str) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return f":{mark.line + 1}:{mark.column + 1}: not YAML: {error.problem}"
-    return ": not YAML"
+        place = f":{mark.line + 1}:{mark.column + 1}"
+        if text[mark.index : mark.index + 1] == "\t":
+            return f"{place}: a tab: indent with spaces"
+        return f"{place}: not YAML: {error.problem}"
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f":{line}: not YAML: a control character: remove it"
+    return ": not YAML: a value that cannot be read"

@@ -1,0 +1,84 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from watchdog.cli import app
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["config", *arguments])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "watchdog.yaml"
+
+
+def test_check_says_that_a_file_is_ok(path: Path) -> None:
+    path.write_text("models: [{id: abc123}]")
+
+    result = run("check", str(path))
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{path}: ok\n", "")
+
+
+def test_check_warns_and_says_ok(path: Path) -> None:
+    path.write_text("policy: {retry_on: []}")
+
+    result = run("check", str(path))
+
+    assert (result.exit_code, result.stdout) == (0, f"{path}: ok\n")
+    assert result.stderr == (
+        f"warning: {path}: policy.retry_on: empty, so nothing is ever retried\n"
+    )
+
+
+def test_check_tells_every_error_at_once(path: Path) -> None:
+    path.write_text("watch: {concurrency: 0}\npolicy: {max_attempts: 7}\n")
+
+    result = run("check", str(path))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: {path}: watch.concurrency: must be at least 1\n"
+        f"error: {path}: policy.max_attempts_per_window: 6 is below max_attempts (7), which could "
+        "never be reached\n"
+    )
+
+
+def test_check_needs_a_file_that_is_there(path: Path) -> None:
+    result = run("check", str(path))
+
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {path}: cannot be read: No such file or directory\n"
+
+
+def test_show_says_where_each_value_comes_from(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text("watch: {interval: 90s}")
+    monkeypatch.setenv("BASETEN_WATCHDOG_MODE", "observe")
+
+    result = run("show", "--config", str(path))
+
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in result.stdout.splitlines()}
+    assert rows["watch.interval"] == ["1m30s", f"file {path}"]
+    assert rows["mode"] == ["observe", "BASETEN_WATCHDOG_MODE"]
+    assert rows["policy.max_attempts"] == ["4", "default"]
+
+
+def test_show_as_json_has_of_a_model_only_what_it_overrides(path: Path) -> None:
+    path.write_text("models: [{id: abc123, policy: {backoff: 90s}}]")
+
+    result = run("show", "--json", "--config", str(path))
+
+    settings = {row["setting"]: row for row in json.loads(result.stdout)["settings"]}
+    assert settings["models"]["value"] == [{"id": "abc123", "policy": {"backoff": "1m30s"}}]
+    assert settings["models"]["source"] == f"file {path}"
+
+
+def test_schema_prints_the_schema_that_the_example_names() -> None:
+    assert run("schema").stdout == (CONFIG / "schema.json").read_text()
+    assert "$schema=schema.json" in (CONFIG / "example.yaml").read_text()

@@ -1,0 +1,92 @@
+"""What the configuration file may look like, before any of its settings is judged."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from watchdog.config import ConfigError, load_config
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"mode: retry\nmode: retry\n", ":2:1: not YAML: the key 'mode' stands there twice"),
+        (b"policy:\n  jitter: 0\n  jitter: 0\n", ":3:3: not YAML: the key 'jitter' stands"),
+        (b"policy:\n\tjitter: 0\n", ":2:1: a tab: indent with spaces"),
+        (b"models: [a\n", ":2:1: not YAML: "),
+        (b"mode: retry\n---\nmode: retry\n", ":2:1: not YAML: "),
+        (b"- mode: retry\n", ": not a mapping of settings: see config/example.yaml"),
+        (b"retry\n", ": not a mapping of settings: see config/example.yaml"),
+        (b"1: 2\n", ":1:1: not YAML: a setting's name must be text"),
+        (b"? [a]\n: 1\n", ":1:3: not YAML: a setting's name must be text"),
+        (b"mode: retry\nwatch: \xff\n", ":2: not UTF-8 text: save the file as UTF-8"),
+        (b"mode: retry\nwatch: \x07\n", ":2: not YAML: a control character: remove it"),
+        (b"mode: 2024-99-99\n", ": not YAML: a value that cannot be read"),
+        (b"mode: !!python/name:os.system x\n", ":1:7: not YAML: could not determine"),
+        (b"policy: &p\n  backoff: *p\n", ":1:9: not YAML: found unconstructable recursive"),
+        (b"a: " + b"[" * 100_000, ":1:23: not YAML: nested too deeply"),
+        (b"#" * (1024 * 1024 + 1), ": larger than 1 MiB: not a configuration"),
+    ],
+    ids=[
+        "key-twice",
+        "key-twice-below",
+        "tab",
+        "unclosed",
+        "two-documents",
+        "list",
+        "text",
+        "number-as-key",
+        "list-as-key",
+        "not-utf-8",
+        "control-character",
+        "no-such-date",
+        "python-object",
+        "holds-itself",
+        "too-deep",
+        "too-large",
+    ],
+)
+def test_refuses_in_one_line(content: bytes, problem: str, tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+
+    [told] = caught.value.problems
+    assert told.startswith(f"{path}{problem}")
+    assert "\n" not in told
+
+
+def test_refuses_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def test_refuses_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_config(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_refuses_a_file_that_it_may_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.touch(mode=0)
+
+    with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+        load_config(path)
+
+
+def test_reads_shared_settings_and_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text(
+        "\ufeffmodels:\n"
+        "  - id: abc123\n    policy: &mine {max_attempts: 2}\n"
+        "  - id: def456\n    policy:\n      <<: *mine\n      jitter: 0.1\n"
+    )
+
+    policies = load_config(path).config.policies()
+
+    assert [policy.max_attempts for policy in policies.values()] == [2, 2]
+    assert [policy.jitter for policy in policies.values()] == [0.5, 0.1]

@@ -1,0 +1,105 @@
+"""Each file in tests/configs breaks one rule, and says on top what a person is told of it."""
+
+from pathlib import Path
+
+import pytest
+
+from watchdog.config import ConfigError, load_config
+
+INVALID = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+MARK = "# refused: "
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
+def test_refuses_what_cannot_work(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    told = {f"{path}: {line.removeprefix(MARK)}" for line in lines if line.startswith(MARK)}
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+
+    assert told
+    assert set(caught.value.problems) == told
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning"),
+    [
+        ("fleet: {max_retries_per_minute: 11}", "fleet.max_retries_per_minute: 11 is above the"),
+        ("fleet: {breaker: {ratio: 0.3}}", "fleet.breaker: accepted, but this version does not"),
+        ("policy: {retry_on: []}", "policy.retry_on: empty, so nothing is ever retried"),
+        ("policy: {retry_on: [BUILD_STOPPED]}", "policy.retry_on: BUILD_STOPPED: a person"),
+        ("policy: {retry_on: [MELTED]}", "policy.retry_on: MELTED is no failure status known"),
+        (
+            "models: [{id: abc123, policy: {retry_on: []}}]",
+            "models[0].policy.retry_on: empty, so nothing is ever retried",
+        ),
+        ("store: {url: 'sqlite:///ledger.db'}", "store.url: relative to where each command"),
+    ],
+    ids=[
+        "minute-above-api",
+        "breaker",
+        "retry-nothing",
+        "retry-stopped",
+        "retry-unknown",
+        "model-retries-nothing",
+        "relative-ledger",
+    ],
+)
+def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text(text)
+
+    [told] = load_config(path).warnings
+
+    assert told.startswith(warning)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "policy:\nfleet:\n  breaker:\nmodels:\n",
+        "policy: {retry_on: [FAILED]}",
+        "policy: {first_delay: 0s, jitter: 0, backoff_factor: 1}",
+        "policy: {window: 2d, max_attempts_per_window: 60}",
+        "baseten: {base_url: 'http://127.0.0.1:8080'}",
+        "baseten: {base_url: 'http://localhost:8080'}",
+        "baseten: {base_url: 'http://[::1]:8080'}",
+        "baseten: {base_url: 'http://api.example.com', allow_insecure_http: true}",
+        "baseten: {timeout: 25s, max_requests_per_second: 100}",
+        "watch: {interval: 1s, recovery_interval: 1s}",
+        "server: {host: '::', port: 0}",
+        "models: [{id: 1e5}, {id: '123456'}]",
+        f"models: [{{id: {'a' * 64}}}]",
+    ],
+    ids=[
+        "empty",
+        "sections-without-settings",
+        "undefined-failure",
+        "least-delays",
+        "window-longer-than-fleets",
+        "loopback-ipv4",
+        "loopback-name",
+        "loopback-ipv6",
+        "insecure-if-allowed",
+        "api-limits",
+        "shortest-intervals",
+        "any-port",
+        "ids-like-numbers",
+        "longest-id",
+    ],
+)
+def test_takes_what_can_work(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text(text)
+
+    assert load_config(path).warnings == ()
+
+
+def test_knows_one_base_url_by_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text("baseten: {base_url: 'https://api.baseten.co/'}")
+
+    assert load_config(path).config.baseten.base_url == "https://api.baseten.co"

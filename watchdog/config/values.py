@@ -1,0 +1,80 @@
+"""The kinds of values that settings have, and what people are told when one does not fit."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from watchdog.domain.duration import format_duration, parse_duration
+
+_LONGEST = timedelta(days=3650)
+"""Far beyond any use, and no date that is counted from now overflows."""
+
+
+def _duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    text = str(value).strip()
+    if isinstance(value, (int, float, str)) and text.isdecimal():
+        # YAML reads 1:30 as 90, so that the number may be news to whoever wrote it.
+        raise ValueError(f"a duration needs a unit: {text} seconds are written {text}s")
+    if not isinstance(value, str):
+        raise ValueError("not a duration: write it like 30s, 5m, 1h30m or 500ms")  # noqa: TRY004
+    duration = parse_duration(text)
+    if duration > _LONGEST:
+        raise ValueError(f"too long a duration: at most {format_duration(_LONGEST)}")
+    return duration
+
+
+def _not_bool(value: object) -> object:
+    # YAML reads yes, no, on and off as booleans, and pydantic would take those for 1 and 0.
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not yes or no")  # noqa: TRY004 - pydantic's protocol
+    return value
+
+
+def _text(value: object) -> object:
+    if value is not None and not isinstance(value, (str, Path, dict, list, tuple)):
+        raise ValueError("put it in quotes: YAML reads it as a number, a date or a switch")
+    if value == "":
+        raise ValueError("must not be empty")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("must be one line of visible characters")
+    return value
+
+
+def _without_slash(url: str) -> str:
+    # The ledger belongs to one base URL, and these are the same.
+    return url.removesuffix("/")
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "minLength": 2}
+    ),
+]
+# The limits stand before these validators, or they would be missing in the JSON Schema.
+NoBool = BeforeValidator(_not_bool)
+Quoted = BeforeValidator(_text)
+
+Port = Annotated[int, Field(ge=0, le=65_535), NoBool]
+Count = Annotated[int, Field(ge=1, le=10_000), NoBool]
+Number = Annotated[float, Field(allow_inf_nan=False), NoBool]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_printable), Quoted]
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable), Quoted]
+BaseUrl = Annotated[Text, AfterValidator(_without_slash)]
+File = Annotated[Path, Quoted]
+Statuses = Annotated[tuple[Text, ...], AfterValidator(_unique)]
+ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), Quoted]
