@@ -1,0 +1,298 @@
+"""`decide`: what the policy says, one row a rule."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.records import (
+    FLEET,
+    NOW,
+    POLICY,
+    ago,
+    an_attempt,
+    an_episode,
+    failing,
+    healthy,
+    refailed,
+)
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE
+from watchdog.domain.policy import decide
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    Fleet,
+    Health,
+    Hold,
+    Outcome,
+    Policy,
+    Resolution,
+    Standing,
+    Target,
+)
+
+RETRY = Decision(DecisionKind.RETRY)
+
+
+def nothing(reason: DecisionReason) -> Decision:
+    return Decision(DecisionKind.NOTHING, reason)
+
+
+def wait(reason: DecisionReason, until: datetime | None = None) -> Decision:
+    return Decision(DecisionKind.WAIT, reason, until)
+
+
+def give_up(reason: DecisionReason) -> Decision:
+    return Decision(DecisionKind.GIVE_UP, reason)
+
+
+IGNORE = replace(POLICY, standing=Standing.IGNORE)
+IN_PROGRESS = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
+STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("target", "attempts", "policy", "decision"),
+    [
+        pytest.param(Target("m1"), [], POLICY, nothing(DecisionReason.UNOBSERVED), id="unobserved"),
+        pytest.param(
+            failing(missing=True), [], POLICY, nothing(DecisionReason.MISSING), id="missing"
+        ),
+        pytest.param(healthy(), [], POLICY, nothing(DecisionReason.HEALTHY), id="healthy"),
+        pytest.param(
+            replace(IN_PROGRESS, episode=None),
+            [],
+            POLICY,
+            nothing(DecisionReason.IN_PROGRESS),
+            id="in-progress",
+        ),
+        pytest.param(
+            failing(status="UNHEALTHY", health=Health.NOT_RETRYABLE, episode=None),
+            [],
+            POLICY,
+            nothing(DecisionReason.NOT_RETRYABLE),
+            id="not-retryable",
+        ),
+        pytest.param(
+            IN_PROGRESS,
+            [an_attempt()],
+            POLICY,
+            wait(DecisionReason.ATTEMPT_UNDER_WAY),
+            id="recovering",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.PENDING)],
+            POLICY,
+            wait(DecisionReason.ATTEMPT_UNDER_WAY),
+            id="somebody-is-sending",
+        ),
+        pytest.param(IN_PROGRESS, [STUCK], POLICY, nothing(DecisionReason.STUCK), id="stuck"),
+        pytest.param(failing(), [STUCK], POLICY, RETRY, id="failed-after-it-was-stuck"),
+        pytest.param(failing(), [], POLICY, RETRY, id="first-attempt-due"),
+        pytest.param(
+            failing(failing_since=ago(minutes=1)),
+            [],
+            POLICY,
+            wait(DecisionReason.FIRST_DELAY, NOW + timedelta(minutes=1)),
+            id="first-delay",
+        ),
+        pytest.param(
+            failing(failing_since=ago(minutes=2)), [], POLICY, RETRY, id="first-delay-just-over"
+        ),
+        pytest.param(
+            failing(failing_since=ago(minutes=3)),
+            [refailed(ago(minutes=3))],
+            POLICY,
+            wait(DecisionReason.BACKOFF, NOW + timedelta(minutes=2)),
+            id="backoff-from-the-re-failure",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.REFUSED)],
+            POLICY,
+            wait(DecisionReason.BACKOFF, NOW + timedelta(minutes=4)),
+            id="backoff-from-the-refusal",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.FAILED)],
+            POLICY,
+            wait(DecisionReason.BACKOFF, NOW + timedelta(minutes=4)),
+            id="backoff-after-a-post-that-was-not-executed",
+        ),
+        pytest.param(
+            failing(), [an_attempt(Outcome.THROTTLED)], POLICY, RETRY, id="no-backoff-after-a-429"
+        ),
+        pytest.param(
+            failing(), [an_attempt(Outcome.ABANDONED)], POLICY, RETRY, id="nor-after-a-dropped-plan"
+        ),
+        pytest.param(
+            failing(),
+            [refailed(ago(hours=n)) for n in (8, 6, 4, 2)],
+            POLICY,
+            give_up(DecisionReason.EPISODE_SPENT),
+            id="episode-spent",
+        ),
+        pytest.param(
+            failing(),
+            [refailed(ago(hours=n)) for n in (8, 6, 4)] + [an_attempt(Outcome.ABANDONED)],
+            POLICY,
+            RETRY,
+            id="what-was-not-charged-spends-nothing",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.REFUSED)] * 2,
+            POLICY,
+            give_up(DecisionReason.REFUSED_TWICE),
+            id="refused-twice",
+        ),
+        pytest.param(
+            failing(),
+            [
+                an_attempt(Outcome.REFUSED),
+                an_attempt(Outcome.THROTTLED),
+                an_attempt(Outcome.REFUSED),
+            ],
+            POLICY,
+            give_up(DecisionReason.REFUSED_TWICE),
+            id="refused-twice-with-a-429-between",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.REFUSED), refailed(ago(hours=3)), refailed(ago(hours=2))],
+            POLICY,
+            RETRY,
+            id="refused-once",
+        ),
+        pytest.param(
+            failing(),
+            [refailed(ago(hours=n), episode_id="e0") for n in (20, 16, 12, 8, 6, 4)],
+            POLICY,
+            wait(DecisionReason.WINDOW_SPENT, ago(hours=20, minutes=4) + timedelta(hours=24)),
+            id="window-spent-by-earlier-episodes",
+        ),
+        pytest.param(
+            failing(episode=an_episode(standing=True)),
+            [],
+            IGNORE,
+            nothing(DecisionReason.STANDING_FAILURE),
+            id="standing-and-ignored",
+        ),
+        pytest.param(
+            failing(episode=an_episode(standing=True)), [], POLICY, RETRY, id="standing-and-retried"
+        ),
+        pytest.param(failing(), [], IGNORE, RETRY, id="not-standing"),
+        pytest.param(
+            failing(failing_since=None),
+            [],
+            POLICY,
+            wait(DecisionReason.FIRST_DELAY, NOW + timedelta(minutes=2)),
+            id="failing-since-nobody-knows-when",
+        ),
+    ],
+)
+def test_what_a_target_and_its_attempts_call_for(
+    target: Target, attempts: Sequence[Attempt], policy: Policy, decision: Decision
+) -> None:
+    assert decide(target, attempts, FLEET, policy, NOW) == decision
+
+
+HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("fleet", "decision"),
+    [
+        pytest.param(
+            replace(FLEET, sent=(ago(seconds=50),) * 4),
+            wait(DecisionReason.FLEET_MINUTE_SPENT, NOW + timedelta(seconds=10)),
+            id="minute-spent",
+        ),
+        pytest.param(replace(FLEET, sent=(ago(seconds=50),) * 3), RETRY, id="room-in-the-minute"),
+        pytest.param(replace(FLEET, sent=(ago(seconds=60),) * 4), RETRY, id="a-minute-later"),
+        pytest.param(
+            replace(FLEET, charged=(ago(hours=23),) * 50),
+            wait(DecisionReason.FLEET_WINDOW_SPENT, NOW + timedelta(hours=1)),
+            id="day-spent",
+        ),
+        pytest.param(replace(FLEET, charged=(ago(hours=23),) * 49), RETRY, id="room-in-the-day"),
+        pytest.param(
+            replace(FLEET, in_flight=10), wait(DecisionReason.FLEET_IN_FLIGHT), id="in-flight"
+        ),
+        pytest.param(replace(FLEET, in_flight=9), RETRY, id="room-in-flight"),
+        pytest.param(
+            replace(FLEET, hold=HELD), wait(DecisionReason.API_HELD, HELD.until), id="held"
+        ),
+        pytest.param(
+            replace(FLEET, hold=replace(HELD, until=NOW)), RETRY, id="the-hold-is-just-over"
+        ),
+        pytest.param(
+            replace(FLEET, hold=HELD, charged=(ago(hours=23),) * 50, in_flight=10),
+            wait(DecisionReason.FLEET_WINDOW_SPENT, NOW + timedelta(hours=1)),
+            id="of-several-waits-the-longest-is-told",
+        ),
+    ],
+)
+def test_what_the_fleet_calls_for(fleet: Fleet, decision: Decision) -> None:
+    assert decide(failing(), [], fleet, POLICY, NOW) == decision
+
+
+moments = st.integers(-100_000, 200_000).map(lambda seconds: ago(seconds=seconds))
+attempts_of_any_kind = st.lists(
+    st.builds(
+        an_attempt,
+        st.sampled_from(Outcome),
+        episode_id=st.sampled_from(["e1", "e0"]),
+        reserved_at=moments,
+        sent_at=st.none() | moments,
+        resolution=st.none() | st.sampled_from(Resolution),
+        resolved_at=st.none() | moments,
+    ),
+    max_size=8,
+)
+targets = st.builds(
+    failing,
+    health=st.none() | st.sampled_from(Health),
+    missing=st.booleans(),
+    failing_since=st.none() | moments,
+    episode=st.none() | st.builds(an_episode, standing=st.booleans()),
+)
+fleets = st.builds(
+    Fleet,
+    limits=st.just(FLEET.limits),
+    in_flight=st.integers(0, 12),
+    sent=st.lists(moments, max_size=6).map(lambda times: tuple(sorted(times))),
+    charged=st.lists(moments, max_size=60).map(lambda times: tuple(sorted(times))),
+    hold=st.none() | st.builds(Hold, st.just(DecisionReason.API_HELD), moments),
+)
+
+
+@given(targets, attempts_of_any_kind, fleets, st.sampled_from([POLICY, IGNORE]))
+def test_it_is_total_and_retries_only_where_everything_allows_it(
+    target: Target, attempts: list[Attempt], fleet: Fleet, policy: Policy
+) -> None:
+    decision = decide(target, attempts, fleet, policy, NOW)
+    assert (decision.reason is None) == (decision.kind is DecisionKind.RETRY)
+    assert decision.until is None or decision.until > NOW
+    if decision.kind is not DecisionKind.RETRY:
+        return
+    assert target.health is Health.FAILING
+    assert not target.missing
+    assert not any(attempt.under_way for attempt in attempts)
+    charged = [attempt for attempt in attempts if attempt.outcome.charged]
+    episode = target.episode.id if target.episode else None
+    assert sum(a.episode_id == episode for a in charged) < policy.max_attempts
+    in_window = [a for a in charged if (a.sent_at or a.reserved_at) + policy.window > NOW]
+    assert len(in_window) < policy.max_attempts_per_window
+    assert fleet.in_flight < fleet.limits.max_in_flight
+    assert sum(at + FLEET_MINUTE > NOW for at in fleet.sent) < fleet.limits.max_retries_per_minute
+    in_day = sum(at + FLEET_DAY > NOW for at in fleet.charged)
+    assert in_day < fleet.limits.max_attempts_per_window
+    assert fleet.hold is None or fleet.hold.until <= NOW

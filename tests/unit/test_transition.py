@@ -1,0 +1,390 @@
+"""What an observation does to a target, its episode and its attempts: one row a rule."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.records import (
+    NOW,
+    POLICY,
+    PUSHED,
+    TIMING,
+    ago,
+    an_attempt,
+    an_episode,
+    failing,
+    healthy,
+    observed,
+    refailed,
+)
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    EpisodeResult,
+    Health,
+    Observation,
+    Outcome,
+    Resolution,
+    Target,
+    TargetState,
+)
+from watchdog.domain.status import health_of, state_of
+from watchdog.domain.transition import Happening, adopted, is_steady, missed, observe, unwatched
+
+BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
+SENT_LONG_AGO = an_attempt(reserved_at=ago(minutes=61), sent_at=ago(minutes=61))
+STUCK = replace(SENT_LONG_AGO, resolution=Resolution.STUCK, resolved_at=ago(minutes=1))
+RECOVERED = an_episode(result=EpisodeResult.RECOVERED, ended_at=ago(minutes=10))
+WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(
+    ("status", "health"),
+    [
+        ("BUILD_FAILED", Health.FAILING),
+        ("DEPLOY_FAILED", Health.FAILING),
+        ("ACTIVE", Health.HEALTHY),
+        ("SCALED_TO_ZERO", Health.HEALTHY),
+        ("BUILDING", Health.IN_PROGRESS),
+        ("DEPLOYING", Health.IN_PROGRESS),
+        ("LOADING_MODEL", Health.IN_PROGRESS),
+        ("UPDATING", Health.IN_PROGRESS),
+        ("WAKING_UP", Health.IN_PROGRESS),
+        ("DEACTIVATING", Health.IN_PROGRESS),
+        ("FAILED", Health.NOT_RETRYABLE),
+        ("BUILD_STOPPED", Health.NOT_RETRYABLE),
+        ("INACTIVE", Health.NOT_RETRYABLE),
+        ("UNHEALTHY", Health.NOT_RETRYABLE),
+        ("SOMETHING_NEW", Health.NOT_RETRYABLE),
+    ],
+)
+def test_what_a_status_means(status: str, health: Health) -> None:
+    assert health_of(status, POLICY) is health
+
+
+def test_what_is_configured_to_be_retried_is_failing() -> None:
+    policy = replace(POLICY, retry_on=frozenset({"BUILD_STOPPED"}))
+    assert health_of("BUILD_STOPPED", policy) is Health.FAILING
+    assert health_of("BUILD_FAILED", policy) is Health.NOT_RETRYABLE
+
+
+@pytest.mark.parametrize(
+    ("target", "attempts", "observation", "happened"),
+    [
+        pytest.param(Target("m1"), [], observed("ACTIVE"), [], id="first-seen-healthy"),
+        pytest.param(
+            Target("m1"), [], observed("BUILD_FAILED"), [Happening.OPENED], id="first-seen-failing"
+        ),
+        pytest.param(
+            healthy(), [], observed("BUILD_FAILED"), [Happening.OPENED], id="begins-to-fail"
+        ),
+        pytest.param(failing(), [], observed("BUILD_FAILED"), [], id="goes-on-failing"),
+        pytest.param(failing(), [], observed("DEPLOY_FAILED"), [], id="fails-in-another-way"),
+        pytest.param(
+            failing(), [], observed("BUILDING"), [Happening.SUPERSEDED], id="a-person-retries"
+        ),
+        pytest.param(
+            failing(), [], observed("ACTIVE"), [Happening.SUPERSEDED], id="a-person-repairs"
+        ),
+        pytest.param(
+            failing(), [], observed("BUILD_STOPPED"), [Happening.SUPERSEDED], id="a-person-stops"
+        ),
+        pytest.param(
+            failing(),
+            [refailed(ago(minutes=9))],
+            observed("BUILDING"),
+            [Happening.SUPERSEDED],
+            id="a-person-retries-after-us",
+        ),
+        pytest.param(
+            failing(),
+            [],
+            observed("ACTIVE", PUSHED),
+            [Happening.REPLACED],
+            id="a-person-pushes-what-works",
+        ),
+        pytest.param(
+            failing(),
+            [],
+            observed("BUILD_FAILED", PUSHED),
+            [Happening.REPLACED, Happening.OPENED],
+            id="a-person-pushes-what-fails",
+        ),
+        pytest.param(healthy(), [], observed("ACTIVE", PUSHED), [], id="a-push-without-an-episode"),
+        pytest.param(
+            WELL,
+            [],
+            observed("BUILD_FAILED", PUSHED),
+            [Happening.OPENED],
+            id="a-push-soon-after-a-recovery",
+        ),
+        pytest.param(failing(), [an_attempt()], observed("BUILDING"), [], id="our-retry-builds"),
+        pytest.param(BUILDING, [an_attempt()], observed("LOADING_MODEL"), [], id="and-loads"),
+        pytest.param(
+            BUILDING, [an_attempt()], observed("ACTIVE"), [Happening.RECOVERED], id="and-recovers"
+        ),
+        pytest.param(
+            failing(), [an_attempt()], observed("ACTIVE"), [Happening.RECOVERED], id="at-once"
+        ),
+        pytest.param(
+            BUILDING, [an_attempt()], observed("BUILD_FAILED"), [Happening.REFAILED], id="or-fails"
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(sent_at=ago(seconds=25))],
+            observed("BUILD_FAILED"),
+            [],
+            id="the-status-lags",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt(sent_at=ago(seconds=26))],
+            observed("BUILD_FAILED"),
+            [Happening.REFAILED],
+            id="for-too-long",
+        ),
+        pytest.param(
+            BUILDING,
+            [an_attempt()],
+            observed("BUILD_STOPPED"),
+            [Happening.SUPERSEDED],
+            id="a-person-stops-our-retry",
+        ),
+        pytest.param(
+            BUILDING,
+            [an_attempt()],
+            observed("INACTIVE"),
+            [Happening.SUPERSEDED],
+            id="a-person-deactivates-it",
+        ),
+        pytest.param(
+            BUILDING, [an_attempt()], observed("UNHEALTHY"), [], id="not-retryable-on-the-way"
+        ),
+        pytest.param(
+            BUILDING, [an_attempt()], observed("BUILDING", PUSHED), [], id="our-retry-has-a-new-id"
+        ),
+        pytest.param(
+            BUILDING, [SENT_LONG_AGO], observed("BUILDING"), [Happening.STUCK], id="stuck"
+        ),
+        pytest.param(
+            BUILDING, [STUCK], observed("ACTIVE"), [Happening.RECOVERED], id="recovers-after-all"
+        ),
+        pytest.param(
+            BUILDING, [STUCK], observed("BUILD_FAILED"), [Happening.REFAILED], id="fails-after-all"
+        ),
+        pytest.param(BUILDING, [STUCK], observed("BUILDING"), [], id="stuck-is-told-once"),
+        pytest.param(
+            WELL, [], observed("BUILD_FAILED"), [Happening.REOPENED], id="fails-again-too-soon"
+        ),
+        pytest.param(WELL, [], observed("BUILDING"), [], id="in-progress-after-a-recovery"),
+        pytest.param(
+            failing(),
+            [an_attempt(Outcome.PENDING)],
+            observed("ACTIVE"),
+            [],
+            id="nothing-is-judged-while-somebody-sends",
+        ),
+    ],
+)
+def test_what_an_observation_means(
+    target: Target,
+    attempts: Sequence[Attempt],
+    observation: Observation,
+    happened: list[Happening],
+) -> None:
+    step = observe(target, attempts, observation, POLICY, TIMING)
+    assert list(step.happened) == happened
+    assert step.target.status == observation.status
+    assert step.target.deployment == observation.deployment
+    assert step.target.observed_at == NOW
+    assert (step.target.failing_since is not None) == (step.target.health is Health.FAILING)
+
+
+def test_a_failure_opens_an_episode_and_only_the_first_look_makes_it_standing() -> None:
+    first = observe(Target("m1"), [], observed("BUILD_FAILED"), POLICY, TIMING).target
+    later = observe(healthy(), [], observed("BUILD_FAILED"), POLICY, TIMING).target
+    assert first.episode is not None
+    assert later.episode is not None
+    assert (first.episode.standing, later.episode.standing) == (True, False)
+    assert later.failing_since == later.episode.opened_at == later.episode.failing_from == NOW
+
+
+def test_a_re_failure_ends_the_attempt_and_begins_a_new_span() -> None:
+    step = observe(BUILDING, [an_attempt()], observed("BUILD_FAILED"), POLICY, TIMING)
+    (attempt,) = step.resolved
+    assert (attempt.resolution, attempt.resolved_at) == (Resolution.REFAILED, NOW)
+    assert step.target.failing_since == NOW
+    assert step.target.episode == BUILDING.episode
+
+
+def test_our_own_retry_never_grants_itself_a_fresh_budget() -> None:
+    step = observe(BUILDING, [an_attempt()], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
+    assert step.target.episode == replace(an_episode(), deployment=PUSHED)
+    adopting = adopted(failing(), PUSHED)
+    assert adopting.episode == replace(an_episode(), deployment=PUSHED)
+    assert adopting.deployment == PUSHED
+    assert adopted(healthy(), PUSHED).episode is None
+
+
+def test_a_recovery_keeps_the_episode_at_hand_and_a_persons_act_lets_go_of_it() -> None:
+    recovered = observe(BUILDING, [an_attempt()], observed("ACTIVE"), POLICY, TIMING)
+    assert recovered.target.episode == recovered.ended
+    assert recovered.ended is not None
+    assert (recovered.ended.result, recovered.ended.ended_at) == (EpisodeResult.RECOVERED, NOW)
+    superseded = observe(failing(), [], observed("ACTIVE"), POLICY, TIMING)
+    assert superseded.target.episode is None
+    assert superseded.ended is not None
+    assert superseded.ended.result is EpisodeResult.SUPERSEDED
+
+
+@pytest.mark.parametrize(
+    ("healthy_for", "gap", "after"),
+    [
+        pytest.param(10, 1, 11, id="adds-up"),
+        pytest.param(10, 2, 12, id="the-longest-gap"),
+        pytest.param(10, 3, 10, id="a-gap-in-watching-does-not-count"),
+        pytest.param(10, -1, 10, id="a-step-back-does-not-count"),
+        pytest.param(29, 1, None, id="enough-and-the-episode-is-over"),
+    ],
+)
+def test_only_observed_health_counts(healthy_for: int, gap: int, after: int | None) -> None:
+    target = replace(WELL, healthy_for=timedelta(minutes=healthy_for), observed_at=ago(minutes=gap))
+    step = observe(target, [], observed("ACTIVE"), POLICY, TIMING)
+    if after is None:
+        assert step.target.episode is None
+        assert step.target.healthy_for == timedelta(0)
+    else:
+        assert step.target.episode == RECOVERED
+        assert step.target.healthy_for == timedelta(minutes=after)
+
+
+def test_health_does_not_add_up_over_another_status() -> None:
+    waking = replace(WELL, status="WAKING_UP", health=Health.IN_PROGRESS)
+    step = observe(waking, [], observed("ACTIVE"), POLICY, TIMING)
+    assert step.target.healthy_for == WELL.healthy_for
+
+
+def test_a_failure_too_soon_re_opens_the_episode_with_its_count() -> None:
+    step = observe(WELL, [refailed(ago(hours=1))], observed("BUILD_FAILED"), POLICY, TIMING)
+    assert step.target.episode == replace(an_episode(), failing_from=NOW)
+    assert step.target.healthy_for == timedelta(0)
+
+
+def test_an_attempt_left_over_from_an_ended_episode_is_settled_by_the_next_look() -> None:
+    left = an_attempt(episode_id="e0")
+    for status, resolution in (
+        ("ACTIVE", Resolution.RECOVERED),
+        ("BUILD_FAILED", Resolution.REFAILED),
+    ):
+        (settled,) = observe(healthy(), [left], observed(status), POLICY, TIMING).resolved
+        assert settled.resolution is resolution
+
+
+def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_first() -> None:
+    first = missed(failing(), [], ago(seconds=60), TIMING)
+    assert first.target == failing(missing_since=ago(seconds=60))
+    too_soon = missed(first.target, [], ago(seconds=1), TIMING)
+    assert too_soon.happened == ()
+    assert too_soon.target == first.target
+    second = missed(first.target, [an_attempt()], NOW, TIMING)
+    assert second.happened == (Happening.MISSING,)
+    assert second.target.missing
+    assert second.ended == an_episode(result=EpisodeResult.REMOVED, ended_at=NOW)
+    assert [attempt.resolution for attempt in second.resolved] == [Resolution.REMOVED]
+    assert missed(second.target, [], NOW, TIMING).happened == ()
+
+
+def test_a_404_while_somebody_sends_says_nothing() -> None:
+    target = failing(missing_since=ago(minutes=5))
+    assert missed(target, [an_attempt(Outcome.PENDING)], NOW, TIMING).target == target
+
+
+def test_a_target_without_an_episode_goes_missing_quietly() -> None:
+    step = missed(healthy(missing_since=ago(minutes=5)), [], NOW, TIMING)
+    assert (step.happened, step.ended) == ((Happening.MISSING,), None)
+
+
+@pytest.mark.parametrize(
+    ("away_minutes", "happened"),
+    [(29, [Happening.REOPENED]), (30, [Happening.OPENED])],
+)
+def test_back_and_failing_it_goes_on_where_it_was_unless_it_was_away_too_long(
+    away_minutes: int, happened: list[Happening]
+) -> None:
+    gone = unwatched(failing(), [], ago(minutes=away_minutes))
+    assert gone.happened == (Happening.REMOVED,)
+    assert not gone.target.watched
+    back = observe(gone.target, [], observed("BUILD_FAILED"), POLICY, TIMING)
+    assert list(back.happened) == happened
+    assert (back.ended is not None) == (happened == [Happening.OPENED])
+
+
+def test_any_sight_of_a_missing_target_brings_it_back() -> None:
+    step = observe(
+        failing(missing=True, missing_since=ago(hours=1), health=None, failing_since=None),
+        [],
+        observed("ACTIVE"),
+        POLICY,
+        TIMING,
+    )
+    assert not step.target.missing
+    assert step.target.missing_since is None
+
+
+@pytest.mark.parametrize(
+    ("target", "observation", "steady"),
+    [
+        pytest.param(healthy(), observed("ACTIVE"), True, id="the-same-health"),
+        pytest.param(healthy(), observed("SCALED_TO_ZERO"), False, id="another-status"),
+        pytest.param(healthy(), observed("ACTIVE", PUSHED), False, id="another-deployment"),
+        pytest.param(WELL, observed("ACTIVE"), False, id="its-health-is-being-counted"),
+        pytest.param(failing(), observed("BUILD_FAILED"), False, id="failing"),
+        pytest.param(
+            failing(episode=None), observed("BUILD_FAILED"), False, id="failing-whatever-else"
+        ),
+        pytest.param(
+            healthy(missing_since=ago(minutes=1)), observed("ACTIVE"), False, id="after-a-404"
+        ),
+    ],
+)
+def test_what_needs_no_record(target: Target, observation: Observation, steady: bool) -> None:
+    assert is_steady(target, observation) is steady
+
+
+UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+
+
+@pytest.mark.parametrize(
+    ("target", "state"),
+    [
+        (Target("m1"), TargetState.UNKNOWN),
+        (failing(missing=True), TargetState.MISSING),
+        (healthy(), TargetState.HEALTHY),
+        (replace(BUILDING, episode=None), TargetState.IN_PROGRESS),
+        (failing(status="UNHEALTHY", health=Health.NOT_RETRYABLE), TargetState.NOT_RETRYABLE),
+        (replace(BUILDING, decision=UNDER_WAY), TargetState.RECOVERING),
+        (failing(decision=UNDER_WAY), TargetState.RECOVERING),
+        (
+            replace(BUILDING, decision=Decision(DecisionKind.NOTHING, DecisionReason.STUCK)),
+            TargetState.STUCK,
+        ),
+        (
+            failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF)),
+            TargetState.WAITING,
+        ),
+        (
+            failing(decision=Decision(DecisionKind.NOTHING, DecisionReason.STANDING_FAILURE)),
+            TargetState.WAITING,
+        ),
+        (
+            failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)),
+            TargetState.EXHAUSTED,
+        ),
+    ],
+)
+def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
+    assert state_of(target) is state
