@@ -126,7 +126,7 @@ class _Transaction:
         )
 
     def add_attempt(self, attempt: Attempt) -> None:
-        if any(
+        if attempt.outcome is Outcome.PENDING and any(
             other.outcome is Outcome.PENDING and other.model_id == attempt.model_id
             for other in self._rows.attempts.values()
         ):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import DeploymentRef, Hold
-from watchdog.engine.ports import ApiError, Clock, Deployment, RetryAnswer, Throttled
+from watchdog.engine.ports import ApiError, Clock, Deployment, Held, RetryAnswer, Throttled
 
 CREATED = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
 
@@ -64,6 +64,8 @@ class ScriptedApi:
         return model.deployment
 
     async def retry(self, model_id: str) -> RetryAnswer:
+        if hold := self.retry_hold():
+            raise Held("held", hold=hold)
         model = self.model(model_id)
         self.posts.append((model_id, self._clock.now()))
         if isinstance(model.retry_error, Throttled):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StrictBool, StringConstraints
 
 from watchdog.domain.records import DeploymentRef
 from watchdog.engine.ports import Deployment, RetryAnswer
@@ -12,7 +12,12 @@ _Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=2
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range in UTC") from None
 
 
 class _Body(BaseModel):
@@ -24,10 +29,10 @@ class AnyBody(_Body):
 
 
 class DeploymentBody(_Body):
-    """A deployment. `status` may be any word: the API grows."""
+    """A deployment. `status` may be any word: the API grows. A time without a zone is UTC."""
 
     id: _Text
-    created_at: Annotated[datetime, AfterValidator(_utc)]
+    created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
     status: _Text
 
     def to_deployment(self) -> Deployment:

@@ -1,7 +1,7 @@
 """The management API: requests, and what each answer means."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from watchdog.baseten_api.bodies import AnyBody, DeploymentBody, ErrorBody, Retr
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
+from watchdog.baseten_api.text import MASK, one_line
 from watchdog.domain.records import Hold
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
@@ -36,7 +37,7 @@ RETRY = "retry"
 LIST_MODELS = "list_models"
 
 _BODY_MOST_BYTES = 1_000_000
-"""A deployment has a few kilobytes. What is larger is not read to its end."""
+"""A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
 
 _NOT_CONNECTED = (
     httpx.ConnectError,
@@ -44,6 +45,7 @@ _NOT_CONNECTED = (
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
 )
 
 
@@ -81,47 +83,52 @@ class HttpBasetenApi:
         await self._connections.close()
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
-        path = f"/v1/models/{quote(model_id, safe='')}/deployments/development"
-        body = await self._call(GET_DEPLOYMENT, "GET", path, DeploymentBody, urgent=urgent)
+        path = _development(model_id)
+        body, _ = await self._call(GET_DEPLOYMENT, "GET", path, DeploymentBody, urgent=urgent)
         return body.to_deployment()
 
     async def retry(self, model_id: str) -> RetryAnswer:
-        path = f"/v1/models/{quote(model_id, safe='')}/deployments/development/retry"
-        answer = (await self._call(RETRY, "POST", path, RetryBody, urgent=True)).to_answer()
+        path = f"{_development(model_id)}/retry"
+        body, key = await self._call(RETRY, "POST", path, RetryBody, urgent=True)
+        answer = body.to_answer()
         if answer.reason is None:
             return answer
-        return replace(answer, reason=self._mask(answer.reason))
+        return replace(answer, reason=answer.reason.replace(key, MASK))
 
     def retry_hold(self) -> Hold | None:
-        return self._gate.hold(RETRY)
+        # The look before the POST is part of it, and a hold of either stops both.
+        return self._gate.hold(RETRY) or self._gate.hold(GET_DEPLOYMENT)
 
     async def _call(
         self, operation: str, method: str, path: str, model: type[Body], *, urgent: bool
-    ) -> Body:
-        """Send one request, once, and return the body of its 2xx answer."""
+    ) -> tuple[Body, str]:
+        """Send one request, once, and return the body of its 2xx answer, and the key it went
+        with."""
         if self._key.refresh():
             self._gate.key_changed()
-        await self._gate.enter(operation, urgent=urgent, despite_auth=operation == LIST_MODELS)
-        started, code = self._clock.monotonic(), "cancelled"
-        try:
-            answer = await self._exchange(method, path)
-            code = str(answer.status)
-            if answer.status // 100 == 2:
-                body = self._parse(model, answer.body)
-                self._gate.succeeded(operation)
-                return body
-        except ApiError as error:
-            code = error.code
-            raise
-        finally:
-            seconds = self._clock.monotonic() - started
-            self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
-        raise await self._error(operation, answer)
+        async with self._connections.place(urgent=urgent):
+            await self._gate.enter(operation, urgent=urgent, despite_auth=operation == LIST_MODELS)
+            started = self._clock.monotonic()
+            try:
+                answer = await self._exchange(method, path)
+                body = _parse(model, answer.body) if answer.status // 100 == 2 else None
+            except ApiError as error:
+                self._tell(operation, error.code, started)
+                raise
+            self._tell(operation, str(answer.status), started)
+        if body is None:
+            raise await self._error(operation, answer)
+        self._gate.succeeded(operation)
+        return body, answer.key
+
+    def _tell(self, operation: str, code: str, started: float) -> None:
+        seconds = self._clock.monotonic() - started
+        self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
     async def _exchange(self, method: str, path: str) -> "_Answer":
         connection = self._connections.fresh() if method == "POST" else self._connections.reused()
-        headers = {"Authorization": f"Api-Key {self._key()}"}
-        seconds = self._timeout.total_seconds()
+        key, seconds = self._key(), self._timeout.total_seconds()
+        headers = {"Authorization": f"Api-Key {key}"}
         try:
             # httpx bounds each read alone, and a server that drips would hold a worker for ever.
             async with (
@@ -129,21 +136,19 @@ class HttpBasetenApi:
                 asyncio.timeout(seconds),
                 client.stream(method, path, headers=headers) as response,
             ):
-                return _Answer(response.status_code, response.headers, await _read(response))
+                return _Answer(response.status_code, response.headers, await _read(response), key)
         except _NOT_CONNECTED as error:
-            raise NotSent(f"no connection: {self._text(error)}", code="connect") from error
+            raise NotSent(_text("no connection", error, key), code="connect") from error
         except (httpx.TimeoutException, TimeoutError) as error:
             raise AnswerLost(f"no answer within {seconds:g} s", code="timeout") from error
-        except httpx.HTTPError as error:
-            raise AnswerLost(
-                f"the connection broke: {self._text(error)}", code="connect"
-            ) from error
+        except (httpx.HTTPError, OSError) as error:
+            # OSError: httpx lets an ssl.SSLError after the handshake through as it is.
+            raise AnswerLost(_text("the connection broke", error, key), code="connect") from error
 
     async def _error(self, operation: str, answer: "_Answer") -> ApiError:
-        status, code = answer.status, str(answer.status)
-        text = f"HTTP {status}: {self._message(answer.body)}"
+        status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
-            if status == 401 or operation == LIST_MODELS or not await self._key_is_good():
+            if await self._key_refused(operation, answer):
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
@@ -156,37 +161,20 @@ class HttpBasetenApi:
             return Rejected(text, code=code)
         return AnswerLost(text, code=code)
 
-    async def _key_is_good(self) -> bool:
-        """Whether a 403 is about one model alone."""
+    async def _key_refused(self, operation: str, answer: "_Answer") -> bool:
+        """Whether a 401 or 403 is about the present key, not about one model or the key before."""
+        if operation == LIST_MODELS:
+            return False  # It is asked below, for another request, which then decides.
+        if answer.status == 403 and await self._may_list_models():
+            return False
+        return answer.key == self._key()
+
+    async def _may_list_models(self) -> bool:
         try:
             await self._call(LIST_MODELS, "GET", "/v1/models", AnyBody, urgent=True)
-        except Denied:
-            return False
-        except ApiError:
-            return True
+        except ApiError as error:
+            return error.code == "invalid_body"  # A list too long to read is a 200 all the same.
         return True
-
-    def _parse(self, model: type[Body], body: bytes) -> Body:
-        try:
-            return model.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            text = f"the answer cannot be used: {where}: {first['msg']}"
-            raise AnswerLost(self._mask(text), code="invalid_body") from None
-
-    def _message(self, body: bytes) -> str:
-        try:
-            found = ErrorBody.model_validate_json(body)
-        except ValidationError:
-            return "(no message)"
-        return self._mask(found.message or found.error or "(no message)")
-
-    def _text(self, error: Exception) -> str:
-        return self._mask(str(error) or type(error).__name__)
-
-    def _mask(self, text: str) -> str:
-        return text.replace(self._key(), "***")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +182,16 @@ class _Answer:
     status: int
     headers: httpx.Headers
     body: bytes
+    key: str = field(repr=False)
+
+    def text(self) -> str:
+        """What an answer other than a 2xx says, for people."""
+        try:
+            found = ErrorBody.model_validate_json(self.body)
+        except ValidationError:
+            found = ErrorBody()
+        message = found.message or found.error or "(no message)"
+        return one_line(f"HTTP {self.status}: {message}", self.key)
 
     def retry_after(self) -> float | None:
         """How many seconds a 429 asks for: in its body, as documented, else in the header."""
@@ -210,8 +208,27 @@ class _Answer:
 async def _read(response: httpx.Response) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_bytes():
+        parts.append(part)
         size += len(part)
         if size > _BODY_MOST_BYTES:
-            raise AnswerLost("the answer is far too large", code="invalid_body")
-        parts.append(part)
+            break
     return b"".join(parts)
+
+
+def _development(model_id: str) -> str:
+    """The path of a model's development deployment: no id, not even `..`, leads out of it."""
+    return f"/v1/models/{quote(model_id, safe='').replace('.', '%2E')}/deployments/development"
+
+
+def _parse(model: type[Body], body: bytes) -> Body:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        text = f"the answer cannot be used: {where}: {first['msg']}"
+        raise AnswerLost(text, code="invalid_body") from None
+
+
+def _text(what: str, error: Exception, key: str) -> str:
+    return one_line(f"{what}: {str(error) or type(error).__name__}", key)

@@ -6,10 +6,12 @@ away when a request on it was cut short, has neither trouble.
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 
@@ -24,42 +26,47 @@ _PHASE_SHARE = 0.9
 which tell a connection that was never made from a lost answer, come before the whole one."""
 
 
-def make_ssl_context() -> ssl.SSLContext:
-    """The context that stock httpx would make, once for all clients: it takes 10 ms and 1 MB.
-
-    Raises ApiSetupError when the CA file or folder in the environment cannot be used.
-    """
-    try:
-        return httpx.create_ssl_context()
-    except (OSError, ssl.SSLError) as error:
-        raise ApiSetupError(
-            f"the CA certificates cannot be loaded: {error}: mend SSL_CERT_FILE or SSL_CERT_DIR"
-        ) from error
-
-
 class Connections:
-    """At most `size` requests at a time. The most recently used client is taken first, so that
-    few connections serve a small fleet."""
+    """Requests find their clients here. The most recently used one is taken first, so that few
+    connections serve a small fleet; all share one SSL context, which takes 10 ms and 1 MB."""
 
     def __init__(self, size: int, *, base_url: str, timeout: timedelta, user_agent: str) -> None:
-        self._ssl = make_ssl_context()
+        """Raises ApiSetupError when the URL, or a CA or proxy of the environment's, is no good."""
+        _check_url(base_url)
+        self._ssl = _make_ssl_context()
         self._base_url = base_url
         self._timeout = timeout.total_seconds() * _PHASE_SHARE
         self._user_agent = user_agent
-        self._idle: list[httpx.AsyncClient] = []
+        self._size = size
         self._places = asyncio.Semaphore(size)
+        try:
+            self._idle = [self._make(keep=1)]
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # Their texts may quote a proxy's URL, and with it a password.
+            cause = "SOCKS is not supported" if isinstance(error, ImportError) else "not a URL"
+            raise ApiSetupError(
+                f"a proxy that the environment names cannot be used: {cause}: mend HTTPS_PROXY, "
+                "HTTP_PROXY, ALL_PROXY or NO_PROXY"
+            ) from None
+
+    def place(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
+        """Wait until fewer than `size` requests are under way. Urgent ones, of which the limits on
+        retries leave but few, do not wait behind a crowd of slow checks."""
+        return nullcontext() if urgent else self._places
 
     @asynccontextmanager
     async def reused(self) -> AsyncIterator[httpx.AsyncClient]:
         """A client whose connection may be open already."""
-        async with self._places:
-            client = self._idle.pop() if self._idle else self._make(keep=1)
-            try:
-                yield client
-            except BaseException:
-                await self._discard(client)
-                raise
-            self._idle.append(client)
+        client = self._idle.pop() if self._idle else self._make(keep=1)
+        keep = False
+        try:
+            yield client
+            keep = len(self._idle) < self._size
+        finally:
+            if keep:
+                self._idle.append(client)
+            else:
+                await _discard(client)
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -69,9 +76,11 @@ class Connections:
         try:
             yield client
         finally:
-            await self._discard(client)
+            await _discard(client)
 
     async def close(self) -> None:
+        """Requests still under way close theirs when they end."""
+        self._size = 0
         while self._idle:
             await self._idle.pop().aclose()
 
@@ -87,7 +96,36 @@ class Connections:
             follow_redirects=False,
         )
 
-    @staticmethod
-    async def _discard(client: httpx.AsyncClient) -> None:
-        # Closing must not be cut short by the same cancellation, or the socket would stay open.
-        await asyncio.shield(asyncio.ensure_future(client.aclose()))
+
+async def _discard(client: httpx.AsyncClient) -> None:
+    # Closing must not be cut short by the same cancellation, or the socket would stay open.
+    await asyncio.shield(asyncio.ensure_future(client.aclose()))
+
+
+def _check_url(url: str) -> None:
+    try:
+        httpx.URL(url).host  # noqa: B018 - reading it decodes an internationalised name
+    except (ValueError, httpx.InvalidURL) as error:
+        raise ApiSetupError(
+            f"baseten.base_url: {url!r} is not a URL: {error}: write it like https://api.baseten.co"
+        ) from None
+
+
+def _make_ssl_context() -> ssl.SSLContext:
+    """The context that stock httpx would make, or an error that names what is wrong with it."""
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    if file:
+        try:
+            return httpx.create_ssl_context()
+        except OSError as error:  # ssl.SSLError is one
+            raise ApiSetupError(
+                f"the CA certificates cannot be loaded: SSL_CERT_FILE={file}: {error.strerror}: "
+                "name a file of PEM certificates, or unset it"
+            ) from None
+    # OpenSSL takes any folders for good, and then trusts nobody.
+    if folder and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
+        raise ApiSetupError(
+            f"the CA certificates cannot be loaded: SSL_CERT_DIR={folder}: no such directory: "
+            "name a directory of hashed PEM certificates, or unset it"
+        )
+    return httpx.create_ssl_context()

@@ -39,53 +39,49 @@ class Gate:
 
     def hold(self, operation: str) -> Hold | None:
         """Why the operation must wait now, if it must."""
-        now = self._clock.now()
-        for hold in (self._auth, self._holds.get(operation)):
-            if hold is not None and hold.until > now:
-                return hold
-        return None
+        return self._in_force(self._auth) or self._in_force(self._holds.get(operation))
 
     async def enter(self, operation: str, *, urgent: bool, despite_auth: bool = False) -> None:
         """Wait for a turn. Raises Held instead of waiting for the end of a hold.
 
         `despite_auth` lets a request pass that is to find out whether the key is good.
         """
-        hold = self.hold(operation)
-        if hold is not None and not despite_auth:
-            raise _held(operation, hold)
+        self._refuse_held(operation, despite_auth=despite_auth)
         turn = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (0 if urgent else 1, next(self._order), turn))
         self._let_pass()
         await turn
-        if despite_auth:
-            return
-        hold = self.hold(operation)
-        if hold is not None:
-            raise _held(operation, hold)
-        if self._auth is not None:
+        self._refuse_held(operation, despite_auth=despite_auth)
+        if self._auth is not None and not despite_auth:
             # The minute is over: this request is the probe, and the others wait for its answer.
             self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
 
     def throttled(self, operation: str, seconds: float | None) -> Hold:
         """The API said 429, and for how long if it did."""
+        present = self._in_force(self._holds.get(operation))
         if seconds is not None and seconds >= 0:
             span = min(max(timedelta(seconds=min(seconds, 1e6)), HOLD_LEAST), HOLD_MOST)
+        elif present is not None:
+            # Sent before that hold began: one burst of answers must not double it again and again.
+            return present
         else:
             span = self._blind.get(operation, HOLD_LEAST)
             self._blind[operation] = min(span * 2, BLIND_HOLD_MOST)
         hold = Hold(DecisionReason.API_HELD, self._clock.now() + span)
+        if present is not None and present.until >= hold.until:
+            return present
         self._holds[operation] = hold
-        self._listener(ApiHeld(operation=operation, hold=hold))
+        if present is None:
+            self._listener(ApiHeld(operation=operation, hold=hold))
         return hold
 
-    def denied(self, code: str) -> Hold:
+    def denied(self, code: str) -> None:
         """The key is refused: everything waits, and one request a minute finds out."""
         self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
         self.key_accepted = False
         if not self._auth_failing:
             self._auth_failing = True
             self._listener(AuthFailed(code=code, hold=self._auth))
-        return self._auth
 
     def key_changed(self) -> None:
         """Another key: what the last one was refused says nothing of it."""
@@ -99,6 +95,15 @@ class Gate:
         if self._auth_failing:
             self._auth_failing = False
             self._listener(AuthRecovered())
+
+    def _in_force(self, hold: Hold | None) -> Hold | None:
+        return hold if hold is not None and hold.until > self._clock.now() else None
+
+    def _refuse_held(self, operation: str, *, despite_auth: bool) -> None:
+        hold = self._in_force(self._holds.get(operation)) if despite_auth else self.hold(operation)
+        if hold is not None:
+            text = f"{operation} waits until {hold.until:%H:%M:%SZ}: {hold.reason}"
+            raise Held(text, hold=hold)
 
     def _let_pass(self) -> None:
         loop = asyncio.get_running_loop()
@@ -115,7 +120,3 @@ class Gate:
     def _ring(self) -> None:
         self._timer = None
         self._let_pass()
-
-
-def _held(operation: str, hold: Hold) -> Held:
-    return Held(f"{operation} waits until {hold.until:%H:%M:%SZ}: {hold.reason}", hold=hold)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 KEY_VARIABLE = "BASETEN_API_KEY"
 
+_Mark = tuple[int, int, int]
+
 
 class ApiSetupError(Exception):
     """The API cannot be asked until a person does something. One line: what, where, what to do."""
@@ -15,21 +17,30 @@ class KeySource:
     def __init__(self, *, file: Path | None = None, value: str | None = None) -> None:
         """`file` wins over `value`. Raises ApiSetupError when there is no usable key."""
         self._file = file
-        self._mark: tuple[int, int, int] | None = None
-        self._key = "" if file else (value or "").strip()
-        if file is not None:
-            self.refresh()
-        if not self._key:
+        self._mark: _Mark | None = None
+        if file is None:
+            key = (value or "").strip()
+        else:
+            try:
+                self._mark = _mark(file)
+                key = _read(file)
+            except (OSError, UnicodeDecodeError) as error:
+                cause = error.strerror if isinstance(error, OSError) else "not text"
+                raise ApiSetupError(
+                    f"the API key file {file} cannot be read: {cause}: mend baseten.api_key_file"
+                ) from None
+        if not key:
             where = f"the file {file} is empty" if file else f"{KEY_VARIABLE} is not set"
             raise ApiSetupError(
                 f"no API key: {where}: put a Baseten API key there, or name a file with one as "
                 "baseten.api_key_file"
             )
-        if not self._key.isascii() or not self._key.isprintable() or " " in self._key:
+        if not _usable(key):
             raise ApiSetupError(
                 f"the API key from {file or KEY_VARIABLE} is not one: it has blanks or characters "
-                "that no key has"
+                "that no key has: put a Baseten API key there"
             )
+        self._key = key
 
     def __repr__(self) -> str:
         return f"KeySource(file={self._file!s})"
@@ -41,24 +52,35 @@ class KeySource:
     def refresh(self) -> bool:
         """Read the file again if it changed; whether the key is another one now.
 
-        A file that is gone or empty for a moment, as while a secret is swapped, changes nothing.
-        Raises ApiSetupError only for the first reading.
+        A file that is gone, or holds no usable key, as for a moment while a secret is swapped,
+        changes nothing.
         """
         if self._file is None:
             return False
         try:
-            stat = self._file.stat()
-            mark = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+            mark = _mark(self._file)
             if mark == self._mark:
                 return False
-            key = self._file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            if self._key:
-                return False
-            cause = error.strerror if isinstance(error, OSError) else "not text"
-            raise ApiSetupError(
-                f"the API key file {self._file} cannot be read: {cause}: mend baseten.api_key_file"
-            ) from None
-        changed = bool(key) and key != self._key
-        self._key, self._mark = key or self._key, mark
-        return changed
+            key = _read(self._file)
+        except (OSError, UnicodeDecodeError):
+            return False
+        self._mark = mark
+        if key == self._key or not _usable(key):
+            return False
+        self._key = key
+        return True
+
+
+def _mark(file: Path) -> _Mark:
+    """What tells one content of a file from the next, without reading it."""
+    stat = file.stat()
+    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _usable(key: str) -> bool:
+    """Whether it can stand in an HTTP header: another would be in the error that says it cannot."""
+    return bool(key) and key.isascii() and key.isprintable() and " " not in key

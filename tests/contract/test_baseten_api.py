@@ -1,0 +1,259 @@
+"""What the engine may rely on of the management API, and what its tests' stand-in must do too."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fakes.baseten_http import ManualClock, Setup, running
+from tests.fakes.http_server import Reply, Request
+from tests.fakes.scripted_api import ScriptedApi
+from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
+from watchdog.engine.ports import (
+    AnswerLost,
+    ApiError,
+    BasetenApi,
+    Denied,
+    Deployment,
+    NotFound,
+    Rejected,
+    Throttled,
+)
+
+CREATED = datetime(2026, 2, 1, tzinfo=UTC)
+
+ERRORS = [
+    pytest.param(NotFound, 404, id="not_found"),
+    pytest.param(Denied, 403, id="denied"),
+    pytest.param(Rejected, 409, id="rejected"),
+    pytest.param(AnswerLost, 503, id="answer_lost"),
+]
+
+
+class Subject(ABC):
+    """An implementation, and what the other side of it does. Models start out ACTIVE."""
+
+    api: BasetenApi
+    clock: ManualClock
+
+    @abstractmethod
+    def set_status(self, model_id: str, status: str) -> None: ...
+
+    @abstractmethod
+    def refuse(self, model_id: str, reason: str) -> None: ...
+
+    @abstractmethod
+    def fail_get(self, model_id: str, kind: type[ApiError], status: int) -> None: ...
+
+    @abstractmethod
+    def fail_retry(self, model_id: str, kind: type[ApiError], status: int) -> None: ...
+
+    @abstractmethod
+    def throttle_retry(self, model_id: str, span: timedelta) -> None: ...
+
+    @abstractmethod
+    def block_get(self, model_id: str) -> asyncio.Event:
+        """Looks at the model are answered once the event is set."""
+
+    @abstractmethod
+    async def looked(self) -> None:
+        """Wait until the first look has arrived."""
+
+    @abstractmethod
+    def posts(self) -> list[str]:
+        """The models of the retries that arrived."""
+
+
+class Scripted(Subject):
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.api = self._api = ScriptedApi(self.clock)
+
+    def set_status(self, model_id: str, status: str) -> None:
+        self._api.set_status(model_id, status)
+
+    def refuse(self, model_id: str, reason: str) -> None:
+        self._api.model(model_id).refusal = reason
+
+    def fail_get(self, model_id: str, kind: type[ApiError], status: int) -> None:
+        self._api.model(model_id).get_error = kind("scripted", code=str(status))
+
+    def fail_retry(self, model_id: str, kind: type[ApiError], status: int) -> None:
+        self._api.model(model_id).retry_error = kind("scripted", code=str(status))
+
+    def throttle_retry(self, model_id: str, span: timedelta) -> None:
+        hold = Hold(DecisionReason.API_HELD, self.clock.now() + span)
+        self._api.model(model_id).retry_error = Throttled("scripted", hold=hold)
+
+    def block_get(self, model_id: str) -> asyncio.Event:
+        event = self._api.model(model_id).before_get = asyncio.Event()
+        return event
+
+    async def looked(self) -> None:
+        await asyncio.sleep(0)  # it needs no more than to have begun
+        assert self._api.gets.total() == 1
+
+    def posts(self) -> list[str]:
+        return [model_id for model_id, _ in self._api.posts]
+
+
+class Http(Subject):
+    def __init__(self, setup: Setup) -> None:
+        self.api, self.clock, self._setup = setup.api, setup.clock, setup
+        for model_id in ("m1", "m2"):
+            self.set_status(model_id, "ACTIVE")
+
+    def set_status(self, model_id: str, status: str) -> None:
+        deployment = self._body(model_id, status)
+        self._setup.baseten.always(self._get(model_id), Reply(body=deployment))
+        answer = {"retried": True, "reason": None, "deployment": deployment}
+        self._setup.baseten.always(self._post(model_id), Reply(body=answer))
+
+    def refuse(self, model_id: str, reason: str) -> None:
+        deployment = self._body(model_id, "ACTIVE")
+        answer = {"retried": False, "reason": reason, "deployment": deployment}
+        self._setup.baseten.always(self._post(model_id), Reply(body=answer))
+
+    def fail_get(self, model_id: str, kind: type[ApiError], status: int) -> None:
+        self._setup.baseten.always(self._get(model_id), Reply(status))
+
+    def fail_retry(self, model_id: str, kind: type[ApiError], status: int) -> None:
+        self._setup.baseten.always(self._post(model_id), Reply(status))
+
+    def throttle_retry(self, model_id: str, span: timedelta) -> None:
+        body = {"error": "slow down", "retry_after": span.total_seconds()}
+        self._setup.baseten.always(self._post(model_id), Reply(429, body))
+
+    def block_get(self, model_id: str) -> asyncio.Event:
+        event = asyncio.Event()
+
+        async def wait(request: Request) -> None:
+            if f"{request.method} {request.target}" == self._get(model_id):
+                await event.wait()
+
+        self._setup.baseten.before_reply = wait
+        return event
+
+    async def looked(self) -> None:
+        await self._setup.server.arrived(1)
+
+    def posts(self) -> list[str]:
+        requests = self._setup.server.requests
+        return [each.target.split("/")[3] for each in requests if each.method == "POST"]
+
+    @staticmethod
+    def _get(model_id: str) -> str:
+        return f"GET /v1/models/{model_id}/deployments/development"
+
+    @staticmethod
+    def _post(model_id: str) -> str:
+        return f"POST /v1/models/{model_id}/deployments/development/retry"
+
+    @staticmethod
+    def _body(model_id: str, status: str) -> dict[str, str]:
+        return {"id": f"d-{model_id}-1", "created_at": CREATED.isoformat(), "status": status}
+
+
+@pytest.fixture(params=["scripted", "http"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    if request.param == "scripted":
+        yield Scripted()
+        return
+    async with running() as setup:
+        yield Http(setup)
+
+
+@pytest.mark.parametrize("urgent", [False, True], ids=["check", "urgent"])
+@pytest.mark.parametrize("status", ["ACTIVE", "BUILD_FAILED", "A_WORD_OF_TOMORROW"])
+async def test_a_look_gives_the_deployment(subject: Subject, status: str, urgent: bool) -> None:
+    subject.set_status("m1", status)
+    seen = await subject.api.get_deployment("m1", urgent=urgent)
+    assert seen == Deployment(DeploymentRef("d-m1-1", CREATED), status)
+    assert seen.ref.created_at.utcoffset() == timedelta(0)
+
+
+async def test_each_look_sees_anew(subject: Subject) -> None:
+    before = await subject.api.get_deployment("m1")
+    subject.set_status("m1", "DEPLOY_FAILED")
+    after = await subject.api.get_deployment("m1")
+    assert (before.status, after.status) == ("ACTIVE", "DEPLOY_FAILED")
+
+
+@pytest.mark.parametrize(("kind", "status"), ERRORS)
+async def test_a_failed_look_says_what_it_was_and_concerns_no_other(
+    subject: Subject, kind: type[ApiError], status: int
+) -> None:
+    subject.fail_get("m1", kind, status)
+    with pytest.raises(ApiError) as caught:
+        await subject.api.get_deployment("m1")
+    assert (type(caught.value), caught.value.code) == (kind, str(status))
+    assert (await subject.api.get_deployment("m2")).status == "ACTIVE"
+
+
+async def test_a_retry_is_posted_once_and_answered(subject: Subject) -> None:
+    answer = await subject.api.retry("m1")
+    assert (answer.retried, answer.reason) == (True, None)
+    assert answer.deployment.ref == DeploymentRef("d-m1-1", CREATED)
+    assert subject.posts() == ["m1"]
+
+
+async def test_a_refusal_is_an_answer_with_its_reason(subject: Subject) -> None:
+    subject.refuse("m1", "the build context expired")
+    answer = await subject.api.retry("m1")
+    assert (answer.retried, answer.reason) == (False, "the build context expired")
+    assert subject.posts() == ["m1"]
+    assert subject.api.retry_hold() is None
+
+
+@pytest.mark.parametrize(("kind", "status"), ERRORS)
+async def test_a_failed_retry_is_not_repeated(
+    subject: Subject, kind: type[ApiError], status: int
+) -> None:
+    subject.fail_retry("m1", kind, status)
+    with pytest.raises(ApiError) as caught:
+        await subject.api.retry("m1")
+    assert (type(caught.value), caught.value.code) == (kind, str(status))
+    assert subject.posts() == ["m1"]
+
+
+async def test_nothing_is_held_at_first(subject: Subject) -> None:
+    assert subject.api.retry_hold() is None
+
+
+async def test_a_429_holds_retries_for_its_time_and_looks_not_at_all(subject: Subject) -> None:
+    subject.throttle_retry("m1", timedelta(seconds=37))
+    until = subject.clock.now() + timedelta(seconds=37)
+    with pytest.raises(Throttled) as caught:
+        await subject.api.retry("m1")
+    assert caught.value.hold == Hold(DecisionReason.API_HELD, until)
+    assert subject.api.retry_hold() == caught.value.hold
+    assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
+
+    subject.clock.advance(seconds=36.9)
+    assert subject.api.retry_hold() == caught.value.hold
+    subject.clock.advance(seconds=0.1)
+    assert subject.api.retry_hold() is None
+    assert subject.posts() == ["m1"]
+
+
+async def test_a_slow_model_keeps_no_other_waiting(subject: Subject) -> None:
+    go_on = subject.block_get("m1")
+    slow = asyncio.create_task(subject.api.get_deployment("m1"))
+    await subject.looked()
+    assert (await subject.api.get_deployment("m2")).status == "ACTIVE"
+    assert not slow.done()
+    go_on.set()
+    assert (await slow).status == "ACTIVE"
+
+
+async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> None:
+    go_on = subject.block_get("m1")
+    slow = asyncio.create_task(subject.api.get_deployment("m1"))
+    await subject.looked()
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    go_on.set()
+    assert (await subject.api.get_deployment("m1")).status == "ACTIVE"

@@ -1,0 +1,350 @@
+"""What every ledger does: the one in memory that the engine's tests use, and the real one."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.records import NOW, REF, ago, an_attempt, an_episode, failing, healthy
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    DeploymentRef,
+    EpisodeResult,
+    Health,
+    Outcome,
+    Resolution,
+    Target,
+)
+from watchdog.engine.ports import Ledger, LedgerTransaction, VersionConflict
+from watchdog.ledger import Role, SqlLedger
+
+T = TypeVar("T")
+
+MINUTE = timedelta(minutes=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Bench:
+    """A ledger, and one transaction at a time on it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    async def do(self, work: Callable[[LedgerTransaction], T]) -> T:
+        return await self.ledger.transact(work)
+
+    async def add(self, *targets: Target) -> None:
+        for target in targets:
+            await self.do(lambda tx, target=target: tx.add_target(target))  # type: ignore[misc]
+
+    async def attempts(self, *attempts: Attempt) -> None:
+        for attempt in attempts:
+            await self.do(lambda tx, attempt=attempt: tx.add_attempt(attempt))  # type: ignore[misc]
+
+
+@asynccontextmanager
+async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIterator[Bench]:
+    if kind == "memory":
+        yield Bench(InMemoryLedger(FixedClock(), observe=observe))
+        return
+    ledger = SqlLedger.open(
+        f"sqlite:///{folder}/ledger.db",
+        clock=FixedClock(),
+        base_url="https://api.example.com",
+        role=Role.DAEMON,
+        observe=observe,
+    )
+    try:
+        yield Bench(ledger)
+    finally:
+        await ledger.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def observing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened(request.param, tmp_path, observe=True) as made:
+        yield made
+
+
+def due(model_id: str, at: datetime, **values: Any) -> Target:
+    return Target(model_id, next_check_at=at, **values)
+
+
+async def test_what_is_written_is_read(bench: Bench) -> None:
+    target = failing(
+        name="llama",
+        healthy_for=timedelta(seconds=90.5),
+        missing_since=ago(minutes=1),
+        decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW + MINUTE),
+        next_check_at=NOW + timedelta(microseconds=1),
+    )
+    await bench.add(target)
+    assert await bench.do(lambda tx: tx.target("m1")) == target
+    assert await bench.do(lambda tx: tx.targets()) == [target]
+    assert await bench.do(lambda tx: tx.target("another")) is None
+
+
+async def test_a_transaction_that_raises_leaves_nothing_behind(bench: Bench) -> None:
+    def fails(tx: LedgerTransaction) -> None:
+        tx.add_target(healthy())
+        tx.set_meta("mode", "retry")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await bench.do(fails)
+    assert await bench.do(lambda tx: (tx.targets(), tx.meta("mode"))) == ([], None)
+
+
+async def test_meta_is_set_and_changed(bench: Bench) -> None:
+    await bench.do(lambda tx: tx.set_meta("mode", "observe"))
+    await bench.do(lambda tx: tx.set_meta("mode", "retry"))
+    assert await bench.do(lambda tx: tx.meta("mode")) == "retry"
+    assert await bench.do(lambda tx: tx.now()) == NOW
+
+
+async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Bench) -> None:
+    await bench.add(
+        due("late", ago(minutes=5)),
+        due("later", ago(minutes=9)),
+        due("now", NOW),
+        due("soon", NOW + MINUTE),
+        due("unwatched", ago(minutes=9), watched=False),
+        Target("never-scheduled"),
+    )
+
+    def claim(tx: LedgerTransaction) -> list[Target]:
+        return list(tx.claim_due(NOW, limit=2, interval=MINUTE))
+
+    first = await bench.do(claim)
+    assert [(t.model_id, t.next_check_at) for t in first] == [
+        ("later", ago(minutes=9)),
+        ("late", ago(minutes=5)),
+    ]
+    assert [t.model_id for t in await bench.do(claim)] == ["now"]
+    assert await bench.do(claim) == []
+
+
+async def test_claims_spread_the_next_check_and_leave_the_version_alone(bench: Bench) -> None:
+    await bench.add(*(due(f"m{number}", NOW) for number in range(40)))
+    await bench.do(lambda tx: tx.claim_due(NOW, limit=100, interval=MINUTE))
+    targets = await bench.do(lambda tx: tx.targets())
+    nexts = [target.next_check_at - NOW for target in targets if target.next_check_at]
+    assert all(0.9 * MINUTE <= span <= 1.1 * MINUTE for span in nexts)
+    assert max(nexts) - min(nexts) > timedelta(seconds=6)
+    assert {target.version for target in targets} == {0}
+
+
+async def test_a_claimed_target_brings_its_episode(bench: Bench) -> None:
+    target = failing(next_check_at=NOW)
+    await bench.add(target)
+    assert await bench.do(lambda tx: list(tx.claim_due(NOW, limit=9, interval=MINUTE))) == [target]
+
+
+async def test_a_change_made_meanwhile_is_a_conflict(bench: Bench) -> None:
+    await bench.add(healthy())
+    saved = await bench.do(lambda tx: tx.save_target(replace(healthy(), name="new")))
+    assert (saved.name, saved.version) == ("new", 1)
+    with pytest.raises(VersionConflict):
+        await bench.do(lambda tx: tx.save_target(healthy()))
+    assert await bench.do(lambda tx: tx.target("m1")) == saved
+
+
+async def test_saving_a_target_writes_its_episode(bench: Bench) -> None:
+    await bench.add(healthy())
+    opened = await bench.do(lambda tx: tx.save_target(failing()))
+    ended = an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
+    await bench.do(lambda tx: tx.save_target(replace(opened, episode=ended)))
+    assert await bench.do(lambda tx: tx.episodes("m1", limit=9)) == [ended]
+    superseded = replace(ended, result=EpisodeResult.SUPERSEDED)
+    await bench.do(lambda tx: tx.save_episode(superseded))
+    assert await bench.do(lambda tx: tx.episodes(None, limit=9)) == [superseded]
+    assert await bench.do(lambda tx: tx.episodes("another", limit=9)) == []
+
+
+async def test_a_target_has_one_pending_attempt_at_most(bench: Bench) -> None:
+    await bench.add(failing())
+    pending = an_attempt(Outcome.PENDING)
+    await bench.attempts(pending)
+    with pytest.raises(VersionConflict):
+        await bench.attempts(replace(pending, id="a2"))
+    assert await bench.do(lambda tx: list(tx.pending_attempts())) == [pending]
+    await bench.do(lambda tx: tx.record_answer(replace(pending, outcome=Outcome.UNKNOWN)))
+    await bench.attempts(replace(pending, id="a2"))
+
+
+async def test_an_answer_replaces_what_was_not_known_and_nothing_else(bench: Bench) -> None:
+    await bench.add(failing())
+    pending = an_attempt(Outcome.PENDING)
+    await bench.attempts(pending)
+    unknown = replace(pending, outcome=Outcome.UNKNOWN, sent_at=NOW)
+    accepted = replace(unknown, outcome=Outcome.ACCEPTED, answered_at=NOW, reason="because")
+    refused = replace(accepted, outcome=Outcome.REFUSED)
+    assert await bench.do(lambda tx: tx.record_answer(unknown))
+    assert await bench.do(lambda tx: tx.record_answer(accepted))
+    assert not await bench.do(lambda tx: tx.record_answer(refused))
+    assert await bench.do(lambda tx: tx.attempts(failing(), since=NOW)) == (accepted,)
+
+
+async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Bench) -> None:
+    await bench.add(failing())
+    unknown = an_attempt(Outcome.UNKNOWN)
+    await bench.attempts(unknown)
+    resolved = replace(unknown, resolution=Resolution.REFAILED, resolved_at=NOW)
+    await bench.do(lambda tx: tx.resolve_attempt(resolved))
+    await bench.do(lambda tx: tx.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
+    (found,) = await bench.do(lambda tx: tx.attempts(failing(), since=NOW))
+    assert found == replace(resolved, outcome=Outcome.ACCEPTED)
+
+
+async def test_attempts_are_those_of_the_episode_and_of_the_window(bench: Bench) -> None:
+    await bench.add(failing())
+    await bench.do(lambda tx: tx.save_episode(an_episode(id="e0")))
+    await bench.do(lambda tx: tx.save_episode(an_episode(id="x", model_id="m2")))
+    since = ago(hours=24)
+    early = since - timedelta(seconds=20)
+    wanted = [
+        an_attempt(id="old-of-the-episode", reserved_at=ago(days=9), sent_at=ago(days=9)),
+        an_attempt(id="sent-just-within", episode_id="e0", reserved_at=early, sent_at=since),
+        an_attempt(id="within", episode_id="e0", reserved_at=ago(hours=9), sent_at=ago(hours=9)),
+        an_attempt(
+            Outcome.PENDING, id="pending-for-long", episode_id="e0", reserved_at=ago(hours=8)
+        ),
+    ]
+    await bench.attempts(
+        *wanted,
+        an_attempt(id="before", episode_id="e0", reserved_at=early, sent_at=early),
+        an_attempt(id="anothers", model_id="m2", episode_id="x"),
+    )
+    found = await bench.do(lambda tx: tx.attempts(failing(), since=since))
+    assert [attempt.id for attempt in found] == [attempt.id for attempt in wanted]
+
+
+async def test_the_fleets_usage(bench: Bench) -> None:
+    await bench.add(failing(), healthy(model_id="m2"))
+    minute, day = NOW - MINUTE, ago(hours=24)
+    closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": NOW}
+    await bench.attempts(
+        an_attempt(id="1", reserved_at=ago(hours=30), sent_at=ago(hours=30)),
+        an_attempt(id="2", reserved_at=day, sent_at=day, **closed),
+        an_attempt(Outcome.THROTTLED, id="3", sent_at=minute),
+        an_attempt(id="4", sent_at=minute - timedelta(microseconds=1)),
+        an_attempt(Outcome.REFUSED, id="5", sent_at=ago(seconds=9)),
+        an_attempt(Outcome.FAILED, id="6", sent_at=None),
+        an_attempt(Outcome.ABANDONED, id="7", sent_at=None),
+        an_attempt(Outcome.DRY_RUN, id="8", sent_at=ago(seconds=5)),
+        an_attempt(Outcome.PENDING, id="9"),
+    )
+    usage = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=9))
+    assert usage.in_flight == 2
+    assert usage.sent == (minute, ago(seconds=9), NOW)
+    assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
+    newest = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=2))
+    assert newest.sent == newest.charged == (ago(seconds=9), NOW)
+
+
+async def test_a_dry_run_counts_only_where_one_only_observes(observing: Bench) -> None:
+    await observing.add(failing())
+    dry = an_attempt(Outcome.DRY_RUN)
+    await observing.attempts(dry)
+    usage = await observing.do(
+        lambda tx: tx.fleet_usage(minute=NOW - MINUTE, day=ago(hours=24), most=9)
+    )
+    assert usage.in_flight == len(usage.sent) == len(usage.charged) == 1
+    assert await observing.do(lambda tx: tx.attempts(failing(), since=NOW)) == (dry,)
+
+
+async def test_history_is_newest_first_and_has_the_dry_runs(bench: Bench) -> None:
+    await bench.add(failing())
+    old = an_attempt(Outcome.DRY_RUN, id="old", reserved_at=ago(hours=2))
+    new = an_attempt(id="new")
+    await bench.attempts(old, new)
+    assert await bench.do(lambda tx: tx.attempts(failing(), since=ago(days=1))) == (new,)
+    assert await bench.do(lambda tx: list(tx.attempt_history("m1", limit=9))) == [new, old]
+    assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=1))) == [new]
+    assert await bench.do(lambda tx: list(tx.attempt_history("m2", limit=9))) == []
+
+
+async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Bench) -> None:
+    old = an_episode(id="old", result=EpisodeResult.RECOVERED, ended_at=ago(days=91))
+    current = an_episode(result=EpisodeResult.REMOVED, ended_at=ago(days=91))
+    await bench.add(failing(episode=current))
+    await bench.do(lambda tx: tx.save_episode(old))
+    await bench.do(lambda tx: tx.save_episode(an_episode(id="open")))
+    await bench.attempts(an_attempt(id="gone", episode_id="old"), an_attempt(id="kept"))
+    assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 2
+    assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 0
+    left = await bench.do(lambda tx: {e.id for e in tx.episodes(None, limit=9)})
+    assert left == {"e1", "open"}
+    assert [a.id for a in await bench.do(lambda tx: tx.attempt_history(None, limit=9))] == ["kept"]
+
+
+async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
+    if isinstance(bench.ledger, SqlLedger):
+        assert not bench.ledger.knows_dead(bench.ledger.owner)
+    assert not bench.ledger.knows_dead("nobody:that-we-know")
+
+
+moments = st.integers(0, 2**52).map(lambda microseconds: EPOCH + timedelta(0, 0, microseconds))
+texts = st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=30)
+refs = st.builds(DeploymentRef, texts, moments)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    target=st.builds(
+        healthy,
+        name=st.none() | texts,
+        status=st.none() | texts,
+        health=st.none() | st.sampled_from(Health),
+        deployment=st.none() | refs,
+        observed_at=st.none() | moments,
+        healthy_for=st.timedeltas(timedelta(0), timedelta(days=1)),
+        missing=st.booleans(),
+        decision=st.builds(
+            Decision,
+            st.sampled_from(DecisionKind),
+            st.none() | st.sampled_from(DecisionReason),
+            st.none() | moments,
+        ),
+    ),
+    attempt=st.builds(
+        an_attempt,
+        st.sampled_from(Outcome),
+        reason=st.none() | texts,
+        answered_at=st.none() | moments,
+        resolution=st.none() | st.sampled_from(Resolution),
+    ),
+)
+async def test_sqlite_gives_back_whatever_it_is_given(
+    target: Target, attempt: Attempt, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    async with opened("sqlite", tmp_path_factory.mktemp("ledger")) as bench:
+        await bench.add(replace(target, episode=an_episode(deployment=target.deployment or REF)))
+        await bench.attempts(attempt)
+        found = await bench.do(lambda tx: tx.target("m1"))
+        assert found == replace(target, episode=an_episode(deployment=target.deployment or REF))
+        assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=1))) == [attempt]

@@ -1,0 +1,128 @@
+"""The real adapter in front of a scripted server."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from tests.fakes.http_server import Reply, Request, ScriptedServer
+from watchdog.baseten_api import HttpBasetenApi, KeySource
+from watchdog.engine.events import ApiRequested, Event
+
+E = TypeVar("E", bound=Event)
+
+KEY = "abcd1234.the-secret-part"
+MODEL = "/v1/models/m1/deployments/development"
+DEPLOYMENT = {"id": "d1", "created_at": "2026-02-01T00:00:00Z", "status": "BUILD_FAILED"}
+RETRIED = {"retried": True, "reason": None, "deployment": DEPLOYMENT}
+
+
+class ManualClock:
+    """Stands still until a test moves it. Waits are real."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def advance(self, **span: float) -> None:
+        self._now += timedelta(**span)
+
+
+class Baseten:
+    """Handles requests: per method and path what to reply, once or from now on."""
+
+    def __init__(self) -> None:
+        self._always: dict[str, Reply | bytes | None] = {
+            f"GET {MODEL}": Reply(body=DEPLOYMENT),
+            f"POST {MODEL}/retry": Reply(body=RETRIED),
+            "GET /v1/models": Reply(body={"models": []}),
+        }
+        self._next: defaultdict[str, list[Reply | bytes | None]] = defaultdict(list)
+        self.before_reply: Callable[[Request], Awaitable[object]] | None = None
+
+    def always(self, request: str, reply: Reply | bytes | None) -> None:
+        self._always[request] = reply
+
+    def once(self, request: str, *replies: Reply | bytes | None) -> None:
+        self._next[request].extend(replies)
+
+    async def __call__(self, request: Request) -> Reply | bytes | None:
+        if self.before_reply is not None:
+            await self.before_reply(request)
+        name = f"{request.method} {request.target}"
+        if self._next[name]:
+            return self._next[name].pop(0)
+        return self._always.get(name, Reply(404, {"code": "NOT_FOUND", "message": "no model"}))
+
+
+@dataclass
+class Setup:
+    api: HttpBasetenApi
+    server: ScriptedServer
+    baseten: Baseten
+    clock: ManualClock
+    events: list[Event]
+
+    def told(self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def codes(self) -> list[tuple[str, str]]:
+        """Operation and code of each request told."""
+        return [(event.operation, event.code) for event in self.told(ApiRequested)]
+
+    def asked(self) -> list[str]:
+        """Method and path of each request that came."""
+        return [f"{request.method} {request.target}" for request in self.server.requests]
+
+
+def make_api(
+    url: str,
+    *,
+    key: KeySource | None = None,
+    timeout: timedelta = timedelta(seconds=10),
+    concurrency: int = 20,
+    clock: ManualClock | None = None,
+    listener: Callable[[Event], None] = lambda event: None,
+) -> HttpBasetenApi:
+    return HttpBasetenApi(
+        url,
+        key or KeySource(value=KEY),
+        timeout=timeout,
+        max_requests_per_second=1e6,
+        concurrency=concurrency,
+        user_agent="baseten-watchdog/1.2.3",
+        clock=clock or ManualClock(),
+        listener=listener,
+    )
+
+
+@asynccontextmanager
+async def running(
+    *,
+    key: KeySource | None = None,
+    time_limit: timedelta = timedelta(seconds=10),
+    concurrency: int = 20,
+) -> AsyncIterator[Setup]:
+    """An adapter and its server, both ended when done."""
+    baseten, clock, events = Baseten(), ManualClock(), list[Event]()
+    async with ScriptedServer(baseten) as server:
+        api = make_api(
+            server.url,
+            key=key,
+            timeout=time_limit,
+            concurrency=concurrency,
+            clock=clock,
+            listener=events.append,
+        )
+        try:
+            yield Setup(api, server, baseten, clock, events)
+        finally:
+            await api.close()

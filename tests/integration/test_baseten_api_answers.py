@@ -1,0 +1,299 @@
+"""What each answer of the management API comes to, over real sockets."""
+
+import asyncio
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.fakes.baseten_http import (
+    DEPLOYMENT,
+    KEY,
+    MODEL,
+    RETRIED,
+    Setup,
+    make_api,
+    running,
+)
+from tests.fakes.http_server import HOST, Reply, Request
+from watchdog.baseten_api import HttpBasetenApi
+from watchdog.engine.ports import (
+    AnswerLost,
+    ApiError,
+    Denied,
+    NotFound,
+    NotSent,
+    Rejected,
+    Throttled,
+)
+
+GET, POST = f"GET {MODEL}", f"POST {MODEL}/retry"
+
+
+async def _ask(setup: Setup, request: str) -> None:
+    await (setup.api.retry("m1") if request == POST else setup.api.get_deployment("m1"))
+
+
+async def _caught(setup: Setup, request: str) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        await _ask(setup, request)
+    return caught.value
+
+
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (301, AnswerLost),
+        (307, AnswerLost),
+        (400, Rejected),
+        (401, Denied),
+        (403, Denied),
+        (404, NotFound),
+        (409, Rejected),
+        (422, Rejected),
+        (429, Throttled),
+        (500, AnswerLost),
+        (502, AnswerLost),
+        (503, AnswerLost),
+    ],
+)
+async def test_a_status_becomes_its_error(
+    request_name: str, status: int, kind: type[ApiError]
+) -> None:
+    async with running() as setup:
+        elsewhere = {"Location": f"{setup.server.url}/elsewhere"}
+        setup.baseten.always(request_name, Reply(status, b"<html>", headers=elsewhere))
+        error = await _caught(setup, request_name)
+        operation = "retry" if request_name == POST else "get_deployment"
+        assert (type(error), error.code) == (kind, str(status))
+        assert setup.codes()[0] == (operation, str(status))
+        assert setup.asked().count(request_name) == 1
+        assert "GET /elsewhere" not in setup.asked()
+
+
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(None, id="closed_without_a_word"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-", id="closed_in_the_head"),
+        pytest.param(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id"', id="closed_in_body"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", id="another_protocol"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+            id="not_the_encoding_it_says",
+        ),
+    ],
+)
+async def test_a_broken_answer_is_lost(request_name: str, reply: bytes | None) -> None:
+    async with running() as setup:
+        setup.baseten.always(request_name, reply)
+        error = await _caught(setup, request_name)
+        assert (type(error), error.code) == (AnswerLost, "connect")
+        assert setup.asked() == [request_name]
+
+
+async def _no_answer(_: Request) -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+async def test_no_answer_in_time_is_lost(request_name: str) -> None:
+    async with running(time_limit=timedelta(seconds=0.2)) as setup:
+        setup.baseten.before_reply = _no_answer
+        error = await _caught(setup, request_name)
+        assert (type(error), error.code) == (AnswerLost, "timeout")
+        assert str(error) == "no answer within 0.2 s"
+        assert setup.asked() == [request_name]
+
+
+async def test_a_server_that_drips_is_bounded_as_a_whole() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        try:
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(drip, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        api = make_api(f"http://{HOST}:{port}", timeout=timedelta(seconds=0.3))
+        with pytest.raises(AnswerLost) as caught:
+            async with asyncio.timeout(10):
+                await api.get_deployment("m1")
+        assert caught.value.code == "timeout"
+        await api.close()
+
+
+@pytest.mark.parametrize("operation", [HttpBasetenApi.get_deployment, HttpBasetenApi.retry])
+async def test_a_refused_connection_was_surely_not_sent(operation: object) -> None:
+    with socket.socket() as unheard:
+        unheard.bind((HOST, 0))
+        api = make_api(f"http://{HOST}:{unheard.getsockname()[1]}")
+        with pytest.raises(NotSent) as caught:
+            await (api.retry if operation is HttpBasetenApi.retry else api.get_deployment)("m1")
+        assert caught.value.code == "connect"
+        await api.close()
+
+
+GOOD = {**DEPLOYMENT, "region": "us-east-1", "request_backpressure_settings": {"a": [1]}}
+
+
+@pytest.mark.parametrize(
+    ("created_at", "expected"),
+    [
+        ("2026-02-01T12:00:00Z", datetime(2026, 2, 1, 12, tzinfo=UTC)),
+        ("2026-02-01T12:00:00.123456+02:00", datetime(2026, 2, 1, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-02-01T12:00:00", datetime(2026, 2, 1, 12, tzinfo=UTC)),
+    ],
+    ids=["utc", "offset", "naive"],
+)
+async def test_times_become_utc_and_unknown_fields_are_ignored(
+    created_at: str, expected: datetime
+) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(body={**GOOD, "created_at": created_at}))
+        seen = await setup.api.get_deployment("m1")
+        assert seen.ref.created_at == expected
+        assert seen.ref.created_at.tzinfo is UTC
+
+
+def _without(name: str) -> dict[str, object]:
+    return {key: value for key, value in DEPLOYMENT.items() if key != name}
+
+
+UNUSABLE_DEPLOYMENTS = [
+    pytest.param({}, id="nothing"),
+    pytest.param([DEPLOYMENT], id="a_list"),
+    pytest.param(_without("id"), id="no_id"),
+    pytest.param(_without("created_at"), id="no_created_at"),
+    pytest.param(_without("status"), id="no_status"),
+    pytest.param({**DEPLOYMENT, "id": ""}, id="empty_id"),
+    pytest.param({**DEPLOYMENT, "id": 7}, id="number_for_id"),
+    pytest.param({**DEPLOYMENT, "status": ""}, id="empty_status"),
+    pytest.param({**DEPLOYMENT, "status": None}, id="null_status"),
+    pytest.param({**DEPLOYMENT, "created_at": 0}, id="number_for_time"),
+    pytest.param({**DEPLOYMENT, "created_at": "yesterday"}, id="no_time"),
+    pytest.param({**DEPLOYMENT, "created_at": "0001-01-01T00:00:00+14:00"}, id="before_time"),
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *UNUSABLE_DEPLOYMENTS,
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<html>Sign in</html>", id="html"),
+        pytest.param(b'{"id": "\xff"}', id="not_utf8"),
+        pytest.param(b'{"id": "\\ud800"}', id="half_a_character"),
+    ],
+)
+async def test_an_unusable_deployment_is_no_observation(body: object) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(body=body))
+        error = await _caught(setup, GET)
+        assert (type(error), error.code) == (AnswerLost, "invalid_body")
+        assert setup.codes() == [("get_deployment", "invalid_body")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({**RETRIED, "retried": "true"}, id="string_for_retried"),
+        pytest.param({**RETRIED, "retried": 1}, id="number_for_retried"),
+        pytest.param({**RETRIED, "retried": None}, id="null_for_retried"),
+        pytest.param({**RETRIED, "reason": {"why": "?"}}, id="object_for_reason"),
+        pytest.param({"retried": True}, id="no_deployment"),
+        pytest.param({**RETRIED, "deployment": None}, id="null_deployment"),
+        pytest.param({**RETRIED, "deployment": {**DEPLOYMENT, "id": ""}}, id="empty_id"),
+    ],
+)
+async def test_a_2xx_that_is_not_strictly_valid_leaves_the_retry_unknown(body: object) -> None:
+    async with running() as setup:
+        setup.baseten.always(POST, Reply(body=body))
+        error = await _caught(setup, POST)
+        assert (type(error), error.code) == (AnswerLost, "invalid_body")
+        assert setup.asked() == [POST]
+
+
+async def test_a_huge_answer_is_not_read_to_its_end() -> None:
+    async with running() as setup:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n"
+        setup.baseten.once(GET, head + b'{"id": "' + b"x" * 2_000_000)
+        error = await _caught(setup, GET)
+        assert (type(error), error.code) == (AnswerLost, "invalid_body")
+        await setup.api.get_deployment("m1")
+
+
+async def test_a_huge_error_page_is_still_the_error_that_it_is() -> None:
+    async with running() as setup:
+        setup.baseten.once(GET, Reply(503, b"x" * 2_000_000))
+        error = await _caught(setup, GET)
+        assert (type(error), error.code) == (AnswerLost, "503")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"message": "bad model", "code": "VALIDATION_ERROR"}, "HTTP 400: bad model"),
+        ({"error": "slow down"}, "HTTP 400: slow down"),
+        ({"error": {"nested": 1}}, "HTTP 400: (no message)"),
+        (b"<html>", "HTTP 400: (no message)"),
+        ({"message": "a\nb\x1b[31m\u202e\u2028c"}, r"HTTP 400: a\nb\x1b[31m\u202e\u2028c"),
+        ({"message": f"key {KEY} is odd"}, "HTTP 400: key *** is odd"),
+        ({"message": "x" * 501}, f"HTTP 400: {'x' * 487}..."),
+        ({"message": "x" * 488 + KEY}, f"HTTP 400: {'x' * 487}..."),
+    ],
+    ids=["message", "error", "object", "html", "controls", "key", "long", "key_at_the_cut"],
+)
+async def test_the_apis_own_words_are_made_fit_to_print(body: object, text: str) -> None:
+    async with running() as setup:
+        setup.baseten.always(POST, Reply(400, body))
+        assert str(await _caught(setup, POST)) == text
+
+
+async def test_the_key_is_masked_in_a_reason_too() -> None:
+    async with running() as setup:
+        setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": f"no {KEY}"}))
+        assert (await setup.api.retry("m1")).reason == "no ***"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "segment"),
+    [
+        ("..", "%2E%2E"),
+        (".", "%2E"),
+        ("../../admin?x=1#y", "%2E%2E%2F%2E%2E%2Fadmin%3Fx%3D1%23y"),
+        ("mod\u00e8le 1\r\nX: y", "mod%C3%A8le%201%0D%0AX%3A%20y"),
+    ],
+    ids=["parent", "same", "traversal", "header"],
+)
+async def test_no_model_id_leads_out_of_its_path(model_id: str, segment: str) -> None:
+    async with running() as setup:
+        with pytest.raises(NotFound):
+            await setup.api.get_deployment(model_id)
+        with pytest.raises(NotFound):
+            await setup.api.retry(model_id)
+        path = f"/v1/models/{segment}/deployments/development"
+        assert setup.asked() == [f"GET {path}", f"POST {path}/retry"]
+
+
+async def test_a_model_id_too_long_for_a_url_was_not_sent() -> None:
+    async with running() as setup:
+        with pytest.raises(NotSent):
+            await setup.api.retry("x" * 100_000)
+        assert setup.asked() == []
+
+
+async def test_requests_say_who_asks() -> None:
+    async with running() as setup:
+        await setup.api.get_deployment("m1")
+        await setup.api.retry("m1")
+        for request in setup.server.requests:
+            assert request.headers["authorization"] == f"Api-Key {KEY}"
+            assert request.headers["user-agent"] == "baseten-watchdog/1.2.3"

@@ -1,0 +1,279 @@
+"""What comes from outside: proxies and CAs in the environment, the key and its file."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.fakes.baseten_http import KEY, Baseten, make_api
+from tests.fakes.http_server import HOST, ConnectProxy, Request, ScriptedServer
+from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
+from watchdog.engine.ports import AnswerLost, NotSent
+
+NAME = "api.baseten.test"
+"""No resolver knows it: only a proxy that is really asked leads there."""
+
+
+@pytest.fixture(autouse=True)
+def _no_cas_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+
+
+@dataclass
+class Network:
+    server: ScriptedServer
+    baseten: Baseten
+    ca_file: Path
+
+
+@asynccontextmanager
+async def network(tmp_path: Path) -> AsyncIterator[Network]:
+    """A server with TLS, whose certificate a private CA signed."""
+    ca = trustme.CA()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert(NAME, HOST).configure_cert(tls)
+    ca_file = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(str(ca_file))
+    baseten = Baseten()
+    async with ScriptedServer(baseten, tls=tls) as server:
+        yield Network(server, baseten, ca_file)
+
+
+@asynccontextmanager
+async def api_at(url: str) -> AsyncIterator[HttpBasetenApi]:
+    api = make_api(url)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+async def _look(api: HttpBasetenApi) -> object:
+    return await api.get_deployment("m1")
+
+
+async def _retry(api: HttpBasetenApi) -> object:
+    return await api.retry("m1")
+
+
+both = pytest.mark.parametrize("ask", [_look, _retry], ids=["look", "retry"])
+Ask = Callable[[HttpBasetenApi], Awaitable[object]]
+
+
+async def test_looks_and_retries_go_through_the_proxy_with_a_private_ca(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(f"https://{NAME}") as api:
+            await _look(api)
+            await _look(api)
+            await _retry(api)
+        # The looks share a tunnel; the retry has its own.
+        assert proxy.asked == [f"CONNECT {NAME}:443"] * 2
+        assert [each.connection for each in net.server.requests] == [1, 1, 2]
+
+
+async def test_no_proxy_names_who_is_asked_directly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", HOST)
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(net.server.url) as api:
+            await _look(api)
+            await _retry(api)
+        assert proxy.asked == []
+        assert len(net.server.requests) == 2
+
+
+def test_one_of_several_ca_directories_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'missing'}{os.pathsep}{tmp_path}")
+    make_api("https://api.baseten.co")
+
+
+@both
+async def test_a_proxy_that_says_no_was_not_sent_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(1, refuse_with=407) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(f"https://{NAME}") as api:
+            with pytest.raises(NotSent, match="407") as caught:
+                await ask(api)
+        assert caught.value.code == "connect"
+        assert net.server.requests == []
+
+
+@both
+async def test_a_certificate_of_an_unknown_ca_is_no_connection(tmp_path: Path, ask: Ask) -> None:
+    async with network(tmp_path) as net, api_at(net.server.url) as api:
+        with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            await ask(api)
+        assert caught.value.code == "connect"
+        assert net.server.requests == []
+
+
+@both
+async def test_a_certificate_for_another_name_is_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at("https://evil.test") as api:
+            with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
+                await ask(api)
+        assert net.server.requests == []
+
+
+@both
+async def test_tls_that_breaks_after_the_handshake_is_a_lost_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
+
+        async def garbled(_: Request) -> None:
+            proxy.garble()
+            await asyncio.Event().wait()
+
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        net.baseten.before_reply = garbled
+        async with api_at(f"https://{NAME}") as api:
+            with pytest.raises(AnswerLost) as caught:
+                await ask(api)
+        assert caught.value.code == "connect"
+        assert len(net.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SSL_CERT_FILE", "missing.pem", "No such file or directory"),
+        ("SSL_CERT_FILE", ".", "Is a directory"),
+        ("SSL_CERT_FILE", "empty.pem", "no certificate or crl found"),
+        ("SSL_CERT_FILE", "words.pem", "no certificate or crl found"),
+        ("SSL_CERT_DIR", "missing", "no such directory"),
+        ("SSL_CERT_DIR", "words.pem", "no such directory"),
+    ],
+    ids=["missing", "directory", "empty", "not_pem", "missing_directory", "not_a_directory"],
+)
+async def test_a_bad_ca_path_is_one_line_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    (tmp_path / "words.pem").write_text("hello")
+    path = str(tmp_path / value)
+    monkeypatch.setenv(variable, path)
+    with pytest.raises(ApiSetupError) as caught:
+        make_api("https://api.baseten.co")
+    text = str(caught.value)
+    assert f"{variable}={path}: " in text
+    assert says in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["ftp://user:hunter2@proxy:1", "http://user:hunter2@proxy:port", "socks5://u:hunter2@proxy:1"],
+    ids=["scheme", "port", "socks"],
+)
+async def test_a_bad_proxy_is_one_line_at_the_start_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ApiSetupError) as caught:
+        make_api("https://api.baseten.co")
+    text = str(caught.value)
+    assert "HTTPS_PROXY" in text
+    assert "hunter2" not in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--.test", "https://\u2603.test", "https://host:port"], ids=str
+)
+async def test_a_bad_host_is_one_line_at_the_start(url: str) -> None:
+    with pytest.raises(ApiSetupError, match=r"^baseten\.base_url: ") as caught:
+        make_api(url)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_from_the_environment_is_stripped() -> None:
+    assert KeySource(value=f" {KEY}\n")() == KEY
+
+
+def test_a_key_file_wins_over_a_value(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    assert KeySource(file=file, value="another")() == KEY
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b" \n", id="blank"),
+        pytest.param(b"se\xff\xfe", id="not_text"),
+        pytest.param("schl\u00fcssel".encode(), id="not_ascii"),
+        pytest.param(b"secret-one\nsecret-two\n", id="two_lines"),
+        pytest.param(b"secret one", id="blank_inside"),
+    ],
+)
+def test_an_unusable_key_file_is_one_line_without_its_content(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ApiSetupError) as caught:
+        KeySource(file=file)
+    text = str(caught.value)
+    assert str(file) in text
+    assert "secret" not in text
+    assert "\n" not in text
+
+    if content is not None:
+        file.write_text(KEY)
+        source = KeySource(file=file)
+        file.write_bytes(content)
+        assert source.refresh() is False
+        assert source() == KEY
+
+
+def test_no_key_at_all_says_where_to_put_one() -> None:
+    with pytest.raises(ApiSetupError, match="BASETEN_API_KEY is not set"):
+        KeySource(value=None)
+
+
+def test_a_key_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    file, newer = tmp_path / "key", tmp_path / "newer"
+    file.write_text("first-key")
+    source = KeySource(file=file)
+    assert source.refresh() is False
+    newer.write_text("later-key")
+    newer.replace(file)
+    assert source.refresh() is True
+    assert source() == "later-key"
+    assert source.refresh() is False
+    file.unlink()
+    assert source.refresh() is False
+    assert source() == "later-key"
+
+
+def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
+    assert KEY not in repr(KeySource(value=KEY))

@@ -1,0 +1,220 @@
+"""What only the real ledger has: a file, its locks, its schema, and other processes."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, event
+
+from tests.contract.test_ledger import MINUTE, FixedClock
+from tests.fakes.records import NOW, ago, failing, healthy
+from watchdog.engine.ports import LedgerUnavailable
+from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
+from watchdog.ledger.opening import SCHEMA
+from watchdog.ledger.schema import metadata
+
+BASE_URL = "https://api.example.com"
+
+
+def opened(folder: Path, role: Role = Role.DAEMON, **more: Any) -> SqlLedger:
+    values: Any = {"base_url": BASE_URL, "clock": FixedClock()} | more
+    return SqlLedger.open(f"sqlite:///{folder}/state/ledger.db", role=role, **values)
+
+
+async def use(ledger: SqlLedger, work: Callable[[Any], Any] = lambda tx: None) -> Any:
+    try:
+        return await ledger.transact(work)
+    finally:
+        await ledger.close()
+
+
+async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    folder = tmp_path / "state"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+    await ledger.close()
+
+
+async def test_it_is_made_once_and_keeps_everything(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    assert first.created
+    await use(first, lambda tx: tx.add_target(failing()))
+    second = opened(tmp_path, role=Role.READER)
+    assert not second.created
+    assert second.created_at == first.created_at
+    assert await use(second, lambda tx: tx.targets()) == [failing()]
+
+
+async def test_each_role_has_one_holder_and_readers_need_none(tmp_path: Path) -> None:
+    daemon = opened(tmp_path)
+    with pytest.raises(LedgerSetupError, match=rf"another daemon \(pid {os.getpid()}\)"):
+        opened(tmp_path)
+    command = opened(tmp_path, role=Role.COMMAND)
+    await use(opened(tmp_path, role=Role.READER))
+    assert not command.knows_dead(daemon.owner)
+    assert not daemon.knows_dead(command.owner)
+    await command.close()
+    assert daemon.knows_dead(command.owner)
+    assert daemon.knows_dead("daemon:of-an-earlier-life")
+    await daemon.close()
+    await use(opened(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "role", "says"),
+    [
+        pytest.param(None, Role.READER, "there is no ledger", id="missing"),
+        pytest.param(
+            b"not a database at all" * 99, Role.DAEMON, "file is not a database", id="corrupt"
+        ),
+        pytest.param("9999", Role.DAEMON, "newer version", id="newer-schema"),
+        pytest.param("", Role.READER, "not up to date", id="older-schema-for-a-reader"),
+    ],
+)
+async def test_what_cannot_be_used_is_refused_in_one_line(
+    spoil: bytes | str | None, role: Role, says: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "state/ledger.db"
+    if spoil is not None:
+        await use(opened(tmp_path))
+        if isinstance(spoil, bytes):
+            path.write_bytes(spoil)
+        else:
+            with sqlite3.connect(path) as connection:
+                connection.execute("UPDATE alembic_version SET version_num = ?", (spoil,))
+            connection.close()
+    with pytest.raises(LedgerSetupError, match=says) as refused:
+        opened(tmp_path, role=role)
+    assert "\n" not in str(refused.value)
+    assert (refused.type is LedgerMissing) == (spoil is None)
+
+
+async def test_a_ledger_belongs_to_one_api(tmp_path: Path) -> None:
+    await use(opened(tmp_path))
+    with pytest.raises(LedgerSetupError, match=r"not of https://other\.example\.com"):
+        opened(tmp_path, base_url="https://other.example.com")
+
+
+async def test_a_failed_opening_gives_the_lock_back(tmp_path: Path) -> None:
+    await use(opened(tmp_path))
+    with pytest.raises(LedgerSetupError):
+        opened(tmp_path, base_url="https://other.example.com")
+    await use(opened(tmp_path))
+
+
+async def test_a_ledger_that_stops_answering_says_so_and_recovers(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    path = tmp_path / "state/ledger.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE meta RENAME TO elsewhere")
+    with pytest.raises(LedgerUnavailable, match="no such table: meta"):
+        await ledger.transact(lambda tx: tx.meta("a"))
+    with connection:
+        connection.execute("ALTER TABLE elsewhere RENAME TO meta")
+    connection.close()
+    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+
+
+async def test_a_transaction_waits_for_another_process_to_finish(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    other = sqlite3.connect(tmp_path / "state/ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.ensure_future(ledger.transact(lambda tx: tx.set_meta("a", "ours")))
+    await asyncio.sleep(0)
+    other.execute("INSERT INTO meta VALUES ('a', 'theirs')")
+    other.execute("COMMIT")
+    other.close()
+    await writing
+    assert await use(ledger, lambda tx: tx.meta("a")) == "ours"
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from tests.integration.test_ledger_sqlite import opened
+from tests.fakes.records import failing, healthy
+from pathlib import Path
+
+def work(tx):
+    tx.add_target(failing())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    ledger = opened(Path(sys.argv[1]))
+    await ledger.transact(lambda tx: tx.add_target(healthy(model_id="m0")))
+    await ledger.transact(work)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_killed_in_a_transaction_leaves_what_it_had_committed(
+    tmp_path: Path,
+) -> None:
+    root = Path(__file__).parents[2]
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED, str(tmp_path)], cwd=root, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    found = await use(opened(tmp_path), lambda tx: tx.targets())
+    assert found == [healthy(model_id="m0")]
+
+
+async def test_a_cancelled_caller_does_not_undo_a_transaction(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    caller = asyncio.ensure_future(ledger.transact(lambda tx: tx.set_meta("a", "b")))
+    await asyncio.sleep(0)
+    caller.cancel()
+    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+
+
+async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
+    await use(opened(tmp_path))
+    engine = create_engine(f"sqlite:///{tmp_path}/state/ledger.db")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert context.get_current_revision() == SCHEMA
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path: Path) -> None:
+    """So that claims and reservations stay as fast however long the history is."""
+    ledger = opened(tmp_path)
+    statements: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    def work(tx: Any) -> None:
+        tx.claim_due(NOW, limit=9, interval=MINUTE)
+        tx.target("m1")
+        tx.attempts(failing(), since=ago(hours=24))
+        tx.fleet_usage(minute=ago(minutes=1), day=ago(hours=24), most=50)
+        tx.pending_attempts()
+
+    event.listen(ledger._engine, "before_cursor_execute", note)
+    await use(ledger, work)
+    with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
+        for statement, parameters in statements:
+            if statement.startswith(("SELECT", "UPDATE")):
+                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+                whole = [row[3] for row in plan if row[3].startswith("SCAN")]
+                # The index of the pending ones holds nothing else.
+                assert whole in ([], ["SCAN attempts USING INDEX uq_attempts_pending"]), statement
+    connection.close()
+    assert len(statements) >= 7
