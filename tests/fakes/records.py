@@ -43,6 +43,9 @@ POLICY = Policy(
 FLEET = Fleet(FleetLimits(max_retries_per_minute=4, max_in_flight=10, max_attempts_per_window=50))
 
 
+_CLOSED_BY_THE_ANSWER = (Outcome.REFUSED, Outcome.THROTTLED, Outcome.ABANDONED, Outcome.FAILED)
+
+
 def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
 
@@ -93,7 +96,7 @@ def an_attempt(outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:
         outcome=outcome,
         sent_at=None if outcome is Outcome.PENDING else ago(minutes=1),
     )
-    if outcome.settled:
+    if outcome in _CLOSED_BY_THE_ANSWER:
         closed_at = ago(minutes=1)
         attempt = replace(attempt, resolution=Resolution.ANSWERED, resolved_at=closed_at)
     return replace(attempt, **values)

@@ -94,13 +94,15 @@ async def test_a_held_operation_is_not_sent_and_the_others_are() -> None:
         assert setup.codes() == [("retry", "429"), ("get_deployment", "200")]
 
 
-async def test_looks_held_by_a_429_do_not_hold_retries() -> None:
+async def test_looks_held_by_a_429_hold_retries_which_begin_with_a_look() -> None:
     async with running() as setup:
         setup.baseten.once(GET, Reply(429, {"retry_after": 37}))
         with pytest.raises(Throttled):
             await setup.api.get_deployment("m1")
         await _held(setup, DecisionReason.API_HELD)
-        assert setup.api.retry_hold() is None
+        hold = setup.api.retry_hold()
+        assert hold is not None
+        assert hold.reason is DecisionReason.API_HELD
 
 
 async def test_blind_holds_double_to_a_minute_until_something_succeeds() -> None:

@@ -1,6 +1,5 @@
-"""The arithmetic of the limits and of the waits."""
+"""The arithmetic of the limits."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, failing, healthy, refailed
-from watchdog.domain.backoff import backoff
 from watchdog.domain.limits import (
     FleetRemaining,
     episode_remaining,
@@ -20,31 +18,6 @@ from watchdog.domain.limits import (
 from watchdog.domain.records import Outcome
 
 MICROSECOND = timedelta(microseconds=1)
-
-
-@pytest.mark.parametrize(
-    ("charged", "minutes"), [(1, 5), (2, 15), (3, 45), (4, 60), (5, 60), (1_000_000, 60)]
-)
-def test_each_backoff_is_longer_than_the_last_up_to_the_longest(charged: int, minutes: int) -> None:
-    assert backoff("e1", charged, POLICY) == timedelta(minutes=minutes)
-
-
-@given(st.text(), st.integers(1, 50), st.floats(0, 1))
-def test_jitter_adds_up_to_its_share_and_is_the_same_for_everybody(
-    episode_id: str, charged: int, jitter: float
-) -> None:
-    plain = backoff(episode_id, charged, POLICY)
-    policy = replace(POLICY, jitter=jitter)
-    waited = backoff(episode_id, charged, policy)
-    assert plain <= waited <= plain * (1 + jitter) + MICROSECOND
-    assert waited == backoff(episode_id, charged, policy)
-
-
-def test_jitter_spreads_episodes_and_attempts() -> None:
-    policy = replace(POLICY, jitter=1.0)
-    waits = {backoff(f"e{number}", 1, policy) for number in range(100)}
-    assert len(waits) == 100
-    assert max(waits) - min(waits) > timedelta(minutes=4)
 
 
 @given(
@@ -63,6 +36,30 @@ def test_there_is_room_exactly_from_the_moment_that_it_says(
     past = [min(time, NOW) for time in times]
     assert room_at(past, limit, span, room) is None
     assert room_at(past, limit, span, room - MICROSECOND) is not None
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent", "charged"),
+    [
+        pytest.param(Outcome.PENDING, True, True, id="it-may-be-sent-at-any-moment"),
+        pytest.param(Outcome.ACCEPTED, True, True, id="accepted"),
+        pytest.param(Outcome.REFUSED, True, True, id="refused"),
+        pytest.param(Outcome.UNKNOWN, True, True, id="it-may-have-been-executed"),
+        pytest.param(Outcome.DRY_RUN, True, True, id="it-stands-for-a-post"),
+        pytest.param(Outcome.THROTTLED, True, False, id="throttled"),
+        pytest.param(Outcome.FAILED, True, False, id="sent-and-surely-not-executed"),
+        pytest.param(Outcome.FAILED, False, False, id="not-even-sent"),
+        pytest.param(Outcome.ABANDONED, False, False, id="never-sent"),
+    ],
+)
+def test_what_counts_in_the_fleets_minute_and_what_is_charged(
+    outcome: Outcome, sent: bool, charged: bool
+) -> None:
+    attempt = an_attempt(outcome, sent_at=NOW if sent else None)
+    left = fleet_remaining(fleet_from([attempt], FLEET.limits, NOW), NOW)
+    assert (left.minute, left.window) == (4 - sent, 50 - charged)
+    assert episode_remaining(failing(), [attempt], POLICY) == 4 - charged
+    assert window_remaining([attempt], POLICY, NOW) == 6 - charged
 
 
 def test_what_is_pending_counts_as_now() -> None:

@@ -26,6 +26,7 @@ from watchdog.domain.records import (
     Decision,
     DecisionKind,
     DecisionReason,
+    EpisodeResult,
     Fleet,
     Health,
     Hold,
@@ -94,6 +95,27 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
         ),
         pytest.param(IN_PROGRESS, [STUCK], POLICY, nothing(DecisionReason.STUCK), id="stuck"),
         pytest.param(failing(), [STUCK], POLICY, RETRY, id="failed-after-it-was-stuck"),
+        pytest.param(
+            replace(IN_PROGRESS, episode=an_episode(result=EpisodeResult.RECOVERED)),
+            [STUCK],
+            POLICY,
+            nothing(DecisionReason.IN_PROGRESS),
+            id="updated-after-it-was-stuck-and-recovered",
+        ),
+        pytest.param(
+            failing(missing_since=NOW),
+            [],
+            POLICY,
+            nothing(DecisionReason.MISSING),
+            id="a-404-is-no-sight-of-a-failure",
+        ),
+        pytest.param(
+            failing(missing_since=NOW),
+            [an_attempt()],
+            POLICY,
+            wait(DecisionReason.ATTEMPT_UNDER_WAY),
+            id="a-404-ends-no-attempt",
+        ),
         pytest.param(failing(), [], POLICY, RETRY, id="first-attempt-due"),
         pytest.param(
             failing(failing_since=ago(minutes=1)),
@@ -179,6 +201,13 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
             id="window-spent-by-earlier-episodes",
         ),
         pytest.param(
+            failing(),
+            [refailed(ago(hours=-n), episode_id="e0") for n in (1, 2, 3, 4, 5, 6)],
+            POLICY,
+            wait(DecisionReason.WINDOW_SPENT, NOW + timedelta(hours=24)),
+            id="what-a-clock-set-back-leaves-in-the-future-counts-as-now",
+        ),
+        pytest.param(
             failing(episode=an_episode(standing=True)),
             [],
             IGNORE,
@@ -261,6 +290,7 @@ targets = st.builds(
     failing,
     health=st.none() | st.sampled_from(Health),
     missing=st.booleans(),
+    missing_since=st.none() | moments,
     failing_since=st.none() | moments,
     episode=st.none() | st.builds(an_episode, standing=st.booleans()),
 )
@@ -272,9 +302,24 @@ fleets = st.builds(
     charged=st.lists(moments, max_size=60).map(lambda times: tuple(sorted(times))),
     hold=st.none() | st.builds(Hold, st.just(DecisionReason.API_HELD), moments),
 )
+counts = st.integers(1, 1000) | st.integers(1, 6)
+durations = st.timedeltas(timedelta(0), timedelta(days=3650))
+policies = st.sampled_from([POLICY, IGNORE]) | st.builds(
+    replace,
+    st.just(POLICY),
+    standing=st.sampled_from(Standing),
+    first_delay=durations,
+    backoff=durations,
+    backoff_max=durations,
+    backoff_factor=st.floats(1, 100),
+    jitter=st.floats(0, 1),
+    max_attempts=counts,
+    window=durations.filter(bool),
+    max_attempts_per_window=counts,
+)
 
 
-@given(targets, attempts_of_any_kind, fleets, st.sampled_from([POLICY, IGNORE]))
+@given(targets, attempts_of_any_kind, fleets, policies)
 def test_it_is_total_and_retries_only_where_everything_allows_it(
     target: Target, attempts: list[Attempt], fleet: Fleet, policy: Policy
 ) -> None:
@@ -285,6 +330,7 @@ def test_it_is_total_and_retries_only_where_everything_allows_it(
         return
     assert target.health is Health.FAILING
     assert not target.missing
+    assert target.missing_since is None
     assert not any(attempt.under_way for attempt in attempts)
     charged = [attempt for attempt in attempts if attempt.outcome.charged]
     episode = target.episode.id if target.episode else None

@@ -21,55 +21,22 @@ from tests.fakes.records import (
 )
 from watchdog.domain.records import (
     Attempt,
-    Decision,
-    DecisionKind,
-    DecisionReason,
+    Episode,
     EpisodeResult,
     Health,
     Observation,
     Outcome,
     Resolution,
     Target,
-    TargetState,
 )
-from watchdog.domain.status import health_of, state_of
 from watchdog.domain.transition import Happening, adopted, is_steady, missed, observe, unwatched
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 SENT_LONG_AGO = an_attempt(reserved_at=ago(minutes=61), sent_at=ago(minutes=61))
 STUCK = replace(SENT_LONG_AGO, resolution=Resolution.STUCK, resolved_at=ago(minutes=1))
+LEFT = an_attempt(episode_id="e0")
 RECOVERED = an_episode(result=EpisodeResult.RECOVERED, ended_at=ago(minutes=10))
 WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
-
-
-@pytest.mark.parametrize(
-    ("status", "health"),
-    [
-        ("BUILD_FAILED", Health.FAILING),
-        ("DEPLOY_FAILED", Health.FAILING),
-        ("ACTIVE", Health.HEALTHY),
-        ("SCALED_TO_ZERO", Health.HEALTHY),
-        ("BUILDING", Health.IN_PROGRESS),
-        ("DEPLOYING", Health.IN_PROGRESS),
-        ("LOADING_MODEL", Health.IN_PROGRESS),
-        ("UPDATING", Health.IN_PROGRESS),
-        ("WAKING_UP", Health.IN_PROGRESS),
-        ("DEACTIVATING", Health.IN_PROGRESS),
-        ("FAILED", Health.NOT_RETRYABLE),
-        ("BUILD_STOPPED", Health.NOT_RETRYABLE),
-        ("INACTIVE", Health.NOT_RETRYABLE),
-        ("UNHEALTHY", Health.NOT_RETRYABLE),
-        ("SOMETHING_NEW", Health.NOT_RETRYABLE),
-    ],
-)
-def test_what_a_status_means(status: str, health: Health) -> None:
-    assert health_of(status, POLICY) is health
-
-
-def test_what_is_configured_to_be_retried_is_failing() -> None:
-    policy = replace(POLICY, retry_on=frozenset({"BUILD_STOPPED"}))
-    assert health_of("BUILD_STOPPED", policy) is Health.FAILING
-    assert health_of("BUILD_FAILED", policy) is Health.NOT_RETRYABLE
 
 
 @pytest.mark.parametrize(
@@ -178,6 +145,37 @@ def test_what_is_configured_to_be_retried_is_failing() -> None:
         ),
         pytest.param(BUILDING, [STUCK], observed("BUILDING"), [], id="stuck-is-told-once"),
         pytest.param(
+            failing(failing_since=NOW),
+            [STUCK],
+            observed("BUILDING"),
+            [Happening.SUPERSEDED],
+            id="a-person-retries-what-failed-after-it-was-stuck",
+        ),
+        pytest.param(
+            failing(failing_since=NOW),
+            [STUCK],
+            observed("ACTIVE"),
+            [Happening.SUPERSEDED],
+            id="a-person-repairs-what-failed-after-it-was-stuck",
+        ),
+        pytest.param(
+            failing(), [LEFT], observed("BUILDING"), [], id="our-retry-of-an-episode-before-builds"
+        ),
+        pytest.param(
+            failing(),
+            [LEFT],
+            observed("ACTIVE"),
+            [Happening.RECOVERED],
+            id="our-retry-of-an-episode-before-helps",
+        ),
+        pytest.param(
+            failing(),
+            [LEFT],
+            observed("BUILDING", PUSHED),
+            [],
+            id="our-retry-of-an-episode-before-has-a-new-id",
+        ),
+        pytest.param(
             WELL, [], observed("BUILD_FAILED"), [Happening.REOPENED], id="fails-again-too-soon"
         ),
         pytest.param(WELL, [], observed("BUILDING"), [], id="in-progress-after-a-recovery"),
@@ -274,14 +272,49 @@ def test_a_failure_too_soon_re_opens_the_episode_with_its_count() -> None:
     assert step.target.healthy_for == timedelta(0)
 
 
-def test_an_attempt_left_over_from_an_ended_episode_is_settled_by_the_next_look() -> None:
-    left = an_attempt(episode_id="e0")
-    for status, resolution in (
-        ("ACTIVE", Resolution.RECOVERED),
-        ("BUILD_FAILED", Resolution.REFAILED),
-    ):
-        (settled,) = observe(healthy(), [left], observed(status), POLICY, TIMING).resolved
-        assert settled.resolution is resolution
+@pytest.mark.parametrize("episode", [None, an_episode(), RECOVERED])
+@pytest.mark.parametrize(
+    ("status", "attempt", "resolution"),
+    [
+        ("ACTIVE", LEFT, Resolution.RECOVERED),
+        ("BUILD_FAILED", LEFT, Resolution.REFAILED),
+        ("BUILD_STOPPED", LEFT, Resolution.SUPERSEDED),
+        ("BUILDING", replace(SENT_LONG_AGO, episode_id="e0"), Resolution.STUCK),
+        ("UNHEALTHY", replace(SENT_LONG_AGO, episode_id="e0"), Resolution.STUCK),
+    ],
+)
+def test_an_attempt_of_an_earlier_episode_is_settled_like_any_other(
+    status: str, attempt: Attempt, resolution: Resolution, episode: Episode | None
+) -> None:
+    target = replace(BUILDING, episode=episode)
+    (settled,) = observe(target, [attempt], observed(status), POLICY, TIMING).resolved
+    assert (settled.resolution, settled.resolved_at) == (resolution, NOW)
+
+
+@pytest.mark.parametrize(
+    ("result", "standing"),
+    [
+        pytest.param(EpisodeResult.RECOVERED, False, id="it-has-changed-since"),
+        pytest.param(EpisodeResult.REMOVED, True, id="nobody-saw-it-change"),
+    ],
+)
+def test_a_failure_that_was_standing_is_so_until_it_changes(
+    result: EpisodeResult, standing: bool
+) -> None:
+    episode = an_episode(standing=True, result=result, ended_at=ago(minutes=10))
+    again = observe(replace(WELL, episode=episode), [], observed("BUILD_FAILED"), POLICY, TIMING)
+    assert again.happened == (Happening.REOPENED,)
+    assert again.target.episode is not None
+    assert again.target.episode.standing is standing
+
+
+def test_after_the_clock_was_set_back_a_failure_from_the_future_began_now() -> None:
+    target = failing(failing_since=ago(hours=-5))
+    assert observe(target, [], observed("BUILD_FAILED"), POLICY, TIMING).target == replace(
+        target, failing_since=NOW, observed_at=NOW
+    )
+    absent = failing(missing_since=ago(hours=-5))
+    assert missed(absent, [], NOW, TIMING).target.missing_since == NOW
 
 
 def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_first() -> None:
@@ -310,7 +343,7 @@ def test_a_target_without_an_episode_goes_missing_quietly() -> None:
 
 @pytest.mark.parametrize(
     ("away_minutes", "happened"),
-    [(29, [Happening.REOPENED]), (30, [Happening.OPENED])],
+    [(-1, [Happening.REOPENED]), (29, [Happening.REOPENED]), (30, [Happening.OPENED])],
 )
 def test_back_and_failing_it_goes_on_where_it_was_unless_it_was_away_too_long(
     away_minutes: int, happened: list[Happening]
@@ -320,7 +353,7 @@ def test_back_and_failing_it_goes_on_where_it_was_unless_it_was_away_too_long(
     assert not gone.target.watched
     back = observe(gone.target, [], observed("BUILD_FAILED"), POLICY, TIMING)
     assert list(back.happened) == happened
-    assert (back.ended is not None) == (happened == [Happening.OPENED])
+    assert back.ended is None
 
 
 def test_any_sight_of_a_missing_target_brings_it_back() -> None:
@@ -338,7 +371,14 @@ def test_any_sight_of_a_missing_target_brings_it_back() -> None:
 @pytest.mark.parametrize(
     ("target", "observation", "steady"),
     [
+        pytest.param(Target("m1"), observed("ACTIVE"), False, id="the-first-look"),
         pytest.param(healthy(), observed("ACTIVE"), True, id="the-same-health"),
+        pytest.param(
+            healthy(status="BUILD_FAILED", health=Health.NOT_RETRYABLE),
+            observed("BUILD_FAILED"),
+            False,
+            id="it-is-retried-since-the-rules-changed",
+        ),
         pytest.param(healthy(), observed("SCALED_TO_ZERO"), False, id="another-status"),
         pytest.param(healthy(), observed("ACTIVE", PUSHED), False, id="another-deployment"),
         pytest.param(WELL, observed("ACTIVE"), False, id="its-health-is-being-counted"),
@@ -352,39 +392,4 @@ def test_any_sight_of_a_missing_target_brings_it_back() -> None:
     ],
 )
 def test_what_needs_no_record(target: Target, observation: Observation, steady: bool) -> None:
-    assert is_steady(target, observation) is steady
-
-
-UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
-
-
-@pytest.mark.parametrize(
-    ("target", "state"),
-    [
-        (Target("m1"), TargetState.UNKNOWN),
-        (failing(missing=True), TargetState.MISSING),
-        (healthy(), TargetState.HEALTHY),
-        (replace(BUILDING, episode=None), TargetState.IN_PROGRESS),
-        (failing(status="UNHEALTHY", health=Health.NOT_RETRYABLE), TargetState.NOT_RETRYABLE),
-        (replace(BUILDING, decision=UNDER_WAY), TargetState.RECOVERING),
-        (failing(decision=UNDER_WAY), TargetState.RECOVERING),
-        (
-            replace(BUILDING, decision=Decision(DecisionKind.NOTHING, DecisionReason.STUCK)),
-            TargetState.STUCK,
-        ),
-        (
-            failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF)),
-            TargetState.WAITING,
-        ),
-        (
-            failing(decision=Decision(DecisionKind.NOTHING, DecisionReason.STANDING_FAILURE)),
-            TargetState.WAITING,
-        ),
-        (
-            failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)),
-            TargetState.EXHAUSTED,
-        ),
-    ],
-)
-def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
-    assert state_of(target) is state
+    assert is_steady(target, observation, POLICY) is steady

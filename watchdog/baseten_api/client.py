@@ -13,8 +13,8 @@ from watchdog.baseten_api.bodies import AnyBody, DeploymentBody, ErrorBody, Retr
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
-from watchdog.baseten_api.text import MASK, one_line
 from watchdog.domain.records import Hold
+from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
     AnswerLost,
@@ -191,7 +191,7 @@ class _Answer:
         except ValidationError:
             found = ErrorBody()
         message = found.message or found.error or "(no message)"
-        return one_line(f"HTTP {self.status}: {message}", self.key)
+        return clean(f"HTTP {self.status}: {message}", self.key)
 
     def retry_after(self) -> float | None:
         """How many seconds a 429 asks for: in its body, as documented, else in the header."""
@@ -231,4 +231,4 @@ def _parse(model: type[Body], body: bytes) -> Body:
 
 
 def _text(what: str, error: Exception, key: str) -> str:
-    return one_line(f"{what}: {str(error) or type(error).__name__}", key)
+    return clean(f"{what}: {str(error) or type(error).__name__}", key)

@@ -45,4 +45,4 @@ def backoff(episode_id: str, charged: int, policy: Policy) -> timedelta:
 
 def _fraction(text: str) -> float:
     """A stable number in [0, 1) for a text."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]) / 2**56
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6]) / 2**48

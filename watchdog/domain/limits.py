@@ -16,12 +16,18 @@ FLEET_DAY = timedelta(hours=24)
 def room_at(
     times: Iterable[datetime], limit: int, span: timedelta, now: datetime
 ) -> datetime | None:
-    """When fewer than `limit` of the times lie within the last `span`; None if that is so now.
+    """When fewer than `limit`, at least 1, of the times lie within the last `span`; None if that
+    is so now.
 
     A time in the future counts as now: clocks step, and a limit must not be dodged by that.
     """
-    recent = sorted(min(time, now) for time in times if time + span > now)
+    recent = sorted(min(time, now) for time in _within(times, span, now))
     return recent[-limit] + span if len(recent) >= limit else None
+
+
+def _within(times: Iterable[datetime], span: timedelta, now: datetime) -> list[datetime]:
+    """What still counts: at exactly a span's age a time no longer does."""
+    return [time for time in times if time + span > now]
 
 
 def charged_at(attempt: Attempt, now: datetime) -> datetime:
@@ -55,8 +61,8 @@ def window_times(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, 
 
 def window_remaining(attempts: Iterable[Attempt], policy: Policy, now: datetime) -> int:
     """How many attempts the window, which recovery does not clear, still has."""
-    used = sum(time + policy.window > now for time in window_times(attempts, now))
-    return max(0, policy.max_attempts_per_window - used)
+    used = _within(window_times(attempts, now), policy.window, now)
+    return max(0, policy.max_attempts_per_window - len(used))
 
 
 def fleet_from(
@@ -89,8 +95,8 @@ class FleetRemaining:
 
 def fleet_remaining(fleet: Fleet, now: datetime) -> FleetRemaining:
     """How many more retries the fleet may send now."""
-    sent = sum(time + FLEET_MINUTE > now for time in fleet.sent)
-    charged = sum(time + FLEET_DAY > now for time in fleet.charged)
+    sent = len(_within(fleet.sent, FLEET_MINUTE, now))
+    charged = len(_within(fleet.charged, FLEET_DAY, now))
     return FleetRemaining(
         minute=max(0, fleet.limits.max_retries_per_minute - sent),
         in_flight=max(0, fleet.limits.max_in_flight - fleet.in_flight),

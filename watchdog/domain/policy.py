@@ -7,7 +7,6 @@ from watchdog.domain import backoff
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
-    episode_used,
     of_episode,
     room_at,
     window_times,
@@ -21,10 +20,10 @@ from watchdog.domain.records import (
     Health,
     Outcome,
     Policy,
-    Resolution,
     Standing,
     Target,
 )
+from watchdog.domain.status import is_stuck
 
 Wait = tuple[datetime | None, DecisionReason]
 
@@ -41,7 +40,7 @@ def decide(
     """What the policy says about a target now. Total: every input has an answer with a reason.
 
     `attempts` are those of the target's episode and of its window, oldest first. Nothing is ever
-    retried unless the last observation was a failing one.
+    retried unless the last look saw it failing.
     """
     if target.missing:
         return _nothing(DecisionReason.MISSING)
@@ -51,22 +50,25 @@ def decide(
         return _nothing(DecisionReason.HEALTHY)
     if any(attempt.under_way for attempt in attempts):
         return Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
-    own = of_episode(target, attempts)
     if target.health is not Health.FAILING:
-        stuck = bool(own) and own[-1].resolution is Resolution.STUCK
+        stuck = is_stuck(target, attempts)
         return _nothing(DecisionReason.STUCK if stuck else _AT_REST[target.health])
+    if target.missing_since is not None:
+        return _nothing(DecisionReason.MISSING)
     if target.episode and target.episode.standing and policy.standing is Standing.IGNORE:
         return _nothing(DecisionReason.STANDING_FAILURE)
-    if (reason := _exhausted(target, own, policy)) is not None:
+    if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
     return _longest([*_target_waits(target, attempts, policy, now), *_fleet_waits(fleet, now)], now)
 
 
-def _exhausted(target: Target, own: Sequence[Attempt], policy: Policy) -> DecisionReason | None:
-    charged = [attempt for attempt in own if attempt.outcome.charged]
+def _exhausted(
+    target: Target, attempts: Sequence[Attempt], policy: Policy
+) -> DecisionReason | None:
+    charged = [a for a in of_episode(target, attempts) if a.outcome.charged]
     if len(charged) > 1 and all(a.outcome is Outcome.REFUSED for a in charged[-2:]):
         return DecisionReason.REFUSED_TWICE
-    if episode_used(target, own) >= policy.max_attempts:
+    if len(charged) >= policy.max_attempts:
         return DecisionReason.EPISODE_SPENT
     return None
 

@@ -106,27 +106,20 @@ class Outcome(StrEnum):
         """
         return self in _CHARGED
 
-    @property
-    def settled(self) -> bool:
-        """Whether the answer itself ends the attempt, leaving nothing to watch."""
-        return self in _SETTLED
-
 
 _CHARGED = frozenset(
     {Outcome.PENDING, Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNKNOWN, Outcome.DRY_RUN}
 )
-_SETTLED = frozenset({Outcome.REFUSED, Outcome.THROTTLED, Outcome.ABANDONED, Outcome.FAILED})
 
 
 class Resolution(StrEnum):
-    """How an attempt ended."""
+    """How an attempt ended. A replaced deployment ends none: it may be what the attempt made."""
 
     ANSWERED = "answered"
     RECOVERED = "recovered"
     REFAILED = "refailed"
     STUCK = "stuck"
     SUPERSEDED = "superseded"
-    REPLACED = "replaced"
     REMOVED = "removed"
 
 

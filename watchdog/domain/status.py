@@ -1,10 +1,15 @@
 """What a deployment status means, and what a target is doing, each in one word."""
 
+from collections.abc import Sequence
+
+from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
+    Attempt,
     DecisionKind,
     DecisionReason,
     Health,
     Policy,
+    Resolution,
     Target,
     TargetState,
 )
@@ -24,6 +29,14 @@ def health_of(status: str, policy: Policy) -> Health:
     if status in IN_PROGRESS_STATUSES:
         return Health.IN_PROGRESS
     return Health.NOT_RETRYABLE
+
+
+def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
+    """Whether the open episode's last attempt had no end, and the target has not failed since."""
+    if target.episode is None or not target.episode.open or target.failing_since is not None:
+        return False
+    own = of_episode(target, attempts)
+    return bool(own) and own[-1].resolution is Resolution.STUCK
 
 
 def state_of(target: Target) -> TargetState:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
@@ -18,7 +17,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.status import health_of
+from watchdog.domain.status import health_of, is_stuck
 
 PERSON_STATUSES = frozenset({"BUILD_STOPPED", "INACTIVE"})
 """Only a person brings these about, even in the middle of an attempt of ours."""
@@ -42,7 +41,7 @@ class Happening(StrEnum):
 class Transition:
     """A target as it is now, and what led to it.
 
-    `ended` is the episode that this closed for good or for now, `resolved` the attempts it settled.
+    `ended` is the episode that this closed, `resolved` the attempts it settled.
     """
 
     target: Target
@@ -73,12 +72,13 @@ class Timing:
     interval: timedelta
 
 
-def is_steady(target: Target, observation: Observation) -> bool:
+def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
     """Whether the observation changes nothing: the common case, which must cost nothing."""
     return (
         target.episode is None
         and target.missing_since is None
         and target.health is not Health.FAILING
+        and target.health is health_of(observation.status, policy)
         and target.status == observation.status
         and target.deployment == observation.deployment
     )
@@ -115,18 +115,16 @@ def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Ti
     """What a 404 does: the second one, at least an interval after the first, removes."""
     if target.missing or _being_sent(attempts):
         return Transition(target)
-    if target.missing_since is None:
+    if target.missing_since is None or target.missing_since > at:
         return Transition(replace(target, missing_since=at))
     if at - target.missing_since < timing.interval:
         return Transition(target)
-    gone = replace(target, missing=True, status=None, health=None, failing_since=None)
-    return Transition(gone, (Happening.MISSING,)).then(_remove(gone, attempts, at))
+    return _removed(replace(target, missing=True), Happening.MISSING, attempts, at)
 
 
 def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
     """What leaving the configuration does."""
-    gone = replace(target, watched=False, status=None, health=None, failing_since=None)
-    return Transition(gone, (Happening.REMOVED,)).then(_remove(gone, attempts, at))
+    return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
 
 
 def adopted(target: Target, deployment: DeploymentRef) -> Target:
@@ -141,11 +139,11 @@ def adopted(target: Target, deployment: DeploymentRef) -> Target:
 def _identify(target: Target, attempts: Sequence[Attempt], observation: Observation) -> Transition:
     if target.deployment is None or target.deployment == observation.deployment:
         return Transition(target)
-    if any(attempt.under_way for attempt in of_episode(target, attempts)):
+    if any(attempt.under_way for attempt in attempts):
         return Transition(adopted(target, observation.deployment))
     fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
     if target.episode is None or not target.episode.open:
-        return Transition(fresh, ended=target.episode)
+        return Transition(fresh)
     ended = _ended(target.episode, EpisodeResult.REPLACED, observation.at)
     return Transition(fresh, (Happening.REPLACED,), ended)
 
@@ -157,26 +155,21 @@ def _failing(
     policy: Policy,
     timing: Timing,
 ) -> Transition:
-    again = target.failing_since is None
-    resolved = tuple(
-        _resolved(attempt, Resolution.REFAILED, observation.at)
+    episode, at = target.episode, observation.at
+    ended = [
+        attempt
         for attempt in _watched(attempts)
-        if again or observation.at > (attempt.sent_at or attempt.reserved_at) + timing.lag
-    )
-    episode = target.episode
-    if episode is None or _forgotten(episode, observation.at, policy):
-        return Transition(
-            replace(target, episode=_opened(target, observation), healthy_for=timedelta(0)),
-            (Happening.OPENED,),
-            ended=episode,
-            resolved=resolved,
-        )
-    happened = (Happening.REFAILED,) if resolved else ()
-    if not episode.open:
-        episode = replace(episode, result=None, ended_at=None, failing_from=observation.at)
-        happened = (*happened, Happening.REOPENED)
-    elif again and not resolved and _was_stuck(target, attempts):
-        happened = (Happening.REFAILED,)
+        if target.failing_since is None
+        or at > (attempt.sent_at or attempt.reserved_at) + timing.lag
+    ]
+    resolved = _resolved(ended, Resolution.REFAILED, at)
+    happened: tuple[Happening, ...]
+    if episode is None or _forgotten(episode, at, policy):
+        episode, happened = _opened(target, observation), (Happening.OPENED,)
+    else:
+        happened = (Happening.REFAILED,) if resolved or is_stuck(target, attempts) else ()
+        if not episode.open:
+            episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
         replace(target, episode=episode, healthy_for=timedelta(0)), happened, resolved=resolved
     )
@@ -190,12 +183,12 @@ def _healthy(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    resolved = tuple(_resolved(a, Resolution.RECOVERED, at) for a in _watched(attempts))
+    resolved = _resolved(_watched(attempts), Resolution.RECOVERED, at)
     if episode is None:
         return Transition(target, resolved=resolved)
+    if episode.open and not _ours(target, attempts):
+        return _superseded(target, at)
     if episode.open:
-        if not _ours(target, attempts):
-            return _supersede(target, episode, at)
         recovered = _ended(episode, EpisodeResult.RECOVERED, at)
         return Transition(
             replace(target, episode=recovered, healthy_for=timedelta(0)),
@@ -218,19 +211,11 @@ def _neither(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
     """In progress, or not retryable."""
-    episode, at = target.episode, observation.at
-    if episode is None or not episode.open:
-        return Transition(target)
-    if not _ours(target, attempts):
-        return _supersede(target, episode, at)
-    if observation.status in PERSON_STATUSES:
-        resolved = tuple(_resolved(a, Resolution.SUPERSEDED, at) for a in _watched(attempts))
-        return Transition(target, resolved=resolved).then(_supersede(target, episode, at))
-    stuck = tuple(
-        _resolved(attempt, Resolution.STUCK, at)
-        for attempt in _watched(attempts)
-        if at >= attempt.reserved_at + policy.stuck_after
-    )
+    watched, at = _watched(attempts), observation.at
+    if observation.status in PERSON_STATUSES or not _ours(target, attempts):
+        return _superseded(target, at, _resolved(watched, Resolution.SUPERSEDED, at))
+    late = [attempt for attempt in watched if at >= attempt.reserved_at + policy.stuck_after]
+    stuck = _resolved(late, Resolution.STUCK, at)
     return Transition(target, (Happening.STUCK,) if stuck else (), resolved=stuck)
 
 
@@ -243,7 +228,8 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         health=health,
         deployment=observation.deployment,
         observed_at=observation.at,
-        failing_since=(target.failing_since or observation.at)
+        # A clock that was set back must not make the delays longer.
+        failing_since=min(target.failing_since or observation.at, observation.at)
         if health is Health.FAILING
         else None,
         missing_since=None,
@@ -251,17 +237,22 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
     )
 
 
-def _remove(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    resolved = tuple(_resolved(a, Resolution.REMOVED, at) for a in _watched(attempts))
+def _removed(
+    target: Target, happening: Happening, attempts: Sequence[Attempt], at: datetime
+) -> Transition:
+    target = replace(target, status=None, health=None, failing_since=None)
+    resolved = _resolved(_watched(attempts), Resolution.REMOVED, at)
+    if target.episode is None or not target.episode.open:
+        return Transition(target, (happening,), resolved=resolved)
+    ended = _ended(target.episode, EpisodeResult.REMOVED, at)
+    return Transition(replace(target, episode=ended), (happening,), ended, resolved)
+
+
+def _superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
     if target.episode is None or not target.episode.open:
         return Transition(target, resolved=resolved)
-    ended = _ended(target.episode, EpisodeResult.REMOVED, at)
-    return Transition(replace(target, episode=ended), ended=ended, resolved=resolved)
-
-
-def _supersede(target: Target, episode: Episode, at: datetime) -> Transition:
-    ended = _ended(episode, EpisodeResult.SUPERSEDED, at)
-    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended)
+    ended = _ended(target.episode, EpisodeResult.SUPERSEDED, at)
+    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended, resolved)
 
 
 def _opened(target: Target, observation: Observation) -> Episode:
@@ -276,12 +267,20 @@ def _opened(target: Target, observation: Observation) -> Episode:
     )
 
 
+def _reopened(episode: Episode, at: datetime) -> Episode:
+    """With its count. One that recovered has changed since: it is no longer a standing failure."""
+    standing = episode.standing and episode.result is EpisodeResult.REMOVED
+    return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
+
+
 def _ended(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
     return replace(episode, result=result, ended_at=at)
 
 
-def _resolved(attempt: Attempt, resolution: Resolution, at: datetime) -> Attempt:
-    return replace(attempt, resolution=resolution, resolved_at=at)
+def _resolved(
+    attempts: Sequence[Attempt], resolution: Resolution, at: datetime
+) -> tuple[Attempt, ...]:
+    return tuple(replace(a, resolution=resolution, resolved_at=at) for a in attempts)
 
 
 def _watched(attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -293,15 +292,9 @@ def _being_sent(attempts: Sequence[Attempt]) -> bool:
     return any(attempt.outcome is Outcome.PENDING for attempt in attempts)
 
 
-def _was_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
-    own = of_episode(target, attempts)
-    return bool(own) and own[-1].resolution is Resolution.STUCK
-
-
 def _ours(target: Target, attempts: Sequence[Attempt]) -> bool:
     """Whether a target that leaves its failing state may have done so for an attempt of ours."""
-    under_way = any(attempt.under_way for attempt in of_episode(target, attempts))
-    return under_way or _was_stuck(target, attempts)
+    return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
 
 
 def _forgotten(episode: Episode, at: datetime, policy: Policy) -> bool:

@@ -90,8 +90,8 @@ class Checker:
             self._failed(target, error)
             return Checked(target, error)
         self._errors_in_a_row.pop(target.model_id, None)
-        seen = look.observation
-        if seen is not None and is_steady(target, seen):
+        seen, policy = look.observation, self._settings.models[target.model_id].policy
+        if seen is not None and is_steady(target, seen, policy):
             self._done(target, look)
             return Checked(replace(target, observed_at=look.at))
         try:

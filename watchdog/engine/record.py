@@ -138,7 +138,9 @@ class Recorder:
     @staticmethod
     def _lost(tx: LedgerTransaction, attempt: Attempt) -> Attempt:
         """Nobody knows whether or when it was sent: the latest moment allowed is the safe guess."""
-        sent_at = attempt.reserved_at + RESERVATION_TTL
+        sent_at, now = attempt.reserved_at + RESERVATION_TTL, tx.now()
+        if attempt.reserved_at <= now:  # else the clock was set back, and now says nothing
+            sent_at = min(sent_at, now)
         lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at)
         tx.record_answer(lost)
         return lost

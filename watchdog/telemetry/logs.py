@@ -19,6 +19,7 @@ from watchdog.domain.records import (
     Outcome,
     Target,
 )
+from watchdog.domain.untrusted import clean
 from watchdog.engine.events import (
     AuthFailed,
     CheckFailed,
@@ -34,7 +35,6 @@ from watchdog.engine.events import (
     RetryMismatched,
     TargetMissing,
 )
-from watchdog.telemetry.untrusted import clean
 
 _ERRORS = (AuthFailed, DeploymentStuck, GaveUp, InternalError, LedgerLost)
 _WARNINGS = (

@@ -1,0 +1,78 @@
+"""One event of each kind, with everything in it that can be in it."""
+
+from datetime import timedelta
+
+from tests.fakes.records import NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
+from watchdog.domain.records import (
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    EpisodeResult,
+    FleetLimits,
+    Hold,
+    Outcome,
+)
+from watchdog.engine import events as e
+
+LIMITS = FleetLimits(max_retries_per_minute=4, max_in_flight=10, max_attempts_per_window=50)
+UNTIL = NOW + timedelta(minutes=5)
+HOLD = Hold(DecisionReason.API_HELD, UNTIL)
+WAITING = Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, UNTIL)
+GAVE_UP = Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)
+TARGET = failing(name="llama-dev", decision=WAITING)
+ATTEMPT = an_attempt(number=2, reason="no capacity")
+ENDED = an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
+
+LOGGED: dict[str, e.Event] = {
+    "started": e.Started(
+        version="1.2.3", mode="retry", targets=1, limits=LIMITS, ledger="sqlite:///ledger.db"
+    ),
+    "stopped": e.Stopped(abandoned_checks=1),
+    "config_warning": e.ConfigDoubtful(warning="policy.retry_on: empty"),
+    "ledger_created": e.LedgerCreated(ledger="sqlite:///ledger.db"),
+    "ledger_unavailable": e.LedgerLost(error="disk full"),
+    "ledger_available": e.LedgerBack(),
+    "clock_drifted": e.ClockDrifted(difference=timedelta(hours=-1)),
+    "interval_stretched": e.IntervalStretched(
+        interval=timedelta(minutes=1), effective=timedelta(minutes=2)
+    ),
+    "internal_error": e.InternalError(model_id="m1", error=ValueError("a bug")),
+    "api_held": e.ApiHeld(operation="retry", hold=HOLD),
+    "auth_failed": e.AuthFailed(code="401", hold=HOLD),
+    "auth_recovered": e.AuthRecovered(),
+    "check_failed": e.CheckFailed(target=TARGET, code="502", error="bad gateway", in_a_row=10),
+    "deployment_failing": e.DeploymentFailing(target=TARGET, episode=an_episode(), reopened=True),
+    "deployment_failed_again": e.DeploymentFailedAgain(target=TARGET, attempt=ATTEMPT),
+    "retry_reserved": e.RetryReserved(target=TARGET, attempt=ATTEMPT),
+    "retry_deployment_mismatch": e.RetryMismatched(
+        target=TARGET, attempt=ATTEMPT, observed=REF, answered=PUSHED
+    ),
+    "retry_suppressed": e.RetrySuppressed(target=TARGET, decision=WAITING),
+    "gave_up": e.GaveUp(target=TARGET, decision=GAVE_UP, attempts_used=4),
+    "recovered": e.Recovered(
+        target=TARGET, episode=ENDED, after=timedelta(minutes=7), attempts_used=2
+    ),
+    "episode_superseded": e.EpisodeSuperseded(target=TARGET, episode=ENDED),
+    "deployment_replaced": e.DeploymentReplaced(target=TARGET, episode=ENDED),
+    "deployment_stuck": e.DeploymentStuck(target=TARGET, attempt=ATTEMPT),
+    "target_missing": e.TargetMissing(target=TARGET, episode=ENDED),
+    "target_removed": e.TargetRemoved(target=TARGET, episode=ENDED),
+} | {
+    name: e.RetryAnswered(target=TARGET, attempt=an_attempt(outcome, number=2, reason="because"))
+    for outcome, name in e.RetryAnswered.LOG_NAMES.items()
+}
+"""By the name of its log line."""
+
+QUIET: list[e.Event] = [
+    e.LedgerOpened(created_at=NOW),
+    e.SweepDone(at=NOW, first=True),
+    e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),
+    e.TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,)),
+    e.TargetUnrecorded(target=TARGET),
+    e.CheckStarted(model_id="m1", lateness=timedelta(seconds=1)),
+    e.CheckDone(model_id="m1", result="healthy", observed_at=NOW),
+    e.TargetForgotten(model_id="m1"),
+]
+"""Those that no log line tells."""
+
+OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.PENDING]

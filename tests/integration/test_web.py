@@ -1,0 +1,137 @@
+"""The daemon's own server, over a real socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.fakes.events import LOGGED
+from tests.fakes.records import NOW
+from watchdog.engine.events import ApiRequested, Event, LedgerOpened, SweepDone
+from watchdog.telemetry.health import Liveness, Readiness
+from watchdog.web import PortTaken, WebServer, build_app
+
+
+class Hand:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Site:
+    def __init__(self) -> None:
+        self.clock = Hand()
+        self.liveness = Liveness(self.clock, timedelta(seconds=1))
+        self.readiness = Readiness()
+        app = build_app(
+            render_metrics=lambda accept: (f"accepts {accept}".encode(), "text/x"),
+            alive=self.liveness.reason,
+            ready=self.readiness.reasons,
+        )
+        self.server = WebServer(app, host="127.0.0.1", port=0)
+
+    async def get(self, path: str, method: str = "GET") -> httpx.Response:
+        async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
+            return await client.request(method, path, headers={"Accept": "text/plain"})
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    made = Site()
+    await made.server.start()
+    yield made
+    await made.server.stop()
+
+
+async def test_metrics_come_in_the_form_that_is_asked_for(site: Site) -> None:
+    answer = await site.get("/metrics")
+    assert (answer.status_code, answer.text) == (200, "accepts text/plain")
+    assert answer.headers["Content-Type"] == "text/x"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Site) -> None:
+    assert (await site.get("/healthz")).text == "ok\n"
+    site.clock.seconds = 3.0
+    assert (await site.get("/healthz")).status_code == 200
+    site.clock.seconds = 3.1
+    late = await site.get("/healthz")
+    assert (late.status_code, late.text) == (503, "the loop last ticked 3 s ago\n")
+    site.liveness.beat()
+    assert (await site.get("/healthz", "HEAD")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("events", "reasons"),
+    [
+        pytest.param(
+            [],
+            [
+                "the ledger is not open yet",
+                "the API has not accepted the key yet",
+                "the first sweep is not done",
+            ],
+            id="at-first",
+        ),
+        pytest.param([LOGGED["ledger_unavailable"]], ["the ledger does not answer"], id="ledger"),
+        pytest.param(
+            [LOGGED["auth_failed"]], ["the API refuses the key (HTTP 401)"], id="key-refused"
+        ),
+        pytest.param(
+            [
+                LOGGED["ledger_unavailable"],
+                LOGGED["ledger_available"],
+                LOGGED["auth_failed"],
+                ApiRequested(operation="get_deployment", code="404", duration_seconds=0.1),
+            ],
+            [],
+            id="all-mended",
+        ),
+    ],
+)
+async def test_it_is_ready_when_it_can_do_its_work(
+    events: list[Event], reasons: list[str], site: Site
+) -> None:
+    if events:
+        site.readiness(LedgerOpened(created_at=NOW))
+        site.readiness(ApiRequested(operation="x", code="200", duration_seconds=0.1))
+        site.readiness(SweepDone(at=NOW, first=True))
+        assert (await site.get("/readyz")).status_code == 200
+    for event in events:
+        site.readiness(event)
+    answer = await site.get("/readyz")
+    assert answer.status_code == (503 if reasons else 200)
+    assert answer.text.splitlines() == (reasons or ["ok"])
+
+
+async def test_there_is_nothing_else(site: Site) -> None:
+    assert (await site.get("/")).status_code == 404
+    assert (await site.get("/metrics", "POST")).status_code == 405
+
+
+async def test_a_taken_port_is_told_before_anything_starts() -> None:
+    app = build_app(render_metrics=lambda _: (b"", ""), alive=lambda: None, ready=lambda: ())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}: Address already in use"):
+            WebServer(app, host="127.0.0.1", port=port)
+
+
+async def test_it_stops_though_somebody_keeps_a_connection_open(site: Site) -> None:
+    host, port = site.server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    async with asyncio.timeout(10):
+        await site.server.stop()
+        assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()

@@ -1,0 +1,160 @@
+"""One log line for each fact, with the fields that people filter by."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.fakes.events import LOGGED, QUIET, TARGET
+from tests.fakes.records import an_attempt, failing
+from watchdog.domain.records import Outcome
+from watchdog.engine import events
+from watchdog.engine.events import Event, RetryAnswered, Stopped
+from watchdog.telemetry.logs import LogListener, start_logging
+
+KEY = "s3cret-key"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    yield
+    root.handlers[:], logging.raiseExceptions = handlers, raising
+    root.setLevel(level)
+
+
+def logged(event: Event, form: str = "json", level: str = "info") -> str:
+    stream = io.StringIO()
+    LogListener(start_logging(level, form, stream), lambda: KEY)(event)
+    return stream.getvalue()
+
+
+def line(event: Event) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(logged(event))
+    return found
+
+
+def test_every_kind_of_event_is_known_here() -> None:
+    kinds = {
+        name
+        for name, kind in vars(events).items()
+        if isinstance(kind, type) and issubclass(kind, Event) and not name.endswith("Event")
+    }
+    assert kinds == {type(event).__name__ for event in [*LOGGED.values(), *QUIET]}
+
+
+@pytest.mark.parametrize("name", LOGGED)
+def test_each_fact_is_one_line_under_its_name(name: str) -> None:
+    text = logged(LOGGED[name])
+    assert text.count("\n") == 1
+    found = json.loads(text)
+    assert list(found)[:3] == ["timestamp", "level", "event"]
+    assert found["event"] == name
+    assert None not in found.values()
+
+
+@pytest.mark.parametrize("event", QUIET, ids=lambda event: type(event).__name__)
+def test_what_happens_all_the_time_is_not_logged(event: Event) -> None:
+    assert logged(event, level="debug") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        (
+            "retry_suppressed",
+            {
+                "level": "info",
+                "model_id": "m1",
+                "model_name": "llama-dev",
+                "deployment_id": "d1",
+                "status": "BUILD_FAILED",
+                "decision_reason": "backoff",
+                "until": "2026-03-01T12:05:00+00:00",
+            },
+        ),
+        ("retry_refused", {"level": "warning", "attempt": 2, "reason": "because"}),
+        ("retry_accepted", {"level": "info", "attempt": 2}),
+        ("retry_outcome_unknown", {"level": "warning"}),
+        (
+            "gave_up",
+            {"level": "error", "decision_reason": "episode_spent", "attempts_used": 4},
+        ),
+        ("recovered", {"level": "info", "after_seconds": 420.0, "attempts_used": 2}),
+        ("check_failed", {"level": "warning", "code": "502", "in_a_row": 10}),
+        ("api_held", {"operation": "retry", "decision_reason": "api_held"}),
+        ("auth_failed", {"level": "error", "code": "401"}),
+        ("deployment_stuck", {"level": "error", "attempt": 2}),
+        (
+            "started",
+            {
+                "mode": "retry",
+                "version": "1.2.3",
+                "targets": 1,
+                "ledger": "sqlite:///ledger.db",
+                "limits": {
+                    "max_retries_per_minute": 4,
+                    "max_in_flight": 10,
+                    "max_attempts_per_window": 50,
+                },
+            },
+        ),
+        ("clock_drifted", {"difference_seconds": -3600.0}),
+        ("retry_deployment_mismatch", {"observed_deployment_id": "d1"}),
+        ("internal_error", {"level": "error", "error": "ValueError: a bug"}),
+    ],
+)
+def test_the_fields_of_a_line(name: str, fields: dict[str, Any]) -> None:
+    found = line(LOGGED[name])
+    assert {key: found.get(key) for key in fields} == fields
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_text_from_the_api_cannot_break_a_line_show_the_key_or_fill_the_disk(form: str) -> None:
+    reason = f"no\nsource \x1b[31m\u2028 for {KEY}" + "x" * 10_000
+    attempt = an_attempt(Outcome.REFUSED, reason=reason)
+    target = failing(status=f"BAD\n{KEY}", name=f"{KEY}\x00")
+    text = logged(RetryAnswered(target=target, attempt=attempt), form)
+    assert KEY not in text
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+    assert len(text) < 1000
+
+
+def test_the_console_shows_first_what_matters_most() -> None:
+    text = logged(LOGGED["retry_refused"], "console")
+    assert "retry_refused" in text
+    assert text.index("model_name=llama-dev") < text.index("reason=because") < text.index("d1")
+
+
+def test_a_level_that_is_not_wanted_is_not_written() -> None:
+    assert logged(LOGGED["recovered"], level="warning") == ""
+    assert logged(LOGGED["gave_up"], level="error") != ""
+
+
+def test_the_libraries_warnings_come_in_the_same_form_and_their_chatter_does_not() -> None:
+    stream = io.StringIO()
+    start_logging("debug", "json", stream)
+    logging.getLogger("httpx").info("HTTP Request: GET https://...")
+    logging.getLogger("some.library").warning("be %s", "careful")
+    found = json.loads(stream.getvalue())
+    assert (found["level"], found["event"]) == ("warning", "be careful")
+    assert found["logger"] == "some.library"
+
+
+class FullDisk(io.StringIO):
+    def write(self, _: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_or_a_closed_pipe_does_not_stop_the_daemon() -> None:
+    closed = io.StringIO()
+    LogListener(start_logging("info", "json", FullDisk()), lambda: KEY)(Stopped(abandoned_checks=0))
+    logger = start_logging("info", "json", closed)
+    closed.close()
+    LogListener(logger, lambda: KEY)(Stopped(abandoned_checks=0))
+    assert TARGET.name is not None

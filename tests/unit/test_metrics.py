@@ -1,0 +1,233 @@
+"""What `/metrics` says."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.fakes.events import GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
+from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
+from watchdog.domain.records import Attempt, Decision, DecisionKind, DecisionReason, Target
+from watchdog.engine.events import (
+    ApiRequested,
+    CheckDone,
+    CheckStarted,
+    Event,
+    LedgerBack,
+    LedgerLost,
+    LedgerOpened,
+    RetryAnswered,
+    RetrySuppressed,
+    SweepDone,
+    TargetChanged,
+    TargetForgotten,
+    TargetMissing,
+    TargetUnrecorded,
+)
+from watchdog.telemetry.metrics import Metrics
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return NOW
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+class Page:
+    """The metrics after some events."""
+
+    def __init__(self, *events: Event) -> None:
+        self.metrics = Metrics(LIMITS, FixedClock())
+        self.tell(*events)
+
+    def tell(self, *events: Event) -> None:
+        for event in events:
+            self.metrics(event)
+
+    def values(self, name: str) -> dict[tuple[str, ...], float]:
+        """The samples of a metric by their labels' values, in the order of the labels' names."""
+        body, content_type = self.metrics.render("")
+        assert content_type.startswith("text/plain")
+        return {
+            tuple(value for _, value in sorted(sample.labels.items())): sample.value
+            for family in text_string_to_metric_families(body.decode())
+            for sample in family.samples
+            if sample.name == f"baseten_watchdog_{name}"
+        }
+
+
+def changed(target: Target, *attempts: Attempt) -> TargetChanged:
+    return TargetChanged(target=target, policy=POLICY, attempts=attempts)
+
+
+def test_the_current_picture_of_a_target() -> None:
+    page = Page(changed(TARGET, refailed(ago(hours=1))))
+    assert page.values("deployment_status") == {("m1", "BUILD_FAILED"): 1}
+    assert page.values("target_state") == {("m1", "waiting"): 1}
+    assert page.values("target_info") == {("d1", "m1", "llama-dev"): 1}
+    assert page.values("retry_suppressed") == {("m1", "backoff"): 1}
+    assert page.values("failing_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
+    assert page.values("next_attempt_timestamp_seconds") == {("m1",): UNTIL.timestamp()}
+    assert page.values("retry_budget_remaining") == {("m1", "episode"): 3, ("m1", "window"): 5}
+    assert page.values("fleet_retry_budget_remaining") == {
+        ("minute",): 4,
+        ("in_flight",): 10,
+        ("window",): 49,
+    }
+    page.tell(changed(healthy()))
+    assert page.values("deployment_status") == {("m1", "ACTIVE"): 1}
+    assert page.values("retry_suppressed") == {}
+
+
+def test_what_there_is_not_is_absent_and_never_0() -> None:
+    page = Page(changed(Target("m1")))
+    for name in (
+        "deployment_status",
+        "failing_since_timestamp_seconds",
+        "next_attempt_timestamp_seconds",
+        "last_observed_timestamp_seconds",
+        "last_sweep_timestamp_seconds",
+        "ledger_created_timestamp_seconds",
+        "api_up",
+    ):
+        assert page.values(name) == {}, name
+    assert page.values("target_state") == {("m1", "unknown"): 1}
+
+
+def test_a_forgotten_target_leaves_no_series() -> None:
+    page = Page(changed(TARGET), LOGGED["deployment_failing"])
+    page.tell(TargetForgotten(model_id="m1"), TargetForgotten(model_id="unheard-of"))
+    body, _ = page.metrics.render("")
+    assert b"m1" not in body
+
+
+def test_all_outcomes_appear_with_the_first_episode_and_count() -> None:
+    page = Page(changed(TARGET))
+    assert page.values("retry_attempts_total") == {}
+    page.tell(LOGGED["deployment_failing"])
+    assert page.values("retry_attempts_total") == {("m1", outcome): 0 for outcome in OUTCOMES}
+    for outcome in OUTCOMES:
+        page.tell(RetryAnswered(target=TARGET, attempt=an_attempt(outcome)))
+    assert page.values("retry_attempts_total") == {("m1", outcome): 1 for outcome in OUTCOMES}
+
+
+@pytest.mark.parametrize(
+    ("decision", "suppressed"),
+    [
+        (Decision(DecisionKind.RETRY), None),
+        (Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY), None),
+        (Decision(DecisionKind.NOTHING, DecisionReason.STANDING_FAILURE), "standing_failure"),
+        (GAVE_UP, "episode_spent"),
+    ],
+)
+def test_why_a_failing_target_is_left_alone(decision: Decision, suppressed: str | None) -> None:
+    page = Page(changed(replace(TARGET, decision=decision)))
+    assert page.values("retry_suppressed") == ({("m1", suppressed): 1} if suppressed else {})
+
+
+def test_reasons_are_there_from_the_start_and_count_when_they_set_in() -> None:
+    page = Page()
+    assert set(page.values("retry_suppressed_total").values()) == {0}
+    page.tell(LOGGED["retry_suppressed"], LOGGED["gave_up"])
+    counted = {key: n for key, n in page.values("retry_suppressed_total").items() if n}
+    assert counted == {("backoff",): 1, ("episode_spent",): 1}
+    unlisted = replace(TARGET.decision, reason=DecisionReason.LEDGER_UNAVAILABLE)
+    page.tell(RetrySuppressed(target=TARGET, decision=unlisted))
+    assert page.values("retry_suppressed_total")[("ledger_unavailable",)] == 1
+
+
+def test_episodes_by_how_they_ended() -> None:
+    page = Page()
+    assert set(page.values("episodes_total").values()) == {0}
+    for name in ("recovered", "episode_superseded", "deployment_replaced", "target_missing"):
+        page.tell(LOGGED[name])
+    assert set(page.values("episodes_total").values()) == {1}
+    page.tell(TargetMissing(target=TARGET, episode=None))
+    assert page.values("episodes_total")[("removed",)] == 1
+    assert page.values("recovery_seconds_sum") == {(): 420}
+
+
+def test_a_picture_that_the_ledger_would_not_take_keeps_the_attempts() -> None:
+    page = Page(changed(TARGET, refailed(ago(hours=1))))
+    waiting = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
+    page.tell(TargetUnrecorded(target=replace(TARGET, decision=waiting)))
+    assert page.values("retry_suppressed") == {("m1", "ledger_unavailable"): 1}
+    assert page.values("retry_budget_remaining")[("m1", "episode")] == 3
+
+
+def test_checks() -> None:
+    page = Page(changed(healthy()))
+    page.tell(
+        CheckStarted(model_id="m1", lateness=timedelta(seconds=2)),
+        CheckDone(model_id="m1", result="healthy", observed_at=NOW),
+        CheckDone(model_id="m1", result="error", observed_at=None),
+        SweepDone(at=NOW, first=False),
+    )
+    checks = page.values("checks_total")
+    assert (checks[("healthy",)], checks[("error",)], checks[("failing",)]) == (1, 1, 0)
+    assert page.values("check_lateness_seconds_sum") == {(): 2}
+    assert page.values("last_observed_timestamp_seconds") == {("m1",): NOW.timestamp()}
+    assert page.values("last_sweep_timestamp_seconds") == {(): NOW.timestamp()}
+
+
+@pytest.mark.parametrize(
+    ("code", "up"),
+    [
+        ("200", 1),
+        ("404", 1),
+        ("429", 1),
+        ("401", 0),
+        ("503", 0),
+        ("timeout", 0),
+        ("connect", 0),
+        ("invalid_body", 0),
+    ],
+)
+def test_the_api(code: str, up: int) -> None:
+    page = Page(ApiRequested(operation="retry", code=code, duration_seconds=0.2))
+    assert page.values("api_requests_total") == {(code, "retry"): 1}
+    assert page.values("api_request_duration_seconds_sum") == {("retry",): 0.2}
+    assert page.values("api_up") == {(): up}
+
+
+def test_the_ledger_and_what_runs() -> None:
+    page = Page(LedgerOpened(created_at=NOW), LOGGED["started"])
+    assert page.values("ledger_up") == {(): 1}
+    assert page.values("ledger_created_timestamp_seconds") == {(): NOW.timestamp()}
+    assert page.values("mode_info") == {("retry",): 1}
+    assert [version for _, version in page.values("build_info")] == ["1.2.3"]
+    page.tell(LedgerLost(error="gone"))
+    assert page.values("ledger_up") == {(): 0}
+    page.tell(LedgerBack())
+    assert page.values("ledger_up") == {(): 1}
+
+
+def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_process() -> None:
+    body, _ = Page(*LOGGED.values()).metrics.render("")
+    assert b"_created{" not in body
+    assert b"_created " not in body
+    for name in (b"process_cpu_seconds_total", b"python_info", b"python_gc_collections_total"):
+        assert name in body
+
+
+def test_open_metrics_on_request() -> None:
+    _, content_type = Page().metrics.render("application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+
+
+@pytest.mark.skipif(
+    shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not installed"
+)
+def test_promtool_has_nothing_to_say() -> None:
+    shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
+    body, _ = Page(*shown, *LOGGED.values()).metrics.render("")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
