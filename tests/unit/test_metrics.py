@@ -52,7 +52,7 @@ class Page:
 
     def values(self, name: str) -> dict[tuple[str, ...], float]:
         """The samples of a metric by their labels' values, in the order of the labels' names."""
-        body, content_type = self.metrics.render("")
+        body, content_type = self.metrics.render()
         assert content_type.startswith("text/plain")
         return {
             tuple(value for _, value in sorted(sample.labels.items())): sample.value
@@ -103,7 +103,7 @@ def test_what_there_is_not_is_absent_and_never_0() -> None:
 def test_a_forgotten_target_leaves_no_series() -> None:
     page = Page(changed(TARGET), LOGGED["deployment_failing"])
     page.tell(TargetForgotten(model_id="m1"), TargetForgotten(model_id="unheard-of"))
-    body, _ = page.metrics.render("")
+    body, _ = page.metrics.render()
     assert b"m1" not in body
 
 
@@ -209,16 +209,11 @@ def test_the_ledger_and_what_runs() -> None:
 
 
 def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_process() -> None:
-    body, _ = Page(*LOGGED.values()).metrics.render("")
+    body, _ = Page(*LOGGED.values()).metrics.render()
     assert b"_created{" not in body
     assert b"_created " not in body
     for name in (b"process_cpu_seconds_total", b"python_info", b"python_gc_collections_total"):
         assert name in body
-
-
-def test_open_metrics_on_request() -> None:
-    _, content_type = Page().metrics.render("application/openmetrics-text; version=1.0.0")
-    assert content_type.startswith("application/openmetrics-text")
 
 
 @pytest.mark.skipif(
@@ -226,7 +221,7 @@ def test_open_metrics_on_request() -> None:
 )
 def test_promtool_has_nothing_to_say() -> None:
     shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
-    body, _ = Page(*shown, *LOGGED.values()).metrics.render("")
+    body, _ = Page(*shown, *LOGGED.values()).metrics.render()
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import signal
 import sys
 import tempfile
@@ -42,6 +43,8 @@ def demo(
     ] = None,
 ) -> None:
     """Watch it work: an emulated Baseten and the real daemon, for under a minute."""
+    # A proxy, where the environment names one, cannot reach the loopback of this machine.
+    os.environ["NO_PROXY"] = "127.0.0.1"
     console = Console(highlight=False, force_terminal=True if svg else None)
     with tempfile.TemporaryDirectory(prefix="baseten-watchdog-demo-") as folder:
         asyncio.run(_play(console, Path(folder), svg))

@@ -10,7 +10,7 @@ from prometheus_client import (
     Info,
     disable_created_metrics,
 )
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -117,10 +117,13 @@ class Metrics:
         )
         self._gauges: dict[str, Gauge] = {}
 
-    def render(self, accept: str) -> tuple[bytes, str]:
-        """The exposition in the form that the Accept header asks for, and its content type."""
-        encoder, content_type = choose_encoder(accept)
-        return encoder(self._registry), content_type
+    def render(self) -> tuple[bytes, str]:
+        """The exposition and its content type.
+
+        Always the plain text format: in OpenMetrics a counter's family goes without `_total`, and
+        `retry_suppressed` and `retry_suppressed_total` would be two families of one name.
+        """
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def __call__(self, event: Event) -> None:
         self._note_target(event)

@@ -12,14 +12,14 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 def build_app(
     *,
-    render_metrics: Callable[[str], tuple[bytes, str]],
+    render_metrics: Callable[[], tuple[bytes, str]],
     alive: Callable[[], str | None],
     ready: Callable[[], tuple[str, ...]],
 ) -> Starlette:
-    """`alive` and `ready` give the reasons why not; `render_metrics` takes the Accept header."""
+    """`alive` and `ready` give the reasons why not; `render_metrics` a body and its type."""
 
-    async def metrics(request: Request) -> Response:
-        body, content_type = render_metrics(request.headers.get("Accept", ""))
+    async def metrics(_: Request) -> Response:
+        body, content_type = render_metrics()
         return Response(body, headers=_NO_STORE | {"Content-Type": content_type})
 
     async def healthz(_: Request) -> Response:
