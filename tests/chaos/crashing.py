@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from watchdog.app import Daemon
+from watchdog.app.daemon import Daemon
 from watchdog.baseten_api import client
 from watchdog.config import load_config
 from watchdog.domain.records import Outcome

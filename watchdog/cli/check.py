@@ -46,7 +46,8 @@ def check(
     loaded = load(config, models=model or ())
     if not loaded.config.models:
         fail("no models to check: list them under `models:` in the file, or give --model ID")
-    from watchdog.app import SetupError, check_once
+    from watchdog.app.commands import check_once
+    from watchdog.app.parts import SetupError
 
     try:
         checked = asyncio.run(check_once(loaded.config, os.environ, retry=retry))

@@ -51,7 +51,7 @@ def demo(
 
 
 async def _play(console: Console, folder: Path, svg: Path | None) -> None:
-    from watchdog.app import Daemon
+    from watchdog.app.daemon import Daemon
     from watchdog.emulator import Emulator, load_scenario
 
     stop = asyncio.Event()

@@ -137,7 +137,8 @@ def _resolve(targets: Sequence[Target], model: str) -> str:
 
 
 def _read(settings: "Config", work: Any) -> Any:
-    from watchdog.app import SetupError, read_ledger
+    from watchdog.app.commands import read_ledger
+    from watchdog.app.parts import SetupError
 
     try:
         return asyncio.run(read_ledger(settings, work))

@@ -12,7 +12,7 @@ from watchdog.cli.console import fail
 from watchdog.cli.options import ConfigOption, ModelsOption, load
 
 if TYPE_CHECKING:
-    from watchdog.app import Daemon
+    from watchdog.app.daemon import Daemon
 
 _HEALTH_TIMEOUT_SECONDS = 3
 """Below the time-out that container platforms commonly give a health check."""
@@ -33,7 +33,8 @@ def run(
     loaded = load(config, models=model or (), dry_run=dry_run)
     if not loaded.config.models:
         fail("no models to watch: list them under `models:` in the file, or give --model ID")
-    from watchdog.app import Daemon, SetupError
+    from watchdog.app.daemon import Daemon
+    from watchdog.app.parts import SetupError
 
     daemon = Daemon(loaded.config, os.environ, warnings=loaded.warnings)
     try:

@@ -1,0 +1,155 @@
+"""The daemon: the order in which its parts start and stop."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, timedelta
+from typing import TextIO
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from watchdog import __version__
+from watchdog.app.parts import Engine, Fanout, SetupError, make_api, make_key, open_ledger
+from watchdog.clock import SystemClock
+from watchdog.config import Config
+from watchdog.engine.events import (
+    ClockDrifted,
+    ConfigDoubtful,
+    IntervalStretched,
+    LedgerCreated,
+    LedgerOpened,
+    Started,
+    Stopped,
+)
+from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.sweep import TICK, Sweep
+from watchdog.engine.telling import tell
+from watchdog.engine.watchlist import begin
+from watchdog.ledger import Role, SqlLedger
+from watchdog.telemetry.health import Liveness, Readiness
+from watchdog.telemetry.logs import LogListener, start_logging
+from watchdog.telemetry.metrics import Metrics
+from watchdog.web import PortTaken, WebServer, build_app
+
+GRACE = timedelta(seconds=10)
+"""How long checks under way may take to finish when the daemon stops."""
+
+PRUNE_INTERVAL = timedelta(hours=1)
+
+
+class Daemon:
+    """The whole daemon. `started` is set once it watches; `metrics_url` is known from then on."""
+
+    def __init__(
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        *,
+        warnings: Sequence[str] = (),
+        listeners: Sequence[Listener] = (),
+        log_stream: TextIO | None = None,
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._warnings = warnings
+        self._listener = Fanout(listeners)
+        self._log_stream = log_stream or sys.stderr
+        self.started = asyncio.Event()
+        self.metrics_url = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set, then end in order. Raises SetupError when it cannot start."""
+        config, listener = self._config, self._listener
+        clock = SystemClock(lambda difference: listener(ClockDrifted(difference=difference)))
+        key = make_key(config, self._environ)
+        metrics, readiness = Metrics(config.fleet_limits(), clock), Readiness()
+        liveness = Liveness(clock, TICK)
+        logger = start_logging(config.logging.level, config.logging.format, self._log_stream)
+        for each in (LogListener(logger, key), metrics, readiness):
+            listener.add(each)
+        for warning in self._warnings:
+            listener(ConfigDoubtful(warning=warning))
+        async with AsyncExitStack() as parts:
+            api = make_api(config, key, clock, listener)
+            parts.push_async_callback(api.close)
+            ledger = open_ledger(config, clock, Role.DAEMON)
+            parts.push_async_callback(ledger.close)
+            web = _web(config, metrics, liveness, readiness)
+            parts.push_async_callback(web.stop)
+            self.metrics_url = f"{web.url}/metrics"
+            await web.start()
+            engine = Engine(config, api, ledger, clock, listener)
+            sweep = await self._begin(engine, ledger, clock)
+            self.started.set()
+            await self._watch(engine, sweep, liveness, clock, stop)
+
+    async def _begin(self, engine: Engine, ledger: SqlLedger, clock: Clock) -> Sweep:
+        """Settle what an earlier life left behind, and take up the watch list."""
+        settings, listener, where = engine.settings, self._listener, self._config.store.display_url
+        listener(LedgerOpened(created_at=ledger.created_at))
+        if ledger.created:
+            listener(LedgerCreated(ledger=where))
+        try:
+            known = await engine.ledger.transact(lambda tx: begin(tx, engine.recorder, settings))
+        except LedgerUnavailable as error:
+            raise SetupError(str(error)) from error
+        listener(
+            Started(
+                version=__version__,
+                mode=self._config.mode,
+                targets=len(settings.models),
+                limits=settings.limits,
+                ledger=where,
+            )
+        )
+        if settings.effective_interval > settings.interval:
+            listener(
+                IntervalStretched(interval=settings.interval, effective=settings.effective_interval)
+            )
+        for recorded in known:
+            tell(recorded, settings, listener)
+        watched = [recorded.after for recorded in known if recorded.after.watched]
+        return Sweep(engine.ledger, engine.checker, clock, listener, settings, watched)
+
+    async def _watch(
+        self, engine: Engine, sweep: Sweep, liveness: Liveness, clock: Clock, stop: asyncio.Event
+    ) -> None:
+        scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        tick = IntervalTrigger(seconds=int(TICK.total_seconds()), timezone=UTC)
+        scheduler.add_job(liveness.beat, tick)
+        scheduler.add_job(sweep.tick, tick)
+        prune = IntervalTrigger(seconds=int(PRUNE_INTERVAL.total_seconds()), timezone=UTC)
+        scheduler.add_job(_prune, prune, args=[engine, clock, self._config.store.retention])
+        sweep.start()
+        await sweep.tick()
+        scheduler.start()
+        try:
+            await stop.wait()
+        finally:
+            scheduler.shutdown(wait=False)
+            engine.retrier.send_nothing_more()
+            late = await sweep.stop(GRACE)
+            await engine.retrier.finish()
+            self._listener(Stopped(abandoned_checks=late))
+
+
+async def _prune(engine: Engine, clock: Clock, retention: timedelta) -> None:
+    """Delete what is older than the retention; the next hour is soon enough if that fails."""
+    before = clock.now() - retention
+    try:
+        await engine.ledger.transact(lambda tx: tx.prune(before))
+    except LedgerUnavailable:
+        return
+
+
+def _web(config: Config, metrics: Metrics, liveness: Liveness, readiness: Readiness) -> WebServer:
+    app = build_app(render_metrics=metrics.render, alive=liveness.reason, ready=readiness.reasons)
+    try:
+        return WebServer(app, host=config.server.host, port=config.server.port)
+    except PortTaken as error:
+        raise SetupError(str(error)) from error

@@ -1,0 +1,108 @@
+"""Making the parts that the daemon and the commands share, from the configuration."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+
+from watchdog import __version__
+from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
+from watchdog.config import Config
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.check import Checker
+from watchdog.engine.events import Event
+from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.ports import Clock, Listener
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Model, Settings
+from watchdog.ledger import LedgerSetupError, Role, SqlLedger
+
+
+class SetupError(Exception):
+    """It cannot start. One line: what is wrong, where, and what to do."""
+
+
+class Fanout:
+    """Passes each event on to every listener, in order."""
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        self._listeners = list(listeners)
+
+    def add(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def __call__(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+class Engine:
+    """The parts that check and retry, wired."""
+
+    def __init__(
+        self,
+        config: Config,
+        api: HttpBasetenApi,
+        ledger: SqlLedger,
+        clock: Clock,
+        listener: Listener,
+    ) -> None:
+        self.settings = make_settings(config, ledger.owner)
+        self.ledger = WatchedLedger(ledger, listener)
+        self.recorder = Recorder(self.ledger, self.settings)
+        self.retrier = Retrier(
+            api, self.ledger, clock, listener, self.settings, new_id=lambda: uuid.uuid4().hex
+        )
+        self.checker = Checker(api, self.ledger, clock, listener, self.settings, self.retrier)
+
+
+def make_settings(config: Config, owner: str) -> Settings:
+    names = {model.id: model.name for model in config.models}
+    return Settings(
+        observe=config.mode == "observe",
+        owner=owner,
+        models={
+            model_id: Model(names[model_id], policy)
+            for model_id, policy in config.policies().items()
+        },
+        limits=config.fleet_limits(),
+        interval=config.watch.interval,
+        recovery_interval=config.watch.recovery_interval,
+        timeout=config.baseten.timeout,
+        concurrency=config.watch.concurrency,
+        max_rate=config.baseten.max_requests_per_second,
+    )
+
+
+def make_key(config: Config, environ: Mapping[str, str]) -> KeySource:
+    try:
+        return KeySource(file=config.baseten.api_key_file, value=environ.get(KEY_VARIABLE))
+    except ApiSetupError as error:
+        raise SetupError(str(error)) from error
+
+
+def make_api(config: Config, key: KeySource, clock: Clock, listener: Listener) -> HttpBasetenApi:
+    try:
+        return HttpBasetenApi(
+            config.baseten.base_url,
+            key,
+            timeout=config.baseten.timeout,
+            max_requests_per_second=config.baseten.max_requests_per_second,
+            concurrency=config.watch.concurrency,
+            user_agent=f"baseten-watchdog/{__version__}",
+            clock=clock,
+            listener=listener,
+        )
+    except ApiSetupError as error:
+        raise SetupError(str(error)) from error
+
+
+def open_ledger(config: Config, clock: Clock, role: Role) -> SqlLedger:
+    try:
+        return SqlLedger.open(
+            config.store.url,
+            clock=clock,
+            base_url=config.baseten.base_url,
+            role=role,
+            observe=config.mode == "observe",
+        )
+    except LedgerSetupError as error:
+        raise SetupError(str(error)) from error
