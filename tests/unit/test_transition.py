@@ -246,6 +246,7 @@ def test_a_recovery_keeps_the_episode_at_hand_and_a_persons_act_lets_go_of_it() 
         pytest.param(10, 2, 12, id="the-longest-gap"),
         pytest.param(10, 3, 10, id="a-gap-in-watching-does-not-count"),
         pytest.param(10, -1, 10, id="a-step-back-does-not-count"),
+        pytest.param(28, 1, 29, id="just-not-enough"),
         pytest.param(29, 1, None, id="enough-and-the-episode-is-over"),
     ],
 )
