@@ -47,18 +47,18 @@ async def test_a_failed_build_is_retried_after_the_first_delay_and_watched_until
 
 
 async def test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is_spent() -> None:
-    world = World("llama", jitter=0.0)
+    world = World("llama", jitter=0.0, backoff=timedelta(minutes=1))
     world.api.set_status("llama", "BUILD_FAILED")
     world.on_retry("llama", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=4)))
     async with world.running():
-        await world.run_for(minutes=95)
+        await world.run_for(minutes=40)
     refailed = [attempt.resolved_at for attempt in world.attempts()]
     waits = [
         later - earlier
         for earlier, later in zip(refailed, world.posts()[1:], strict=False)
         if earlier
     ]
-    assert waits == [timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=45)]
+    assert waits == [timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=9)]
     assert len(world.posts()) == 4
     assert world.log().count("gave_up") == 1
     assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
@@ -260,10 +260,10 @@ async def test_a_pending_attempt_of_a_dead_daemon_is_charged_and_resolved_by_loo
 
 
 async def test_observe_mode_decides_and_records_everything_and_sends_nothing() -> None:
-    world = World("llama", observe=True)
+    world = World("llama", observe=True, backoff=timedelta(minutes=1))
     world.api.set_status("llama", "BUILD_FAILED")
     async with world.running():
-        await world.run_for(minutes=80)
+        await world.run_for(minutes=30)
     assert world.posts() == []
     assert [attempt.outcome for attempt in world.attempts()] == [Outcome.DRY_RUN] * 4
     assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
