@@ -29,7 +29,7 @@ class Hand:
 
 
 class Site:
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
         self.clock = Hand()
         self.liveness = Liveness(self.clock, timedelta(seconds=1))
         self.readiness = Readiness()
@@ -38,7 +38,7 @@ class Site:
             alive=self.liveness.reason,
             ready=self.readiness.reasons,
         )
-        self.server = WebServer(app, host="127.0.0.1", port=0)
+        self.server = WebServer(app, host=host, port=0)
 
     async def get(self, path: str, method: str = "GET") -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
@@ -125,6 +125,47 @@ async def test_a_taken_port_is_told_before_anything_starts() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}: Address already in use"):
             WebServer(app, host="127.0.0.1", port=port)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("a..b", id="empty-label"),
+        pytest.param("a" * 70, id="long-label"),
+    ],
+)
+async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
+    app = build_app(render_metrics=lambda: (b"", ""), alive=lambda: None, ready=lambda: ())
+    with pytest.raises(PortTaken) as told:
+        WebServer(app, host=host, port=0)
+    assert str(told.value) == f"cannot listen on {host}: not a host name: mend server.host"
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+async def test_it_listens_on_ipv6_and_its_address_can_be_asked() -> None:
+    site = Site(host="::1")
+    await site.server.start()
+    try:
+        assert site.server.url.startswith("http://[::1]:")
+        assert (await site.get("/healthz")).text == "ok\n"
+    finally:
+        await site.server.stop()
+
+
+async def test_it_lets_go_of_the_address_though_it_never_started() -> None:
+    site = Site()
+    host, port = site.server.url.removeprefix("http://").split(":")
+    await site.server.stop()
+    with socket.create_server((host, int(port))):
+        pass
 
 
 async def test_it_stops_though_somebody_keeps_a_connection_open(site: Site) -> None:

@@ -108,9 +108,9 @@ def test_a_forgotten_target_leaves_no_series() -> None:
 
 
 def test_all_outcomes_appear_with_the_first_episode_and_count() -> None:
-    page = Page(changed(TARGET))
+    page = Page(changed(healthy()))
     assert page.values("retry_attempts_total") == {}
-    page.tell(LOGGED["deployment_failing"])
+    page.tell(changed(TARGET))
     assert page.values("retry_attempts_total") == {("m1", outcome): 0 for outcome in OUTCOMES}
     for outcome in OUTCOMES:
         page.tell(RetryAnswered(target=TARGET, attempt=an_attempt(outcome)))

@@ -66,7 +66,7 @@ class Daemon:
         key = make_key(config, self._environ)
         metrics, readiness = Metrics(config.fleet_limits(), clock), Readiness()
         liveness = Liveness(clock, TICK)
-        logger = start_logging(config.logging.level, config.logging.format, self._log_stream)
+        logger = start_logging(config.logging.level, config.logging.format, self._log_stream, key)
         for each in (LogListener(logger, key), metrics, readiness):
             listener.add(each)
         for warning in self._warnings:

@@ -2,7 +2,7 @@
 
 import logging
 import traceback
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, TextIO
@@ -48,6 +48,9 @@ _WARNINGS = (
 _FIRST = ("model_name", "attempt", "reason", "decision_reason", "status", "model_id")
 """What a person wants to see before a terminal cuts the line."""
 
+_TRACE_LINES = 40
+"""Of a traceback, the last: the innermost calls, where a bug shows."""
+
 _GOOD_OUTCOMES = frozenset({Outcome.ACCEPTED, Outcome.ABANDONED, Outcome.DRY_RUN})
 
 
@@ -68,14 +71,11 @@ class LogListener:
             name = event.LOG_NAMES[event.attempt.outcome]
         if name is None:
             return
-        values = {key: self._safe(value) for key, value in _fields(event).items()}
+        values = _safe(_fields(event), self._secret())
         try:
             self._logger.log(_level(event), name, **values)
         except (OSError, ValueError):
             return
-
-    def _safe(self, value: Any) -> Any:
-        return clean(value, self._secret()) if isinstance(value, str) else value
 
 
 def _level(event: Event) -> int:
@@ -109,14 +109,18 @@ def _named(name: str, value: Any) -> dict[str, Any]:
         case FleetLimits():
             return {name: {each.name: getattr(value, each.name) for each in fields(value)}}
         case DeploymentRef():
-            return {f"{name}_deployment_id": value.id}
+            # The id alone may well be the same: nothing documents that a push changes it.
+            return {
+                f"{name}_deployment_id": value.id,
+                f"{name}_created_at": value.created_at.isoformat(),
+            }
         case timedelta():
             return {f"{name}_seconds": round(value.total_seconds(), 3)}
         case datetime():
             return {name: value.isoformat()}
         case BaseException():
-            lines = traceback.format_exception(value)
-            return {name: f"{type(value).__name__}: {value}", "traceback": "".join(lines[-5:])}
+            trace = "".join(traceback.format_exception(value))
+            return {name: f"{type(value).__name__}: {value}", "exception": trace}
     return {name: value}
 
 
@@ -129,16 +133,32 @@ def _target(target: Target) -> dict[str, Any]:
     }
 
 
+def _safe(values: Mapping[str, Any], secret: str) -> dict[str, Any]:
+    """A line's values with every text made safe. A traceback, under structlog's name for it, keeps
+    its lines, indented so that none can pass for a log line."""
+    safe = {
+        key: clean(value, secret) if isinstance(value, str) else value
+        for key, value in values.items()
+    }
+    if isinstance(trace := values.get("exception"), str):
+        lines = trace.splitlines()[-_TRACE_LINES:]
+        safe["exception"] = "\n".join(f"  {clean(line, secret)}" for line in lines)
+    return safe
+
+
 def _lead(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
     """What every line has comes first, where the eye looks for it."""
     first = {key: line.pop(key) for key in ("timestamp", "level", "event") if key in line}
     return {**first, **line}
 
 
-def start_logging(level: str, form: str, stream: TextIO) -> Any:
+def start_logging(
+    level: str, form: str, stream: TextIO, secret: Callable[[], str] = lambda: ""
+) -> Any:
     """Set logging up, for us and for the libraries, and return our logger.
 
-    `form` is json, console, or auto: console on a terminal.
+    `form` is json, console, or auto: console on a terminal. `secret` gives what to mask in the
+    libraries' lines.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     console = form == "console" or (form == "auto" and stream.isatty())
@@ -161,7 +181,13 @@ def start_logging(level: str, form: str, stream: TextIO) -> Any:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[
+                structlog.stdlib.add_logger_name,
+                *shared,
+                # Before the console's own renderer gets at it: that one prints local variables.
+                structlog.processors.format_exc_info,
+                lambda _logger, _method, line: _safe(line, secret()),
+            ],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

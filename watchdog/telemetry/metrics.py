@@ -15,12 +15,11 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from watchdog.domain.records import DecisionReason, EpisodeResult, FleetLimits, Outcome
+from watchdog.domain.records import DecisionReason, EpisodeResult, FleetLimits
 from watchdog.engine.events import (
     ApiRequested,
     CheckDone,
     CheckStarted,
-    DeploymentFailing,
     DeploymentReplaced,
     EpisodeSuperseded,
     Event,
@@ -50,21 +49,19 @@ _RECOVERY_BUCKETS = tuple(
 _LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 _CHECK_RESULTS = ("healthy", "failing", "in_progress", "not_retryable", "missing", "error")
-_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDING)
 
-_SUPPRESSING = (
-    DecisionReason.STANDING_FAILURE,
-    DecisionReason.FIRST_DELAY,
-    DecisionReason.BACKOFF,
-    DecisionReason.WINDOW_SPENT,
-    DecisionReason.FLEET_MINUTE_SPENT,
-    DecisionReason.FLEET_IN_FLIGHT,
-    DecisionReason.FLEET_WINDOW_SPENT,
-    DecisionReason.API_HELD,
-    DecisionReason.AUTH_FAILED,
-    DecisionReason.LOOK_AGAIN_FAILED,
-    DecisionReason.EPISODE_SPENT,
-    DecisionReason.REFUSED_TWICE,
+_NEVER_COUNTED = frozenset(
+    {
+        # of targets that do not fail, or are being retried
+        DecisionReason.UNOBSERVED,
+        DecisionReason.HEALTHY,
+        DecisionReason.IN_PROGRESS,
+        DecisionReason.NOT_RETRYABLE,
+        DecisionReason.STUCK,
+        DecisionReason.ATTEMPT_UNDER_WAY,
+        # told as a picture only: with the ledger away nobody knows whether it is news
+        DecisionReason.LEDGER_UNAVAILABLE,
+    }
 )
 
 
@@ -80,9 +77,6 @@ class Metrics:
         self._snapshot = Snapshot(limits, clock)
         self._registry.register(self._snapshot)
         self._checks = self._counter("checks", "Checks, by what they saw.", "result")
-        self._attempts = self._counter(
-            "retry_attempts", "Attempts, by what became of sending them.", "model_id", "outcome"
-        )
         self._suppressed = self._counter(
             "retry_suppressed", "How often a reason not to retry set in.", "reason"
         )
@@ -92,8 +86,9 @@ class Metrics:
         )
         for result in _CHECK_RESULTS:
             self._checks.labels(result)
-        for reason in _SUPPRESSING:
-            self._suppressed.labels(reason)
+        for reason in DecisionReason:
+            if reason not in _NEVER_COUNTED:
+                self._suppressed.labels(reason)
         for ending in EpisodeResult:
             self._episodes.labels(ending)
         self._lateness = Histogram(
@@ -138,8 +133,6 @@ class Metrics:
                 self._snapshot.put_unrecorded(event.target)
             case TargetForgotten():
                 self._snapshot.forget(event.model_id)
-                for outcome in _OUTCOMES:
-                    self._attempts.remove(event.model_id, outcome)
             case CheckStarted():
                 self._lateness.observe(event.lateness.total_seconds())
             case CheckDone():
@@ -149,11 +142,8 @@ class Metrics:
 
     def _note_attempt(self, event: Event) -> None:
         match event:
-            case DeploymentFailing():
-                for outcome in _OUTCOMES:
-                    self._attempts.labels(event.target.model_id, outcome)
             case RetryAnswered():
-                self._attempts.labels(event.target.model_id, event.attempt.outcome).inc()
+                self._snapshot.answered(event.target.model_id, event.attempt.outcome)
             case RetrySuppressed() | GaveUp():
                 self._suppressed.labels(event.decision.reason).inc()
             case Recovered():

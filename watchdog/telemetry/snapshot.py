@@ -1,10 +1,11 @@
 """The present picture of every target, for the gauges that are made when somebody asks."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from watchdog.domain.limits import (
@@ -19,6 +20,7 @@ from watchdog.domain.records import (
     DecisionReason,
     FleetLimits,
     Health,
+    Outcome,
     Policy,
     Target,
 )
@@ -26,6 +28,8 @@ from watchdog.domain.status import state_of
 from watchdog.engine.ports import Clock
 
 PREFIX = "baseten_watchdog_"
+
+_OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,17 @@ class Snapshot(Collector):
         self._limits = limits
         self._clock = clock
         self._views: dict[str, View] = {}
+        self._answers: dict[str, Counter[Outcome]] = {}
 
     def put(self, target: Target, policy: Policy, attempts: tuple[Attempt, ...]) -> None:
         old = self._views.get(target.model_id)
-        observed_at = target.observed_at or (old.observed_at if old else None)
-        self._views[target.model_id] = View(target, policy, attempts, observed_at)
+        # A steady check is told and not recorded: the record may be the older of the two.
+        told_at = None if old is None else old.observed_at
+        times = [at for at in (target.observed_at, told_at) if at is not None]
+        self._views[target.model_id] = View(target, policy, attempts, max(times, default=None))
+        if target.episode is not None:
+            # Also an episode that an earlier process opened: rates see only what rises from 0.
+            self._answers.setdefault(target.model_id, Counter())
 
     def put_unrecorded(self, target: Target) -> None:
         if view := self._views.get(target.model_id):
@@ -59,8 +69,14 @@ class Snapshot(Collector):
         if view := self._views.get(model_id):
             self._views[model_id] = replace(view, observed_at=at)
 
+    def answered(self, model_id: str, outcome: Outcome) -> None:
+        """Count what became of an attempt, of a target that is not forgotten."""
+        if (answers := self._answers.get(model_id)) is not None:
+            answers[outcome] += 1
+
     def forget(self, model_id: str) -> None:
         self._views.pop(model_id, None)
+        self._answers.pop(model_id, None)
 
     def describe(self) -> list[Metric]:
         return []
@@ -68,6 +84,7 @@ class Snapshot(Collector):
     def collect(self) -> Iterator[Metric]:
         now, views = self._clock.now(), list(self._views.values())
         yield from self._states(views)
+        yield self._attempts()
         yield from self._times(views)
         yield from self._budgets(views, now)
 
@@ -90,6 +107,17 @@ class Snapshot(Collector):
             if (reason := _suppressed(target)) is not None:
                 suppressed.add_metric((target.model_id, reason), 1)
         yield from (status, state, info, suppressed)
+
+    def _attempts(self) -> Metric:
+        attempts = CounterMetricFamily(
+            f"{PREFIX}retry_attempts",
+            "Attempts, by what became of sending them.",
+            labels=("model_id", "outcome"),
+        )
+        for model_id, answers in self._answers.items():
+            for outcome in _OUTCOMES:
+                attempts.add_metric((model_id, outcome), answers[outcome])
+        return attempts
 
     def _times(self, views: list[View]) -> Iterator[Metric]:
         failing = _gauge(

@@ -45,6 +45,10 @@ class WebServer:
         await self._server.startup(sockets=[self._socket])
 
     async def stop(self) -> None:
+        """Let go of the address, whether or not `start` came to its end."""
+        if not self._server.started:
+            self._socket.close()
+            return
         await self._server.shutdown(sockets=[self._socket])
 
 
@@ -55,8 +59,9 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise PortTaken(f"cannot listen on {host}: {error.strerror}: mend server.host") from None
+    except (OSError, UnicodeError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "not a host name"
+        raise PortTaken(f"cannot listen on {host}: {cause}: mend server.host") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
