@@ -367,13 +367,15 @@ class Rules(RuleBasedStateMachine):
         return decision
 
     def judged(self, target: Target, attempts: list[Attempt]) -> None:
-        """What holds of every target after a look."""
+        """What holds of every target after a look that could judge: a first 404 does not."""
         assert (target.failing_since is not None) == (target.health is Health.FAILING)
         if any(attempt.outcome is Outcome.PENDING for attempt in attempts):
             assert target.decision.kind is not DecisionKind.RETRY
             return
+        if target.missing_since is not None and not target.missing:
+            return
         is_open = target.episode is not None and target.episode.open
-        if target.health is Health.FAILING and target.missing_since is None:
+        if target.health is Health.FAILING:
             assert is_open
         if target.health is Health.HEALTHY or target.missing:
             assert not is_open
