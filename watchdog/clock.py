@@ -1,5 +1,6 @@
 """The real clock."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -11,34 +12,63 @@ _ADOPTION_RATE = 0.01
 """How much of each second passed goes into adopting a difference: an hour takes four days, so no
 limit that spans a day is ever cut short by more than a hundredth."""
 
+OnDrift = Callable[[timedelta], None]
+"""Told the difference when the wall clock begins to differ from ledger time."""
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+def _steady() -> float:
+    return monotonic()
+
 
 class SystemClock:
     """Ledger time: it starts at the wall clock and then follows the monotonic one.
 
     A step of the wall clock moves nothing. A lasting difference is reported once and then adopted
-    gradually.
+    gradually. The loop and the ledger's thread may read it at once.
     """
 
-    def __init__(self, on_drift: Callable[[timedelta], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_drift: OnDrift | None = None,
+        *,
+        wall: Callable[[], datetime] = _wall,
+        steady: Callable[[], float] = _steady,
+    ) -> None:
+        """`wall` and `steady` are the machine's two clocks: aware UTC, and seconds that never go
+        back."""
         self._on_drift = on_drift
-        self._time = datetime.now(UTC)
-        self._read_at = monotonic()
+        self._wall = wall
+        self._steady = steady
+        self._time = wall()
+        self._read_at = steady()
         self._drifting = False
+        self._reading = threading.Lock()
 
     def now(self) -> datetime:
-        read_at = monotonic()
+        with self._reading:
+            now, difference, is_news = self._advance()
+        if is_news and self._on_drift is not None:
+            self._on_drift(difference)
+        return now
+
+    def monotonic(self) -> float:
+        return self._steady()
+
+    def _advance(self) -> tuple[datetime, timedelta, bool]:
+        """The time, how far the wall clock is from it, and whether that begins just now."""
+        read_at = self._steady()
         passed = timedelta(seconds=read_at - self._read_at)
         self._read_at = read_at
         self._time += passed
-        difference = datetime.now(UTC) - self._time
+        difference = self._wall() - self._time
         drifting = abs(difference) > _TOLERANCE
+        is_news = drifting and not self._drifting
+        self._drifting = drifting
         if drifting:
             share = passed * _ADOPTION_RATE
             self._time += max(-share, min(share, difference))
-            if not self._drifting and self._on_drift is not None:
-                self._on_drift(difference)
-        self._drifting = drifting
-        return self._time
-
-    def monotonic(self) -> float:
-        return monotonic()
+        return self._time, difference, is_news

@@ -338,15 +338,6 @@ async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not
     assert state_of(world.target("llama")) is TargetState.HEALTHY
 
 
-async def test_failing_checks_are_told_once_and_every_tenth_time() -> None:
-    world = World("llama")
-    world.api.model("llama").get_error = AnswerLost("bad gateway", code="502")
-    async with world.running():
-        await world.run_for(minutes=21)
-    told = [event for event in world.events if event.name == "check_failed"]
-    assert [event.in_a_row for event in told] == [1, 10, 20]  # type: ignore[attr-defined]
-
-
 async def test_a_changed_policy_applies_to_the_plans_there_are() -> None:
     world = World("llama", first_delay=timedelta(hours=1))
     world.api.set_status("llama", "BUILD_FAILED")

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from tests.fakes.engine import POLICY, START
+from tests.fakes.engine import NEVER_OPENS, POLICY, START
 from tests.fakes.ledger import InMemoryLedger
 from watchdog.domain.records import (
     Attempt,
@@ -118,6 +118,7 @@ class Limits(RuleBasedStateMachine):
             owner=owner,
             models={model_id: Model(None, RULES) for model_id in MODELS},
             limits=LIMITS,
+            breaker=NEVER_OPENS,
             interval=timedelta(seconds=30),
             recovery_interval=timedelta(seconds=5),
             timeout=timedelta(seconds=5),

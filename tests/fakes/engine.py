@@ -4,11 +4,13 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.scripted_api import ScriptedApi
+from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import (
     Attempt,
     DecisionReason,
@@ -18,7 +20,9 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
+from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
+from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
 from watchdog.engine.ledger_watch import WatchedLedger
@@ -47,6 +51,16 @@ POLICY: dict[str, Any] = {
 }
 
 
+BREAKER = BreakerRules(
+    min_failures=3,
+    ratio=0.3,
+    max_failures=20,
+    window=timedelta(minutes=10),
+    cooldown=timedelta(minutes=10),
+)
+NEVER_OPENS = replace(BREAKER, min_failures=1000, max_failures=1000)
+
+
 def at(**ago: float) -> datetime:
     """A moment so long after the start."""
     return START + timedelta(**ago)
@@ -71,6 +85,7 @@ class World:
         observe: bool = False,
         concurrency: int = 20,
         max_retries_per_minute: int = 4,
+        breaker: BreakerRules = BREAKER,
         **policy: Any,
     ) -> None:
         self.clock = LoopClock()
@@ -82,10 +97,12 @@ class World:
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
         }
         self._limits = FleetLimits(max_retries_per_minute, 10, 50)
+        self._breaker = breaker
         self._concurrency = concurrency
         self._lives = itertools.count(1)
         self._ids = (f"attempt-{number}" for number in itertools.count(1))
         self._sweep: Sweep | None = None
+        self._keeper: BreakerKeeper | None = None
         self._retrier: Retrier | None = None
         self._owner = ""
 
@@ -105,6 +122,7 @@ class World:
             owner=self._owner,
             models=dict(self.models),
             limits=self._limits,
+            breaker=self._breaker,
             interval=timedelta(minutes=1),
             recovery_interval=timedelta(seconds=15),
             timeout=timedelta(seconds=10),
@@ -113,23 +131,34 @@ class World:
         )
         ledger = WatchedLedger(self.ledger, self.events.append)
         recorder = Recorder(ledger, settings)
-        listener = self.events.append
+        listener = self._listen
+        self._keeper = BreakerKeeper(ledger, settings, listener)
         targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
         for recorded in targets:
             tell(recorded, settings, listener)
         self._retrier = Retrier(
             self.api, ledger, self.clock, listener, settings, new_id=lambda: next(self._ids)
         )
-        checker = Checker(self.api, ledger, self.clock, listener, settings, self._retrier)
+        api_watch = ApiWatch(self.clock, listener, settings)
+        checker = Checker(
+            self.api, ledger, self.clock, listener, settings, self._retrier, api_watch
+        )
         watched = [recorded.after for recorded in targets if recorded.after.watched]
-        self._sweep = Sweep(ledger, checker, self.clock, listener, settings, watched)
+        self._sweep = Sweep(ledger, checker, self.clock, listener, settings, api_watch, watched)
         self._sweep.start()
+
+    def _listen(self, event: Event) -> None:
+        self.events.append(event)
+        if self._keeper is not None:
+            self._keeper(event)
 
     async def run_for(self, **span: float) -> None:
         """Tick for so long, as the scheduler would."""
         assert self._sweep is not None
+        assert self._keeper is not None
         ends = self.clock.now() + timedelta(**span)
         while self.clock.now() < ends:
+            await self._keeper.tick()
             await self._sweep.tick()
             await asyncio.sleep(TICK.total_seconds())
 

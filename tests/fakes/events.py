@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tests.fakes.records import NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
+from watchdog.domain.breaker import ClosedBy
 from watchdog.domain.records import (
     Decision,
     DecisionKind,
@@ -38,6 +39,14 @@ LOGGED: dict[str, e.Event] = {
     ),
     "internal_error": e.InternalError(model_id="m1", error=ValueError("a bug")),
     "api_held": e.ApiHeld(operation="retry", hold=HOLD),
+    "api_down": e.ApiDown(code="502", error="bad gateway", failures=3),
+    "api_recovered": e.ApiRecovered(after=timedelta(minutes=3)),
+    "breaker_opened": e.BreakerOpened(failures=3, not_failing=1, canary_at=UNTIL),
+    "canary_sent": e.CanarySent(target=TARGET, attempt=ATTEMPT),
+    "canary_failed": e.CanaryFailed(model_id="m1", canary_at=UNTIL),
+    "breaker_closed": e.BreakerClosed(
+        closed_by=ClosedBy.CANARY, canary="m1", after=timedelta(minutes=20)
+    ),
     "auth_failed": e.AuthFailed(code="401", hold=HOLD),
     "auth_recovered": e.AuthRecovered(),
     "check_failed": e.CheckFailed(target=TARGET, code="502", error="bad gateway", in_a_row=10),
@@ -64,6 +73,7 @@ LOGGED: dict[str, e.Event] = {
 """By the name of its log line."""
 
 QUIET: list[e.Event] = [
+    e.BreakerSeen(open=True),
     e.LedgerOpened(created_at=NOW),
     e.SweepDone(at=NOW, first=True),
     e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.limits import charged_at
-from watchdog.domain.records import Attempt, Episode, Outcome, Target
+from watchdog.domain.records import (
+    Attempt,
+    DecisionKind,
+    DecisionReason,
+    Episode,
+    Health,
+    Outcome,
+    Target,
+)
 from watchdog.engine.ports import (
     Clock,
     FleetUsage,
@@ -26,6 +35,8 @@ class _Rows:
     episodes: dict[str, Episode] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
+    openings: dict[str, Opening] = field(default_factory=dict)
+    canaries: dict[str, Canary] = field(default_factory=dict)
 
 
 class InMemoryLedger:
@@ -149,6 +160,72 @@ class _Transaction:
             resolved_at=attempt.resolved_at,
         )
 
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        return self._rows.attempts.get(attempt_id)
+
+    def make_due(self, model_id: str, at: datetime) -> None:
+        target = self._rows.targets[model_id]
+        if target.next_check_at is not None and target.next_check_at > at:
+            self._rows.targets[model_id] = replace(target, next_check_at=at)
+
+    def spread_checks(self, within: timedelta) -> None:
+        for model_id, target in self._rows.targets.items():
+            if target.watched:
+                self.make_due(model_id, self._now + within * _spread(model_id))
+
+    def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
+        times = (t.broke_at for t in self._watched(but) if t.broke_at is not None)
+        return sorted((at for at in times if at > since), reverse=True)[:most]
+
+    def not_failing(self, since: datetime, *, but: str | None) -> int:
+        return sum(
+            target.observed_twice
+            and target.health not in (None, Health.FAILING)
+            and (target.broke_at is None or target.broke_at <= since)
+            for target in self._watched(but)
+        )
+
+    def forget_broken(self) -> None:
+        for model_id, target in self._rows.targets.items():
+            self._rows.targets[model_id] = replace(target, broke_at=None)
+
+    def waiting(self, reason: DecisionReason | None = None) -> list[str]:
+        return [
+            target.model_id
+            for target in self._watched(None)
+            if target.health is Health.FAILING
+            and target.decision.kind is DecisionKind.WAIT
+            and reason in (None, target.decision.reason)
+        ]
+
+    def _watched(self, but: str | None) -> list[Target]:
+        return [t for t in self._rows.targets.values() if t.watched and t.model_id != but]
+
+    def opening(self) -> Opening | None:
+        return next((o for o in self.openings(limit=1000) if o.closed_at is None), None)
+
+    def openings(self, *, limit: int) -> list[Opening]:
+        found = self._rows.openings.values()
+        return sorted(found, key=lambda opening: opening.opened_at, reverse=True)[:limit]
+
+    def last_canary(self, opening_id: str) -> Canary | None:
+        found = [c for c in self._rows.canaries.values() if c.opening_id == opening_id]
+        return max(found, key=lambda canary: (canary.under_way, canary.named_at), default=None)
+
+    def canaries(self, *, limit: int) -> list[Canary]:
+        found = self._rows.canaries.values()
+        return sorted(found, key=lambda canary: canary.named_at, reverse=True)[:limit]
+
+    def canary_times(self) -> dict[str, datetime]:
+        oldest_first = reversed(self.canaries(limit=1_000_000))
+        return {canary.model_id: canary.named_at for canary in oldest_first}
+
+    def save_opening(self, opening: Opening) -> None:
+        self._rows.openings[opening.id] = opening
+
+    def save_canary(self, canary: Canary) -> None:
+        self._rows.canaries[canary.id] = canary
+
     def pending_attempts(self) -> list[Attempt]:
         return [a for a in self._rows.attempts.values() if a.outcome is Outcome.PENDING]
 
@@ -193,7 +270,16 @@ class _Transaction:
             del self._rows.episodes[episode_id]
         for attempt_id in attempts:
             del self._rows.attempts[attempt_id]
-        return len(old) + len(attempts)
+        return len(old) + len(attempts) + self._prune_openings(before)
+
+    def _prune_openings(self, before: datetime) -> int:
+        old = {o.id for o in self._rows.openings.values() if o.closed_at and o.closed_at < before}
+        named = {c.id for c in self._rows.canaries.values() if c.opening_id in old}
+        for opening_id in old:
+            del self._rows.openings[opening_id]
+        for canary_id in named:
+            del self._rows.canaries[canary_id]
+        return len(old) + len(named)
 
     def _visible(self) -> Sequence[Attempt]:
         return sorted(

@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -64,8 +65,13 @@ class Process:
 
     def until(self, text: str) -> str:
         """The next line with this text in it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            line = self._queue.get(timeout=PATIENCE_SECONDS)
+            left = max(0.0, deadline - time.monotonic())
+            try:
+                line = self._queue.get(timeout=left)
+            except queue.Empty:
+                raise AssertionError(f"no {text!r} in:\n{''.join(self.lines)}") from None
             if line is None:
                 raise AssertionError(f"ended without {text!r}:\n{''.join(self.lines)}")
             self.lines.append(line)

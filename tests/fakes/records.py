@@ -73,6 +73,7 @@ def failing(**values: Any) -> Target:
         status_since=ago(days=1),
         observed_at=ago(minutes=1),
         failing_since=ago(days=1),
+        observed_twice=True,
         episode=an_episode(),
     )
     return replace(target, **values)

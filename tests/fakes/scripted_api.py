@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import DeploymentRef, Hold
-from watchdog.engine.ports import ApiError, Clock, Deployment, Held, RetryAnswer, Throttled
+from watchdog.engine.ports import (
+    AnswerLost,
+    ApiError,
+    Clock,
+    Deployment,
+    Held,
+    RetryAnswer,
+    Throttled,
+)
 
 CREATED = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
 
@@ -20,6 +28,7 @@ class _Model:
     refusal: str | None = None
     on_retry: Callable[[], object] = lambda: None
     before_urgent: Callable[[], object] = lambda: None
+    hangs_for: timedelta | None = None
     before_get: asyncio.Event | None = None
     before_answer: asyncio.Event | None = None
 
@@ -33,6 +42,8 @@ class ScriptedApi:
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
         self.hold: Hold | None = None
+        self.hanging = 0
+        self.most_hanging = 0
 
     def model(self, model_id: str) -> _Model:
         return self._models.setdefault(
@@ -59,6 +70,12 @@ class ScriptedApi:
                 await waiting
         if model.before_get is not None:
             await model.before_get.wait()
+        if model.hangs_for is not None:
+            self.hanging += 1
+            self.most_hanging = max(self.hanging, self.most_hanging)
+            await asyncio.sleep(model.hangs_for.total_seconds())
+            self.hanging -= 1
+            raise AnswerLost("no answer", code="timeout")
         if model.get_error is not None:
             raise model.get_error
         return model.deployment

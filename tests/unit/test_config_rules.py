@@ -27,7 +27,6 @@ def test_refuses_what_cannot_work(path: Path) -> None:
     ("text", "warning"),
     [
         ("fleet: {max_retries_per_minute: 11}", "fleet.max_retries_per_minute: 11 is above the"),
-        ("fleet: {breaker: {ratio: 0.3}}", "fleet.breaker: accepted, but this version does not"),
         ("policy: {retry_on: []}", "policy.retry_on: empty, so nothing is ever retried"),
         ("policy: {retry_on: [BUILD_STOPPED]}", "policy.retry_on: BUILD_STOPPED: a person"),
         ("policy: {retry_on: [MELTED]}", "policy.retry_on: MELTED is no failure status known"),
@@ -39,7 +38,6 @@ def test_refuses_what_cannot_work(path: Path) -> None:
     ],
     ids=[
         "minute-above-api",
-        "breaker",
         "retry-nothing",
         "retry-stopped",
         "retry-unknown",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from watchdog.config import ConfigError, LoadedConfig, load_config
+from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import FleetLimits, Standing
 
 
@@ -236,6 +237,18 @@ def test_the_fleets_limits_are_what_the_file_says(path: Path) -> None:
 
     assert load(path, text).config.fleet_limits() == FleetLimits(
         max_retries_per_minute=1, max_in_flight=2, max_attempts_per_window=30
+    )
+
+
+def test_the_breakers_rules_are_what_the_file_says(path: Path) -> None:
+    text = "{min_failures: 4, ratio: 0.5, max_failures: 9, window: 5m, cooldown: 1h}"
+
+    assert load(path, f"fleet: {{breaker: {text}}}").config.breaker_rules() == BreakerRules(
+        min_failures=4,
+        ratio=0.5,
+        max_failures=9,
+        window=timedelta(minutes=5),
+        cooldown=timedelta(hours=1),
     )
 
 

@@ -14,6 +14,7 @@ from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
 from watchdog.domain.records import Attempt, Decision, DecisionKind, DecisionReason, Target
 from watchdog.engine.events import (
     ApiRequested,
+    BreakerSeen,
     CheckDone,
     CheckStarted,
     Event,
@@ -95,6 +96,8 @@ def test_what_there_is_not_is_absent_and_never_0() -> None:
         "last_sweep_timestamp_seconds",
         "ledger_created_timestamp_seconds",
         "api_up",
+        "api_key_accepted",
+        "breaker_open",
     ):
         assert page.values(name) == {}, name
     assert page.values("target_state") == {("m1", "unknown"): 1}
@@ -176,24 +179,36 @@ def test_checks() -> None:
     assert page.values("last_sweep_timestamp_seconds") == {(): NOW.timestamp()}
 
 
-@pytest.mark.parametrize(
-    ("code", "up"),
-    [
-        ("200", 1),
-        ("404", 1),
-        ("429", 1),
-        ("401", 0),
-        ("503", 0),
-        ("timeout", 0),
-        ("connect", 0),
-        ("invalid_body", 0),
-    ],
-)
-def test_the_api(code: str, up: int) -> None:
+@pytest.mark.parametrize("code", ["200", "404", "429", "401", "timeout", "invalid_body"])
+def test_the_requests(code: str) -> None:
     page = Page(ApiRequested(operation="retry", code=code, duration_seconds=0.2))
     assert page.values("api_requests_total") == {(code, "retry"): 1}
     assert page.values("api_request_duration_seconds_sum") == {("retry",): 0.2}
-    assert page.values("api_up") == {(): up}
+
+
+@pytest.mark.parametrize(
+    ("name", "lost", "back"),
+    [
+        ("api_up", "api_down", "api_recovered"),
+        ("api_key_accepted", "auth_failed", "auth_recovered"),
+    ],
+)
+def test_the_api(name: str, lost: str, back: str) -> None:
+    page = Page(ApiRequested(operation="retry", code="503", duration_seconds=0.2))
+    assert page.values(name) == {}
+    page.tell(ApiRequested(operation="retry", code="200", duration_seconds=0.2))
+    assert page.values(name) == {(): 1}
+    page.tell(LOGGED[lost], ApiRequested(operation="retry", code="200", duration_seconds=0.2))
+    assert page.values(name) == {(): 0}
+    page.tell(LOGGED[back])
+    assert page.values(name) == {(): 1}
+
+
+def test_the_breaker() -> None:
+    page = Page(BreakerSeen(open=False))
+    assert page.values("breaker_open") == {(): 0}
+    page.tell(BreakerSeen(open=True))
+    assert page.values("breaker_open") == {(): 1}
 
 
 def test_the_ledger_and_what_runs() -> None:

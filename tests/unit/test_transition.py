@@ -318,6 +318,38 @@ def test_after_the_clock_was_set_back_a_failure_from_the_future_began_now() -> N
     assert missed(absent, [], NOW, TIMING).target.missing_since == NOW
 
 
+@pytest.mark.parametrize(
+    ("before", "attempts", "broke"),
+    [
+        pytest.param(healthy(), [], True, id="after-health"),
+        pytest.param(WELL, [], True, id="after-a-recovery"),
+        pytest.param(
+            healthy(status="BUILDING", health=Health.IN_PROGRESS), [], True, id="after-a-build"
+        ),
+        pytest.param(Target("m1"), [], False, id="at-its-first-observation"),
+        pytest.param(failing(episode=None), [], False, id="it-failed-already"),
+        pytest.param(
+            failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None),
+            [an_attempt()],
+            False,
+            id="our-attempt-failed-again",
+        ),
+        pytest.param(
+            failing(health=None, status=None, failing_since=None), [], False, id="after-a-404"
+        ),
+    ],
+)
+def test_what_counts_as_a_new_failure(before: Target, attempts: list[Attempt], broke: bool) -> None:
+    after = observe(before, attempts, observed("BUILD_FAILED"), POLICY, TIMING).target
+    assert after.broke_at == (NOW if broke else None)
+
+
+def test_a_target_is_known_from_its_second_observation_on() -> None:
+    first = observe(Target("m1"), [], observed("ACTIVE"), POLICY, TIMING).target
+    assert not first.observed_twice
+    assert observe(first, [], observed("ACTIVE"), POLICY, TIMING).target.observed_twice
+
+
 def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_first() -> None:
     first = missed(failing(), [], ago(seconds=60), TIMING)
     assert first.target == failing(missing_since=ago(seconds=60))
@@ -374,6 +406,9 @@ def test_any_sight_of_a_missing_target_brings_it_back() -> None:
     [
         pytest.param(Target("m1"), observed("ACTIVE"), False, id="the-first-look"),
         pytest.param(healthy(), observed("ACTIVE"), True, id="the-same-health"),
+        pytest.param(
+            healthy(observed_twice=False), observed("ACTIVE"), False, id="only-the-second-look"
+        ),
         pytest.param(
             healthy(status="BUILD_FAILED", health=Health.NOT_RETRYABLE),
             observed("BUILD_FAILED"),

@@ -31,6 +31,7 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
         ledger = open_ledger(config, clock, Role.COMMAND)
         engine = Engine(config, api, ledger, clock, listener)
         try:
+            await engine.breaker.tick()
             targets = await engine.ledger.transact(
                 lambda tx: enlist(tx, engine.recorder, engine.settings)
             )

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, timedelta
 from typing import TextIO
@@ -12,7 +12,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from watchdog import __version__
 from watchdog.app.parts import Engine, Fanout, SetupError, make_api, make_key, open_ledger
-from watchdog.clock import SystemClock
+from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config
 from watchdog.engine.events import (
     ClockDrifted,
@@ -29,6 +29,7 @@ from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
+from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging
 from watchdog.telemetry.metrics import Metrics
 from watchdog.web import PortTaken, WebServer, build_app
@@ -37,6 +38,8 @@ GRACE = timedelta(seconds=10)
 """How long checks under way may take to finish when the daemon stops."""
 
 PRUNE_INTERVAL = timedelta(hours=1)
+
+_HUNG_UP = "SIGHUP: it goes on as before; to take up a changed configuration, restart it"
 
 
 class Daemon:
@@ -50,28 +53,36 @@ class Daemon:
         warnings: Sequence[str] = (),
         listeners: Sequence[Listener] = (),
         log_stream: TextIO | None = None,
+        make_clock: Callable[[OnDrift], Clock] = SystemClock,
     ) -> None:
         self._config = config
         self._environ = environ
         self._warnings = warnings
         self._listener = Fanout(listeners)
         self._log_stream = log_stream or sys.stderr
+        self._make_clock = make_clock
         self.started = asyncio.Event()
         self.metrics_url = ""
+
+    def hang_up(self) -> None:
+        """The terminal was closed, or somebody means it to read its configuration again."""
+        self._listener(ConfigDoubtful(warning=_HUNG_UP))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then end in order. Raises SetupError when it cannot start."""
         config, listener = self._config, self._listener
-        clock = SystemClock(lambda difference: listener(ClockDrifted(difference=difference)))
+        clock = self._make_clock(lambda difference: listener(ClockDrifted(difference=difference)))
         key = make_key(config, self._environ)
         metrics, readiness = Metrics(config.fleet_limits(), clock), Readiness()
         liveness = Liveness(clock, TICK)
-        logger = start_logging(config.logging.level, config.logging.format, self._log_stream, key)
+        writer = LogWriter(self._log_stream, metrics.log_line_dropped)
+        logger = start_logging(config.logging.level, config.logging.format, writer, key)
         for each in (LogListener(logger, key), metrics, readiness):
             listener.add(each)
         for warning in self._warnings:
             listener(ConfigDoubtful(warning=warning))
         async with AsyncExitStack() as parts:
+            parts.callback(writer.drain)
             api = make_api(config, key, clock, listener)
             parts.push_async_callback(api.close)
             ledger = open_ledger(config, clock, Role.DAEMON)
@@ -111,7 +122,9 @@ class Daemon:
         for recorded in known:
             tell(recorded, settings, listener)
         watched = [recorded.after for recorded in known if recorded.after.watched]
-        return Sweep(engine.ledger, engine.checker, clock, listener, settings, watched)
+        return Sweep(
+            engine.ledger, engine.checker, clock, listener, settings, engine.api_watch, watched
+        )
 
     async def _watch(
         self, engine: Engine, sweep: Sweep, liveness: Liveness, clock: Clock, stop: asyncio.Event
@@ -122,10 +135,12 @@ class Daemon:
         )
         tick = IntervalTrigger(seconds=int(TICK.total_seconds()), timezone=UTC)
         scheduler.add_job(liveness.beat, tick)
+        scheduler.add_job(engine.breaker.tick, tick)
         scheduler.add_job(sweep.tick, tick)
         prune = IntervalTrigger(seconds=int(PRUNE_INTERVAL.total_seconds()), timezone=UTC)
         scheduler.add_job(_prune, prune, args=[engine, clock, self._config.store.retention])
         sweep.start()
+        await engine.breaker.tick()
         await sweep.tick()
         scheduler.start()
         try:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from watchdog import __version__
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.config import Config
+from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
+from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
@@ -43,7 +45,7 @@ class Engine:
         api: HttpBasetenApi,
         ledger: SqlLedger,
         clock: Clock,
-        listener: Listener,
+        listener: Fanout,
     ) -> None:
         self.settings = make_settings(config, ledger.owner)
         self.ledger = WatchedLedger(ledger, listener)
@@ -51,7 +53,12 @@ class Engine:
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.settings, new_id=lambda: uuid.uuid4().hex
         )
-        self.checker = Checker(api, self.ledger, clock, listener, self.settings, self.retrier)
+        self.breaker = BreakerKeeper(self.ledger, self.settings, listener)
+        self.api_watch = ApiWatch(clock, listener, self.settings)
+        self.checker = Checker(
+            api, self.ledger, clock, listener, self.settings, self.retrier, self.api_watch
+        )
+        listener.add(self.breaker)
 
 
 def make_settings(config: Config, owner: str) -> Settings:
@@ -64,6 +71,7 @@ def make_settings(config: Config, owner: str) -> Settings:
             for model_id, policy in config.policies().items()
         },
         limits=config.fleet_limits(),
+        breaker=config.breaker_rules(),
         interval=config.watch.interval,
         recovery_interval=config.watch.recovery_interval,
         timeout=config.baseten.timeout,

@@ -7,6 +7,7 @@ import typer
 from watchdog import __version__
 from watchdog.cli.check import check
 from watchdog.cli.config import config_app
+from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
 from watchdog.cli.emulator import emulator
 from watchdog.cli.inspect import history, status
@@ -46,4 +47,6 @@ app.add_typer(config_app, name="config")
 
 def main() -> None:
     """The console script."""
-    app(prog_name="baseten-watchdog")
+    open_standard_streams()
+    with written_output():
+        app(prog_name="baseten-watchdog")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from watchdog.cli import fleet_history
 from watchdog.cli.console import fail
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import age, ago, ahead, clock_time, print_json, print_table
@@ -40,9 +41,21 @@ def history(
     config: ConfigOption = None,
     json: JsonOption = False,
     limit: Annotated[int, typer.Option(min=1, help="How many of each to show.")] = 50,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
+    ] = False,
 ) -> None:
     """Show attempts and episodes, newest first."""
     settings = load(config).config
+    if fleet and model is not None:
+        fail("--fleet is about all models: leave MODEL out")
+    if fleet:
+        openings, canaries = _read(settings, lambda tx: fleet_history.read(tx, limit))
+        if json:
+            print_json(fleet_history.as_json(openings, canaries))
+        else:
+            print_table(fleet_history.COLUMNS, fleet_history.lines(openings, canaries))
+        return
     episodes, attempts = _read(settings, lambda tx: _past(tx, model, limit))
     if json:
         print_json(

@@ -38,16 +38,19 @@ def run(
 
     daemon = Daemon(loaded.config, os.environ, warnings=loaded.warnings)
     try:
-        asyncio.run(_until_signalled(daemon))
+        asyncio.run(until_signalled(daemon))
     except SetupError as error:
         fail(str(error))
 
 
-async def _until_signalled(daemon: "Daemon") -> None:
+async def until_signalled(daemon: "Daemon") -> None:
+    """Run the daemon until it is told to end. Raises SetupError when it cannot start."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # A terminal that is closed ends a shell, and not a daemon.
+    loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)
     await daemon.run(stop)
 
 

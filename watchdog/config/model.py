@@ -21,6 +21,7 @@ from watchdog.config.values import (
     Statuses,
     Text,
 )
+from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.duration import parse_duration
 from watchdog.domain.records import FleetLimits, Policy, Standing
 
@@ -125,7 +126,7 @@ class PolicyOverrides(PolicyRules):
 
 
 class Breaker(_Section):
-    """Accepted and checked; this version does not act on it yet."""
+    """Stops all retries when many targets fail at once; then tries one target at a time."""
 
     min_failures: Count = Field(3, description="The fewest new failures that open it.")
     ratio: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1), NoBool] = Field(
@@ -150,8 +151,8 @@ class Fleet(_Section):
     )
     breaker: Breaker = Field(
         default_factory=Breaker,
-        description="Stops all retries when many targets fail at once. "
-        "Accepted and checked; this version does not act on it yet.",
+        description="Stops all retries when many targets fail at once: the platform is ill then, "
+        "and retries make it worse.",
     )
 
 
@@ -238,6 +239,10 @@ class Config(_Section):
             max_in_flight=self.fleet.max_in_flight,
             max_attempts_per_window=self.fleet.max_attempts_per_window,
         )
+
+    def breaker_rules(self) -> BreakerRules:
+        breaker = self.fleet.breaker
+        return BreakerRules(**{name: getattr(breaker, name) for name in Breaker.model_fields})
 
 
 def _policy(rules: PolicyRules) -> Policy:

@@ -55,8 +55,6 @@ def warnings(config: Config) -> Iterator[str]:
             f"fleet.max_retries_per_minute: {config.fleet.max_retries_per_minute} is above the "
             f"API's {API_RETRIES_PER_MINUTE} a minute per key: the rest will be throttled"
         )
-    if config.fleet.breaker.model_fields_set:
-        yield "fleet.breaker: accepted, but this version does not act on it yet"
     if not Path(config.store.url.partition(":///")[2]).is_absolute():
         yield (
             "store.url: relative to where each command is started, and a new ledger has fresh "

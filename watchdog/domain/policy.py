@@ -59,7 +59,8 @@ def decide(
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
-    return _longest([*_target_waits(target, attempts, policy, now), *_fleet_waits(fleet, now)], now)
+    waits = _target_waits(target, attempts, policy, now) + _fleet_waits(target, fleet, now)
+    return _longest(waits, now)
 
 
 def _exhausted(
@@ -84,9 +85,13 @@ def _target_waits(
     return waits
 
 
-def _fleet_waits(fleet: Fleet, now: datetime) -> list[Wait]:
+def _fleet_waits(target: Target, fleet: Fleet, now: datetime) -> list[Wait]:
     waits: list[Wait] = []
-    limits = fleet.limits
+    limits, breaker = fleet.limits, fleet.breaker
+    if breaker is not None and breaker.canary != target.model_id:
+        # Past its time it is still open: somebody else is the canary, or none is named yet.
+        passed = breaker.until is not None and breaker.until <= now
+        waits.append((None if passed else breaker.until, DecisionReason.BREAKER_OPEN))
     if fleet.hold is not None:
         waits.append((fleet.hold.until, fleet.hold.reason))
     if fleet.in_flight >= limits.max_in_flight:

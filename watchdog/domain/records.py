@@ -64,6 +64,7 @@ class DecisionReason(StrEnum):
     FLEET_MINUTE_SPENT = "fleet_minute_spent"
     FLEET_IN_FLIGHT = "fleet_in_flight"
     FLEET_WINDOW_SPENT = "fleet_window_spent"
+    BREAKER_OPEN = "breaker_open"
     API_HELD = "api_held"
     AUTH_FAILED = "auth_failed"
     LOOK_AGAIN_FAILED = "look_again_failed"
@@ -194,6 +195,9 @@ class Target:
     since the episode ended. `missing_since` is the first of an unbroken run of 404s; `missing` is
     set by the second. `version` grows with each recorded change and fences reservations; claims do
     not touch it.
+
+    For the breaker: `broke_at` is when it last began to fail after it was seen not failing, None
+    again once the breaker has closed; `observed_twice` is False until its second observation.
     """
 
     model_id: str
@@ -208,6 +212,8 @@ class Target:
     healthy_for: timedelta = timedelta(0)
     missing_since: datetime | None = None
     missing: bool = False
+    broke_at: datetime | None = None
+    observed_twice: bool = False
     episode: Episode | None = None
     decision: Decision = UNOBSERVED
     next_check_at: datetime | None = None
@@ -257,12 +263,23 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenBreaker:
+    """Nothing is retried but `canary`, the id of the model whose turn it is.
+
+    `until` is when a canary may be named next; None while that depends on the present one.
+    """
+
+    until: datetime | None
+    canary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """What the ledger says of all targets together, and what the API says of the retry operation.
 
     `sent` holds the times of the POSTs that may have been sent in the last minute, `charged` those
     of the charged attempts of the last 24 h, both oldest first, and a `pending` attempt counts in
-    both as now.
+    both as now. `breaker` None means closed.
     """
 
     limits: FleetLimits
@@ -270,6 +287,7 @@ class Fleet:
     sent: tuple[datetime, ...] = field(default=())
     charged: tuple[datetime, ...] = field(default=())
     hold: Hold | None = None
+    breaker: OpenBreaker | None = None
 
 
 class TargetState(StrEnum):

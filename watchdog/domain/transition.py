@@ -77,6 +77,7 @@ def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
     return (
         target.episode is None
         and target.missing_since is None
+        and target.observed_twice
         and target.health is not Health.FAILING
         and target.health is health_of(observation.status, policy)
         and target.status == observation.status
@@ -108,7 +109,10 @@ def observe(
             step = step.then(_healthy(step.target, attempts, observation, policy, timing))
         case _:
             step = step.then(_neither(step.target, attempts, observation, policy))
-    return replace(step, target=_noted(step.target, observation, health))
+    noted = _noted(step.target, observation, health)
+    if _broke(target, step):
+        noted = replace(noted, broke_at=observation.at)
+    return replace(step, target=noted)
 
 
 def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Timing) -> Transition:
@@ -234,7 +238,15 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         else None,
         missing_since=None,
         missing=False,
+        observed_twice=target.observed_at is not None,
     )
+
+
+def _broke(before: Target, step: Transition) -> bool:
+    """Whether it began to fail right after it was seen not failing. A re-failure of our own
+    attempt only goes on with what began earlier."""
+    was_well = before.health not in (None, Health.FAILING)
+    return was_well and bool({Happening.OPENED, Happening.REOPENED} & set(step.happened))
 
 
 def _removed(

@@ -15,7 +15,13 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.status import health_of
-from watchdog.engine.events import InternalError, RetryAnswered, RetryMismatched, RetryReserved
+from watchdog.engine.events import (
+    CanarySent,
+    InternalError,
+    RetryAnswered,
+    RetryMismatched,
+    RetryReserved,
+)
 from watchdog.engine.ports import (
     RESERVATION_TTL,
     AnswerLost,
@@ -109,6 +115,8 @@ class Retrier:
             return target
         self._listener(RetryReserved(target=target, attempt=attempt))
         sent = await self._send(target, attempt)
+        if recorded.canary and sent.attempt.sent_at is not None:
+            self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
         settled = await self._settle(recorder, sent)
         if settled is None:

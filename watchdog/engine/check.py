@@ -1,6 +1,5 @@
 """One target: look, record, decide, and retry where the decision says so."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 
 from watchdog.domain.records import (
@@ -14,13 +13,13 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import health_of
 from watchdog.domain.transition import is_steady
+from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
-from watchdog.engine.events import CheckDone, CheckFailed, TargetUnrecorded
+from watchdog.engine.events import CheckDone, TargetUnrecorded
 from watchdog.engine.ports import (
     ApiError,
     BasetenApi,
     Clock,
-    Held,
     Ledger,
     LedgerUnavailable,
     Listener,
@@ -73,6 +72,7 @@ class Checker:
         listener: Listener,
         settings: Settings,
         retrier: Retrier,
+        api_watch: ApiWatch,
     ) -> None:
         self._api = api
         self._ledger = ledger
@@ -80,16 +80,18 @@ class Checker:
         self._listener = listener
         self._settings = settings
         self._retrier = retrier
-        self._errors_in_a_row: Counter[str] = Counter()
+        self._api_watch = api_watch
 
     async def check(self, target: Target) -> Checked:
         """Look at a target and do what follows. Never raises for the API's or the ledger's sake."""
+        started = self._clock.monotonic()
         try:
             look = await self._look(target)
         except ApiError as error:
-            self._failed(target, error)
+            self._api_watch.failed(target, error, started)
+            self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
             return Checked(target, error)
-        self._errors_in_a_row.pop(target.model_id, None)
+        self._api_watch.answered(target.model_id)
         seen, policy = look.observation, self._settings.models[target.model_id].policy
         if seen is not None and is_steady(target, seen, policy):
             self._done(target, look)
@@ -126,16 +128,6 @@ class Checker:
             return await self._retrier.retry(recorded.after)
         except VersionConflict:
             return recorded.after
-
-    def _failed(self, target: Target, error: ApiError) -> None:
-        self._errors_in_a_row[target.model_id] += 1
-        in_a_row = self._errors_in_a_row[target.model_id]
-        # A hold is one event of its own, not one for each target that it keeps waiting.
-        if not isinstance(error, Held) and (in_a_row == 1 or in_a_row % 10 == 0):
-            self._listener(
-                CheckFailed(target=target, code=error.code, error=str(error), in_a_row=in_a_row)
-            )
-        self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
 
     def _done(self, target: Target, look: Look) -> None:
         result = "missing"

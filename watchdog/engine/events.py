@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from watchdog.domain.breaker import ClosedBy
 from watchdog.domain.records import (
     Attempt,
     Decision,
@@ -151,6 +152,61 @@ class AuthRecovered(Event):
     name = "auth_recovered"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDown(Event):
+    """Nothing is answered, whatever the target: checks slow down. `error` is the latest."""
+
+    name = "api_down"
+    code: str
+    error: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRecovered(Event):
+    name = "api_recovered"
+    after: timedelta
+
+
+# The breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSeen(Event):
+    """Whether it is open, as last read from the ledger."""
+
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerOpened(Event):
+    """Many targets began to fail at once: nothing is retried before `canary_at`."""
+
+    name = "breaker_opened"
+    failures: int
+    not_failing: int
+    canary_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryFailed(Event):
+    """The platform is still ill, as far as one target can tell."""
+
+    name = "canary_failed"
+    model_id: str
+    canary_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerClosed(Event):
+    """`canary` is the id of the model that recovered, if that is why."""
+
+    name = "breaker_closed"
+    closed_by: ClosedBy
+    canary: str | None
+    after: timedelta
+
+
 # One target
 
 
@@ -197,7 +253,7 @@ class CheckDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFailed(TargetEvent):
-    """Told for the first and every tenth failure in a row."""
+    """It fails while others are answered. Told for the first and every tenth failure in a row."""
 
     name = "check_failed"
     code: str
@@ -243,6 +299,14 @@ class RetryAnswered(TargetEvent):
         Outcome.ABANDONED: "retry_abandoned",
         Outcome.DRY_RUN: "retry_dry_run",
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanarySent(TargetEvent):
+    """The one retry that an open breaker lets through may have been sent."""
+
+    name = "canary_sent"
+    attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
 """What the engine needs of the world: adapters implement it, the contract tests hold them to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
+from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.records import (
     Attempt,
+    DecisionReason,
     DeploymentRef,
     Episode,
     Hold,
@@ -196,8 +198,53 @@ class LedgerTransaction(Protocol):
     def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
         """Newest first, `dry_run` ones included in either mode."""
 
+    # The breaker
+
+    def broken(self, since: datetime, *, but: str | None, most: int) -> Sequence[datetime]:
+        """The newest `most` moments later than `since` at which watched targets began to fail,
+        `but` that of one target."""
+
+    def not_failing(self, since: datetime, *, but: str | None) -> int:
+        """How many watched targets, `but` one, are not failing, were observed more than once, and
+        did not begin to fail later than `since`."""
+
+    def forget_broken(self) -> None:
+        """Forget when targets began to fail: the breaker closed."""
+
+    def waiting(self, reason: DecisionReason | None = None) -> Sequence[str]:
+        """The ids of the watched, failing targets that wait, for that reason or for any."""
+
+    def opening(self) -> Opening | None:
+        """The present opening of the breaker, if it is open."""
+
+    def last_canary(self, opening_id: str) -> Canary | None: ...
+
+    def canary_times(self) -> Mapping[str, datetime]:
+        """When each target was named as canary last, by model id."""
+
+    def save_opening(self, opening: Opening) -> None: ...
+
+    def save_canary(self, canary: Canary) -> None: ...
+
+    def attempt(self, attempt_id: str) -> Attempt | None: ...
+
+    def openings(self, *, limit: int) -> Sequence[Opening]:
+        """Newest first."""
+
+    def canaries(self, *, limit: int) -> Sequence[Canary]:
+        """Newest first."""
+
+    # Schedule and housekeeping
+
+    def make_due(self, model_id: str, at: datetime) -> None:
+        """Have a target checked at a moment, if that is earlier than planned."""
+
+    def spread_checks(self, within: timedelta) -> None:
+        """Have every watched target checked within so long from now, each at its own moment."""
+
     def prune(self, before: datetime) -> int:
-        """Delete the closed episodes that ended before, with their attempts; how many rows went."""
+        """Delete the closed episodes that ended before with their attempts, and the openings of
+        the breaker that closed before with their canaries; how many rows went."""
 
 
 class Ledger(Protocol):

@@ -17,9 +17,12 @@ from watchdog.domain.records import (
     Hold,
     Observation,
     Outcome,
+    Policy,
     Target,
 )
 from watchdog.domain.transition import Transition, adopted, missed, observe
+from watchdog.engine.breaker import Breaker
+from watchdog.engine.events import Event
 from watchdog.engine.ports import RESERVATION_TTL, Ledger, LedgerTransaction, VersionConflict
 from watchdog.engine.settings import Settings
 
@@ -34,12 +37,24 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A target before and after, what it meant, and the attempts that the judgement saw."""
+    """A target before and after, what it meant, the attempts that the judgement saw, what became
+    of the breaker, and whether the attempt just reserved is its canary."""
 
     before: Target
     after: Target
     step: Transition
     attempts: tuple[Attempt, ...]
+    breaker: tuple[Event, ...] = ()
+    canary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A decision and what it was made from. Only a failing target needs a look at the breaker."""
+
+    decision: Decision
+    fleet: Fleet
+    breaker: Breaker | None
 
 
 class Recorder:
@@ -57,8 +72,9 @@ class Recorder:
         if target is None:
             return None
         attempts = self.attempts(tx, target, look.at)
-        step = self._step(target, attempts, look)
-        return self._save(tx, target, step, attempts, hold, look.at)
+        step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
+        judged = self._judge(tx, step.target, attempts, hold, look.at)
+        return self._save(tx, target, step, attempts, judged, look.at)
 
     def reserve(
         self, tx: LedgerTransaction, seen: Target, attempt_id: str, hold: Hold | None
@@ -73,9 +89,9 @@ class Recorder:
             raise VersionConflict(seen.model_id)
         now = tx.now()
         attempts = self.attempts(tx, target, now)
-        decision = self._decide(tx, target, attempts, hold, now)
-        if decision.kind is not DecisionKind.RETRY:
-            return self._save(tx, target, Transition(target), attempts, hold, now), None
+        judged = self._judge(tx, target, attempts, hold, now)
+        if judged.decision.kind is not DecisionKind.RETRY:
+            return self._save(tx, target, Transition(target), attempts, judged, now), None
         attempt = Attempt(
             id=attempt_id,
             model_id=target.model_id,
@@ -85,8 +101,14 @@ class Recorder:
             reserved_at=now,
         )
         tx.add_attempt(attempt)
-        saved = self._save(tx, target, Transition(target), (*attempts, attempt), hold, now)
-        return saved, attempt
+        canary = judged.fleet.breaker is not None
+        if canary and judged.breaker is not None:
+            judged.breaker.send(attempt)
+        attempts = (*attempts, attempt)
+        decision = decide(target, attempts, judged.fleet, self._policy(target), now)
+        judged = replace(judged, decision=decision)
+        saved = self._save(tx, target, Transition(target), attempts, judged, now)
+        return replace(saved, canary=canary), attempt
 
     def settle(
         self,
@@ -108,9 +130,14 @@ class Recorder:
         if answered is not None and target.deployment != answered:
             step = Transition(adopted(target, answered))
         if look is not None:
-            step = self._step(target, attempts, look)
+            step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
+        judged = self._judge(tx, step.target, attempts, hold, now)
         blind = attempt.outcome is Outcome.ABANDONED and look is None
-        return self._save(tx, target, step, attempts, hold, now, blind=blind)
+        if blind and judged.decision.kind is DecisionKind.RETRY:
+            next_look = now + self._settings.recovery_interval
+            wait = Decision(DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, next_look)
+            judged = replace(judged, decision=wait)
+        return self._save(tx, target, step, attempts, judged, now)
 
     def resolve_left_behind(self, tx: LedgerTransaction) -> list[Attempt]:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
@@ -149,8 +176,17 @@ class Recorder:
         timing = self._settings.timing
         if look.observation is None:
             return missed(target, attempts, look.at, timing)
-        policy = self._settings.models[target.model_id].policy
-        return observe(target, attempts, look.observation, policy, timing)
+        return observe(target, attempts, look.observation, self._policy(target), timing)
+
+    @staticmethod
+    def _resolved(
+        tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
+    ) -> tuple[Transition, tuple[Attempt, ...]]:
+        """Write down which attempts a step ended; the attempts as they are then."""
+        for attempt in step.resolved:
+            tx.resolve_attempt(attempt)
+        resolved = {attempt.id: attempt for attempt in step.resolved}
+        return step, tuple(resolved.get(attempt.id, attempt) for attempt in attempts)
 
     def _save(
         self,
@@ -158,35 +194,27 @@ class Recorder:
         before: Target,
         step: Transition,
         attempts: tuple[Attempt, ...],
-        hold: Hold | None,
+        judged: _Judged,
         now: datetime,
-        *,
-        blind: bool = False,
     ) -> Recorded:
-        for attempt in step.resolved:
-            tx.resolve_attempt(attempt)
-        resolved = {attempt.id: attempt for attempt in step.resolved}
-        attempts = tuple(resolved.get(attempt.id, attempt) for attempt in attempts)
-        decision = self._decide(tx, step.target, attempts, hold, now)
-        if blind and decision.kind is DecisionKind.RETRY:
-            next_look = now + self._settings.recovery_interval
-            decision = Decision(DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, next_look)
+        decision = judged.decision
         after = replace(
             step.target, decision=decision, next_check_at=self._next_check(decision, now)
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)
-        return Recorded(before, tx.save_target(after), step, attempts)
+        news = tuple(judged.breaker.news) if judged.breaker is not None else ()
+        return Recorded(before, tx.save_target(after), step, attempts, news)
 
-    def _decide(
+    def _judge(
         self,
         tx: LedgerTransaction,
         target: Target,
         attempts: Sequence[Attempt],
         hold: Hold | None,
         now: datetime,
-    ) -> Decision:
-        limits = self._settings.limits
+    ) -> _Judged:
+        limits, breaker = self._settings.limits, None
         fleet = Fleet(limits)
         if target.health is Health.FAILING:
             usage = tx.fleet_usage(
@@ -194,9 +222,19 @@ class Recorder:
                 day=now - FLEET_DAY,
                 most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
             )
-            fleet = Fleet(limits, usage.in_flight, usage.sent, usage.charged, hold)
-        policy = self._settings.models[target.model_id].policy
-        return decide(target, attempts, fleet, policy, now)
+            breaker = Breaker(tx, self._settings)
+            fleet = Fleet(
+                limits,
+                usage.in_flight,
+                usage.sent,
+                usage.charged,
+                hold=hold,
+                breaker=breaker.judge(target),
+            )
+        return _Judged(decide(target, attempts, fleet, self._policy(target), now), fleet, breaker)
+
+    def _policy(self, target: Target) -> Policy:
+        return self._settings.models[target.model_id].policy
 
     def _next_check(self, decision: Decision, now: datetime) -> datetime:
         settings = self._settings

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import FleetLimits, Policy
 from watchdog.domain.transition import Timing
 
@@ -25,6 +26,7 @@ class Settings:
     owner: str
     models: Mapping[str, Model]
     limits: FleetLimits
+    breaker: BreakerRules
     interval: timedelta
     recovery_interval: timedelta
     timeout: timedelta

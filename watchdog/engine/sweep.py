@@ -1,14 +1,16 @@
 """Claims the targets that are due, and has each checked at its moment."""
 
 import asyncio
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import Target
+from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.check import Checker
 from watchdog.engine.events import CheckStarted, InternalError, SweepDone
-from watchdog.engine.ports import Clock, Ledger, LedgerUnavailable, Listener
+from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import Settings
 
 TICK = timedelta(seconds=1)
@@ -17,6 +19,11 @@ TICK = timedelta(seconds=1)
 _TICKS_OF_WORK = 2
 """How many ticks' worth of requests may wait here: enough to keep the workers busy, and little
 to be late when this process dies."""
+
+
+_ERRING_SHARE = 5
+"""Targets whose last look failed use at most a fifth of the workers: each may well wait for a
+time-out, and the others must not wait with it."""
 
 
 class Sweep:
@@ -33,6 +40,7 @@ class Sweep:
         clock: Clock,
         listener: Listener,
         settings: Settings,
+        api_watch: ApiWatch,
         targets: Iterable[Target],
     ) -> None:
         self._ledger = ledger
@@ -40,12 +48,15 @@ class Sweep:
         self._clock = clock
         self._listener = listener
         self._settings = settings
+        self._api_watch = api_watch
         self._targets = {target.model_id: target for target in targets}
         self._unchecked = set(self._targets)
         self._first_told = False
         self._in_hand: set[str] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._due: asyncio.Queue[Target] = asyncio.Queue()
+        self._erring_busy = 0
+        self._parked: deque[Target] = deque()
         self._workers: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -62,12 +73,15 @@ class Sweep:
         room = self._room()
         if self._stopping or room <= 0:
             return
+        interval, hasten = self._api_watch.interval, self._api_watch.take_recovery()
+
+        def claim(tx: LedgerTransaction) -> Sequence[Target]:
+            if hasten:
+                tx.spread_checks(interval)
+            return tx.claim_due(now + TICK, limit=room, interval=interval)
+
         try:
-            due = await self._ledger.transact(
-                lambda tx: tx.claim_due(
-                    now + TICK, limit=room, interval=self._settings.effective_interval
-                )
-            )
+            due = await self._ledger.transact(claim)
         except LedgerUnavailable:
             due = self._due_by_memory(now + TICK, room)
         if self._stopping:
@@ -101,7 +115,7 @@ class Sweep:
             self._settings.concurrency,
             int(self._settings.max_rate * TICK.total_seconds() * _TICKS_OF_WORK),
         )
-        return most - len(self._in_hand)
+        return most - (len(self._in_hand) - len(self._parked))
 
     def _schedule(self, target: Target, now: datetime) -> None:
         if target.model_id in self._in_hand:
@@ -122,12 +136,30 @@ class Sweep:
 
     async def _work(self) -> None:
         while (target := await self._due.get()) is not _NOTHING:
-            try:
-                await self._check(target)
-            except Exception as error:  # noqa: BLE001 - a bug met by one target must not stop the others
-                self._listener(InternalError(model_id=target.model_id, error=error))
-            finally:
-                self._in_hand.discard(target.model_id)
+            if not self._api_watch.errs(target.model_id):
+                await self._check_safely(target)
+            elif self._erring_busy >= self._erring_most:
+                self._parked.append(target)
+            else:
+                self._erring_busy += 1
+                try:
+                    await self._check_safely(target)
+                finally:
+                    self._erring_busy -= 1
+                    if self._parked and not self._stopping:
+                        self._due.put_nowait(self._parked.popleft())
+
+    @property
+    def _erring_most(self) -> int:
+        return max(1, self._settings.concurrency // _ERRING_SHARE)
+
+    async def _check_safely(self, target: Target) -> None:
+        try:
+            await self._check(target)
+        except Exception as error:  # noqa: BLE001 - a bug met by one target must not stop the others
+            self._listener(InternalError(model_id=target.model_id, error=error))
+        finally:
+            self._in_hand.discard(target.model_id)
 
     async def _check(self, target: Target) -> None:
         lateness = self._clock.now() - (target.next_check_at or self._clock.now())
@@ -150,7 +182,7 @@ class Sweep:
             if target.next_check_at is not None and target.next_check_at <= until
         ][:limit]
         for target in due:
-            again = until + self._settings.effective_interval
+            again = until + self._api_watch.interval
             self._targets[target.model_id] = replace(target, next_check_at=again)
         return due
 

@@ -31,7 +31,7 @@ def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
-    for event in _decided(recorded):
+    for event in (*recorded.breaker, *_decided(recorded)):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
     if model is None:

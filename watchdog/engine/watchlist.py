@@ -81,7 +81,8 @@ def _watch(
     target = replace(target, name=name)
     if went_live and target.health is Health.FAILING and target.episode is not None:
         # Nobody chose to have these retried: they failed while the watchdog only looked on.
-        target = replace(target, episode=replace(target.episode, standing=True))
+        standing = replace(target.episode, standing=True)
+        target = replace(target, episode=standing, broke_at=None)
     if target != known:
         target = tx.save_target(target)
     attempts = recorder.attempts(tx, target, now)

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any, Protocol
 
+from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import (
     Attempt,
     Decision,
@@ -40,6 +41,8 @@ def target_values(target: Target) -> dict[str, Any]:
         "healthy_for": target.healthy_for,
         "missing_since": target.missing_since,
         "missing": target.missing,
+        "broke_at": target.broke_at,
+        "observed_twice": target.observed_twice,
         "episode_id": target.episode and target.episode.id,
         "decision": target.decision.kind,
         "decision_reason": target.decision.reason,
@@ -67,6 +70,8 @@ def to_target(row: Row, episode: Episode | None) -> Target:
         healthy_for=row["healthy_for"],
         missing_since=row["missing_since"],
         missing=row["missing"],
+        broke_at=row["broke_at"],
+        observed_twice=row["observed_twice"],
         episode=episode,
         decision=Decision(
             DecisionKind(row["decision"]),
@@ -138,6 +143,54 @@ def to_attempt(row: Row) -> Attempt:
         reason=row["reason"],
         resolution=None if row["resolution"] is None else Resolution(row["resolution"]),
         resolved_at=row["resolved_at"],
+    )
+
+
+def opening_values(opening: Opening) -> dict[str, Any]:
+    return {
+        "id": opening.id,
+        "opened_at": opening.opened_at,
+        "failures": opening.failures,
+        "not_failing": opening.not_failing,
+        "held_until": opening.held_until,
+        "closed_at": opening.closed_at,
+        "closed_by": opening.closed_by,
+    }
+
+
+def to_opening(row: Row) -> Opening:
+    return Opening(
+        id=row["id"],
+        opened_at=row["opened_at"],
+        failures=row["failures"],
+        not_failing=row["not_failing"],
+        held_until=row["held_until"],
+        closed_at=row["closed_at"],
+        closed_by=None if row["closed_by"] is None else ClosedBy(row["closed_by"]),
+    )
+
+
+def canary_values(canary: Canary) -> dict[str, Any]:
+    return {
+        "id": canary.id,
+        "opening_id": canary.opening_id,
+        "model_id": canary.model_id,
+        "named_at": canary.named_at,
+        "attempt_id": canary.attempt_id,
+        "ended_at": canary.ended_at,
+        "result": canary.result,
+    }
+
+
+def to_canary(row: Row) -> Canary:
+    return Canary(
+        id=row["id"],
+        opening_id=row["opening_id"],
+        model_id=row["model_id"],
+        named_at=row["named_at"],
+        attempt_id=row["attempt_id"],
+        ended_at=row["ended_at"],
+        result=None if row["result"] is None else CanaryResult(row["result"]),
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -81,6 +82,8 @@ targets = Table(
     Column("healthy_for", Duration, nullable=False),
     Column("missing_since", UtcTime),
     Column("missing", Boolean, nullable=False),
+    Column("broke_at", UtcTime),
+    Column("observed_twice", Boolean, nullable=False, server_default=false()),
     Column("episode_id", String(200)),
     Column("decision", String(20), nullable=False),
     Column("decision_reason", String(40)),
@@ -92,6 +95,7 @@ targets = Table(
     Column("spread", Float, nullable=False),
     Column("version", Integer, nullable=False),
     Index(None, "watched", "next_check_at"),
+    Index(None, "broke_at"),
 )
 
 episodes = Table(
@@ -144,4 +148,32 @@ attempts = Table(
         sqlite_where=text("resolved_at IS NULL"),
         postgresql_where=text("resolved_at IS NULL"),
     ),
+)
+
+openings = Table(
+    "openings",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("not_failing", Integer, nullable=False),
+    Column("held_until", UtcTime, nullable=False),
+    Column("closed_at", UtcTime),
+    Column("closed_by", String(20)),
+    Index(None, "opened_at"),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("opening_id", String(100), ForeignKey("openings.id"), nullable=False),
+    Column("model_id", String(100), nullable=False),
+    Column("named_at", UtcTime, nullable=False),
+    # Not a foreign key: attempts may be deleted sooner.
+    Column("attempt_id", String(100)),
+    Column("ended_at", UtcTime),
+    Column("result", String(20)),
+    Index(None, "opening_id", "named_at"),
+    Index(None, "named_at"),
 )

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from watchdog.domain.records import Attempt, Episode, Outcome, Target
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict
+from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.rows import (
     attempt_values,
     episode_values,
@@ -41,11 +42,11 @@ _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
 
 
-class SqlTransaction:
+class SqlTransaction(BreakerQueries):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._now = now
         self._visible: ColumnElement[bool] = (
             attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
@@ -73,14 +74,12 @@ class SqlTransaction:
             .order_by(targets.c.next_check_at)
             .limit(limit)
         )
-        least, spread_over = interval * 0.9, interval * 0.2
         moved = (
             update(targets)
             .where(targets.c.model_id.in_(due))
             .values(
                 due_at=targets.c.next_check_at,
-                next_check_at=literal(self._now + least, targets.c.next_check_at.type)
-                + cast(targets.c.spread * (spread_over // timedelta(microseconds=1)), BigInteger),
+                next_check_at=self._spread(self._now + interval * 0.9, interval * 0.2),
             )
             .returning(*targets.c)
         )
@@ -89,6 +88,15 @@ class SqlTransaction:
             row["next_check_at"] = row["due_at"]
         claimed = self._joined(rows)
         return sorted(claimed, key=lambda target: (target.next_check_at or until, target.model_id))
+
+    def spread_checks(self, within: timedelta) -> None:
+        sooner = self._spread(self._now, within)
+        later = and_(targets.c.watched, targets.c.next_check_at > sooner)
+        self._connection.execute(update(targets).where(later).values(next_check_at=sooner))
+
+    def make_due(self, model_id: str, at: datetime) -> None:
+        later = and_(targets.c.model_id == model_id, targets.c.next_check_at > at)
+        self._connection.execute(update(targets).where(later).values(next_check_at=at))
 
     def target(self, model_id: str) -> Target | None:
         query = select(targets).where(targets.c.model_id == model_id)
@@ -190,6 +198,11 @@ class SqlTransaction:
             .values(resolution=attempt.resolution, resolved_at=attempt.resolved_at)
         )
 
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        query = select(attempts).where(attempts.c.id == attempt_id)
+        row = self._connection.execute(query).mappings().one_or_none()
+        return None if row is None else to_attempt(row)
+
     def pending_attempts(self) -> list[Attempt]:
         query = select(attempts).where(_PENDING)
         return [to_attempt(row) for row in self._connection.execute(query).mappings()]
@@ -223,9 +236,8 @@ class SqlTransaction:
         ids = self._connection.scalars(old).all()
         of_old = attempts.c.episode_id.in_(ids)
         gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
-        return (
-            gone + self._connection.execute(delete(episodes).where(episodes.c.id.in_(ids))).rowcount
-        )
+        gone += self._connection.execute(delete(episodes).where(episodes.c.id.in_(ids))).rowcount
+        return gone + self._prune_openings(before)
 
     def _joined(self, rows: Iterable[Any]) -> list[Target]:
         """Targets with their episodes: one more query, and only where one of them has any."""
@@ -238,6 +250,12 @@ class SqlTransaction:
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
         return [to_target(row, found.get(row["episode_id"])) for row in listed]
+
+    @staticmethod
+    def _spread(start: datetime, span: timedelta) -> ColumnElement[Any]:
+        """Each target's own moment between `start` and the end of the span."""
+        share = cast(targets.c.spread * (span // timedelta(microseconds=1)), BigInteger)
+        return literal(start, targets.c.next_check_at.type) + share
 
     def _times(self, query: Select[Any], pending: int, most: int) -> tuple[datetime, ...]:
         """Oldest first; a pending attempt may be sent at this very moment."""

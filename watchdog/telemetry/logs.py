@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -21,7 +21,10 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.untrusted import clean
 from watchdog.engine.events import (
+    ApiDown,
     AuthFailed,
+    BreakerOpened,
+    CanaryFailed,
     CheckFailed,
     ConfigDoubtful,
     DeploymentFailedAgain,
@@ -35,9 +38,11 @@ from watchdog.engine.events import (
     RetryMismatched,
     TargetMissing,
 )
+from watchdog.telemetry.log_writer import LogWriter
 
-_ERRORS = (AuthFailed, DeploymentStuck, GaveUp, InternalError, LedgerLost)
+_ERRORS = (ApiDown, AuthFailed, BreakerOpened, DeploymentStuck, GaveUp, InternalError, LedgerLost)
 _WARNINGS = (
+    CanaryFailed,
     CheckFailed,
     ConfigDoubtful,
     DeploymentFailedAgain,
@@ -153,7 +158,7 @@ def _lead(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[st
 
 
 def start_logging(
-    level: str, form: str, stream: TextIO, secret: Callable[[], str] = lambda: ""
+    level: str, form: str, stream: TextIO | LogWriter, secret: Callable[[], str] = lambda: ""
 ) -> Any:
     """Set logging up, for us and for the libraries, and return our logger.
 
@@ -174,7 +179,7 @@ def start_logging(
             colors=stream.isatty(), pad_event_to=24, sort_keys=False
         )
     logger = structlog.wrap_logger(
-        structlog.WriteLogger(stream),
+        structlog.WriteLogger(cast("TextIO", stream)),
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
     )

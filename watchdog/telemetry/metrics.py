@@ -17,7 +17,12 @@ from prometheus_client.process_collector import ProcessCollector
 
 from watchdog.domain.records import DecisionReason, EpisodeResult, FleetLimits
 from watchdog.engine.events import (
+    ApiDown,
+    ApiRecovered,
     ApiRequested,
+    AuthFailed,
+    AuthRecovered,
+    BreakerSeen,
     CheckDone,
     CheckStarted,
     DeploymentReplaced,
@@ -84,6 +89,9 @@ class Metrics:
         self._requests = self._counter(
             "api_requests", "Requests to the API, by what came back.", "operation", "code"
         )
+        self._log_lines_dropped = self._counter(
+            "log_lines_dropped", "Log lines that could not be written, or not soon enough."
+        )
         for result in _CHECK_RESULTS:
             self._checks.labels(result)
         for reason in DecisionReason:
@@ -120,10 +128,15 @@ class Metrics:
         """
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
+    def log_line_dropped(self) -> None:
+        """Count a line that nobody will read. May be called from any thread."""
+        self._log_lines_dropped.inc()
+
     def __call__(self, event: Event) -> None:
         self._note_target(event)
         self._note_attempt(event)
         self._note_daemon(event)
+        self._note_api(event)
 
     def _note_target(self, event: Event) -> None:
         match event:
@@ -173,17 +186,30 @@ class Metrics:
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():
                 self._set("ledger_up", _LEDGER_UP, 0)
+            case BreakerSeen():
+                text = "Whether the breaker stops all retries but its canary's."
+                self._set("breaker_open", text, int(event.open))
             case SweepDone():
                 self._set(
                     "last_sweep_timestamp_seconds",
                     "When due targets were last claimed.",
                     event.at.timestamp(),
                 )
+
+    def _note_api(self, event: Event) -> None:
+        match event:
             case ApiRequested():
                 self._requests.labels(event.operation, event.code).inc()
                 self._durations.labels(event.operation).observe(event.duration_seconds)
-                answered = event.code.isdigit() and event.code < "500" and event.code != "401"
-                self._set("api_up", "Whether the API answered the last request.", int(answered))
+                if event.code == "200":
+                    for name, text in (("api_up", _API_UP), ("api_key_accepted", _KEY_ACCEPTED)):
+                        if name not in self._gauges:
+                            self._set(name, text, 1)
+            case ApiDown() | ApiRecovered():
+                self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
+            case AuthFailed() | AuthRecovered():
+                accepted = isinstance(event, AuthRecovered)
+                self._set("api_key_accepted", _KEY_ACCEPTED, int(accepted))
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, text, labels, registry=self._registry)
@@ -198,4 +224,6 @@ class Metrics:
         Info(PREFIX + name, text, registry=self._registry).info(labels)
 
 
+_API_UP = "Whether the API answers at all: 0 while the failures are common to all targets."
+_KEY_ACCEPTED = "Whether the API accepts the key."
 _LEDGER_UP = "Whether the ledger answers."

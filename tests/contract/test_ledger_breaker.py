@@ -1,0 +1,163 @@
+"""What every ledger holds of the breaker."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_ledger import Bench, opened
+from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
+from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
+from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
+
+OPENED = Opening("o1", opened_at=ago(hours=1), failures=3, not_failing=1, held_until=NOW)
+CLOSED = replace(
+    OPENED,
+    id="o0",
+    opened_at=ago(days=2),
+    closed_at=ago(days=1),
+    closed_by=ClosedBy.NONE_ELIGIBLE,
+)
+NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=9))
+FAILED = replace(
+    NAMED,
+    id="c2",
+    model_id="m2",
+    named_at=ago(minutes=5),
+    attempt_id="a1",
+    ended_at=ago(minutes=1),
+    result=CanaryResult.FAILED,
+)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened(request.param, tmp_path) as made:
+        yield made
+
+
+def known(model_id: str, **values: object) -> Target:
+    return healthy(model_id=model_id, **values)
+
+
+def waits(model_id: str, reason: DecisionReason, **values: object) -> Target:
+    decision = Decision(DecisionKind.WAIT, reason)
+    episode = an_episode(id=f"e-{model_id}", model_id=model_id)
+    return failing(model_id=model_id, decision=decision, episode=episode, **values)
+
+
+async def test_new_failures_are_told_newest_first(bench: Bench) -> None:
+    await bench.add(
+        known("a", broke_at=ago(minutes=3)),
+        known("b", broke_at=ago(minutes=1)),
+        known("c", broke_at=ago(minutes=2)),
+        known("too-old", broke_at=ago(minutes=5)),
+        known("not-watched", broke_at=ago(minutes=1), watched=False),
+        known("never"),
+    )
+    since = ago(minutes=5)
+    found = await bench.do(lambda tx: tx.broken(since, but=None, most=9))
+    assert list(found) == [ago(minutes=1), ago(minutes=2), ago(minutes=3)]
+    found = await bench.do(lambda tx: tx.broken(since, but="b", most=1))
+    assert list(found) == [ago(minutes=2)]
+    await bench.do(lambda tx: tx.forget_broken())
+    assert list(await bench.do(lambda tx: tx.broken(since, but=None, most=9))) == []
+
+
+async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
+    await bench.add(
+        known("well"),
+        known("building", health=Health.IN_PROGRESS),
+        known("stopped", health=Health.NOT_RETRYABLE),
+        known("broke-long-ago", broke_at=ago(minutes=5)),
+        known("itself"),
+        known("broke-lately", broke_at=ago(minutes=4)),
+        known("seen-once", observed_twice=False),
+        known("not-watched", watched=False),
+        known("unseen", health=None),
+        waits("failing", DecisionReason.BACKOFF),
+    )
+    assert await bench.do(lambda tx: tx.not_failing(ago(minutes=5), but="itself")) == 4
+    assert await bench.do(lambda tx: tx.not_failing(ago(minutes=5), but=None)) == 5
+
+
+async def test_who_waits_and_for_what(bench: Bench) -> None:
+    await bench.add(
+        waits("a", DecisionReason.BREAKER_OPEN),
+        waits("b", DecisionReason.BACKOFF),
+        waits("not-watched", DecisionReason.BREAKER_OPEN, watched=False),
+        waits("gave-up", DecisionReason.EPISODE_SPENT),
+        known("well", decision=Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN)),
+    )
+    gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)
+    target = await bench.do(lambda tx: tx.target("gave-up"))
+    assert target is not None
+    await bench.do(lambda tx: tx.save_target(replace(target, decision=gave_up)))
+    assert sorted(await bench.do(lambda tx: tx.waiting())) == ["a", "b"]
+    assert list(await bench.do(lambda tx: tx.waiting(DecisionReason.BREAKER_OPEN))) == ["a"]
+
+
+async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
+    assert await bench.do(lambda tx: tx.opening()) is None
+    await bench.do(lambda tx: tx.save_opening(CLOSED))
+    assert await bench.do(lambda tx: tx.opening()) is None
+    await bench.do(lambda tx: tx.save_opening(OPENED))
+    longer = replace(OPENED, held_until=NOW + timedelta(minutes=1))
+    await bench.do(lambda tx: tx.save_opening(longer))
+    assert await bench.do(lambda tx: tx.opening()) == longer
+    assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [longer, CLOSED]
+    assert list(await bench.do(lambda tx: tx.openings(limit=1))) == [longer]
+    assert await bench.do(lambda tx: tx.last_canary("o1")) is None
+    await bench.do(lambda tx: tx.save_canary(NAMED))
+    sent = replace(NAMED, attempt_id="a9")
+    await bench.do(lambda tx: tx.save_canary(sent))
+    await bench.do(lambda tx: tx.save_canary(FAILED))
+    assert list(await bench.do(lambda tx: tx.canaries(limit=9))) == [FAILED, sent]
+    assert await bench.do(lambda tx: tx.canary_times()) == {
+        "m1": NAMED.named_at,
+        "m2": FAILED.named_at,
+    }
+    # The one under way, though a clock that was set back gave it the earlier time.
+    assert await bench.do(lambda tx: tx.last_canary("o1")) == sent
+    ended = replace(sent, ended_at=NOW, result=CanaryResult.UNSENT)
+    await bench.do(lambda tx: tx.save_canary(ended))
+    assert await bench.do(lambda tx: tx.last_canary("o1")) == FAILED
+
+
+async def test_one_attempt_by_its_id(bench: Bench) -> None:
+    await bench.add(failing())
+    await bench.attempts(an_attempt())
+    assert await bench.do(lambda tx: tx.attempt("a1")) == an_attempt()
+    assert await bench.do(lambda tx: tx.attempt("a2")) is None
+
+
+async def test_checks_are_brought_forward_and_never_put_off(bench: Bench) -> None:
+    later = NOW + timedelta(hours=1)
+    await bench.add(
+        known("a", next_check_at=later),
+        known("soon", next_check_at=ago(minutes=1)),
+        known("not-watched", next_check_at=later, watched=False),
+    )
+    await bench.do(lambda tx: tx.make_due("soon", NOW))
+    await bench.do(lambda tx: tx.spread_checks(timedelta(minutes=1)))
+    due = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets())}
+    assert NOW <= (due["a"] or later) < NOW + timedelta(minutes=1)
+    assert due["soon"] == ago(minutes=1)
+    assert due["not-watched"] == later
+    await bench.do(lambda tx: tx.make_due("a", NOW))
+    target = await bench.do(lambda tx: tx.target("a"))
+    assert target is not None
+    assert target.next_check_at == NOW
+
+
+async def test_pruning_takes_old_openings_with_their_canaries(bench: Bench) -> None:
+    old = replace(FAILED, id="c0", opening_id="o0")
+    for opening in (CLOSED, OPENED):
+        await bench.do(lambda tx, opening=opening: tx.save_opening(opening))  # type: ignore[misc]
+    for canary in (old, NAMED):
+        await bench.do(lambda tx, canary=canary: tx.save_canary(canary))  # type: ignore[misc]
+    assert await bench.do(lambda tx: tx.prune(ago(hours=1))) == 2
+    assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [OPENED]
+    assert list(await bench.do(lambda tx: tx.canaries(limit=9))) == [NAMED]

@@ -1,0 +1,132 @@
+"""Failures of one target, and failures of all, in virtual time."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import World
+from watchdog.engine.events import ApiDown, ApiRecovered, CheckFailed
+from watchdog.engine.ports import AnswerLost, ApiError, Denied, NotFound, NotSent
+
+pytestmark = pytest.mark.looptime
+
+LOST = AnswerLost("bad gateway", code="502")
+MANY = tuple(f"model-{number}" for number in range(10))
+
+
+def break_all(world: World, error: ApiError | None) -> None:
+    for model_id in world.models:
+        world.api.model(model_id).get_error = error
+
+
+def told(world: World) -> list[str]:
+    names = ("check_failed", "api_down", "api_recovered")
+    return [name for name in world.log() if name in names]
+
+
+async def test_a_target_failing_alone_is_told_at_once_and_every_tenth_time() -> None:
+    world = World("bad", "good")
+    world.api.model("bad").get_error = LOST
+    async with world.running():
+        await world.run_for(minutes=21)
+    failed = [event for event in world.events if isinstance(event, CheckFailed)]
+    assert [event.in_a_row for event in failed] == [1, 10, 20]
+    assert told(world) == ["check_failed"] * 3
+
+
+@pytest.mark.parametrize("error", [LOST, NotSent("no route", code="connect")])
+async def test_failures_common_to_all_are_one_event_and_so_is_their_end(error: ApiError) -> None:
+    world = World(*MANY)
+    async with world.running():
+        await world.run_for(minutes=3)
+        break_all(world, error)
+        await world.run_for(minutes=30)
+        assert told(world) == ["api_down"]
+        break_all(world, None)
+        await world.run_for(minutes=6)
+    assert told(world) == ["api_down", "api_recovered"]
+    (back,) = [event for event in world.events if isinstance(event, ApiRecovered)]
+    assert timedelta(minutes=29) < back.after < timedelta(minutes=36)
+
+
+async def test_one_model_alone_has_to_fail_three_times() -> None:
+    world = World("only")
+    world.api.model("only").get_error = LOST
+    async with world.running():
+        await world.run_for(minutes=1, seconds=30)
+        assert told(world) == []
+        await world.run_for(minutes=2)
+    assert told(world) == ["api_down"]
+    (down,) = [event for event in world.events if isinstance(event, ApiDown)]
+    assert down.failures == 3
+
+
+async def test_a_single_failure_is_told_when_the_next_answer_shows_it_was_one() -> None:
+    world = World("only")
+    world.api.model("only").get_error = LOST
+    async with world.running():
+        await world.run_for(seconds=30)
+        world.api.model("only").get_error = None
+        await world.run_for(minutes=2)
+    assert told(world) == ["check_failed"]
+
+
+@pytest.mark.parametrize("error", [NotFound("none", code="404"), Denied("no", code="403")])
+async def test_answers_that_say_no_are_answers(error: ApiError) -> None:
+    world = World(*MANY)
+    break_all(world, error)
+    async with world.running():
+        await world.run_for(minutes=3)
+    assert "api_down" not in told(world)
+
+
+async def test_some_that_fail_do_not_make_the_api_down() -> None:
+    world = World(*MANY)
+    for model_id in MANY[:5]:
+        world.api.model(model_id).get_error = LOST
+    async with world.running():
+        await world.run_for(minutes=8)
+    assert told(world) == ["check_failed"] * 5
+
+
+async def test_checks_slow_down_while_it_is_down_and_catch_up_at_once() -> None:
+    world = World(*MANY)
+    async with world.running():
+        await world.run_for(minutes=3)
+        break_all(world, LOST)
+        await world.run_for(minutes=30)
+        before = world.api.gets.total()
+        await world.run_for(minutes=30)
+        # Every five minutes by then, give or take a tenth.
+        assert 5 * len(MANY) <= world.api.gets.total() - before <= 7 * len(MANY)
+        break_all(world, None)
+        await world.run_for(minutes=6)
+        before = world.api.gets.total()
+        await world.run_for(minutes=3)
+        assert world.api.gets.total() - before >= 2.5 * len(MANY)
+
+
+async def test_a_failure_during_the_outage_is_retried_soon_after_it() -> None:
+    world = World(*MANY)
+    async with world.running():
+        await world.run_for(minutes=3)
+        world.api.set_status("model-0", "BUILD_FAILED")
+        await world.run_for(minutes=1, seconds=5)
+        break_all(world, LOST)
+        await world.run_for(minutes=30)
+        assert world.posts() == []
+        break_all(world, None)
+        await world.run_for(minutes=7)
+    assert len(world.posts()) == 1
+
+
+async def test_erring_targets_take_at_most_a_fifth_of_the_workers() -> None:
+    world = World(*MANY, "good", concurrency=5)
+    for model_id in MANY:
+        world.api.model(model_id).hangs_for = timedelta(seconds=30)
+    async with world.running():
+        await world.run_for(minutes=5)
+        before, world.api.most_hanging = world.api.gets["good"], 0
+        await world.run_for(minutes=10)
+    assert world.api.most_hanging == 1
+    assert world.api.gets["good"] - before >= 9

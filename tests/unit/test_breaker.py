@@ -1,0 +1,206 @@
+"""The breaker's rules, one row each."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, failing, healthy
+from watchdog.domain.breaker import (
+    BreakerRules,
+    Canary,
+    CanaryResult,
+    Opening,
+    due_at,
+    held_until,
+    result_of,
+)
+from watchdog.domain.policy import decide
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    Health,
+    OpenBreaker,
+    Outcome,
+    Resolution,
+    Target,
+)
+
+WINDOW, COOLDOWN = timedelta(minutes=10), timedelta(minutes=7)
+RULES = BreakerRules(min_failures=3, ratio=0.3, max_failures=5, window=WINDOW, cooldown=COOLDOWN)
+OPENING = Opening("o1", opened_at=ago(minutes=5), failures=3, not_failing=1, held_until=NOW)
+NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=4))
+SENT = replace(NAMED, attempt_id="a1")
+
+
+def minutes_ago(*minutes: float) -> list[datetime]:
+    return [ago(minutes=each) for each in minutes]
+
+
+@pytest.mark.parametrize(
+    ("began", "not_failing", "until"),
+    [
+        pytest.param([], 0, None, id="nothing-fails"),
+        pytest.param(minutes_ago(1, 2), 0, None, id="too-few-even-if-all-fail"),
+        pytest.param(minutes_ago(1, 2, 3), 0, 7, id="all-fail"),
+        pytest.param(minutes_ago(1, 2, 3), 6, 7, id="just-above-the-ratio"),
+        pytest.param(minutes_ago(1, 2, 3), 7, None, id="just-at-the-ratio"),
+        pytest.param(minutes_ago(1, 2, 3, 4), 9, 6, id="one-more-failure-one-more-share"),
+        pytest.param(minutes_ago(1, 2, 3, 4), 10_000, None, id="below-max"),
+        pytest.param(minutes_ago(1, 2, 3, 4, 5), 10_000, 5, id="max-whatever-the-ratio"),
+        pytest.param(minutes_ago(9.99, 9, 2), 0, 0.01, id="just-within-the-window"),
+        pytest.param(minutes_ago(10, 9, 2), 0, None, id="just-out-of-the-window"),
+        pytest.param(minutes_ago(4, 1, 9, 2, 3), 0, 7, id="it-holds-while-the-third-newest-counts"),
+        pytest.param(minutes_ago(-60, -1, 0), 0, 10, id="the-future-counts-as-now"),
+    ],
+)
+def test_when_it_opens_and_until_when_that_holds(
+    began: list[datetime], not_failing: int, until: float | None
+) -> None:
+    expected = None if until is None else NOW + timedelta(minutes=until)
+    assert held_until(began, not_failing, RULES, NOW) == expected
+
+
+@given(
+    st.lists(st.integers(0, 1200), max_size=8),
+    st.integers(0, 20),
+    st.integers(1, 1200),
+)
+def test_what_it_says_of_later_is_what_it_says_later(
+    seconds_ago: list[int], not_failing: int, later: int
+) -> None:
+    began = [ago(seconds=each) for each in seconds_ago]
+    until = held_until(began, not_failing, RULES, NOW)
+    then = NOW + timedelta(seconds=later)
+    still = held_until(began, not_failing, RULES, then)
+    assert still == (until if until is not None and then < until else None)
+
+
+@pytest.mark.parametrize(
+    ("last", "due"),
+    [
+        pytest.param(None, NOW + COOLDOWN, id="a-cooldown-after-it-last-held"),
+        pytest.param(NAMED, None, id="one-is-named"),
+        pytest.param(SENT, None, id="one-is-sent"),
+        pytest.param(
+            replace(SENT, ended_at=NOW + timedelta(minutes=3), result=CanaryResult.FAILED),
+            NOW + timedelta(minutes=3) + COOLDOWN,
+            id="a-cooldown-after-one-failed",
+        ),
+        pytest.param(
+            replace(SENT, ended_at=ago(minutes=3), result=CanaryResult.FAILED),
+            NOW + COOLDOWN,
+            id="it-held-longer-than-the-canary",
+        ),
+        pytest.param(
+            replace(NAMED, ended_at=NOW + timedelta(minutes=3), result=CanaryResult.UNSENT),
+            NOW + COOLDOWN,
+            id="one-that-was-not-sent-showed-nothing",
+        ),
+    ],
+)
+def test_when_the_next_canary_may_go(last: Canary | None, due: datetime | None) -> None:
+    assert due_at(OPENING, last, RULES) == due
+
+
+@pytest.mark.parametrize(
+    ("canary", "target", "attempt", "result"),
+    [
+        pytest.param(NAMED, failing(), None, None, id="named-and-failing-on"),
+        pytest.param(NAMED, None, None, None, id="named-and-unknown"),
+        pytest.param(NAMED, healthy(), None, CanaryResult.PASSED, id="healthy-by-itself"),
+        pytest.param(
+            NAMED, healthy(observed_at=ago(hours=1)), None, None, id="healthy-before-it-was-named"
+        ),
+        pytest.param(
+            replace(NAMED, named_at=ago(minutes=10)),
+            failing(),
+            None,
+            CanaryResult.UNSENT,
+            id="never-sent",
+        ),
+        pytest.param(
+            replace(NAMED, named_at=ago(minutes=-10)),
+            failing(),
+            None,
+            CanaryResult.UNSENT,
+            id="named-before-the-clock-was-set-back",
+        ),
+        pytest.param(SENT, failing(), an_attempt(), None, id="under-way"),
+        pytest.param(SENT, failing(), an_attempt(Outcome.UNKNOWN), None, id="being-looked-for"),
+        pytest.param(
+            SENT,
+            healthy(),
+            an_attempt(resolution=Resolution.RECOVERED, resolved_at=NOW),
+            CanaryResult.PASSED,
+            id="recovered",
+        ),
+        *(
+            pytest.param(
+                SENT,
+                failing(),
+                an_attempt(resolution=resolution, resolved_at=NOW),
+                CanaryResult.FAILED,
+                id=str(resolution),
+            )
+            for resolution in Resolution
+            if resolution is not Resolution.RECOVERED
+        ),
+        pytest.param(
+            SENT,
+            failing(),
+            an_attempt(reserved_at=ago(minutes=60)),
+            CanaryResult.FAILED,
+            id="nobody-saw-its-end-within-stuck-after",
+        ),
+        pytest.param(SENT, failing(), None, CanaryResult.FAILED, id="its-attempt-was-deleted"),
+    ],
+)
+def test_what_a_canary_shows(
+    canary: Canary, target: Target | None, attempt: Attempt | None, result: CanaryResult | None
+) -> None:
+    shown = result_of(
+        canary,
+        target,
+        attempt,
+        stuck_after=timedelta(minutes=60),
+        unsent_after=timedelta(minutes=10),
+        now=NOW,
+    )
+    assert shown is result
+
+
+LATER = NOW + timedelta(minutes=9)
+READY = failing(health=Health.FAILING, failing_since=ago(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("breaker", "decision"),
+    [
+        pytest.param(None, Decision(DecisionKind.RETRY), id="closed"),
+        pytest.param(
+            OpenBreaker(LATER),
+            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN, LATER),
+            id="open",
+        ),
+        pytest.param(
+            OpenBreaker(NOW),
+            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN),
+            id="due-and-no-canary-named",
+        ),
+        pytest.param(
+            OpenBreaker(None, canary="another"),
+            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN),
+            id="another-is-the-canary",
+        ),
+        pytest.param(
+            OpenBreaker(None, canary="m1"), Decision(DecisionKind.RETRY), id="it-is-the-canary"
+        ),
+    ],
+)
+def test_what_it_means_for_a_target(breaker: OpenBreaker | None, decision: Decision) -> None:
+    assert decide(READY, [], replace(FLEET, breaker=breaker), POLICY, NOW) == decision

@@ -1,0 +1,137 @@
+"""The breaker: when many targets fail at once the platform is ill, and retries make it worse."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watchdog.domain.records import Attempt, Health, Resolution, Target
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRules:
+    """When it opens, and how long it waits. The defaults and their reasons are the
+    configuration's."""
+
+    min_failures: int
+    ratio: float
+    max_failures: int
+    window: timedelta
+    cooldown: timedelta
+
+
+class ClosedBy(StrEnum):
+    """Why an opening ended."""
+
+    CANARY = "canary_passed"
+    NONE_ELIGIBLE = "none_eligible"
+    OBSERVE = "observe_mode"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One span of the breaker being open.
+
+    `failures` and `not_failing` are what opened it. `held_until` is until when its condition
+    held, or will hold if nothing more happens.
+    """
+
+    id: str
+    opened_at: datetime
+    failures: int
+    not_failing: int
+    held_until: datetime
+    closed_at: datetime | None = None
+    closed_by: ClosedBy | None = None
+
+
+class CanaryResult(StrEnum):
+    """What a canary showed. `unsent`: nothing, as its retry could not be sent."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNSENT = "unsent"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The one target that may be retried while the breaker is open: named, then sent as an
+    attempt."""
+
+    id: str
+    opening_id: str
+    model_id: str
+    named_at: datetime
+    attempt_id: str | None = None
+    ended_at: datetime | None = None
+    result: CanaryResult | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self.result is None
+
+
+def held_until(
+    began: Iterable[datetime], not_failing: int, rules: BreakerRules, now: datetime
+) -> datetime | None:
+    """Until when the condition holds if nothing more happens; None if it does not hold now.
+
+    `began` are the moments at which distinct targets began to fail, the newest `max_failures` at
+    least; `not_failing` counts the other targets, now seen not failing. A moment in the future
+    counts as now.
+    """
+    recent = sorted((min(at, now) for at in began if at + rules.window > now), reverse=True)
+    for failures, oldest in enumerate(recent, start=1):
+        if _too_many(failures, not_failing, rules):
+            return oldest + rules.window
+    return None
+
+
+def _too_many(failures: int, not_failing: int, rules: BreakerRules) -> bool:
+    if failures < rules.min_failures:
+        return False
+    share = rules.ratio * (failures + not_failing)
+    return failures > share or failures >= rules.max_failures
+
+
+def due_at(opening: Opening, last: Canary | None, rules: BreakerRules) -> datetime | None:
+    """When the next canary may go, or the breaker closes for want of one; None while one is under
+    way."""
+    quiet_since = opening.held_until
+    if last is not None and last.under_way:
+        return None
+    if last is not None and last.ended_at is not None and last.result is CanaryResult.FAILED:
+        quiet_since = max(quiet_since, last.ended_at)
+    return quiet_since + rules.cooldown
+
+
+def result_of(
+    canary: Canary,
+    target: Target | None,
+    attempt: Attempt | None,
+    *,
+    stuck_after: timedelta,
+    unsent_after: timedelta,
+    now: datetime,
+) -> CanaryResult | None:
+    """What a canary under way has shown by now, if anything.
+
+    `attempt` is the one that it was sent as. One that was named and has not been sent for
+    `unsent_after` makes room for another.
+    """
+    if canary.attempt_id is None:
+        if target is not None and _seen_healthy(target, canary.named_at):
+            return CanaryResult.PASSED
+        waited = abs(now - canary.named_at)  # abs: a clock that was set back must not hold it up
+        return CanaryResult.UNSENT if waited >= unsent_after else None
+    if attempt is None:
+        return CanaryResult.FAILED
+    if attempt.resolution is not None:
+        recovered = attempt.resolution is Resolution.RECOVERED
+        return CanaryResult.PASSED if recovered else CanaryResult.FAILED
+    return CanaryResult.FAILED if now >= attempt.reserved_at + stuck_after else None
+
+
+def _seen_healthy(target: Target, since: datetime) -> bool:
+    seen = target.observed_at is not None and target.observed_at >= since
+    return seen and target.health is Health.HEALTHY

@@ -1,0 +1,194 @@
+"""The breaker inside a transaction: what is read, judged and written, and who keeps it going."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from watchdog.domain.breaker import (
+    Canary,
+    CanaryResult,
+    ClosedBy,
+    Opening,
+    due_at,
+    held_until,
+    result_of,
+)
+from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
+from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
+from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.settings import Settings
+
+
+class Breaker:
+    """The breaker as one transaction sees it. `news` is what to tell once that is committed."""
+
+    def __init__(self, tx: LedgerTransaction, settings: Settings) -> None:
+        self._tx = tx
+        self._settings = settings
+        self._rules = settings.breaker
+        self._now = tx.now()
+        self._opening = tx.opening()
+        self._canary = tx.last_canary(self._opening.id) if self._opening is not None else None
+        self.news: list[Event] = []
+
+    def judge(self, target: Target) -> OpenBreaker | None:
+        """What it says to a failing target that is being judged, its record not yet written. Opens
+        it when this failure is one too many."""
+        if self._opening is None:
+            self._open_if_too_many(target)
+        if self._opening is None:
+            return None
+        self.news.append(BreakerSeen(open=True))
+        canary = self._canary
+        named = canary is not None and canary.under_way and canary.attempt_id is None
+        until = due_at(self._opening, canary, self._rules)
+        return OpenBreaker(until, canary.model_id if canary is not None and named else None)
+
+    def send(self, attempt: Attempt) -> None:
+        """The attempt that was reserved is the canary's."""
+        if self._canary is not None:
+            self._tx.save_canary(replace(self._canary, attempt_id=attempt.id))
+
+    def attend(self) -> None:
+        """Do what time or a canary's end asks of an open breaker."""
+        if self._opening is not None:
+            self._follow_canary(self._opening)
+        if self._opening is not None:
+            self._opening = self._refresh(self._opening)
+            self._act_when_due(self._opening)
+        self.news.append(BreakerSeen(open=self._opening is not None))
+
+    def _open_if_too_many(self, target: Target) -> None:
+        since = self._now - self._rules.window
+        began = self._began(target)
+        if len(began) < self._rules.min_failures:
+            return
+        others = self._tx.not_failing(since, but=target.model_id)
+        until = held_until(began, others, self._rules, self._now)
+        if until is None:
+            return
+        self._opening = Opening(
+            id=f"{self._now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            opened_at=self._now,
+            failures=len(began),
+            not_failing=others,
+            held_until=until,
+        )
+        self._tx.save_opening(self._opening)
+        self.news.append(
+            BreakerOpened(
+                failures=len(began), not_failing=others, canary_at=until + self._rules.cooldown
+            )
+        )
+
+    def _began(self, target: Target | None) -> list[datetime]:
+        since = self._now - self._rules.window
+        own = target.model_id if target is not None else None
+        began = [*self._tx.broken(since, but=own, most=self._rules.max_failures)]
+        if target is not None and target.broke_at is not None and target.broke_at > since:
+            began.append(target.broke_at)
+        return began
+
+    def _follow_canary(self, opening: Opening) -> None:
+        canary = self._canary
+        if canary is None or not canary.under_way:
+            return
+        model = self._settings.models.get(canary.model_id)
+        result = result_of(
+            canary,
+            self._tx.target(canary.model_id),
+            self._tx.attempt(canary.attempt_id) if canary.attempt_id else None,
+            stuck_after=model.policy.stuck_after if model else self._rules.cooldown,
+            unsent_after=self._settings.timing.longest_gap,
+            now=self._now,
+        )
+        if result is None:
+            return
+        self._canary = replace(canary, ended_at=self._now, result=result)
+        self._tx.save_canary(self._canary)
+        if result is CanaryResult.PASSED:
+            self._close(opening, ClosedBy.CANARY)
+        elif result is CanaryResult.FAILED:
+            again = self._now + self._rules.cooldown
+            self.news.append(CanaryFailed(model_id=canary.model_id, canary_at=again))
+
+    def _refresh(self, opening: Opening) -> Opening:
+        """Follow the condition, which recoveries end and new failures prolong."""
+        others = self._tx.not_failing(self._now - self._rules.window, but=None)
+        holds = held_until(self._began(None), others, self._rules, self._now)
+        last = min(opening.held_until, self._now)
+        until = last if holds is None else max(holds, last)
+        if until == opening.held_until:
+            return opening
+        opening = replace(opening, held_until=until)
+        self._tx.save_opening(opening)
+        return opening
+
+    def _act_when_due(self, opening: Opening) -> None:
+        due = due_at(opening, self._canary, self._rules)
+        if due is None or due > self._now:
+            return
+        if self._settings.observe:
+            self._close(opening, ClosedBy.OBSERVE)
+        elif not self._tx.waiting():
+            self._close(opening, ClosedBy.NONE_ELIGIBLE)
+        elif ready := self._tx.waiting(DecisionReason.BREAKER_OPEN):
+            self._name_canary(opening, ready)
+
+    def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
+        """The one that was canary least recently, and have it checked at once."""
+        named = self._tx.canary_times()
+        model_id = min(ready, key=lambda each: (named.get(each, _NEVER), each))
+        self._canary = Canary(
+            id=f"{opening.id}/{self._now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            opening_id=opening.id,
+            model_id=model_id,
+            named_at=self._now,
+        )
+        self._tx.save_canary(self._canary)
+        self._tx.make_due(model_id, self._now)
+
+    def _close(self, opening: Opening, closed_by: ClosedBy) -> None:
+        self._tx.save_opening(replace(opening, closed_at=self._now, closed_by=closed_by))
+        self._tx.forget_broken()
+        self._opening = None
+        canary = self._canary if closed_by is ClosedBy.CANARY else None
+        self.news.append(
+            BreakerClosed(
+                closed_by=closed_by,
+                canary=canary.model_id if canary is not None else None,
+                after=self._now - opening.opened_at,
+            )
+        )
+
+
+class BreakerKeeper:
+    """Attends to the breaker each tick while it is open; a closed one costs nothing."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, listener: Listener) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._listener = listener
+        self._open = True  # until the ledger has been asked
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, BreakerSeen):
+            self._open = event.open
+
+    async def tick(self) -> None:
+        if not self._open:
+            return
+        try:
+            news = await self._ledger.transact(self._attend)
+        except LedgerUnavailable:
+            return
+        for event in news:
+            self._listener(event)
+
+    def _attend(self, tx: LedgerTransaction) -> list[Event]:
+        breaker = Breaker(tx, self._settings)
+        breaker.attend()
+        return breaker.news
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,106 @@
+"""The breaker's queries."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+
+from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.records import DecisionKind, DecisionReason, Health
+from watchdog.ledger.rows import canary_values, opening_values, to_canary, to_opening
+from watchdog.ledger.schema import canaries, openings, targets
+
+_FAILING = targets.c.health == Health.FAILING
+
+
+class BreakerQueries:
+    """The part of a transaction that is about the breaker."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
+        query = (
+            select(targets.c.broke_at)
+            .where(targets.c.broke_at > since, targets.c.watched, _is_not(but))
+            .order_by(targets.c.broke_at.desc())
+            .limit(most)
+        )
+        return list(self._connection.scalars(query))
+
+    def not_failing(self, since: datetime, *, but: str | None) -> int:
+        broke = targets.c.broke_at
+        query = select(func.count()).where(
+            targets.c.watched,
+            targets.c.observed_twice,
+            targets.c.health != Health.FAILING,
+            broke.is_(None) | (broke <= since),
+            _is_not(but),
+        )
+        return self._connection.scalar(query) or 0
+
+    def forget_broken(self) -> None:
+        broke = targets.c.broke_at
+        self._connection.execute(update(targets).where(broke.is_not(None)).values(broke_at=None))
+
+    def waiting(self, reason: DecisionReason | None = None) -> list[str]:
+        query = select(targets.c.model_id).where(
+            targets.c.watched, _FAILING, targets.c.decision == DecisionKind.WAIT
+        )
+        if reason is not None:
+            query = query.where(targets.c.decision_reason == reason)
+        return list(self._connection.scalars(query))
+
+    def opening(self) -> Opening | None:
+        found = self._openings(1, openings.c.closed_at.is_(None))
+        return found[0] if found else None
+
+    def openings(self, *, limit: int) -> list[Opening]:
+        return self._openings(limit)
+
+    def last_canary(self, opening_id: str) -> Canary | None:
+        # One under way comes first: a clock that was set back can put its name before older ones.
+        query = (
+            select(canaries)
+            .where(canaries.c.opening_id == opening_id)
+            .order_by(canaries.c.result.is_not(None), canaries.c.named_at.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).mappings().one_or_none()
+        return None if row is None else to_canary(row)
+
+    def canaries(self, *, limit: int) -> list[Canary]:
+        query = select(canaries).order_by(canaries.c.named_at.desc()).limit(limit)
+        return [to_canary(row) for row in self._connection.execute(query).mappings()]
+
+    def canary_times(self) -> Mapping[str, datetime]:
+        named = func.max(canaries.c.named_at, type_=canaries.c.named_at.type)
+        query = select(canaries.c.model_id, named).group_by(canaries.c.model_id)
+        return {row[0]: row[1] for row in self._connection.execute(query)}
+
+    def save_opening(self, opening: Opening) -> None:
+        self._upsert(openings, opening_values(opening))
+
+    def save_canary(self, canary: Canary) -> None:
+        self._upsert(canaries, canary_values(canary))
+
+    def _openings(self, limit: int, *where: ColumnElement[bool]) -> list[Opening]:
+        query = select(openings).where(*where).order_by(openings.c.opened_at.desc()).limit(limit)
+        return [to_opening(row) for row in self._connection.execute(query).mappings()]
+
+    def _prune_openings(self, before: datetime) -> int:
+        """Delete those that closed before, with their canaries; how many rows went."""
+        old = select(openings.c.id).where(openings.c.closed_at < before)
+        gone = self._connection.execute(delete(canaries).where(canaries.c.opening_id.in_(old)))
+        closed = self._connection.execute(delete(openings).where(openings.c.closed_at < before))
+        return gone.rowcount + closed.rowcount
+
+    def _upsert(self, table: Table, values: dict[str, Any]) -> None:
+        same = table.c.id == values["id"]
+        if not self._connection.execute(update(table).where(same).values(values)).rowcount:
+            self._connection.execute(insert(table).values(values))
+
+
+def _is_not(model_id: str | None) -> ColumnElement[bool]:
+    return targets.c.model_id != (model_id or "")
