@@ -171,7 +171,12 @@ async def test_logs_what_was_asked_and_answered_and_the_status_at_that_time(
         "model_id": None,
         "code": 200,
         "status": None,
+        "status_after": None,
+        "deployment_id": None,
+        "deployment_created_at": None,
+        "executed": True,
         "retried": None,
+        "faults": [],
     }
     assert log[1] == {
         "at": "2026-08-01T12:00:02Z",
@@ -181,7 +186,12 @@ async def test_logs_what_was_asked_and_answered_and_the_status_at_that_time(
         "model_id": "failing1",
         "code": 200,
         "status": "BUILD_FAILED",
+        "status_after": "BUILDING",
+        "deployment_id": log[1]["deployment_id"],
+        "deployment_created_at": "2026-08-01T12:00:00Z",
+        "executed": True,
         "retried": True,
+        "faults": [],
     }
     assert [(r["code"], r["status"], r["retried"]) for r in log[2:]] == [
         (403, "BUILDING", None),

@@ -48,7 +48,12 @@ DURATION = "not a duration: write it like 30s, 5m, 1h30m or 500ms"
         pytest.param("\x00", ": not YAML", id="not-even-text"),
         pytest.param("", ": Input should be a valid dictionary", id="empty"),
         pytest.param("{}", ": models: Field required", id="no-models"),
-        pytest.param("{models: [], faults: 3}", ": faults: Extra inputs", id="unknown-key"),
+        pytest.param("{models: [], errors: 3}", ": errors: Extra inputs", id="unknown-key"),
+        pytest.param(
+            "{models: [], faults: [{fault: late}, {fault: hang, delay: 3s}]}",
+            ": faults[1]: delay goes with late, not with hang",
+            id="a-fault-that-makes-no-sense",
+        ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [], refuse: x}}]",
             ": models[0].refuse: Extra inputs",

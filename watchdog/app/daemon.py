@@ -4,14 +4,12 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TextIO
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from watchdog import __version__
 from watchdog.app.parts import Engine, Fanout, SetupError, make_api, make_key, open_ledger
+from watchdog.app.ticking import Ticker
 from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config
 from watchdog.engine.events import (
@@ -129,24 +127,19 @@ class Daemon:
     async def _watch(
         self, engine: Engine, sweep: Sweep, liveness: Liveness, clock: Clock, stop: asyncio.Event
     ) -> None:
-        scheduler = AsyncIOScheduler(
-            timezone=UTC,
-            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-        )
-        tick = IntervalTrigger(seconds=int(TICK.total_seconds()), timezone=UTC)
-        scheduler.add_job(liveness.beat, tick)
-        scheduler.add_job(engine.breaker.tick, tick)
-        scheduler.add_job(sweep.tick, tick)
-        prune = IntervalTrigger(seconds=int(PRUNE_INTERVAL.total_seconds()), timezone=UTC)
-        scheduler.add_job(_prune, prune, args=[engine, clock, self._config.store.retention])
+        ticker = Ticker()
+        ticker.every(TICK, liveness.beat)
+        ticker.every(TICK, engine.breaker.tick)
+        ticker.every(TICK, sweep.tick)
+        ticker.every(PRUNE_INTERVAL, _prune, engine, clock, self._config.store.retention)
         sweep.start()
         await engine.breaker.tick()
         await sweep.tick()
-        scheduler.start()
+        ticker.start()
         try:
             await stop.wait()
         finally:
-            scheduler.shutdown(wait=False)
+            ticker.stop()
             engine.retrier.send_nothing_more()
             late = await sweep.stop(GRACE)
             await engine.retrier.finish()

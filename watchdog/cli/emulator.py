@@ -38,7 +38,8 @@ def emulator(
 ) -> None:
     """Serve a Baseten management API on loopback, whose models follow a scenario.
 
-    To try a configuration or a policy with no account, no model and no cost.
+    To try a configuration, a policy or an alert with no account, no model and no cost. A scenario
+    may have faults, from late answers to lost ones: see config/storm.yaml.
     """
     import asyncio
 

@@ -1,42 +1,50 @@
-"""The HTTP face of the emulated workspace: operations, key check, error shapes, request log."""
+"""The HTTP face of the emulated workspace: routes, the key, the request log, the wire."""
 
+import asyncio
 import secrets
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchdog.emulator import bodies
-from watchdog.emulator.world import NotFound, RequestRecord, World
+from watchdog.emulator.faults import Befallen, Fault, Faults, Operation
+from watchdog.emulator.limits import RateCounter, RateLimits
+from watchdog.emulator.replies import Call, Ending, Reply, denied, over_the_limit, reply
+from watchdog.emulator.wire import Wire
+from watchdog.emulator.world import Deployment, NotFound, RequestRecord, World
 
 Now = Callable[[], datetime]
 """The present time, aware: a system clock that never steps, or a virtual one."""
 
-_Operation = Callable[[World, Request, datetime], bodies.Body]
-
 _SCHEMES = frozenset({"api-key", "bearer"})
+_CHUNK = b"x" * 1_000_000
+_FAULTS = TypeAdapter(tuple[Fault, ...])
 
 
-def build_app(world: World, *, api_key: str, now: Now) -> Starlette:
+def build_app(
+    world: World, *, api_key: str, now: Now, limits: RateLimits, faults: Faults, wire: Wire
+) -> Starlette:
     """The management API over `world`, for requests with `api_key`; under `/_emulator`, without
     the key, what a test needs to look on and to interfere."""
-    api = _Api(world, api_key, now)
+    api = _Api(world, api_key, now, RateCounter(limits), faults, wire)
     model, development = "/v1/models/{model_id}", "/v1/models/{model_id}/deployments/development"
     app = Starlette(
         routes=[
-            api.route("GET", "/v1/models", _list_models),
-            api.route("GET", model, _get_model),
-            api.route("GET", f"{model}/deployments", _list_deployments),
-            api.route("GET", development, _get_development),
-            api.route("POST", f"{development}/retry", _retry_development),
+            api.route("GET", "/v1/models", Operation.LIST_MODELS),
+            api.route("GET", model, Operation.GET_MODEL),
+            api.route("GET", f"{model}/deployments", Operation.LIST_DEPLOYMENTS),
+            api.route("GET", development, Operation.GET_DEVELOPMENT),
+            api.route("POST", f"{development}/retry", Operation.RETRY_DEVELOPMENT),
             Route("/_emulator/requests", api.requests, methods=["GET"]),
+            Route("/_emulator/faults", api.put_faults, methods=["PUT"]),
             Route("/_emulator/models/{model_id}/status", api.set_status, methods=["POST"]),
         ],
         exception_handlers={HTTPException: api.no_such_operation},
@@ -46,105 +54,117 @@ def build_app(world: World, *, api_key: str, now: Now) -> Starlette:
     return app
 
 
-def _list_models(world: World, request: Request, now: datetime) -> bodies.Body:
-    name = request.query_params.get("name")
-    return bodies.models([m for m in world.models(now) if name is None or m.name == name])
-
-
-def _get_model(world: World, request: Request, now: datetime) -> bodies.Body:
-    return bodies.model(world.model(request.path_params["model_id"], now))
-
-
-def _list_deployments(world: World, request: Request, now: datetime) -> bodies.Body:
-    return bodies.deployments(world.model(request.path_params["model_id"], now))
-
-
-def _get_development(world: World, request: Request, now: datetime) -> bodies.Body:
-    return bodies.deployment(world.development(request.path_params["model_id"], now))
-
-
-def _retry_development(world: World, request: Request, now: datetime) -> bodies.Body:
-    return bodies.retry(world.retry(request.path_params["model_id"], now))
-
-
 class _Api:
-    def __init__(self, world: World, api_key: str, now: Now) -> None:
+    def __init__(
+        self,
+        world: World,
+        api_key: str,
+        now: Now,
+        counter: RateCounter,
+        faults: Faults,
+        wire: Wire,
+    ) -> None:
         self._world = world
         self._api_key = api_key.encode()
         self._now = now
+        self._counter = counter
+        self._faults = faults
+        self._faults_since = timedelta(0)
+        self._wire = wire
 
-    def route(self, method: str, path: str, operation: _Operation) -> Route:
-        name = operation.__name__.removeprefix("_")
-
+    def route(self, method: str, path: str, operation: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
-            return self._respond(request, name, operation)
+            answer = self._answer(request, operation)
+            return await self._carry_out(request, answer)
 
-        return Route(path, endpoint, methods=[method], name=name)
+        return Route(path, endpoint, methods=[method], name=operation)
 
-    def _respond(self, request: Request, name: str, operation: _Operation) -> Response:
+    def _answer(self, request: Request, operation: Operation) -> Reply:
         """Answer one request and remember it, all at one moment."""
         now = self._now()
-        status = self._status(request, now)
-        code, body = self._denial(request) or self._answer(request, operation, now)
-        self._remember(
-            request, now, code, operation=name, status=status, retried=body.get("retried")
-        )
-        return JSONResponse(body, status_code=code)
-
-    def _remember(
-        self,
-        request: Request,
-        now: datetime,
-        code: int,
-        *,
-        operation: str | None = None,
-        status: str | None = None,
-        retried: bool | None = None,
-    ) -> None:
+        model_id = request.path_params.get("model_id")
+        before = self._development(model_id, now)
+        answer, faults = self._judge(request, operation, now)
+        after = self._development(model_id, now)
         self._world.requests.append(
             RequestRecord(
                 at=now,
                 method=request.method,
                 path=request.url.path,
                 operation=operation,
-                model_id=request.path_params.get("model_id"),
-                code=code,
-                status=status,
-                retried=retried,
+                model_id=model_id,
+                code=answer.code if answer.ending is Ending.ANSWERED else None,
+                status=before.status if before else None,
+                status_after=after.status if after else None,
+                deployment=after,
+                executed=answer.executed,
+                retried=answer.retried,
+                faults=faults.names,
             )
         )
+        return answer
 
-    def _status(self, request: Request, now: datetime) -> str | None:
-        try:
-            return self._world.development(request.path_params["model_id"], now).status
-        except (KeyError, NotFound):
-            return None
-
-    def _denial(self, request: Request) -> tuple[int, bodies.Body] | None:
+    def _judge(
+        self, request: Request, operation: Operation, now: datetime
+    ) -> tuple[Reply, Befallen]:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() not in _SCHEMES:
-            message = "Authentication credentials were not provided."
-            return 401, bodies.error("UNAUTHENTICATED", message)
+            return denied(None), Befallen()
         if not secrets.compare_digest(key.encode("latin-1"), self._api_key):
-            return 403, bodies.error("PERMISSION_DENIED", "Invalid API key.")
-        return None
+            return denied(key), Befallen()
+        if (seconds := self._counter.wait(operation, now)) is not None:
+            return over_the_limit(seconds), Befallen()
+        model_id = request.path_params.get("model_id")
+        elapsed = self._world.elapsed(now) - self._faults_since
+        faults = self._faults.take(operation, model_id, elapsed)
+        call = Call(operation, model_id, key, request.query_params.get("name"))
+        return reply(self._world, call, faults, now), faults
 
-    def _answer(
-        self, request: Request, operation: _Operation, now: datetime
-    ) -> tuple[int, bodies.Body]:
+    async def _carry_out(self, request: Request, answer: Reply) -> Response:
+        if answer.ending is Ending.HANG:
+            await self._wire.hang(request)
+            return Response()
+        if answer.delay:
+            await asyncio.sleep(answer.delay.total_seconds())
+        if answer.ending is Ending.RESET:
+            await self._wire.reset(request)
+            return Response()
+        if answer.padding:
+            length = {"Content-Length": str(len(answer.body) + answer.padding)}
+            return StreamingResponse(
+                _padded(answer), answer.code, headers=length, media_type=answer.media_type
+            )
+        return Response(answer.body, answer.code, media_type=answer.media_type)
+
+    def _development(self, model_id: str | None, now: datetime) -> Deployment | None:
         try:
-            return 200, operation(self._world, request, now)
-        except NotFound as error:
-            return 404, bodies.error("NOT_FOUND", str(error))
+            return None if model_id is None else self._world.development(model_id, now)
+        except NotFound:
+            return None
 
     async def no_such_operation(self, request: Request, error: Exception) -> Response:
         code = error.status_code if isinstance(error, HTTPException) else 500
-        self._remember(request, self._now(), code)
+        path = request.url.path
+        record = RequestRecord(self._now(), request.method, path, None, None, code)
+        self._world.requests.append(record)
         body = bodies.error(HTTPStatus(code).name, "The emulator has no such operation.")
         return JSONResponse(body, status_code=code)
 
     async def requests(self, request: Request) -> Response:
         return JSONResponse({"requests": [bodies.request(r) for r in self._world.requests]})
+
+    async def put_faults(self, request: Request) -> Response:
+        """A list of faults as in a scenario: they take the place of those before, and their times
+        are counted from now."""
+        try:
+            faults = _FAULTS.validate_json(await request.body())
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = "".join(f"[{part}]" for part in first["loc"])
+            body = bodies.error("VALIDATION_ERROR", f"faults{where}: {first['msg']}")
+            return JSONResponse(body, status_code=400)
+        self._faults, self._faults_since = Faults(faults), self._world.elapsed(self._now())
+        return JSONResponse({"faults": len(faults)})
 
     async def set_status(self, request: Request) -> Response:
         """`{"status": "BUILD_FAILED"}`; null takes the deployment away."""
@@ -157,6 +177,14 @@ class _Api:
         except NotFound as error:
             return JSONResponse(bodies.error("NOT_FOUND", str(error)), status_code=404)
         return JSONResponse(wanted.model_dump())
+
+
+async def _padded(answer: Reply) -> AsyncIterator[bytes]:
+    """The body with its filler inside the last text of it."""
+    yield answer.body[:-2]
+    for _ in range(answer.padding // len(_CHUNK)):
+        yield _CHUNK
+    yield answer.body[-2:]
 
 
 class _Status(BaseModel):

@@ -78,7 +78,12 @@ def request(item: RequestRecord) -> Body:
         "model_id": item.model_id,
         "code": item.code,
         "status": item.status,
+        "status_after": item.status_after,
+        "deployment_id": item.deployment and item.deployment.id,
+        "deployment_created_at": item.deployment and _time(item.deployment.created_at),
+        "executed": item.executed,
         "retried": item.retried,
+        "faults": item.faults,
     }
 
 

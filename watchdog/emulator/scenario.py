@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import (
@@ -17,9 +18,12 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from watchdog.domain.duration import parse_duration
+from watchdog.emulator.faults import Fault, Span
+from watchdog.emulator.limits import RateLimits
 
 DEFAULT_SCENARIO = "default.yaml"
 
@@ -67,10 +71,36 @@ Deploy = Annotated[
 Name = Annotated[str, StringConstraints(min_length=1)]
 
 
+class ActKind(StrEnum):
+    """What a person does to a model."""
+
+    PUSH = "push"
+    PUSH_NEW_ID = "push_new_id"
+    STOP = "stop"
+    DEACTIVATE = "deactivate"
+    DELETE = "delete"
+
+
+class Act(BaseModel):
+    """A person's act, so long after the start, in scenario time. A push takes the model's next
+    deploy, and is how one that was deleted comes back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: Span
+    act: ActKind
+
+
+def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    if list(acts) != sorted(acts, key=lambda act: act.at):
+        raise ValueError("list the acts in the order of their times")
+    return acts
+
+
 class ModelScenario(BaseModel):
     """One model. Its first deploy has been pushed when the scenario starts; each later push and
     each accepted retry takes the next one, and the last repeats. No deploys: no development
-    deployment. `refuses` is the reason with which every retry is refused."""
+    deployment. `refuses` is the reason with which every retry is refused. `acts` are a person's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,6 +109,13 @@ class ModelScenario(BaseModel):
     team: Name = "default"
     deploys: tuple[Deploy, ...]
     refuses: Name | None = None
+    acts: Annotated[tuple[Act, ...], AfterValidator(_in_order)] = ()
+
+    @model_validator(mode="after")
+    def _has_what_it_acts_on(self) -> Self:
+        if self.acts and not self.deploys:
+            raise ValueError("acts need deploys")
+        return self
 
 
 def _unique(models: tuple[ModelScenario, ...]) -> tuple[ModelScenario, ...]:
@@ -89,11 +126,22 @@ def _unique(models: tuple[ModelScenario, ...]) -> tuple[ModelScenario, ...]:
 
 
 class Scenario(BaseModel):
-    """Every model of the emulated workspace."""
+    """Every model of the emulated workspace, and what goes wrong with its API."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     models: Annotated[tuple[ModelScenario, ...], AfterValidator(_unique)]
+    faults: tuple[Fault, ...] = ()
+    limits: RateLimits = RateLimits()
+
+    @model_validator(mode="after")
+    def _faults_of_known_models(self) -> Self:
+        known = {model.id for model in self.models}
+        for number, fault in enumerate(self.faults):
+            for model_id in fault.models or ():
+                if model_id not in known:
+                    raise ValueError(f"faults[{number}].models: there is no model {model_id}")
+        return self
 
 
 def load_scenario(path: Path | None = None) -> Scenario:

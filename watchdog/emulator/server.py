@@ -9,7 +9,9 @@ from typing import Self
 import uvicorn
 
 from watchdog.emulator.api import Now, build_app
+from watchdog.emulator.faults import Faults
 from watchdog.emulator.scenario import Scenario
+from watchdog.emulator.wire import FindableProtocol, Wire
 from watchdog.emulator.world import World
 
 HOST = "127.0.0.1"
@@ -47,10 +49,18 @@ class Emulator:
         now = now or system_now()
         self.world = World(scenario, started_at=now(), time_scale=time_scale)
         self._port = port
+        self._wire = Wire()
         self._sockets: list[socket.socket] = []
         config = uvicorn.Config(
-            build_app(self.world, api_key=api_key, now=now),
-            http="h11",
+            build_app(
+                self.world,
+                api_key=api_key,
+                now=now,
+                limits=scenario.limits,
+                faults=Faults(scenario.faults),
+                wire=self._wire,
+            ),
+            http=FindableProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -84,6 +94,7 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._wire.hang_up()
         await self._server.shutdown(sockets=self._sockets)
 
 

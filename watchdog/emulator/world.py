@@ -2,16 +2,18 @@
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from watchdog.emulator.scenario import ModelScenario, Scenario, Step
+from watchdog.emulator.scenario import ActKind, ModelScenario, Scenario, Step
 
 MAX_TIME_SCALE = 10_000
 """At this a build of ten minutes takes 60 ms: faster than anybody looks."""
 
 MAX_REQUESTS = 100_000
 """How many requests are remembered: hours of a large fleet, and some tens of megabytes."""
+
+_STOPPED = {ActKind.STOP: "BUILD_STOPPED", ActKind.DEACTIVATE: "INACTIVE"}
 
 RETRYABLE_STATUSES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
 """What a retry is accepted in. BUILD_STOPPED too: the emulator must not save a client from the
@@ -54,10 +56,12 @@ class RetryResult:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """A request that was answered with `code`.
+    """A request that was answered with `code`; None: it got no answer.
 
-    `operation` is None when there is no such operation, `status` that of the model's development
-    deployment when the request came, and `retried` the word of an answer to a retry.
+    `operation` is None when there is no such operation. `status` and `status_after` are the true
+    ones of the model's development deployment before and after the request, whatever the answer
+    said; `deployment` is that deployment afterwards. `executed`: it got as far as the workspace.
+    `retried` is the word of an answer to a retry.
     """
 
     at: datetime
@@ -65,9 +69,13 @@ class RequestRecord:
     path: str
     operation: str | None
     model_id: str | None
-    code: int
-    status: str | None
-    retried: bool | None
+    code: int | None
+    status: str | None = None
+    status_after: str | None = None
+    deployment: Deployment | None = None
+    executed: bool = False
+    retried: bool | None = None
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,12 +90,16 @@ class _Running:
 
 @dataclass(slots=True)
 class _Slot:
-    """The one development slot of a model: what was deployed to it so far, and what it holds."""
+    """The one development slot of a model: how many deploys, ids and acts of its scenario it has
+    used, what it holds, and which status a lagging read shows for how many reads already."""
 
     scenario: ModelScenario
     deploys: int = 0
     ids: int = 0
+    acts: int = 0
     running: _Running | None = None
+    shown: str | None = None
+    stale_reads: int = 0
 
     def next_steps(self) -> tuple[Step, ...]:
         if not self.scenario.deploys:
@@ -125,7 +137,7 @@ class World:
         return [self.model(model_id, now) for model_id in self._slots]
 
     def model(self, model_id: str, now: datetime) -> Model:
-        slot = self._slot(model_id)
+        slot = self._slot(model_id, now)
         return Model(
             id=model_id,
             created_at=self._started_at,
@@ -136,24 +148,39 @@ class World:
 
     def development(self, model_id: str, now: datetime) -> Deployment:
         """Raises NotFound too when the model has no development deployment."""
-        deployment = self._deployment(self._slot(model_id), now)
+        deployment = self._deployment(self._slot(model_id, now), now)
         if deployment is None:
             raise NotFound(f"model {model_id} has no development deployment")
         return deployment
 
-    def retry(self, model_id: str, now: datetime) -> RetryResult:
+    def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
+        """The deployment as a read shows it: its status up to `lag` reads behind the truth."""
+        truth, slot = self.development(model_id, now), self._slot(model_id, now)
+        if slot.shown not in (None, truth.status) and slot.stale_reads < lag:
+            slot.stale_reads += 1
+            return replace(truth, status=slot.shown or truth.status)
+        slot.shown, slot.stale_reads = truth.status, 0
+        return truth
+
+    def retry(
+        self, model_id: str, now: datetime, *, new_id: bool = False, new_created_at: bool = False
+    ) -> RetryResult:
         """Ask for a retry: it goes ahead when the deployment failed and the scenario refuses none.
 
-        Raises NotFound too when the model has no development deployment.
+        The slot keeps its deployment's identity unless told otherwise. Raises NotFound too when
+        the model has no development deployment.
         """
         deployment = self.development(model_id, now)
-        slot = self._slot(model_id)
+        slot = self._slot(model_id, now)
         if deployment.status not in RETRYABLE_STATUSES:
             reason = f"Only a failed deployment can be retried; this one is {deployment.status}."
             return RetryResult(retried=False, reason=reason, deployment=deployment)
         if slot.scenario.refuses is not None:
             return RetryResult(retried=False, reason=slot.scenario.refuses, deployment=deployment)
-        self._put(slot, slot.next_steps(), now)
+        steps, created_at = slot.next_steps(), now if new_created_at else deployment.created_at
+        if new_id:
+            slot.running = None
+        self._put(slot, steps, now, created_at=created_at)
         return RetryResult(retried=True, reason=None, deployment=self.development(model_id, now))
 
     def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
@@ -161,7 +188,7 @@ class World:
 
         Raises NotFound too when the scenario gives the model no deploys.
         """
-        slot = self._slot(model_id)
+        slot = self._slot(model_id, now)
         steps = slot.next_steps()
         if new_id:
             slot.running = None
@@ -173,7 +200,7 @@ class World:
         A deployment that was not there is a new one. Raises NotFound too when the scenario gives
         the model no deploys.
         """
-        slot = self._slot(model_id)
+        slot = self._slot(model_id, now)
         if status is None:
             slot.running = None
             return
@@ -181,11 +208,34 @@ class World:
             raise NotFound(f"the scenario gives model {model_id} no deploys")
         self._put(slot, (Step(status),), now)
 
-    def _slot(self, model_id: str) -> _Slot:
+    def elapsed(self, now: datetime) -> timedelta:
+        """Scenario time since the start."""
+        return (now - self._started_at) * self._time_scale
+
+    def _slot(self, model_id: str, now: datetime) -> _Slot:
         try:
-            return self._slots[model_id]
+            slot = self._slots[model_id]
         except KeyError:
             raise NotFound(f"no model {model_id}") from None
+        for act in slot.scenario.acts[slot.acts :]:
+            at = self._started_at + act.at / self._time_scale
+            if at > now:
+                break
+            slot.acts += 1
+            self._act(slot, act.act, at)
+        return slot
+
+    def _act(self, slot: _Slot, act: ActKind, at: datetime) -> None:
+        """What a person did; nothing, where there was nothing to stop."""
+        if act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
+            steps = slot.next_steps()
+            if act is ActKind.PUSH_NEW_ID:
+                slot.running = None
+            self._put(slot, steps, at, created_at=at)
+        elif act is ActKind.DELETE:
+            slot.running = None
+        elif slot.running is not None:
+            self._put(slot, (Step(_STOPPED[act]),), at)
 
     @staticmethod
     def _put(

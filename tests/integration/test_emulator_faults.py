@@ -1,0 +1,129 @@
+"""The emulator's faults over real sockets, as any HTTP client meets them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from watchdog.emulator.replies import HUGE_BYTES
+from watchdog.emulator.scenario import Scenario
+from watchdog.emulator.server import Emulator
+
+KEY = "secret-key"
+DEVELOPMENT = "/v1/models/failing1/deployments/development"
+RETRY = f"{DEVELOPMENT}/retry"
+
+
+def scenario(*faults: dict[str, Any], **more: Any) -> Scenario:
+    model = {"id": "failing1", "name": "failing", "deploys": [["BUILD_FAILED"], ["ACTIVE"]]}
+    return Scenario.model_validate({"models": [model], "faults": faults, **more})
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with Emulator(scenario(), api_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Api-Key {KEY}"}
+    async with httpx.AsyncClient(
+        base_url=emulator.url, headers=headers, trust_env=False, timeout=20
+    ) as made:
+        yield made
+
+
+async def befall(client: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
+    answer = await client.put("/_emulator/faults", json=faults)
+    assert answer.json() == {"faults": len(faults)}
+
+
+async def status(client: httpx.AsyncClient) -> str:
+    await befall(client)
+    return str((await client.get(DEVELOPMENT)).json()["status"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "executed"),
+    [
+        ("hang", httpx.ReadTimeout, False),
+        ("lost_answer", httpx.ReadTimeout, True),
+        ("reset", httpx.ReadError, False),
+        ("reset_after", httpx.ReadError, True),
+    ],
+)
+async def test_no_answer(
+    client: httpx.AsyncClient, kind: str, error: type[Exception], executed: bool
+) -> None:
+    await befall(client, {"fault": kind})
+    with pytest.raises(error):
+        await client.post(RETRY, timeout=0.3)
+    log = (await client.get("/_emulator/requests")).json()["requests"]
+    assert [(r["code"], r["executed"], r["faults"]) for r in log] == [(None, executed, [kind])]
+    assert await status(client) == ("ACTIVE" if executed else "BUILD_FAILED")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("throttled", 429), ("unauthorized", 401), ("forbidden", 403), ("unavailable", 503)],
+)
+async def test_an_answer_that_says_no(client: httpx.AsyncClient, kind: str, code: int) -> None:
+    await befall(client, {"fault": kind})
+    answer = await client.get(DEVELOPMENT)
+    assert answer.status_code == code
+    html = kind == "unavailable"
+    assert answer.headers["content-type"].startswith("text/html" if html else "application/json")
+
+
+async def test_an_answer_that_never_ends_in_json(client: httpx.AsyncClient) -> None:
+    await befall(client, {"fault": "truncated"})
+    assert (await client.get(DEVELOPMENT)).content[:2] == b'{"'
+    await befall(client, {"fault": "huge"})
+    answer = await client.get(DEVELOPMENT)
+    assert len(answer.content) > HUGE_BYTES
+    assert answer.json()["status"] == "BUILD_FAILED"
+
+
+async def test_a_late_answer(client: httpx.AsyncClient) -> None:
+    await befall(client, {"fault": "late", "delay": "200ms"})
+    began = time.monotonic()
+    assert (await client.get(DEVELOPMENT)).status_code == 200
+    assert time.monotonic() - began >= 0.2
+
+
+async def test_the_rate_limit_of_retries(client: httpx.AsyncClient) -> None:
+    codes = [(await client.post(RETRY)).status_code for _ in range(11)]
+    assert codes == [200] * 10 + [429]
+
+
+async def test_a_connection_goes_on_after_faults_that_answer(client: httpx.AsyncClient) -> None:
+    await befall(client, {"fault": "ill_typed", "times": 1})
+    assert (await client.get(DEVELOPMENT)).json()["status"] == 7
+    assert (await client.get(DEVELOPMENT)).json()["status"] == "BUILD_FAILED"
+
+
+async def test_stopping_does_not_wait_for_what_hangs() -> None:
+    headers = {"Authorization": f"Api-Key {KEY}"}
+    async with (
+        httpx.AsyncClient(trust_env=False, headers=headers) as client,
+        Emulator(scenario({"fault": "hang"}), api_key=KEY) as emulator,
+    ):
+        asked = asyncio.create_task(client.get(f"{emulator.url}{DEVELOPMENT}", timeout=20))
+        while not emulator.world.requests:  # noqa: ASYNC110 - the log is all there is to watch
+            await asyncio.sleep(0)
+    with pytest.raises(httpx.HTTPError):
+        await asked
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '[{"fault": "meteor"}]', '[{"fault": "hang", "delay": "1s"}]']
+)
+async def test_faults_that_cannot_be(client: httpx.AsyncClient, content: str) -> None:
+    answer = await client.put("/_emulator/faults", content=content)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "VALIDATION_ERROR"
+    assert answer.json()["message"].startswith("faults")

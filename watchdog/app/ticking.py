@@ -1,0 +1,63 @@
+"""Starting the periodic jobs, whatever the wall clock does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+_STEP_CHECK_SECONDS = 1
+
+
+class Ticker:
+    """APScheduler, which goes by the wall clock, kept ticking when that one steps.
+
+    Stepped back, its jobs would be due only when the wall clock gets there again: a day of silence
+    for a day. Stepped ahead, it would list each run that was missed, which from 1970 on is two
+    thousand million.
+    """
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        self._minding: asyncio.Task[None] | None = None
+
+    def every(
+        self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
+    ) -> None:
+        """Start `job` once an interval has passed, and so on; never beside itself."""
+        self._scheduler.add_job(job, _Every(interval), args=args)
+
+    def start(self) -> None:
+        self._scheduler.start()
+        self._minding = asyncio.create_task(self._mind_steps(), name="ticker")
+
+    def stop(self) -> None:
+        """Start nothing more. Jobs under way go on."""
+        if self._minding is not None:
+            self._minding.cancel()
+        self._scheduler.shutdown(wait=False)
+
+    async def _mind_steps(self) -> None:
+        last = datetime.now(UTC)
+        while True:
+            await asyncio.sleep(_STEP_CHECK_SECONDS)
+            now = datetime.now(UTC)
+            if now < last:
+                for job in self._scheduler.get_jobs():
+                    job.modify(next_run_time=now)
+            last = now
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]
+    """In step with the last run, or, when that is long ago, from now on: nothing is made up for."""
+
+    def __init__(self, interval: timedelta) -> None:
+        self._interval = interval
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        following = (previous_fire_time or now) + self._interval
+        return following if following > now else now + self._interval

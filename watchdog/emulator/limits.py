@@ -1,0 +1,50 @@
+"""The rate limits that the API documents, each operation counted by itself."""
+
+import math
+from collections import defaultdict, deque
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from watchdog.emulator.faults import Operation
+
+_Limit = Annotated[int, Field(ge=1)] | None
+
+
+class RateLimits(BaseModel):
+    """For the one key that there is, in real time whatever the time scale; null: no limit. The
+    defaults are what the API's documentation says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests_per_second: _Limit = 100
+    retries_per_minute: _Limit = 10
+
+    def of(self, operation: Operation) -> tuple[int | None, timedelta]:
+        """How many requests may be made in which span."""
+        if operation is Operation.RETRY_DEVELOPMENT:
+            return self.retries_per_minute, timedelta(minutes=1)
+        return self.requests_per_second, timedelta(seconds=1)
+
+
+class RateCounter:
+    """Counts requests against the limits. One over the limit does not count."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self._passed: dict[Operation, deque[datetime]] = defaultdict(deque)
+
+    def wait(self, operation: Operation, now: datetime) -> int | None:
+        """None when the request is within the limit, and counts; else in how many seconds there
+        will be room, rounded up as the API does."""
+        limit, span = self._limits.of(operation)
+        if limit is None:
+            return None
+        passed = self._passed[operation]
+        while passed and passed[0] + span <= now:
+            passed.popleft()
+        if len(passed) < limit:
+            passed.append(now)
+            return None
+        return max(1, math.ceil((passed[0] + span - now).total_seconds()))

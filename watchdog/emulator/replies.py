@@ -1,0 +1,198 @@
+"""What becomes of one request: executed or not, and what the wire then carries. No I/O."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watchdog.emulator import bodies
+from watchdog.emulator.faults import NOT_EXECUTED, Befallen, Fault, FaultKind, Operation
+from watchdog.emulator.world import NotFound, World
+
+HUGE_BYTES = 50_000_000
+
+_JSON, _HTML = "application/json", "text/html"
+
+_HTML_PAGE = b"<html><head><title>%d %s</title></head><body><h1>%s</h1></body></html>\n"
+
+
+class Ending(StrEnum):
+    """How the connection goes on."""
+
+    ANSWERED = "answered"
+    RESET = "reset"
+    HANG = "hang"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for. `key` is the caller's own, `name` the filter of `list_models`."""
+
+    operation: Operation
+    model_id: str | None
+    key: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is sent, after `delay` in real time; nothing, unless `ending` is `answered`.
+
+    `padding` bytes of filler stand in the middle of the body, where `body` is cut in two.
+    """
+
+    code: int
+    body: bytes
+    media_type: str = _JSON
+    executed: bool = False
+    retried: bool | None = None
+    ending: Ending = Ending.ANSWERED
+    delay: timedelta = timedelta(0)
+    padding: int = 0
+
+
+def reply(world: World, call: Call, faults: Befallen, now: datetime) -> Reply:
+    """Answer a call that is within the rate limits and has the right key, or let it go wrong."""
+    late = faults.beside_of(FaultKind.LATE)
+    delay = timedelta(0) if late is None else late.delay
+    main = faults.main
+    if main is not None and main.fault in NOT_EXECUTED:
+        return _not_executed(main, delay)
+    try:
+        code, body = 200, _execute(world, call, faults, now)
+    except NotFound as error:
+        code, body = 404, bodies.error("NOT_FOUND", str(error))
+    retried = body.get("retried")
+    kind = main.fault if main is not None and code == 200 else None
+    answer = Reply(code, b"", executed=code == 200, retried=retried, delay=delay)
+    return _as_it_should_not_be(answer, body, kind, call)
+
+
+def denied(key: str | None) -> Reply:
+    """No key, or a wrong one."""
+    if key is None:
+        message = "Authentication credentials were not provided."
+        return Reply(401, _json(bodies.error("UNAUTHENTICATED", message)))
+    return Reply(403, _json(bodies.error("PERMISSION_DENIED", "Invalid API key.")))
+
+
+def over_the_limit(seconds: int) -> Reply:
+    """A 429 as it is documented: no header, and the seconds in the body."""
+    return Reply(429, _json({"error": "Rate limit exceeded.", "retry_after": seconds}))
+
+
+def _execute(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+    return _OPERATIONS[call.operation](world, call, faults, now)
+
+
+def _list_models(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+    return bodies.models([m for m in world.models(now) if call.name in (None, m.name)])
+
+
+def _get_model(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+    return bodies.model(world.model(call.model_id or "", now))
+
+
+def _list_deployments(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+    return bodies.deployments(world.model(call.model_id or "", now))
+
+
+def _get_development(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+    lagging = faults.beside_of(FaultKind.LAGGING)
+    lag = 0 if lagging is None else lagging.reads
+    return bodies.deployment(world.look(call.model_id or "", now, lag=lag))
+
+
+def _retry_development(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+    result = world.retry(
+        call.model_id or "",
+        now,
+        new_id=faults.beside_of(FaultKind.NEW_ID) is not None,
+        new_created_at=faults.beside_of(FaultKind.NEW_CREATED_AT) is not None,
+    )
+    return bodies.retry(result)
+
+
+_OPERATIONS: dict[Operation, Callable[[World, Call, Befallen, datetime], bodies.Body]] = {
+    Operation.LIST_MODELS: _list_models,
+    Operation.GET_MODEL: _get_model,
+    Operation.LIST_DEPLOYMENTS: _list_deployments,
+    Operation.GET_DEVELOPMENT: _get_development,
+    Operation.RETRY_DEVELOPMENT: _retry_development,
+}
+
+
+def _not_executed(fault: Fault, delay: timedelta) -> Reply:
+    match fault.fault:
+        case FaultKind.THROTTLED:
+            body = {"error": "Rate limit exceeded."}
+            if fault.retry_after is not None:
+                body["retry_after"] = fault.retry_after
+            return Reply(429, _json(body), delay=delay)
+        case FaultKind.UNAUTHORIZED:
+            return Reply(401, _json(bodies.error("UNAUTHENTICATED", "Bad key.")), delay=delay)
+        case FaultKind.FORBIDDEN:
+            body = bodies.error("PERMISSION_DENIED", "The key may not do this.")
+            return Reply(403, _json(body), delay=delay)
+        case FaultKind.UNAVAILABLE:
+            return _page(503, b"Service Unavailable", delay)
+        case FaultKind.RESET:
+            return Reply(0, b"", ending=Ending.RESET, delay=delay)
+    return Reply(0, b"", ending=Ending.HANG)
+
+
+def _as_it_should_not_be(
+    answer: Reply, body: bodies.Body, kind: FaultKind | None, call: Call
+) -> Reply:
+    match kind:
+        case FaultKind.LOST_ANSWER:
+            return replace(answer, ending=Ending.HANG)
+        case FaultKind.RESET_AFTER:
+            return replace(answer, ending=Ending.RESET)
+        case FaultKind.GATEWAY_TIMEOUT:
+            page = _page(504, b"Gateway Timeout", answer.delay)
+            return replace(page, executed=answer.executed, retried=answer.retried)
+        case FaultKind.TRUNCATED:
+            text = _json(body)
+            return replace(answer, body=text[: len(text) // 2])
+        case FaultKind.HUGE:
+            return replace(answer, body=_json({**body, "padding": ""}), padding=HUGE_BYTES)
+    if kind is not None:
+        body = _CHANGED[kind](body, call.key)
+    return replace(answer, body=_json(body))
+
+
+def _ill_typed(body: bodies.Body, _: str) -> bodies.Body:
+    """Every text a number, every other value a text."""
+    return {name: 7 if isinstance(value, str) else "seven" for name, value in body.items()}
+
+
+def _retried_text(body: bodies.Body, _: str) -> bodies.Body:
+    return {**body, "retried": "yes"}
+
+
+def _other_deployment(body: bodies.Body, _: str) -> bodies.Body:
+    return {**body, "deployment": {**body["deployment"], "id": "another1"}}
+
+
+def _hostile_reason(body: bodies.Body, key: str) -> bodies.Body:
+    """What a terminal, a log or a reader of either must not take at its word."""
+    reason = f"\x1b[31mred\x1b[0m\x07\r\n\x00level=error \u202eevil {key} <script>[bold]"
+    return {**body, "reason": reason}
+
+
+_CHANGED: dict[FaultKind, Callable[[bodies.Body, str], bodies.Body]] = {
+    FaultKind.ILL_TYPED: _ill_typed,
+    FaultKind.RETRIED_TEXT: _retried_text,
+    FaultKind.OTHER_DEPLOYMENT: _other_deployment,
+    FaultKind.HOSTILE_REASON: _hostile_reason,
+}
+
+
+def _page(code: int, text: bytes, delay: timedelta) -> Reply:
+    return Reply(code, _HTML_PAGE % (code, text, text), media_type=_HTML, delay=delay)
+
+
+def _json(body: bodies.Body) -> bytes:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
