@@ -10,6 +10,8 @@ from typing import TypeVar
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.limits import charged_at
 from watchdog.domain.records import (
+    Action,
+    ActionKind,
     Attempt,
     DecisionKind,
     DecisionReason,
@@ -37,6 +39,7 @@ class _Rows:
     meta: dict[str, str] = field(default_factory=dict)
     openings: dict[str, Opening] = field(default_factory=dict)
     canaries: dict[str, Canary] = field(default_factory=dict)
+    actions: dict[int, Action] = field(default_factory=dict)
 
 
 class InMemoryLedger:
@@ -173,6 +176,40 @@ class _Transaction:
             if target.watched:
                 self.make_due(model_id, self._now + within * _spread(model_id))
 
+    def add_action(self, action: Action) -> None:
+        number = len(self._rows.actions) + 1
+        self._rows.actions[number] = replace(action, id=number)
+
+    def end_pauses(self, model_id: str | None, at: datetime) -> int:
+        mine = [p for p in self._pauses_at(at) if p.model_id == model_id]
+        for pause in mine:
+            assert pause.id is not None
+            self._rows.actions[pause.id] = replace(pause, ended_at=at)
+        return len(mine)
+
+    def pauses(self) -> list[Action]:
+        return self._pauses_at(self._now)
+
+    def _pauses_at(self, at: datetime) -> list[Action]:
+        found = [
+            action
+            for action in self._rows.actions.values()
+            if action.kind is ActionKind.PAUSE and action.ended_at is None and action.until
+            if action.until > at
+        ]
+        return sorted(found, key=lambda pause: pause.until or at, reverse=True)
+
+    def actions(self, model_id: str | None, *, limit: int) -> list[Action]:
+        found = [
+            action
+            for action in self._rows.actions.values()
+            if model_id is None or action.model_id in (None, model_id)
+        ]
+        return sorted(found, key=lambda action: (action.at, action.id), reverse=True)[:limit]
+
+    def actions_after(self, action_id: int) -> list[Action]:
+        return [action for number, action in self._rows.actions.items() if number > action_id]
+
     def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
         times = (t.broke_at for t in self._watched(but) if t.broke_at is not None)
         return sorted((at for at in times if at > since), reverse=True)[:most]
@@ -292,6 +329,8 @@ class _Transaction:
         )
 
     def _joined(self, target: Target) -> Target:
+        pauses = [p for p in self.pauses() if p.model_id in (None, target.model_id)]
+        target = replace(target, paused_until=pauses[0].until if pauses else None)
         if target.episode is None:
             return target
         return replace(target, episode=self._rows.episodes[target.episode.id])

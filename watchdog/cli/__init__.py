@@ -10,8 +10,11 @@ from watchdog.cli.config import config_app
 from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
 from watchdog.cli.emulator import emulator
-from watchdog.cli.inspect import history, status
+from watchdog.cli.history import history
+from watchdog.cli.operate import pause, reset, resume
+from watchdog.cli.retry import retry
 from watchdog.cli.run import health, run
+from watchdog.cli.status import status
 
 app = typer.Typer(
     name="baseten-watchdog",
@@ -40,7 +43,19 @@ def _root(
 ) -> None: ...
 
 
-for _command in (run, check, status, history, health, emulator, demo):
+for _command in (
+    run,
+    check,
+    status,
+    history,
+    pause,
+    resume,
+    reset,
+    retry,
+    health,
+    emulator,
+    demo,
+):
     app.command()(_command)
 app.add_typer(config_app, name="config")
 

@@ -59,6 +59,12 @@ def window_times(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, 
     return tuple(charged_at(attempt, now) for attempt in attempts if attempt.outcome.charged)
 
 
+def window_starts(target: Target, policy: Policy, now: datetime) -> datetime:
+    """From when on attempts count in the target's window: a reset clears it."""
+    began = now - policy.window
+    return began if target.window_since is None else max(began, target.window_since)
+
+
 def window_remaining(attempts: Iterable[Attempt], policy: Policy, now: datetime) -> int:
     """How many attempts the window, which recovery does not clear, still has."""
     used = _within(window_times(attempts, now), policy.window, now)

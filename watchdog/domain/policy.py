@@ -23,7 +23,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.status import is_stuck
+from watchdog.domain.status import is_paused, is_stuck
 
 Wait = tuple[datetime | None, DecisionReason]
 
@@ -35,12 +35,19 @@ _AT_REST = {
 
 
 def decide(
-    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
+    target: Target,
+    attempts: Sequence[Attempt],
+    fleet: Fleet,
+    policy: Policy,
+    now: datetime,
+    *,
+    forced: bool = False,
 ) -> Decision:
     """What the policy says about a target now. Total: every input has an answer with a reason.
 
     `attempts` are those of the target's episode and of its window, oldest first. Nothing is ever
-    retried unless the last look saw it failing.
+    retried unless the last look saw it failing. `forced`: a person asks, and what is said of this
+    target alone does not stop that; the fleet's limits do.
     """
     if target.missing:
         return _nothing(DecisionReason.MISSING)
@@ -55,12 +62,24 @@ def decide(
         return _nothing(DecisionReason.STUCK if stuck else _AT_REST[target.health])
     if target.missing_since is not None:
         return _nothing(DecisionReason.MISSING)
+    fleet_waits = _fleet_waits(target, fleet, now)
+    if forced:
+        return _longest(fleet_waits, now)
+    if (decision := _left_alone(target, attempts, policy, now)) is not None:
+        return decision
+    return _longest(_target_waits(target, attempts, policy, now) + fleet_waits, now)
+
+
+def _left_alone(
+    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+) -> Decision | None:
     if target.episode and target.episode.standing and policy.standing is Standing.IGNORE:
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
-    waits = _target_waits(target, attempts, policy, now) + _fleet_waits(target, fleet, now)
-    return _longest(waits, now)
+    if is_paused(target, now):
+        return Decision(DecisionKind.WAIT, DecisionReason.PAUSED, target.paused_until)
+    return None
 
 
 def _exhausted(

@@ -65,6 +65,7 @@ class DecisionReason(StrEnum):
     FLEET_IN_FLIGHT = "fleet_in_flight"
     FLEET_WINDOW_SPENT = "fleet_window_spent"
     BREAKER_OPEN = "breaker_open"
+    PAUSED = "paused"
     API_HELD = "api_held"
     AUTH_FAILED = "auth_failed"
     LOOK_AGAIN_FAILED = "look_again_failed"
@@ -156,6 +157,7 @@ class EpisodeResult(StrEnum):
     SUPERSEDED = "superseded"
     REPLACED = "replaced"
     REMOVED = "removed"
+    RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,9 @@ class Target:
     set by the second. `version` grows with each recorded change and fences reservations; claims do
     not touch it.
 
+    A person's: `paused_until` is the later end of its own pause and of everybody's, read with the
+    target and never written with it; attempts before `window_since` count no more in the window.
+
     For the breaker: `broke_at` is when it last began to fail after it was seen not failing, None
     again once the breaker has closed; `observed_twice` is False until its second observation.
     """
@@ -212,12 +217,38 @@ class Target:
     healthy_for: timedelta = timedelta(0)
     missing_since: datetime | None = None
     missing: bool = False
+    paused_until: datetime | None = None
+    window_since: datetime | None = None
     broke_at: datetime | None = None
     observed_twice: bool = False
     episode: Episode | None = None
     decision: Decision = UNOBSERVED
     next_check_at: datetime | None = None
     version: int = 0
+
+
+class ActionKind(StrEnum):
+    """What a person did to the watchdog."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESET = "reset"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A person's act, as the ledger keeps it. `model_id` None means all; `until` is a pause's
+    expiry, `ended_at` when somebody ended it sooner; `who` is user@host. `note` is free text."""
+
+    at: datetime
+    kind: ActionKind
+    model_id: str | None
+    who: str
+    note: str
+    until: datetime | None = None
+    ended_at: datetime | None = None
+    id: int | None = None
 
 
 class Standing(StrEnum):
@@ -299,6 +330,7 @@ class TargetState(StrEnum):
     RECOVERING = "recovering"
     EXHAUSTED = "exhausted"
     STUCK = "stuck"
+    PAUSED = "paused"
     NOT_RETRYABLE = "not_retryable"
     MISSING = "missing"
     UNKNOWN = "unknown"

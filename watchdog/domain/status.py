@@ -1,6 +1,7 @@
 """What a deployment status means, and what a target is doing, each in one word."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
@@ -39,6 +40,11 @@ def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
     return bool(own) and own[-1].resolution is Resolution.STUCK
 
 
+def is_paused(target: Target, now: datetime) -> bool:
+    """Whether a person said hands off."""
+    return target.paused_until is not None and target.paused_until > now
+
+
 def state_of(target: Target) -> TargetState:
     """What the target is doing, in one word, as of its last recorded decision."""
     if target.missing:
@@ -50,6 +56,8 @@ def state_of(target: Target) -> TargetState:
             return TargetState.RECOVERING
         case DecisionReason.STUCK:
             return TargetState.STUCK
+        case DecisionReason.PAUSED:
+            return TargetState.PAUSED
     if target.health is Health.FAILING:
         gave_up = target.decision.kind is DecisionKind.GIVE_UP
         return TargetState.EXHAUSTED if gave_up else TargetState.WAITING

@@ -35,6 +35,7 @@ class Happening(StrEnum):
     REOPENED = "reopened"
     MISSING = "missing"
     REMOVED = "removed"
+    RESET = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,17 @@ def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Ti
 def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
     """What leaving the configuration does."""
     return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
+
+
+def reset(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
+    """What a person's reset does: the next failing observation opens a new episode, with a window
+    of its own."""
+    resolved = _resolved(_watched(attempts), Resolution.SUPERSEDED, at)
+    ended = None
+    if target.episode is not None and target.episode.open:
+        ended = _ended(target.episode, EpisodeResult.RESET, at)
+    cleared = replace(target, episode=None, healthy_for=timedelta(0), window_since=at)
+    return Transition(cleared, (Happening.RESET,), ended, resolved)
 
 
 def adopted(target: Target, deployment: DeploymentRef) -> Target:

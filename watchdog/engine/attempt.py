@@ -78,13 +78,14 @@ class Retrier:
         self._tasks: set[asyncio.Task[Target]] = set()
         self._stopping = asyncio.Event()
 
-    async def retry(self, target: Target) -> Target:
-        """Make one attempt on a target just seen failing, if every limit still allows it.
+    async def retry(self, target: Target, *, forced: bool = False) -> Target:
+        """Make one attempt on a target just seen failing, if every limit still allows it; with
+        `forced`, if the fleet's limits do.
 
         Raises LedgerUnavailable before anything is sent, and VersionConflict when somebody else
         changed the target meanwhile. An answer, once there, is recorded whatever happens.
         """
-        task = asyncio.create_task(self._retry(target), name=target.model_id)
+        task = asyncio.create_task(self._retry(target, forced), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
@@ -103,18 +104,18 @@ class Retrier:
         if error is not None and not isinstance(error, (LedgerUnavailable, VersionConflict)):
             self._listener(InternalError(model_id=task.get_name(), error=error))
 
-    async def _retry(self, seen: Target) -> Target:
+    async def _retry(self, seen: Target, forced: bool) -> Target:
         recorder = Recorder(self._ledger, self._settings)
         attempt_id, hold = self._new_id(), self._api.retry_hold()
         recorded, attempt = await self._ledger.transact(
-            lambda tx: recorder.reserve(tx, seen, attempt_id, hold)
+            lambda tx: recorder.reserve(tx, seen, attempt_id, hold, forced=forced)
         )
         tell(recorded, self._settings, self._listener)
         target = recorded.after
         if attempt is None:
             return target
         self._listener(RetryReserved(target=target, attempt=attempt))
-        sent = await self._send(target, attempt)
+        sent = await self._send(recorder, target, attempt, forced=forced)
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
@@ -125,7 +126,9 @@ class Retrier:
         tell(settled, self._settings, self._listener)
         return settled.after
 
-    async def _send(self, target: Target, attempt: Attempt) -> _Sent:
+    async def _send(
+        self, recorder: Recorder, target: Target, attempt: Attempt, *, forced: bool
+    ) -> _Sent:
         """Look again, and POST if the target is still what was decided on."""
         try:
             deployment = await self._api.get_deployment(target.model_id, urgent=True)
@@ -141,6 +144,15 @@ class Retrier:
         ):
             look = Look(now, Observation(deployment.status, deployment.ref, now))
             return self._abandoned(attempt, f"changed to {deployment.status} meanwhile", look)
+        try:
+            wanted = await self._ledger.transact(
+                lambda tx: recorder.still_wanted(tx, attempt, forced=forced)
+            )
+        except LedgerUnavailable as error:
+            return self._abandoned(attempt, str(error))
+        if not wanted:
+            return self._abandoned(attempt, "a person paused or reset it meanwhile")
+        now = self._clock.now()
         if now > attempt.reserved_at + RESERVATION_TTL:
             return self._abandoned(attempt, "the reservation expired before it could be sent")
         if self._stopping.is_set():

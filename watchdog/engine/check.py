@@ -82,8 +82,14 @@ class Checker:
         self._retrier = retrier
         self._api_watch = api_watch
 
-    async def check(self, target: Target) -> Checked:
-        """Look at a target and do what follows. Never raises for the API's or the ledger's sake."""
+    async def check(
+        self, target: Target, *, forced: bool = False, may_retry: bool = True
+    ) -> Checked:
+        """Look at a target and do what follows. Never raises for the API's or the ledger's sake.
+
+        `forced`: a person wants it retried, whatever is said of this target alone. Without
+        `may_retry` it is only watched.
+        """
         started = self._clock.monotonic()
         try:
             look = await self._look(target)
@@ -97,7 +103,7 @@ class Checker:
             self._done(target, look)
             return Checked(replace(target, observed_at=look.at))
         try:
-            return Checked(await self._act(target, look))
+            return Checked(await self._act(target, look, forced=forced, may_retry=may_retry))
         except LedgerUnavailable as error:
             blind = self._unrecorded(target, look)
             self._listener(TargetUnrecorded(target=blind))
@@ -113,7 +119,7 @@ class Checker:
         now = self._clock.now()
         return Look(now, Observation(deployment.status, deployment.ref, now))
 
-    async def _act(self, target: Target, look: Look) -> Target:
+    async def _act(self, target: Target, look: Look, *, forced: bool, may_retry: bool) -> Target:
         recorder = Recorder(self._ledger, self._settings)
         hold = self._api.retry_hold()
         recorded = await self._ledger.transact(
@@ -122,10 +128,12 @@ class Checker:
         if recorded is None:
             return target
         tell(recorded, self._settings, self._listener)
-        if recorded.after.decision.kind is not DecisionKind.RETRY:
+        decided = recorded.after.decision.kind is DecisionKind.RETRY
+        wanted = forced and recorded.after.health is Health.FAILING
+        if not may_retry or not (decided or wanted):
             return recorded.after
         try:
-            return await self._retrier.retry(recorded.after)
+            return await self._retrier.retry(recorded.after, forced=forced)
         except VersionConflict:
             return recorded.after
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from watchdog.domain.breaker import ClosedBy
 from watchdog.domain.records import (
+    Action,
     Attempt,
     Decision,
     DeploymentRef,
@@ -166,6 +167,24 @@ class ApiDown(Event):
 class ApiRecovered(Event):
     name = "api_recovered"
     after: timedelta
+
+
+# Persons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorActed(Event):
+    """A person paused, resumed, reset or retried something by command."""
+
+    name = "operator_action"
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PausesSeen(Event):
+    """The pauses in force, told at the start and after each change."""
+
+    pauses: tuple[Action, ...]
 
 
 # The breaker

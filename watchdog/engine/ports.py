@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.records import (
+    Action,
     Attempt,
     DecisionReason,
     DeploymentRef,
@@ -197,6 +198,23 @@ class LedgerTransaction(Protocol):
 
     def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
         """Newest first, `dry_run` ones included in either mode."""
+
+    # What persons did
+
+    def add_action(self, action: Action) -> None: ...
+
+    def end_pauses(self, model_id: str | None, at: datetime) -> int:
+        """End the pauses in force of one model, or with None the one of all; how many there
+        were."""
+
+    def pauses(self) -> Sequence[Action]:
+        """Those in force, the latest to expire first."""
+
+    def actions(self, model_id: str | None, *, limit: int) -> Sequence[Action]:
+        """Newest first; of one model with those of all, or every one."""
+
+    def actions_after(self, action_id: int) -> Sequence[Action]:
+        """Oldest first."""
 
     # The breaker
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
+    UNOBSERVED,
     Attempt,
     Decision,
     DecisionKind,
@@ -20,6 +21,7 @@ from watchdog.domain.records import (
     Policy,
     Target,
 )
+from watchdog.domain.status import is_paused
 from watchdog.domain.transition import Transition, adopted, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event
@@ -77,19 +79,25 @@ class Recorder:
         return self._save(tx, target, step, attempts, judged, look.at)
 
     def reserve(
-        self, tx: LedgerTransaction, seen: Target, attempt_id: str, hold: Hold | None
+        self,
+        tx: LedgerTransaction,
+        seen: Target,
+        attempt_id: str,
+        hold: Hold | None,
+        *,
+        forced: bool = False,
     ) -> tuple[Recorded, Attempt | None]:
         """Judge once more with every limit re-computed, and insert the pending attempt.
 
-        No attempt comes back when the judgement has changed. Raises VersionConflict when the
-        target has.
+        No attempt comes back when the judgement has changed. `forced` as in `decide`. Raises
+        VersionConflict when the target has changed.
         """
         target = tx.target(seen.model_id)
         if target is None or target.version != seen.version or target.episode is None:
             raise VersionConflict(seen.model_id)
         now = tx.now()
         attempts = self.attempts(tx, target, now)
-        judged = self._judge(tx, target, attempts, hold, now)
+        judged = self._judge(tx, target, attempts, hold, now, forced=forced)
         if judged.decision.kind is not DecisionKind.RETRY:
             return self._save(tx, target, Transition(target), attempts, judged, now), None
         attempt = Attempt(
@@ -139,6 +147,27 @@ class Recorder:
             judged = replace(judged, decision=wait)
         return self._save(tx, target, step, attempts, judged, now)
 
+    def still_wanted(self, tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
+        """Whether nobody said hands off since the attempt was reserved."""
+        target = tx.target(attempt.model_id)
+        if target is None or target.episode is None or target.episode.id != attempt.episode_id:
+            return False
+        return forced or not is_paused(target, tx.now())
+
+    def apply(
+        self,
+        tx: LedgerTransaction,
+        target: Target,
+        step: Transition,
+        attempts: tuple[Attempt, ...],
+        now: datetime,
+    ) -> Recorded:
+        """Write a step that no look led to; the next look judges anew."""
+        step, attempts = self._resolved(tx, step, attempts)
+        return self._save(
+            tx, target, step, attempts, _Judged(UNOBSERVED, Fleet(self._settings.limits), None), now
+        )
+
     def resolve_left_behind(self, tx: LedgerTransaction) -> list[Attempt]:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
         return [
@@ -149,7 +178,7 @@ class Recorder:
 
     def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
         """Those of the target's episode and window; ones left behind come out as unknown."""
-        since = now - self._settings.models[target.model_id].policy.window
+        since = window_starts(target, self._policy(target), now)
         return tuple(
             self._lost(tx, attempt) if self._left_behind(attempt, now) else attempt
             for attempt in tx.attempts(target, since=since)
@@ -213,6 +242,8 @@ class Recorder:
         attempts: Sequence[Attempt],
         hold: Hold | None,
         now: datetime,
+        *,
+        forced: bool = False,
     ) -> _Judged:
         limits, breaker = self._settings.limits, None
         fleet = Fleet(limits)
@@ -231,7 +262,9 @@ class Recorder:
                 hold=hold,
                 breaker=breaker.judge(target),
             )
-        return _Judged(decide(target, attempts, fleet, self._policy(target), now), fleet, breaker)
+        policy = self._policy(target)
+        decision = decide(target, attempts, fleet, policy, now, forced=forced)
+        return _Judged(decision, fleet, breaker)
 
     def _policy(self, target: Target) -> Policy:
         return self._settings.models[target.model_id].policy

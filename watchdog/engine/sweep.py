@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import Target
+from watchdog.engine.action_watch import ActionWatch, News
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.check import Checker
 from watchdog.engine.events import CheckStarted, InternalError, SweepDone
@@ -54,6 +55,7 @@ class Sweep:
         self._first_told = False
         self._in_hand: set[str] = set()
         self._timers: set[asyncio.TimerHandle] = set()
+        self._actions = ActionWatch(listener)
         self._due: asyncio.Queue[Target] = asyncio.Queue()
         self._erring_busy = 0
         self._parked: deque[Target] = deque()
@@ -75,13 +77,16 @@ class Sweep:
             return
         interval, hasten = self._api_watch.interval, self._api_watch.take_recovery()
 
-        def claim(tx: LedgerTransaction) -> Sequence[Target]:
+        def claim(tx: LedgerTransaction) -> tuple[Sequence[Target], News | None]:
             if hasten:
                 tx.spread_checks(interval)
-            return tx.claim_due(now + TICK, limit=room, interval=interval)
+            news = self._actions.read(tx)
+            return tx.claim_due(now + TICK, limit=room, interval=interval), news
 
+        due: Sequence[Target]
         try:
-            due = await self._ledger.transact(claim)
+            due, news = await self._ledger.transact(claim)
+            self._actions.tell(news)
         except LedgerUnavailable:
             due = self._due_by_memory(now + TICK, room)
         if self._stopping:

@@ -12,10 +12,12 @@ _POLL_SECONDS = 0.1
 
 
 class Role(StrEnum):
-    """What a process wants of the ledger. Each of the first two has one holder at a time."""
+    """What a process wants of the ledger. Each of the first two may retry, and has one holder at a
+    time; an operator writes and never retries, so that the brake works beside everybody."""
 
     DAEMON = "daemon"
     COMMAND = "command"
+    OPERATOR = "operator"
     READER = "reader"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 from watchdog.ledger.errors import LedgerMismatch, LedgerSetupError, LedgerTooNew
 from watchdog.ledger.schema import meta
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest revision in migrations/."""
 
 _BUSY_TIMEOUT_MILLISECONDS = 5_000

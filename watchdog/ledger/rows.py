@@ -1,10 +1,13 @@
 """Between the domain's records and rows."""
 
 import hashlib
+from datetime import datetime
 from typing import Any, Protocol
 
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import (
+    Action,
+    ActionKind,
     Attempt,
     Decision,
     DecisionKind,
@@ -41,6 +44,7 @@ def target_values(target: Target) -> dict[str, Any]:
         "healthy_for": target.healthy_for,
         "missing_since": target.missing_since,
         "missing": target.missing,
+        "window_since": target.window_since,
         "broke_at": target.broke_at,
         "observed_twice": target.observed_twice,
         "episode_id": target.episode and target.episode.id,
@@ -52,7 +56,7 @@ def target_values(target: Target) -> dict[str, Any]:
     }
 
 
-def to_target(row: Row, episode: Episode | None) -> Target:
+def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) -> Target:
     deployment = None
     if row["deployment_id"] is not None:
         deployment = DeploymentRef(row["deployment_id"], row["deployment_created_at"])
@@ -70,6 +74,8 @@ def to_target(row: Row, episode: Episode | None) -> Target:
         healthy_for=row["healthy_for"],
         missing_since=row["missing_since"],
         missing=row["missing"],
+        paused_until=paused_until,
+        window_since=row["window_since"],
         broke_at=row["broke_at"],
         observed_twice=row["observed_twice"],
         episode=episode,
@@ -191,6 +197,32 @@ def to_canary(row: Row) -> Canary:
         attempt_id=row["attempt_id"],
         ended_at=row["ended_at"],
         result=None if row["result"] is None else CanaryResult(row["result"]),
+    )
+
+
+def action_values(action: Action) -> dict[str, Any]:
+    """Without the id, which the database gives."""
+    return {
+        "at": action.at,
+        "kind": action.kind,
+        "model_id": action.model_id,
+        "who": action.who,
+        "note": action.note,
+        "until": action.until,
+        "ended_at": action.ended_at,
+    }
+
+
+def to_action(row: Row) -> Action:
+    return Action(
+        at=row["at"],
+        kind=ActionKind(row["kind"]),
+        model_id=row["model_id"],
+        who=row["who"],
+        note=row["note"],
+        until=row["until"],
+        ended_at=row["ended_at"],
+        id=row["id"],
     )
 
 

@@ -82,6 +82,7 @@ targets = Table(
     Column("healthy_for", Duration, nullable=False),
     Column("missing_since", UtcTime),
     Column("missing", Boolean, nullable=False),
+    Column("window_since", UtcTime),
     Column("broke_at", UtcTime),
     Column("observed_twice", Boolean, nullable=False, server_default=false()),
     Column("episode_id", String(200)),
@@ -176,4 +177,20 @@ canaries = Table(
     Column("result", String(20)),
     Index(None, "opening_id", "named_at"),
     Index(None, "named_at"),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", String(20), nullable=False),
+    # None: of all models.
+    Column("model_id", String(100)),
+    Column("who", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("until", UtcTime),
+    Column("ended_at", UtcTime),
+    Index(None, "at"),
+    Index(None, "until"),
 )

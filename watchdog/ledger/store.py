@@ -77,7 +77,8 @@ class SqlLedger:
         try:
             if not reading:
                 make_file(path)
-                _take(locks[role], role, path)
+                if role in locks:
+                    _take(locks[role], role, path)
             with engine.begin() as connection:
                 created_at, created = prepare(
                     connection,

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from watchdog.domain.records import Attempt, Episode, Outcome, Target
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict
+from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.rows import (
     attempt_values,
@@ -42,7 +43,7 @@ _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
 
 
-class SqlTransaction(BreakerQueries):
+class SqlTransaction(BreakerQueries, ActionQueries):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
@@ -249,7 +250,15 @@ class SqlTransaction(BreakerQueries):
             found = {
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
-        return [to_target(row, found.get(row["episode_id"])) for row in listed]
+        pauses = self.pauses() if listed else []
+        return [
+            to_target(
+                row,
+                found.get(row["episode_id"]),
+                next((p.until for p in pauses if p.model_id in (None, row["model_id"])), None),
+            )
+            for row in listed
+        ]
 
     @staticmethod
     def _spread(start: datetime, span: timedelta) -> ColumnElement[Any]:

@@ -10,6 +10,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from watchdog.domain.records import (
+    Action,
     Attempt,
     Decision,
     DeploymentRef,
@@ -111,6 +112,8 @@ def _named(name: str, value: Any) -> dict[str, Any]:
         case Decision() | Hold():
             until = value.until and value.until.isoformat()
             return {"decision_reason": value.reason, "until": until}
+        case Action():
+            return _action(value)
         case FleetLimits():
             return {name: {each.name: getattr(value, each.name) for each in fields(value)}}
         case DeploymentRef():
@@ -119,6 +122,11 @@ def _named(name: str, value: Any) -> dict[str, Any]:
                 f"{name}_deployment_id": value.id,
                 f"{name}_created_at": value.created_at.isoformat(),
             }
+    return _plain(name, value)
+
+
+def _plain(name: str, value: Any) -> dict[str, Any]:
+    match value:
         case timedelta():
             return {f"{name}_seconds": round(value.total_seconds(), 3)}
         case datetime():
@@ -127,6 +135,16 @@ def _named(name: str, value: Any) -> dict[str, Any]:
             trace = "".join(traceback.format_exception(value))
             return {name: f"{type(value).__name__}: {value}", "exception": trace}
     return {name: value}
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {
+        "action": action.kind,
+        "model_id": action.model_id or "all",
+        "who": action.who,
+        "note": action.note or None,
+        "until": action.until and action.until.isoformat(),
+    }
 
 
 def _target(target: Target) -> dict[str, Any]:

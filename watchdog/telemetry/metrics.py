@@ -15,7 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from watchdog.domain.records import DecisionReason, EpisodeResult, FleetLimits
+from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult, FleetLimits
 from watchdog.engine.events import (
     ApiDown,
     ApiRecovered,
@@ -32,6 +32,8 @@ from watchdog.engine.events import (
     LedgerBack,
     LedgerLost,
     LedgerOpened,
+    OperatorActed,
+    PausesSeen,
     Recovered,
     RetryAnswered,
     RetrySuppressed,
@@ -92,13 +94,18 @@ class Metrics:
         self._log_lines_dropped = self._counter(
             "log_lines_dropped", "Log lines that could not be written, or not soon enough."
         )
+        self._actions = self._counter("operator_actions", "What persons did, by kind.", "action")
+        for action in ActionKind:
+            self._actions.labels(action)
         for result in _CHECK_RESULTS:
             self._checks.labels(result)
         for reason in DecisionReason:
             if reason not in _NEVER_COUNTED:
                 self._suppressed.labels(reason)
         for ending in EpisodeResult:
-            self._episodes.labels(ending)
+            # A reset is a command's doing, and counted among what persons did.
+            if ending is not EpisodeResult.RESET:
+                self._episodes.labels(ending)
         self._lateness = Histogram(
             f"{PREFIX}check_lateness_seconds",
             "How much later than due a check began.",
@@ -186,6 +193,10 @@ class Metrics:
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():
                 self._set("ledger_up", _LEDGER_UP, 0)
+            case OperatorActed():
+                self._actions.labels(event.action.kind).inc()
+            case PausesSeen():
+                self._snapshot.paused(event.pauses)
             case BreakerSeen():
                 text = "Whether the breaker stops all retries but its canary's."
                 self._set("breaker_open", text, int(event.open))

@@ -1,7 +1,7 @@
 """The present picture of every target, for the gauges that are made when somebody asks."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from watchdog.domain.limits import (
     window_remaining,
 )
 from watchdog.domain.records import (
+    Action,
     Attempt,
     DecisionKind,
     DecisionReason,
@@ -49,6 +50,7 @@ class Snapshot(Collector):
         self._limits = limits
         self._clock = clock
         self._views: dict[str, View] = {}
+        self._pauses: tuple[Action, ...] = ()
         self._answers: dict[str, Counter[Outcome]] = {}
 
     def put(self, target: Target, policy: Policy, attempts: tuple[Attempt, ...]) -> None:
@@ -74,6 +76,10 @@ class Snapshot(Collector):
         if (answers := self._answers.get(model_id)) is not None:
             answers[outcome] += 1
 
+    def paused(self, pauses: Sequence[Action]) -> None:
+        """The pauses in force, the latest to expire first."""
+        self._pauses = tuple(pauses)
+
     def forget(self, model_id: str) -> None:
         self._views.pop(model_id, None)
         self._answers.pop(model_id, None)
@@ -86,6 +92,7 @@ class Snapshot(Collector):
         yield from self._states(views)
         yield self._attempts()
         yield from self._times(views)
+        yield from self._paused(views, now)
         yield from self._budgets(views, now)
 
     def _states(self, views: list[View]) -> Iterator[Metric]:
@@ -139,6 +146,19 @@ class Snapshot(Collector):
                 if moment is not None:
                     family.add_metric((target.model_id,), moment.timestamp())
         yield from (failing, following, observed)
+
+    def _paused(self, views: list[View], now: datetime) -> Iterator[Metric]:
+        paused = _gauge("paused", "Whether a person said hands off.", "model_id")
+        expiry = _gauge("pause_expiry_timestamp_seconds", "When the pause ends.", "model_id")
+        ends = [(pause.model_id, pause.until) for pause in self._pauses]
+        for view in views:
+            model_id = view.target.model_id
+            mine = (until for paused_id, until in ends if paused_id in (None, model_id) and until)
+            until = next((until for until in mine if until > now), None)
+            paused.add_metric((model_id,), int(until is not None))
+            if until is not None:
+                expiry.add_metric((model_id,), until.timestamp())
+        yield from (paused, expiry)
 
     def _budgets(self, views: list[View], now: datetime) -> Iterator[Metric]:
         budget = _gauge(

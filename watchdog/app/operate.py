@@ -1,0 +1,79 @@
+"""What a person's commands do with the parts."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from watchdog.app.commands import open_engine
+from watchdog.app.parts import SetupError, make_settings, open_ledger
+from watchdog.clock import SystemClock
+from watchdog.config import Config
+from watchdog.domain.records import Attempt, Target
+from watchdog.engine.operate import note_retry
+from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
+from watchdog.engine.record import Recorder
+from watchdog.engine.watchlist import enlist
+from watchdog.ledger import Role
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A target after a person asked for its retry, and the attempt, if one was made."""
+
+    target: Target
+    attempt: Attempt | None
+    error: ApiError | LedgerUnavailable | None
+
+
+async def change_ledger(config: Config, work: Callable[[LedgerTransaction, Recorder], T]) -> T:
+    """Run one writing transaction, beside whoever else uses the ledger. Raises SetupError."""
+    ledger = open_ledger(config, SystemClock(), Role.OPERATOR)
+    recorder = Recorder(ledger, make_settings(config, ledger.owner))
+    try:
+        return await ledger.transact(lambda tx: work(tx, recorder))
+    except LedgerUnavailable as error:
+        raise SetupError(str(error)) from error
+    finally:
+        await ledger.close()
+
+
+async def retry_once(
+    config: Config, environ: Mapping[str, str], *, forced: bool, who: str, note: str
+) -> Tried:
+    """Look at the one configured model and retry it, if the limits allow that. Raises
+    SetupError."""
+    (model_id,) = config.policies()
+    async with open_engine(config, environ, Role.COMMAND) as engine:
+        owner = engine.settings.owner
+        (target,) = await engine.ledger.transact(
+            lambda tx: enlist(tx, engine.recorder, engine.settings)
+        )
+        await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
+        checked = await engine.checker.check(target, forced=forced)
+        made = await engine.ledger.transact(lambda tx: tx.attempt_history(model_id, limit=1))
+        attempt = made[0] if made and made[0].owner == owner else None
+        return Tried(checked.target, attempt, checked.error)
+
+
+async def follow(
+    config: Config,
+    environ: Mapping[str, str],
+    attempt: Attempt,
+    progress: Callable[[Target, datetime], None],
+) -> Attempt:
+    """Watch an attempt to its end, with a daemon or without one. Raises SetupError."""
+    async with open_engine(config, environ, Role.OPERATOR) as engine:
+        while True:
+            target, now = await engine.ledger.transact(
+                lambda tx: (tx.target(attempt.model_id), tx.now())
+            )
+            found = await engine.ledger.transact(lambda tx: tx.attempt(attempt.id))
+            if target is None or found is None or not found.under_way:
+                return found or attempt
+            progress(target, now)
+            await asyncio.sleep(engine.settings.recovery_interval.total_seconds())
+            await engine.checker.check(target, may_retry=False)

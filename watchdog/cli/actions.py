@@ -1,0 +1,36 @@
+"""How what persons did is shown."""
+
+from typing import Any
+
+from watchdog.cli.output import clock_time
+from watchdog.domain.records import Action, ActionKind
+
+
+def action_cells(action: Action) -> tuple[str, ...]:
+    """A line of the history: time, model, what, result, detail."""
+    result = ""
+    if action.kind is ActionKind.PAUSE:
+        result = f"until {clock_time(action.until)}"
+        if action.ended_at is not None:
+            result = f"ended {clock_time(action.ended_at)}"
+    by = f"by {action.who}" + (f": {action.note}" if action.note else "")
+    return (clock_time(action.at), action.model_id or "all", action.kind.value, result, by)
+
+
+def action_json(action: Action) -> dict[str, Any]:
+    return {
+        "at": action.at,
+        "action": action.kind,
+        "model_id": action.model_id,
+        "who": action.who,
+        "note": action.note,
+        "until": action.until,
+        "ended_at": action.ended_at,
+    }
+
+
+def pause_line(pause: Action) -> str:
+    """A pause in force, in one line."""
+    note = f": {pause.note}" if pause.note else ""
+    whom = pause.model_id or "all models"
+    return f"paused: {whom} until {clock_time(pause.until)} by {pause.who}{note}"

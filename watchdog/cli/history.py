@@ -1,0 +1,122 @@
+"""`history`: what the ledger knows of the past, beside a running daemon or without one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from watchdog.cli import fleet_history
+from watchdog.cli.actions import action_cells, action_json
+from watchdog.cli.console import fail
+from watchdog.cli.ledger import read
+from watchdog.cli.models import recorded, resolve
+from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.output import age, clock_time, print_json, print_table
+from watchdog.domain.records import Action, Attempt, Episode, Resolution
+
+if TYPE_CHECKING:
+    from watchdog.engine.ports import LedgerTransaction
+
+
+def history(
+    model: Annotated[str | None, typer.Argument(help="A model's id or configured name.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each to show.")] = 50,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
+    ] = False,
+) -> None:
+    """Show attempts, episodes and what persons did, newest first."""
+    settings = load(config).config
+    if fleet and model is not None:
+        fail("--fleet is about all models: leave MODEL out")
+    if fleet:
+        openings, canaries = read(settings, lambda tx: fleet_history.read(tx, limit))
+        if json:
+            print_json(fleet_history.as_json(openings, canaries))
+        else:
+            print_table(fleet_history.COLUMNS, fleet_history.lines(openings, canaries))
+        return
+    episodes, attempts, actions = read(settings, lambda tx: _past(tx, model, limit))
+    if json:
+        print_json(
+            {
+                "episodes": [_episode_json(episode) for episode in episodes],
+                "attempts": [_attempt_json(attempt) for attempt in attempts],
+                "actions": [action_json(action) for action in actions],
+            }
+        )
+        return
+    lines = [(e.opened_at, _episode_cells(e)) for e in episodes]
+    lines += [(a.reserved_at, _attempt_cells(a)) for a in attempts]
+    lines += [(a.at, action_cells(a)) for a in actions]
+    lines.sort(key=lambda line: line[0], reverse=True)
+    print_table(("time", "model", "what", "result", "detail"), [cells for _, cells in lines])
+
+
+def _past(
+    tx: "LedgerTransaction", model: str | None, limit: int
+) -> tuple[Sequence[Episode], Sequence[Attempt], Sequence[Action]]:
+    model_id = resolve(model, recorded(tx.targets())) if model is not None else None
+    return (
+        tx.episodes(model_id, limit=limit),
+        tx.attempt_history(model_id, limit=limit),
+        tx.actions(model_id, limit=limit),
+    )
+
+
+def _episode_cells(episode: Episode) -> tuple[str, ...]:
+    ended = ""
+    if episode.ended_at is not None:
+        ended = f"after {age(episode.ended_at - episode.failing_from)}"
+    return (
+        clock_time(episode.opened_at),
+        episode.model_id,
+        f"failing: {episode.status}",
+        episode.result.value if episode.result else "open",
+        ended,
+    )
+
+
+def _attempt_cells(attempt: Attempt) -> tuple[str, ...]:
+    parts = [attempt.reason] if attempt.reason else []
+    if attempt.resolution not in (None, Resolution.ANSWERED):
+        parts.insert(0, f"{attempt.resolution} {clock_time(attempt.resolved_at)}")
+    return (
+        clock_time(attempt.reserved_at),
+        attempt.model_id,
+        f"attempt {attempt.number}",
+        attempt.outcome.value,
+        "; ".join(parts),
+    )
+
+
+def _episode_json(episode: Episode) -> dict[str, Any]:
+    return {
+        "episode_id": episode.id,
+        "model_id": episode.model_id,
+        "deployment_id": episode.deployment.id,
+        "status": episode.status,
+        "standing": episode.standing,
+        "opened_at": episode.opened_at,
+        "ended_at": episode.ended_at,
+        "result": episode.result,
+    }
+
+
+def _attempt_json(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.id,
+        "episode_id": attempt.episode_id,
+        "model_id": attempt.model_id,
+        "attempt": attempt.number,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "reserved_at": attempt.reserved_at,
+        "sent_at": attempt.sent_at,
+        "answered_at": attempt.answered_at,
+        "resolution": attempt.resolution,
+        "resolved_at": attempt.resolved_at,
+        "owner": attempt.owner,
+    }

@@ -1,0 +1,25 @@
+"""Reading the ledger for a command."""
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from watchdog.cli.console import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchdog.config import Config
+    from watchdog.engine.ports import LedgerTransaction
+
+T = TypeVar("T")
+
+
+def read(settings: "Config", work: "Callable[[LedgerTransaction], T]") -> T:
+    """Run one reading transaction, or say in one line why that cannot be and exit 2."""
+    from watchdog.app.commands import read_ledger
+    from watchdog.app.parts import SetupError
+
+    try:
+        return asyncio.run(read_ledger(settings, work))
+    except SetupError as error:
+        fail(str(error))

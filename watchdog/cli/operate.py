@@ -1,0 +1,166 @@
+"""`pause`, `resume`, `reset` and `retry`: the brake, and the hand on the wheel."""
+
+import asyncio
+import getpass
+import os
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.models import ModelArgument, configured, recorded, resolve
+from watchdog.cli.options import ConfigOption, load
+from watchdog.cli.output import clock_time
+from watchdog.domain.duration import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from watchdog.config import Config
+    from watchdog.engine.ports import LedgerTransaction
+    from watchdog.engine.record import Recorder
+
+_LONGEST_PAUSE = timedelta(days=30)
+"""A brake that nobody remembers is a watchdog that is off."""
+
+OptionalModel = Annotated[
+    str | None, typer.Argument(metavar="[MODEL]", help="A model's id or configured name.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All models, also those to come.")]
+NoteOption = Annotated[str, typer.Option("--note", help="Why; shown in status and history.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def pause(
+    model: OptionalModel = None,
+    every: AllOption = False,
+    span: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="How long, as 2h. Required.")
+    ] = None,
+    note: NoteOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Hands off: retry nothing of a model, or of all, for a time. Watching goes on.
+
+    It holds across restarts, and takes the place of an earlier pause.
+    """
+    from watchdog.engine import operate
+
+    settings = load(config).config
+    until = datetime.now(UTC) + _span(span)
+    model_id = _change(
+        settings,
+        model,
+        every,
+        lambda tx, _, model_id: operate.pause(tx, model_id, until=until, who=who(), note=note),
+    )
+    typer.echo(f"paused {model_id or 'all models'} until {clock_time(until)}")
+
+
+def resume(
+    model: OptionalModel = None,
+    every: AllOption = False,
+    note: NoteOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """End a pause before its time."""
+    from watchdog.engine import operate
+
+    def end(tx: "LedgerTransaction", _: "Recorder", model_id: str | None) -> None:
+        if operate.resume(tx, model_id, who=who(), note=note):
+            return
+        others = "; all models are: `resume --all`" if model_id and _all_paused(tx) else ""
+        fail(f"{model_id or 'all models'}: not paused{others}")
+
+    model_id = _change(load(config).config, model, every, end)
+    typer.echo(f"resumed {model_id or 'all models'}")
+
+
+def reset(
+    model: ModelArgument,
+    note: NoteOption = "",
+    yes: YesOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Forget a model's attempts: a new episode and a new window begin.
+
+    For one that is exhausted, after its cause was mended. The fleet's limits still count them.
+    """
+    from watchdog.engine import operate
+
+    settings = load(config).config
+    model_id = resolve(model, configured(settings))
+    confirm(f"Forget the attempts of {model_id}, so that it may be retried anew?", yes=yes)
+
+    def clear(tx: "LedgerTransaction", recorder: "Recorder", _: str | None) -> None:
+        target = tx.target(model_id)
+        if target is None:
+            fail(f"the ledger does not know {model_id} yet: start the daemon first")
+        try:
+            operate.reset(tx, recorder, target, who=who(), note=note)
+        except operate.BeingSent:
+            fail(f"a retry of {model_id} is being sent at this moment: try again in a minute")
+
+    _change(settings, model_id, False, clear)
+    typer.echo(f"reset {model_id}")
+
+
+def _change(
+    settings: "Config",
+    model: str | None,
+    every: bool,
+    work: "Callable[[LedgerTransaction, Recorder, str | None], None]",
+) -> str | None:
+    """Run one writing transaction about one model or all; the model's id."""
+    from watchdog.app.operate import change_ledger
+    from watchdog.app.parts import SetupError
+
+    if every == (model is not None):
+        fail("name a MODEL, or give --all" if model is None else "give either MODEL or --all")
+
+    def whole(tx: "LedgerTransaction", recorder: "Recorder") -> str | None:
+        known = configured(settings) + recorded(tx.targets())
+        model_id = resolve(model, known) if model is not None else None
+        work(tx, recorder, model_id)
+        return model_id
+
+    try:
+        return asyncio.run(change_ledger(settings, whole))
+    except SetupError as error:
+        fail(str(error))
+
+
+def _all_paused(tx: "LedgerTransaction") -> bool:
+    return any(pause.model_id is None for pause in tx.pauses())
+
+
+def _span(text: str | None) -> timedelta:
+    if text is None:
+        fail("say how long: --for 2h")
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        fail(f"--for: {error}")
+    if not timedelta(0) < span <= _LONGEST_PAUSE:
+        fail(f"--for: must be more than 0s and at most {_LONGEST_PAUSE.days}d")
+    return span
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Nobody is there to ask: give --yes")
+    typer.confirm(question, abort=True)
+
+
+def who() -> str:
+    """user@host, as the history shows it. In a container the user may well have no name."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,155 @@
+"""`status`: what the ledger knows of each target, beside a running daemon or without one."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from watchdog.cli.actions import action_json, pause_line
+from watchdog.cli.console import fail
+from watchdog.cli.ledger import read
+from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.output import ago, ahead, clock_time, print_json, print_table, table
+from watchdog.domain.breaker import Opening
+from watchdog.domain.limits import episode_used, window_remaining, window_starts
+from watchdog.domain.records import Action, Attempt, Policy, Target
+from watchdog.domain.status import state_of
+
+if TYPE_CHECKING:
+    from watchdog.config import Config
+    from watchdog.engine.ports import LedgerTransaction
+
+_REFRESH_SECONDS = 1.0
+_COLUMNS = ("model", "name", "state", "status", "since", "attempts", "next attempt", "why")
+
+
+def status(
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on showing it, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Show what the ledger knows of each target, and why it waits."""
+    settings = load(config).config
+    if watch and json:
+        fail("--watch is for people: leave --json out")
+    if watch:
+        _watch(settings)
+        return
+    shown = _read(settings)
+    if json:
+        print_json(
+            {
+                "targets": [standing.as_json() for standing in shown.standings],
+                "pauses": [action_json(pause) for pause in shown.pauses],
+                "breaker_open": shown.opening is not None,
+            }
+        )
+        return
+    print_table(_COLUMNS, [standing.cells() for standing in shown.standings])
+    for note in shown.notes():
+        typer.echo(note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    standings: "tuple[_Standing, ...]"
+    pauses: tuple[Action, ...]
+    opening: Opening | None
+
+    def notes(self) -> list[str]:
+        """What concerns more than one target, a line each."""
+        notes = [pause_line(pause) for pause in self.pauses]
+        if self.opening is not None:
+            notes.append(
+                f"breaker open since {clock_time(self.opening.opened_at)}: "
+                f"{self.opening.failures} models began to fail at once; see `history --fleet`"
+            )
+        return notes
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    target: Target
+    attempts: tuple[Attempt, ...]
+    policy: Policy | None
+    now: datetime
+
+    def cells(self) -> tuple[str, ...]:
+        target, decision, now = self.target, self.target.decision, self.now
+        used = episode_used(target, self.attempts)
+        return (
+            target.model_id,
+            target.name or "-",
+            state_of(target).value,
+            target.status or "-",
+            ago(target.status_since, now),
+            f"{used} of {self.policy.max_attempts}" if self.policy else str(used),
+            ahead(decision.until, now),
+            decision.reason.value if decision.reason else "-",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        target, policy = self.target, self.policy
+        return {
+            "model_id": target.model_id,
+            "model_name": target.name,
+            "watched": target.watched,
+            "state": state_of(target),
+            "status": target.status,
+            "since": target.status_since,
+            "deployment_id": target.deployment.id if target.deployment else None,
+            "failing_since": target.failing_since,
+            "episode_id": target.episode.id if target.episode else None,
+            "attempts_used": episode_used(target, self.attempts),
+            "attempts_allowed": policy.max_attempts if policy else None,
+            "window_remaining": (
+                window_remaining(self.attempts, policy, self.now) if policy else None
+            ),
+            "paused_until": target.paused_until,
+            "next_attempt_at": target.decision.until,
+            "decision": target.decision.kind,
+            "decision_reason": target.decision.reason,
+        }
+
+
+def _read(settings: "Config") -> _Shown:
+    now = datetime.now(UTC)
+    return read(settings, lambda tx: _shown(tx, settings, now))
+
+
+def _shown(tx: "LedgerTransaction", settings: "Config", now: datetime) -> _Shown:
+    policies, standings = settings.policies(), []
+    for target in tx.targets():
+        policy = policies.get(target.model_id)
+        if not target.watched and policy is None:
+            continue
+        since = window_starts(target, policy, now) if policy else now
+        standings.append(_Standing(target, tx.attempts(target, since=since), policy, now))
+    return _Shown(tuple(standings), tuple(tx.pauses()), tx.opening())
+
+
+def _watch(settings: "Config") -> None:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        fail("--watch needs a terminal: leave it out, or repeat `status --json`")
+
+    def picture() -> Group:
+        shown = _read(settings)
+        cells = [standing.cells() for standing in shown.standings]
+        return Group(table(_COLUMNS, cells), *map(Text, shown.notes()))
+
+    with Live(picture(), console=console, auto_refresh=False, screen=True) as live:
+        try:
+            while True:
+                time.sleep(_REFRESH_SECONDS)
+                live.update(picture(), refresh=True)
+        except KeyboardInterrupt:
+            return

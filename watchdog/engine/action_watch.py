@@ -1,0 +1,40 @@
+"""Tells what persons did since the last tick."""
+
+from dataclasses import dataclass
+
+from watchdog.domain.records import Action
+from watchdog.engine.events import OperatorActed, PausesSeen
+from watchdog.engine.ports import LedgerTransaction, Listener
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was done, oldest first, and the pauses in force."""
+
+    actions: tuple[Action, ...]
+    pauses: tuple[Action, ...]
+
+
+class ActionWatch:
+    """Read in the transaction of a tick, told after it."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._last: int | None = None
+
+    def read(self, tx: LedgerTransaction) -> News | None:
+        """None when nobody did anything since."""
+        if self._last is None:
+            newest = tx.actions(None, limit=1)
+            self._last = max((action.id or 0 for action in newest), default=0)
+            return News((), tuple(tx.pauses()))
+        actions = tuple(tx.actions_after(self._last))
+        return News(actions, tuple(tx.pauses())) if actions else None
+
+    def tell(self, news: News | None) -> None:
+        if news is None:
+            return
+        for action in news.actions:
+            self._last = max(self._last or 0, action.id or 0)
+            self._listener(OperatorActed(action=action))
+        self._listener(PausesSeen(pauses=news.pauses))

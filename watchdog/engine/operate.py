@@ -1,0 +1,57 @@
+"""What a person may do to the watchdog: each one transaction, written down with who and why."""
+
+from datetime import datetime, timedelta
+
+from watchdog.domain.records import Action, ActionKind, Outcome, Target
+from watchdog.domain.transition import reset as cleared
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.record import Recorded, Recorder
+
+
+class BeingSent(Exception):
+    """An attempt of the target is being sent at this moment. Try again in a few seconds."""
+
+
+def pause(
+    tx: LedgerTransaction, model_id: str | None, *, until: datetime, who: str, note: str
+) -> None:
+    """Retry nothing until then: of one model, or of all. It takes the place of an earlier one."""
+    tx.end_pauses(model_id, tx.now())
+    tx.add_action(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
+    _have_checked(tx, model_id)
+
+
+def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) -> bool:
+    """End a pause; whether there was one."""
+    ended = tx.end_pauses(model_id, tx.now())
+    if ended:
+        tx.add_action(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
+        _have_checked(tx, model_id)
+    return bool(ended)
+
+
+def reset(
+    tx: LedgerTransaction, recorder: Recorder, target: Target, *, who: str, note: str
+) -> Recorded:
+    """Begin a new episode and a new window. Raises BeingSent."""
+    now = tx.now()
+    attempts = recorder.attempts(tx, target, now)
+    if any(attempt.outcome is Outcome.PENDING for attempt in attempts):
+        raise BeingSent(target.model_id)
+    recorded = recorder.apply(tx, target, cleared(target, attempts, now), attempts, now)
+    tx.add_action(Action(now, ActionKind.RESET, target.model_id, who, note))
+    tx.make_due(target.model_id, now)
+    return recorded
+
+
+def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> None:
+    """Write down that a person asked for a retry."""
+    tx.add_action(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
+
+
+def _have_checked(tx: LedgerTransaction, model_id: str | None) -> None:
+    """So that a daemon shows it at once. It obeys anyway: each attempt asks the ledger."""
+    if model_id is not None:
+        tx.make_due(model_id, tx.now())
+    else:
+        tx.spread_checks(timedelta(minutes=1))

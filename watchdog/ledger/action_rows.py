@@ -1,0 +1,43 @@
+"""The queries about what persons did."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from watchdog.domain.records import Action, ActionKind
+from watchdog.ledger.rows import action_values, to_action
+from watchdog.ledger.schema import actions
+
+_OPEN = (actions.c.kind == ActionKind.PAUSE) & actions.c.ended_at.is_(None)
+
+
+class ActionQueries:
+    """The part of a transaction that is about what persons did."""
+
+    _connection: Connection
+    _now: datetime
+
+    def add_action(self, action: Action) -> None:
+        self._connection.execute(insert(actions).values(action_values(action)))
+
+    def end_pauses(self, model_id: str | None, at: datetime) -> int:
+        mine = actions.c.model_id.is_(None) if model_id is None else actions.c.model_id == model_id
+        in_force = (_OPEN, mine, actions.c.until > at)
+        return self._connection.execute(
+            update(actions).where(*in_force).values(ended_at=at)
+        ).rowcount
+
+    def pauses(self) -> list[Action]:
+        query = select(actions).where(_OPEN, actions.c.until > self._now)
+        rows = self._connection.execute(query.order_by(actions.c.until.desc())).mappings()
+        return [to_action(row) for row in rows]
+
+    def actions(self, model_id: str | None, *, limit: int) -> list[Action]:
+        query = select(actions).order_by(actions.c.at.desc(), actions.c.id.desc()).limit(limit)
+        if model_id is not None:
+            query = query.where(or_(actions.c.model_id == model_id, actions.c.model_id.is_(None)))
+        return [to_action(row) for row in self._connection.execute(query).mappings()]
+
+    def actions_after(self, action_id: int) -> list[Action]:
+        query = select(actions).where(actions.c.id > action_id).order_by(actions.c.id)
+        return [to_action(row) for row in self._connection.execute(query).mappings()]
