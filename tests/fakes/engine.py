@@ -28,7 +28,7 @@ from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUn
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Throttled
 from watchdog.engine.record import Recorder
-from watchdog.engine.settings import Model, Settings
+from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin
@@ -129,22 +129,21 @@ class World:
             concurrency=self._concurrency,
             max_rate=50,
         )
+        live = self._live = LiveSettings(settings)
         ledger = WatchedLedger(self.ledger, self.events.append)
         recorder = Recorder(ledger, settings)
         listener = self._listen
-        self._keeper = BreakerKeeper(ledger, settings, listener)
+        self._keeper = BreakerKeeper(ledger, live, listener)
         targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
         for recorded in targets:
             tell(recorded, settings, listener)
         self._retrier = Retrier(
-            self.api, ledger, self.clock, listener, settings, new_id=lambda: next(self._ids)
+            self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
         )
-        api_watch = ApiWatch(self.clock, listener, settings)
-        checker = Checker(
-            self.api, ledger, self.clock, listener, settings, self._retrier, api_watch
-        )
+        api_watch = ApiWatch(self.clock, listener, live)
+        checker = Checker(self.api, ledger, self.clock, listener, live, self._retrier, api_watch)
         watched = [recorded.after for recorded in targets if recorded.after.watched]
-        self._sweep = Sweep(ledger, checker, self.clock, listener, settings, api_watch, watched)
+        self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
         self._sweep.start()
 
     def _listen(self, event: Event) -> None:

@@ -121,7 +121,7 @@ class Daemon:
             tell(recorded, settings, listener)
         watched = [recorded.after for recorded in known if recorded.after.watched]
         return Sweep(
-            engine.ledger, engine.checker, clock, listener, settings, engine.api_watch, watched
+            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
         )
 
     async def _watch(

@@ -14,7 +14,7 @@ from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.record import Recorder
-from watchdog.engine.settings import Model, Settings
+from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
 
 
@@ -47,18 +47,25 @@ class Engine:
         clock: Clock,
         listener: Fanout,
     ) -> None:
-        self.settings = make_settings(config, ledger.owner)
+        self.live = LiveSettings(make_settings(config, ledger.owner))
         self.ledger = WatchedLedger(ledger, listener)
-        self.recorder = Recorder(self.ledger, self.settings)
         self.retrier = Retrier(
-            api, self.ledger, clock, listener, self.settings, new_id=lambda: uuid.uuid4().hex
+            api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
         )
-        self.breaker = BreakerKeeper(self.ledger, self.settings, listener)
-        self.api_watch = ApiWatch(clock, listener, self.settings)
+        self.breaker = BreakerKeeper(self.ledger, self.live, listener)
+        self.api_watch = ApiWatch(clock, listener, self.live)
         self.checker = Checker(
-            api, self.ledger, clock, listener, self.settings, self.retrier, self.api_watch
+            api, self.ledger, clock, listener, self.live, self.retrier, self.api_watch
         )
         listener.add(self.breaker)
+
+    @property
+    def settings(self) -> Settings:
+        return self.live.current
+
+    @property
+    def recorder(self) -> Recorder:
+        return Recorder(self.ledger, self.settings)
 
 
 def make_settings(config: Config, owner: str) -> Settings:

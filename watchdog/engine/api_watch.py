@@ -6,7 +6,7 @@ from datetime import timedelta
 from watchdog.domain.records import Target
 from watchdog.engine.events import ApiDown, ApiRecovered, CheckFailed
 from watchdog.engine.ports import AnswerLost, ApiError, Clock, Held, Listener, NotSent
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import LiveSettings
 
 _COMMON_FAILURES = 3
 """So many targets that were answered the last time, and fail now with no answer to anybody in
@@ -25,10 +25,10 @@ class ApiWatch:
     not.
     """
 
-    def __init__(self, clock: Clock, listener: Listener, settings: Settings) -> None:
+    def __init__(self, clock: Clock, listener: Listener, live: LiveSettings) -> None:
         self._clock = clock
         self._listener = listener
-        self._settings = settings
+        self._live = live
         self._in_a_row: Counter[str] = Counter()
         self._untold: dict[str, CheckFailed] = {}
         self._answered: set[str] = set()
@@ -43,7 +43,7 @@ class ApiWatch:
     def interval(self) -> timedelta:
         """How far apart the checks of a target are to be: while the API is down, as long again as
         it has been down, from twice the usual interval up to five minutes."""
-        usual = self._settings.effective_interval
+        usual = self._live.current.effective_interval
         if self._down_since is None:
             return usual
         down_for = timedelta(seconds=self._clock.monotonic() - self._down_since)
@@ -100,7 +100,7 @@ class ApiWatch:
         self._failing.add(model_id)
         self._failures += 1
         self._newly_failing += model_id in self._answered
-        all_fail = len(self._failing) >= len(self._settings.models)
+        all_fail = len(self._failing) >= len(self._live.current.models)
         common = self._newly_failing if not all_fail else self._failures
         if self._down_since is None and common >= _COMMON_FAILURES:
             self._down_since = self._clock.monotonic()

@@ -40,7 +40,7 @@ from watchdog.engine.ports import (
     VersionConflict,
 )
 from watchdog.engine.record import Look, Recorded, Recorder
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.telling import tell
 
 _RECORD_AGAIN = timedelta(seconds=1)
@@ -65,7 +65,7 @@ class Retrier:
         ledger: Ledger,
         clock: Clock,
         listener: Listener,
-        settings: Settings,
+        live: LiveSettings,
         *,
         new_id: Callable[[], str],
     ) -> None:
@@ -73,7 +73,7 @@ class Retrier:
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
-        self._settings = settings
+        self._live = live
         self._new_id = new_id
         self._tasks: set[asyncio.Task[Target]] = set()
         self._stopping = asyncio.Event()
@@ -105,17 +105,18 @@ class Retrier:
             self._listener(InternalError(model_id=task.get_name(), error=error))
 
     async def _retry(self, seen: Target, forced: bool) -> Target:
-        recorder = Recorder(self._ledger, self._settings)
+        settings = self._live.current
+        recorder = Recorder(self._ledger, settings)
         attempt_id, hold = self._new_id(), self._api.retry_hold()
         recorded, attempt = await self._ledger.transact(
             lambda tx: recorder.reserve(tx, seen, attempt_id, hold, forced=forced)
         )
-        tell(recorded, self._settings, self._listener)
+        tell(recorded, settings, self._listener)
         target = recorded.after
         if attempt is None:
             return target
         self._listener(RetryReserved(target=target, attempt=attempt))
-        sent = await self._send(recorder, target, attempt, forced=forced)
+        sent = await self._send(recorder, settings, target, attempt, forced=forced)
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
@@ -123,11 +124,17 @@ class Retrier:
         if settled is None:
             return target
         self._tell_mismatch(target, settled, sent)
-        tell(settled, self._settings, self._listener)
+        tell(settled, settings, self._listener)
         return settled.after
 
     async def _send(
-        self, recorder: Recorder, target: Target, attempt: Attempt, *, forced: bool
+        self,
+        recorder: Recorder,
+        settings: Settings,
+        target: Target,
+        attempt: Attempt,
+        *,
+        forced: bool,
     ) -> _Sent:
         """Look again, and POST if the target is still what was decided on."""
         try:
@@ -138,7 +145,7 @@ class Retrier:
         except ApiError as error:
             return self._abandoned(attempt, f"could not look again: {error}")
         now = self._clock.now()
-        policy = self._settings.models[target.model_id].policy
+        policy = settings.models[target.model_id].policy
         if deployment.ref != target.deployment or (
             health_of(deployment.status, policy) is not Health.FAILING
         ):
@@ -158,7 +165,7 @@ class Retrier:
         if self._stopping.is_set():
             return self._abandoned(attempt, "stopping")
         attempt = replace(attempt, sent_at=now)
-        if self._settings.observe:
+        if settings.observe:
             return _Sent(replace(attempt, outcome=Outcome.DRY_RUN, answered_at=now))
         return await self._post(attempt)
 

@@ -16,7 +16,7 @@ from watchdog.domain.breaker import (
 from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
 from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import LiveSettings, Settings
 
 
 class Breaker:
@@ -165,9 +165,9 @@ class Breaker:
 class BreakerKeeper:
     """Attends to the breaker each tick while it is open; a closed one costs nothing."""
 
-    def __init__(self, ledger: Ledger, settings: Settings, listener: Listener) -> None:
+    def __init__(self, ledger: Ledger, live: LiveSettings, listener: Listener) -> None:
         self._ledger = ledger
-        self._settings = settings
+        self._live = live
         self._listener = listener
         self._open = True  # until the ledger has been asked
 
@@ -186,7 +186,7 @@ class BreakerKeeper:
             self._listener(event)
 
     def _attend(self, tx: LedgerTransaction) -> list[Event]:
-        breaker = Breaker(tx, self._settings)
+        breaker = Breaker(tx, self._live.current)
         breaker.attend()
         return breaker.news
 

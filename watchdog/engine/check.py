@@ -27,7 +27,7 @@ from watchdog.engine.ports import (
     VersionConflict,
 )
 from watchdog.engine.record import Look, Recorder
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.telling import tell
 
 
@@ -70,7 +70,7 @@ class Checker:
         ledger: Ledger,
         clock: Clock,
         listener: Listener,
-        settings: Settings,
+        live: LiveSettings,
         retrier: Retrier,
         api_watch: ApiWatch,
     ) -> None:
@@ -78,7 +78,7 @@ class Checker:
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
-        self._settings = settings
+        self._live = live
         self._retrier = retrier
         self._api_watch = api_watch
 
@@ -90,7 +90,10 @@ class Checker:
         `forced`: a person wants it retried, whatever is said of this target alone. Without
         `may_retry` it is only watched.
         """
-        started = self._clock.monotonic()
+        settings, started = self._live.current, self._clock.monotonic()
+        if target.model_id not in settings.models:
+            return Checked(target)  # It left the configuration while it waited its turn.
+        policy = settings.models[target.model_id].policy
         try:
             look = await self._look(target)
         except ApiError as error:
@@ -98,18 +101,20 @@ class Checker:
             self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
             return Checked(target, error)
         self._api_watch.answered(target.model_id)
-        seen, policy = look.observation, self._settings.models[target.model_id].policy
+        seen = look.observation
         if seen is not None and is_steady(target, seen, policy):
-            self._done(target, look)
+            self._done(target, look, policy)
             return Checked(replace(target, observed_at=look.at))
         try:
-            return Checked(await self._act(target, look, forced=forced, may_retry=may_retry))
+            return Checked(
+                await self._act(settings, target, look, forced=forced, may_retry=may_retry)
+            )
         except LedgerUnavailable as error:
-            blind = self._unrecorded(target, look)
+            blind = _unrecorded(target, look, policy)
             self._listener(TargetUnrecorded(target=blind))
             return Checked(blind, error)
         finally:
-            self._done(target, look)
+            self._done(target, look, policy)
 
     async def _look(self, target: Target) -> Look:
         try:
@@ -119,15 +124,17 @@ class Checker:
         now = self._clock.now()
         return Look(now, Observation(deployment.status, deployment.ref, now))
 
-    async def _act(self, target: Target, look: Look, *, forced: bool, may_retry: bool) -> Target:
-        recorder = Recorder(self._ledger, self._settings)
+    async def _act(
+        self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
+    ) -> Target:
+        recorder = Recorder(self._ledger, settings)
         hold = self._api.retry_hold()
         recorded = await self._ledger.transact(
             lambda tx: recorder.look(tx, target.model_id, look, hold)
         )
         if recorded is None:
             return target
-        tell(recorded, self._settings, self._listener)
+        tell(recorded, settings, self._listener)
         decided = recorded.after.decision.kind is DecisionKind.RETRY
         wanted = forced and recorded.after.health is Health.FAILING
         if not may_retry or not (decided or wanted):
@@ -137,27 +144,26 @@ class Checker:
         except VersionConflict:
             return recorded.after
 
-    def _done(self, target: Target, look: Look) -> None:
+    def _done(self, target: Target, look: Look, policy: Policy) -> None:
         result = "missing"
         if look.observation is not None:
-            policy = self._settings.models[target.model_id].policy
             result = health_of(look.observation.status, policy).value
         observed_at = look.at if look.observation else None
         self._listener(CheckDone(model_id=target.model_id, result=result, observed_at=observed_at))
 
-    def _unrecorded(self, target: Target, look: Look) -> Target:
-        """What can be said of a target while the ledger is away, for the metrics alone."""
-        if look.observation is None:
-            return target
-        policy = self._settings.models[target.model_id].policy
-        health = health_of(look.observation.status, policy)
-        decision = target.decision
-        if health is Health.FAILING:
-            decision = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
-        return replace(
-            target,
-            status=look.observation.status,
-            health=health,
-            observed_at=look.at,
-            decision=decision,
-        )
+
+def _unrecorded(target: Target, look: Look, policy: Policy) -> Target:
+    """What can be said of a target while the ledger is away, for the metrics alone."""
+    if look.observation is None:
+        return target
+    health = health_of(look.observation.status, policy)
+    decision = target.decision
+    if health is Health.FAILING:
+        decision = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
+    return replace(
+        target,
+        status=look.observation.status,
+        health=health,
+        observed_at=look.at,
+        decision=decision,
+    )

@@ -45,3 +45,11 @@ class Settings:
             longest_gap=2 * self.effective_interval,
             interval=self.interval,
         )
+
+
+class LiveSettings:
+    """The settings in force. They are swapped whole; whoever begins a unit of work takes them
+    once, and ends it with what it took."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.current = settings

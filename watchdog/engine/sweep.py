@@ -12,7 +12,7 @@ from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.check import Checker
 from watchdog.engine.events import CheckStarted, InternalError, SweepDone
 from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import LiveSettings
 
 TICK = timedelta(seconds=1)
 """How often due targets are claimed: the least interval that a configuration may ask for."""
@@ -40,7 +40,7 @@ class Sweep:
         checker: Checker,
         clock: Clock,
         listener: Listener,
-        settings: Settings,
+        live: LiveSettings,
         api_watch: ApiWatch,
         targets: Iterable[Target],
     ) -> None:
@@ -48,7 +48,7 @@ class Sweep:
         self._checker = checker
         self._clock = clock
         self._listener = listener
-        self._settings = settings
+        self._live = live
         self._api_watch = api_watch
         self._targets = {target.model_id: target for target in targets}
         self._unchecked = set(self._targets)
@@ -63,10 +63,19 @@ class Sweep:
         self._stopping = False
 
     def start(self) -> None:
-        self._workers = [
-            asyncio.create_task(self._work(), name=f"worker-{number}")
-            for number in range(self._settings.concurrency)
-        ]
+        """Begin, or go on with as many workers as the settings say now."""
+        self._workers = [task for task in self._workers if not task.done()]
+        missing = self._live.current.concurrency - len(self._workers)
+        for _ in range(missing):
+            self._workers.append(asyncio.create_task(self._work(), name="worker"))
+        for _ in range(-missing):
+            self._due.put_nowait(_NOTHING)
+
+    def watch(self, targets: Iterable[Target]) -> None:
+        """Watch these from now on, and what is under way to its end."""
+        self._targets = {target.model_id: target for target in targets}
+        self._unchecked &= set(self._targets)
+        self.start()
 
     async def tick(self) -> None:
         """Claim what is due before the next tick. With the ledger away, go by memory: watching
@@ -117,8 +126,8 @@ class Sweep:
 
     def _room(self) -> int:
         most = max(
-            self._settings.concurrency,
-            int(self._settings.max_rate * TICK.total_seconds() * _TICKS_OF_WORK),
+            self._live.current.concurrency,
+            int(self._live.current.max_rate * TICK.total_seconds() * _TICKS_OF_WORK),
         )
         return most - (len(self._in_hand) - len(self._parked))
 
@@ -156,7 +165,7 @@ class Sweep:
 
     @property
     def _erring_most(self) -> int:
-        return max(1, self._settings.concurrency // _ERRING_SHARE)
+        return max(1, self._live.current.concurrency // _ERRING_SHARE)
 
     async def _check_safely(self, target: Target) -> None:
         try:
