@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from sqlalchemy import make_url
 
+from watchdog.config.allowed_times import AllowedTimes
 from watchdog.config.values import (
     BaseUrl,
     Count,
@@ -71,6 +72,23 @@ class Watch(_Section):
     )
 
 
+class AllowedTimesRules(_Section):
+    """Each minute that one of the lines matches is allowed."""
+
+    cron: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="Lines of cron's five fields, as '* 8-18 * * mon-fri'."
+    )
+    timezone: str = Field("UTC", description="In which they are read, as Europe/Berlin.")
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        self.compiled()
+        return self
+
+    def compiled(self) -> AllowedTimes:
+        return AllowedTimes(self.cron, self.timezone)
+
+
 class PolicyRules(_Section):
     retry_on: Statuses = Field(
         ("BUILD_FAILED", "DEPLOY_FAILED"), description="The statuses that are retried."
@@ -111,6 +129,9 @@ class PolicyRules(_Section):
     )
     standing: Standing = Field(
         Standing.RETRY, description="Or ignore: leave alone what failed before it was watched."
+    )
+    allowed_times: AllowedTimesRules | None = Field(
+        None, description="When retries may happen; without it, always."
     )
 
 
@@ -247,7 +268,9 @@ class Config(_Section):
 
 def _policy(rules: PolicyRules) -> Policy:
     given = {name: getattr(rules, name) for name in PolicyRules.model_fields}
-    return Policy(**given | {"retry_on": frozenset(rules.retry_on)})
+    times = rules.allowed_times
+    compiled = None if times is None else times.compiled()
+    return Policy(**given | {"retry_on": frozenset(rules.retry_on), "allowed_times": compiled})
 
 
 def _state_folder() -> Path:

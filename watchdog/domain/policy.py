@@ -101,6 +101,8 @@ def _target_waits(
     times = window_times(attempts, now)
     if room := room_at(times, policy.max_attempts_per_window, policy.window, now):
         waits.append((room, DecisionReason.WINDOW_SPENT))
+    if policy.allowed_times and (opens := policy.allowed_times.opens_at(now)):
+        waits.append((opens, DecisionReason.OUTSIDE_ALLOWED_TIMES))
     return waits
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 
 class Health(StrEnum):
@@ -66,6 +67,7 @@ class DecisionReason(StrEnum):
     FLEET_WINDOW_SPENT = "fleet_window_spent"
     BREAKER_OPEN = "breaker_open"
     PAUSED = "paused"
+    OUTSIDE_ALLOWED_TIMES = "outside_allowed_times"
     API_HELD = "api_held"
     AUTH_FAILED = "auth_failed"
     LOOK_AGAIN_FAILED = "look_again_failed"
@@ -258,9 +260,18 @@ class Standing(StrEnum):
     IGNORE = "ignore"
 
 
+class AllowedTimes(Protocol):
+    """When retries may happen."""
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """None when they may now, else the next moment at which they may, or at which to ask
+        again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The static rules for a target. The defaults and their reasons are the configuration's."""
+    """The static rules for a target. The defaults and their reasons are the configuration's.
+    `allowed_times` None means always."""
 
     retry_on: frozenset[str]
     first_delay: timedelta
@@ -274,6 +285,7 @@ class Policy:
     healthy_reset: timedelta
     stuck_after: timedelta
     standing: Standing
+    allowed_times: AllowedTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,72 @@
+"""When retries may happen: cron's fields in a time zone, each minute that matches being allowed."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+
+_MINUTE = timedelta(minutes=1)
+_STEP = timedelta(minutes=15)
+"""Every zone's hours begin at a quarter of an hour of UTC."""
+
+_FARTHEST = timedelta(days=366)
+
+
+@dataclass(frozen=True)
+class AllowedTimes:
+    """See `domain.records.AllowedTimes`. Daylight saving: an hour that is left out is not there,
+    and one that comes twice counts twice."""
+
+    cron: tuple[str, ...]
+    timezone: str
+    _zone: ZoneInfo = field(init=False, repr=False, compare=False)
+    _spans: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        try:
+            object.__setattr__(self, "_zone", ZoneInfo(self.timezone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{self.timezone!r} is no time zone: write it like Europe/Berlin"
+            ) from None
+        object.__setattr__(self, "_spans", tuple(map(_parsed, self.cron)))
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        """None when retries are allowed now, else when they are next, or in a year if that is
+        later."""
+        minute = now.replace(second=0, microsecond=0)
+        if self._minute_matches(minute):
+            return None
+        last = minute + _FARTHEST
+        while minute < last:
+            if self._hour_matches(minute):
+                if self._minute_matches(minute):
+                    return minute
+                minute += _MINUTE
+            else:
+                minute += _STEP - timedelta(minutes=minute.minute % 15)
+        return last
+
+    def _minute_matches(self, minute: datetime) -> bool:
+        local = minute.astimezone(self._zone)
+        return any(_in_hour(span, local) and local.minute in span.minutes for span in self._spans)
+
+    def _hour_matches(self, minute: datetime) -> bool:
+        local = minute.astimezone(self._zone)
+        return any(_in_hour(span, local) for span in self._spans)
+
+
+def _in_hour(span: CronSim, local: datetime) -> bool:
+    return local.hour in span.hours and local.month in span.months and span.match_day(local.date())
+
+
+def _parsed(text: str) -> CronSim:
+    if len(text.split()) != 5:
+        raise ValueError(f"{text!r}: write cron's five fields, as in '* 8-18 * * mon-fri'")
+    try:
+        return CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"{text!r}: {error}") from None
