@@ -48,7 +48,7 @@ class Engine:
         listener: Fanout,
     ) -> None:
         self.settings = make_settings(config, ledger.owner)
-        self.ledger = WatchedLedger(ledger, listener)
+        self.ledger = WatchedLedger(ledger, clock, listener)
         self.recorder = Recorder(self.ledger, self.settings)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.settings, new_id=lambda: uuid.uuid4().hex
