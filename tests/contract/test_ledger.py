@@ -25,7 +25,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.engine.ports import Ledger, LedgerTransaction, VersionConflict
+from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, VersionConflict
 from watchdog.ledger import Role, SqlLedger
 
 T = TypeVar("T")
@@ -286,6 +286,100 @@ async def test_history_is_newest_first_and_has_the_dry_runs(bench: Bench) -> Non
     assert await bench.do(lambda tx: list(tx.attempt_history("m1", limit=9))) == [new, old]
     assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=1))) == [new]
     assert await bench.do(lambda tx: list(tx.attempt_history("m2", limit=9))) == []
+
+
+async def test_every_ledger_gives_a_target_the_same_moment(bench: Bench) -> None:
+    span = timedelta(minutes=7, microseconds=3)
+    await bench.add(due("m1", NOW + MINUTE * 99), due("m2", NOW))
+    await bench.do(lambda tx: tx.claim_due(NOW, limit=9, interval=span))
+    await bench.do(lambda tx: tx.spread_checks(span))
+    moments = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets())}
+    assert moments == {
+        "m1": NOW + timedelta(seconds=331.495_643),
+        "m2": NOW + timedelta(seconds=68.506_972),
+    }
+
+
+@pytest.mark.parametrize(
+    "contradicts",
+    [
+        pytest.param(lambda tx: tx.add_target(healthy()), id="target-twice"),
+        pytest.param(lambda tx: tx.add_attempt(an_attempt()), id="attempt-twice"),
+        pytest.param(
+            lambda tx: tx.add_attempt(an_attempt(Outcome.PENDING)), id="attempt-twice-to-be-sent"
+        ),
+        pytest.param(
+            lambda tx: tx.add_attempt(an_attempt(id="a2", episode_id="none")), id="no-such-episode"
+        ),
+        pytest.param(
+            lambda tx: tx.add_attempt(an_attempt(Outcome.PENDING, id="a2", episode_id="none")),
+            id="no-such-episode-to-be-sent",
+        ),
+    ],
+)
+async def test_what_contradicts_other_rows_is_a_bug_and_neither_a_conflict_nor_an_outage(
+    contradicts: Callable[[LedgerTransaction], None], bench: Bench
+) -> None:
+    await bench.add(failing())
+    await bench.attempts(an_attempt())
+    with pytest.raises(Exception, match=r".") as told:
+        await bench.do(contradicts)
+    assert not isinstance(told.value, (VersionConflict, LedgerUnavailable))
+    assert await bench.do(lambda tx: tx.targets()) == [failing()]
+    assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=9))) == [an_attempt()]
+
+
+async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> None:
+    other = an_episode(id="e2", model_id="m2")
+    await bench.add(failing(), failing(model_id="m2", episode=other))
+    one = an_attempt(Outcome.PENDING)
+    two = replace(one, id="a2", model_id="m2", episode_id="e2")
+    await bench.attempts(one, two)
+    assert len(await bench.do(lambda tx: tx.pending_attempts())) == 2
+
+
+async def test_what_is_not_there_is_left_alone(bench: Bench) -> None:
+    def work(tx: LedgerTransaction) -> bool:
+        tx.make_due("gone", NOW)
+        tx.resolve_attempt(an_attempt())
+        return tx.record_answer(an_attempt())
+
+    assert not await bench.do(work)
+    assert await bench.do(lambda tx: (tx.targets(), tx.attempt_history(None, limit=9))) == ([], [])
+
+
+async def test_an_answer_says_nothing_of_the_reservation(bench: Bench) -> None:
+    await bench.add(failing())
+    pending = an_attempt(Outcome.PENDING)
+    await bench.attempts(pending)
+    otherwise: Any = {"number": 9, "owner": "another", "reserved_at": ago(days=3)}
+    await bench.do(
+        lambda tx: tx.record_answer(replace(pending, outcome=Outcome.REFUSED, **otherwise))
+    )
+    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(pending, outcome=Outcome.REFUSED)
+
+
+async def test_attempts_of_one_moment_come_in_their_order(bench: Bench) -> None:
+    await bench.add(failing())
+    first, second = an_attempt(id="b", number=1), an_attempt(id="a", number=2)
+    await bench.attempts(second, first)
+    assert await bench.do(lambda tx: tx.attempts(failing(), since=NOW)) == (first, second)
+
+
+async def test_a_fleet_of_any_size_is_read_claimed_and_pruned(bench: Bench) -> None:
+    def fill(tx: LedgerTransaction) -> None:
+        for number in range(1_100):
+            episode = an_episode(id=f"e{number}", model_id=f"m{number:04}")
+            tx.add_target(failing(model_id=f"m{number:04}", episode=episode, next_check_at=NOW))
+
+    await bench.do(fill)
+    read = await bench.do(lambda tx: tx.targets())
+    claimed = await bench.do(lambda tx: tx.claim_due(NOW, limit=2_000, interval=MINUTE))
+    assert list(claimed) == list(read)
+    assert [target.episode and target.episode.id for target in read] == [
+        f"e{number}" for number in range(1_100)
+    ]
+    assert await bench.do(lambda tx: tx.prune(NOW)) == 0
 
 
 async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.contract.test_ledger import Bench, opened
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
+from watchdog.engine.ports import LedgerUnavailable
 
 OPENED = Opening("o1", opened_at=ago(hours=1), failures=3, not_failing=1, held_until=NOW)
 CLOSED = replace(
@@ -126,6 +128,12 @@ async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
     assert await bench.do(lambda tx: tx.last_canary("o1")) == FAILED
 
 
+async def test_a_canary_without_an_opening_is_a_bug_and_not_an_outage(bench: Bench) -> None:
+    with pytest.raises(Exception, match=r".") as told:
+        await bench.do(lambda tx: tx.save_canary(NAMED))
+    assert not isinstance(told.value, LedgerUnavailable)
+
+
 async def test_one_attempt_by_its_id(bench: Bench) -> None:
     await bench.add(failing())
     await bench.attempts(an_attempt())
@@ -161,3 +169,32 @@ async def test_pruning_takes_old_openings_with_their_canaries(bench: Bench) -> N
     assert await bench.do(lambda tx: tx.prune(ago(hours=1))) == 2
     assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [OPENED]
     assert list(await bench.do(lambda tx: tx.canaries(limit=9))) == [NAMED]
+
+
+async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench) -> None:
+    ahead = NOW + timedelta(hours=5)
+    times: dict[str, Any] = dict.fromkeys(
+        ("status_since", "observed_at", "failing_since", "broke_at"), ahead
+    )
+    episode = an_episode(opened_at=ahead, failing_from=ahead)
+    target = failing(episode=episode, next_check_at=ahead, **times)
+    await bench.add(target)
+    attempt = an_attempt(reserved_at=ahead, sent_at=ahead, answered_at=ahead, resolved_at=ahead)
+    past = an_attempt(id="past", reserved_at=ago(hours=1), sent_at=ago(hours=1))
+    await bench.attempts(attempt, past)
+    opening, canary = replace(OPENED, opened_at=ahead), replace(NAMED, named_at=ahead)
+    await bench.do(lambda tx: tx.save_opening(opening))
+    await bench.do(lambda tx: tx.save_canary(canary))
+    await bench.do(lambda tx: tx.clamp_future())
+    assert await bench.do(lambda tx: tx.target("m1")) == replace(
+        target,
+        episode=replace(episode, opened_at=NOW, failing_from=NOW),
+        **dict.fromkeys(times, NOW),  # type: ignore[arg-type]
+    )
+    clamped: dict[str, Any] = dict.fromkeys(
+        ("reserved_at", "sent_at", "answered_at", "resolved_at"), NOW
+    )
+    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(attempt, **clamped)
+    assert await bench.do(lambda tx: tx.attempt("past")) == past
+    assert await bench.do(lambda tx: tx.opening()) == replace(opening, opened_at=NOW)
+    assert await bench.do(lambda tx: tx.last_canary("o1")) == replace(canary, named_at=NOW)

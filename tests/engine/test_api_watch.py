@@ -130,3 +130,17 @@ async def test_erring_targets_take_at_most_a_fifth_of_the_workers() -> None:
         await world.run_for(minutes=10)
     assert world.api.most_hanging == 1
     assert world.api.gets["good"] - before >= 9
+
+
+async def test_those_that_waited_behind_erring_ones_are_checked_again_after_it() -> None:
+    world = World(*MANY, concurrency=5)
+    for model_id in MANY:
+        world.api.model(model_id).hangs_for = timedelta(seconds=30)
+    async with world.running():
+        await world.run_for(minutes=15)
+        for model_id in MANY:
+            world.api.model(model_id).hangs_for = None
+        await world.run_for(minutes=10)
+        before = world.api.gets.copy()
+        await world.run_for(minutes=5)
+    assert [model_id for model_id in MANY if world.api.gets[model_id] == before[model_id]] == []

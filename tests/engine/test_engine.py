@@ -348,3 +348,61 @@ async def test_a_changed_policy_applies_to_the_plans_there_are() -> None:
     async with world.running():
         await world.run_for(minutes=3)
     assert len(world.posts()) == 1
+
+
+async def test_a_clock_set_back_across_a_restart_delays_nothing_and_forgets_nothing() -> None:
+    world = World("llama", max_attempts=2, jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=3)
+        assert len(world.posts()) == 1
+    world.clock.stepped = -timedelta(days=1)
+    async with world.running():
+        before = world.api.gets["llama"]
+        await world.run_for(minutes=3)
+        assert world.api.gets["llama"] > before
+        await world.run_for(minutes=5)
+        assert len(world.posts()) == 2
+        await world.run_for(minutes=30)
+    assert len(world.posts()) == 2
+
+
+async def test_a_clock_set_forward_across_a_restart_delays_nothing() -> None:
+    world = World("llama", jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=3)
+    world.clock.stepped = timedelta(days=1)
+    async with world.running():
+        await world.run_for(minutes=3)
+    assert len(world.posts()) == 2
+
+
+async def test_a_bug_met_while_sending_leaves_no_attempt_pending() -> None:
+    world = World("bad", "good", max_retries_per_minute=1)
+    world.api.set_status("bad", "BUILD_FAILED")
+    world.api.model("bad").retry_error = RuntimeError("a bug")  # type: ignore[assignment]
+    async with world.running():
+        await world.run_for(minutes=3)
+        world.api.set_status("good", "BUILD_FAILED")
+        await world.run_for(minutes=4)
+    assert [(a.model_id, a.outcome) for a in world.attempts()][:2] == [
+        ("bad", Outcome.UNKNOWN),
+        ("good", Outcome.ACCEPTED),
+    ]
+    assert "internal_error" in world.log()
+
+
+async def test_a_ledger_that_reads_and_does_not_write_is_away_until_it_writes() -> None:
+    world = World("llama")
+    async with world.running():
+        await world.run_for(minutes=2)
+        world.ledger.full = LedgerUnavailable("database or disk is full")
+        await world.run_for(minutes=5)
+        assert [name for name in world.log() if name.startswith("ledger")] == ["ledger_unavailable"]
+        world.ledger.full = None
+        await world.run_for(minutes=2)
+    assert [name for name in world.log() if name.startswith("ledger")] == [
+        "ledger_unavailable",
+        "ledger_available",
+    ]

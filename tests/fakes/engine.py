@@ -69,8 +69,11 @@ def at(**ago: float) -> datetime:
 class LoopClock:
     """Follows the running loop's virtual time."""
 
+    def __init__(self) -> None:
+        self.stepped = timedelta(0)
+
     def now(self) -> datetime:
-        return START + timedelta(seconds=round(self.monotonic(), 6))
+        return START + self.stepped + timedelta(seconds=round(self.monotonic(), 6))
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
@@ -130,7 +133,7 @@ class World:
             max_rate=50,
         )
         live = self._live = LiveSettings(settings)
-        ledger = WatchedLedger(self.ledger, self.events.append)
+        ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
         recorder = Recorder(ledger, settings)
         listener = self._listen
         self._keeper = BreakerKeeper(ledger, live, listener)

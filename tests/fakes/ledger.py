@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.limits import charged_at
@@ -42,12 +42,18 @@ class _Rows:
     actions: dict[int, Action] = field(default_factory=dict)
 
 
+ATTEMPT_TIMES = ("reserved_at", "sent_at", "answered_at", "resolved_at")
+TARGET_TIMES = ("status_since", "observed_at", "failing_since", "missing_since", "broke_at")
+
+
 class InMemoryLedger:
-    """`fail_with` makes every transaction fail; `dead_owners` are those it knows to be dead."""
+    """`fail_with` makes every transaction fail, `full` each that writes; `dead_owners` are those
+    it knows to be dead."""
 
     def __init__(self, clock: Clock, *, observe: bool = False) -> None:
         self.observe = observe
         self.fail_with: LedgerUnavailable | None = None
+        self.full: LedgerUnavailable | None = None
         self.dead_owners: set[str] = set()
         self.transactions = 0
         self._clock = clock
@@ -59,7 +65,10 @@ class InMemoryLedger:
         self.transactions += 1
         rows = copy.copy(self._rows)
         rows = _Rows(*(dict(part) for part in vars(rows).values()))
+        before = copy.deepcopy(vars(rows)) if self.full is not None else None
         result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
+        if self.full is not None and vars(rows) != before:
+            raise self.full
         self._rows = rows
         return result
 
@@ -100,7 +109,7 @@ class _Transaction:
         ]
         due = sorted(due, key=lambda target: (target.next_check_at, target.model_id))[:limit]
         for target in due:
-            later = self._now + interval * (0.9 + 0.2 * _spread(target.model_id))
+            later = self._now + interval * 0.9 + _share(target.model_id, interval * 0.2)
             self._rows.targets[target.model_id] = replace(target, next_check_at=later)
         return [self._joined(target) for target in due]
 
@@ -112,6 +121,11 @@ class _Transaction:
         return [self._joined(target) for _, target in sorted(self._rows.targets.items())]
 
     def add_target(self, target: Target) -> None:
+        if target.model_id in self._rows.targets:
+            raise ValueError(f"{target.model_id} is there already")
+        self._put(target)
+
+    def _put(self, target: Target) -> None:
         self._rows.targets[target.model_id] = target
         if target.episode is not None:
             self._rows.episodes[target.episode.id] = target.episode
@@ -121,7 +135,7 @@ class _Transaction:
         if stored is None or stored.version != target.version:
             raise VersionConflict(target.model_id)
         saved = replace(target, version=target.version + 1)
-        self.add_target(saved)
+        self._put(saved)
         return saved
 
     def save_episode(self, episode: Episode) -> None:
@@ -130,7 +144,7 @@ class _Transaction:
     def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
         return tuple(
             attempt
-            for attempt in self._visible()
+            for attempt in sorted(self._visible(), key=lambda a: (a.reserved_at, a.number))
             if attempt.model_id == target.model_id
             and (
                 (target.episode is not None and attempt.episode_id == target.episode.id)
@@ -145,36 +159,53 @@ class _Transaction:
             for other in self._rows.attempts.values()
         ):
             raise VersionConflict(attempt.model_id)
+        if attempt.id in self._rows.attempts or attempt.episode_id not in self._rows.episodes:
+            raise ValueError(f"{attempt.id} is there already, or its episode is not")
         self._rows.attempts[attempt.id] = attempt
 
     def record_answer(self, attempt: Attempt) -> bool:
-        stored = self._rows.attempts[attempt.id]
-        if stored.outcome not in (Outcome.PENDING, Outcome.UNKNOWN):
+        stored = self._rows.attempts.get(attempt.id)
+        if stored is None or stored.outcome not in (Outcome.PENDING, Outcome.UNKNOWN):
             return False
-        if stored.resolved_at is not None:
-            attempt = replace(attempt, resolution=stored.resolution, resolved_at=stored.resolved_at)
-        self._rows.attempts[attempt.id] = attempt
+        ended = stored if stored.resolved_at is not None else attempt
+        self._rows.attempts[attempt.id] = replace(
+            stored,
+            outcome=attempt.outcome,
+            sent_at=attempt.sent_at,
+            answered_at=attempt.answered_at,
+            reason=attempt.reason,
+            resolution=ended.resolution,
+            resolved_at=ended.resolved_at,
+        )
         return True
 
     def resolve_attempt(self, attempt: Attempt) -> None:
-        self._rows.attempts[attempt.id] = replace(
-            self._rows.attempts[attempt.id],
-            resolution=attempt.resolution,
-            resolved_at=attempt.resolved_at,
-        )
+        stored = self._rows.attempts.get(attempt.id)
+        if stored is not None:
+            self._rows.attempts[attempt.id] = replace(
+                stored, resolution=attempt.resolution, resolved_at=attempt.resolved_at
+            )
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         return self._rows.attempts.get(attempt_id)
 
     def make_due(self, model_id: str, at: datetime) -> None:
-        target = self._rows.targets[model_id]
-        if target.next_check_at is not None and target.next_check_at > at:
+        target = self._rows.targets.get(model_id)
+        if target is not None and target.next_check_at is not None and target.next_check_at > at:
             self._rows.targets[model_id] = replace(target, next_check_at=at)
+
+    def clamp_future(self) -> None:
+        _clamp(self._rows.targets, TARGET_TIMES, self._now)
+        _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
+        _clamp(self._rows.attempts, ATTEMPT_TIMES, self._now)
+        _clamp(self._rows.openings, ("opened_at", "closed_at"), self._now)
+        _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
+        _clamp(self._rows.actions, ("at", "ended_at"), self._now)
 
     def spread_checks(self, within: timedelta) -> None:
         for model_id, target in self._rows.targets.items():
             if target.watched:
-                self.make_due(model_id, self._now + within * _spread(model_id))
+                self.make_due(model_id, self._now + _share(model_id, within))
 
     def add_action(self, action: Action) -> None:
         number = len(self._rows.actions) + 1
@@ -261,6 +292,8 @@ class _Transaction:
         self._rows.openings[opening.id] = opening
 
     def save_canary(self, canary: Canary) -> None:
+        if canary.opening_id not in self._rows.openings:
+            raise ValueError(f"there is no opening {canary.opening_id}")
         self._rows.canaries[canary.id] = canary
 
     def pending_attempts(self) -> list[Attempt]:
@@ -340,5 +373,12 @@ def _newest(times: Iterable[datetime], most: int) -> tuple[datetime, ...]:
     return tuple(sorted(times)[-most:])
 
 
-def _spread(model_id: str) -> float:
-    return int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48
+def _share(model_id: str, span: timedelta) -> timedelta:
+    """A target's own part of a span, in whole microseconds."""
+    spread = int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48
+    return timedelta(microseconds=int(spread * (span // timedelta(microseconds=1))))
+
+
+def _clamp(rows: dict[Any, Any], names: Iterable[str], now: datetime) -> None:
+    for key, row in rows.items():
+        rows[key] = replace(row, **{n: now for n in names if (getattr(row, n) or now) > now})

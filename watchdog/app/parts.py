@@ -48,7 +48,7 @@ class Engine:
         listener: Fanout,
     ) -> None:
         self.live = LiveSettings(make_settings(config, ledger.owner))
-        self.ledger = WatchedLedger(ledger, listener)
+        self.ledger = WatchedLedger(ledger, clock, listener)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
         )

@@ -24,21 +24,39 @@ class Ticker:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._minding: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Event] = set()
 
     def every(
         self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
     ) -> None:
         """Start `job` once an interval has passed, and so on; never beside itself."""
-        self._scheduler.add_job(job, _Every(interval), args=args)
+
+        async def run() -> None:
+            ended = asyncio.Event()
+            self._under_way.add(ended)
+            try:
+                if (result := job(*args)) is not None:
+                    await result
+            finally:
+                self._under_way.discard(ended)
+                ended.set()
+
+        self._scheduler.add_job(run, _Every(interval))
 
     def start(self) -> None:
         self._scheduler.start()
         self._minding = asyncio.create_task(self._mind_steps(), name="ticker")
 
-    def stop(self) -> None:
-        """Start nothing more. Jobs under way go on."""
+    async def stop(self) -> None:
+        """Start nothing more, and let the jobs under way end: APScheduler would cancel them."""
         if self._minding is not None:
             self._minding.cancel()
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
+        await asyncio.sleep(0)  # What was just started is under way then.
+        for job in tuple(self._under_way):
+            await job.wait()
         self._scheduler.shutdown(wait=False)
 
     async def _mind_steps(self) -> None:

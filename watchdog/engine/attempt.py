@@ -96,7 +96,9 @@ class Retrier:
 
     async def finish(self) -> None:
         """Wait until what was sent is recorded, or surely cannot be."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            # Not gather: that would pass a cancellation on to them.
+            await asyncio.wait(tuple(self._tasks))
 
     def _finished(self, task: asyncio.Task[Target]) -> None:
         self._tasks.discard(task)
@@ -116,7 +118,12 @@ class Retrier:
         if attempt is None:
             return target
         self._listener(RetryReserved(target=target, attempt=attempt))
-        sent = await self._send(recorder, settings, target, attempt, forced=forced)
+        try:
+            sent = await self._send(recorder, settings, target, attempt, forced=forced)
+        except Exception as error:  # noqa: BLE001 - a pending attempt would hold up the whole fleet
+            self._listener(InternalError(model_id=target.model_id, error=error))
+            unknown = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=self._clock.now())
+            sent = _Sent(replace(unknown, reason="internal error"))
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))

@@ -4,29 +4,35 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from watchdog.engine.events import LedgerBack, LedgerLost
-from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 
 T = TypeVar("T")
+
+_QUIET_SECONDS = 10
+"""So long nothing may fail before an outage is over: on a full disk what only reads succeeds, and
+a small write may."""
 
 
 class WatchedLedger:
     """A ledger whose outages are events: one at the start of each, one at its end."""
 
-    def __init__(self, ledger: Ledger, listener: Listener) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock, listener: Listener) -> None:
         self._ledger = ledger
+        self._clock = clock
         self._listener = listener
-        self._lost = False
+        self._failed_at: float | None = None
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         try:
             result = await self._ledger.transact(work)
         except LedgerUnavailable as error:
-            if not self._lost:
-                self._lost = True
+            if self._failed_at is None:
                 self._listener(LedgerLost(error=str(error)))
+            self._failed_at = self._clock.monotonic()
             raise
-        if self._lost:
-            self._lost = False
+        failed_at = self._failed_at
+        if failed_at is not None and self._clock.monotonic() - failed_at >= _QUIET_SECONDS:
+            self._failed_at = None
             self._listener(LedgerBack())
         return result
 

@@ -254,6 +254,10 @@ class LedgerTransaction(Protocol):
 
     # Schedule and housekeeping
 
+    def clamp_future(self) -> None:
+        """Move every moment that lies ahead of now, but those that are planned, to now: the clock
+        was set back while nothing ran."""
+
     def make_due(self, model_id: str, at: datetime) -> None:
         """Have a target checked at a moment, if that is earlier than planned."""
 
@@ -271,7 +275,8 @@ class Ledger(Protocol):
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         """Run `work` in one serialised, durable transaction, and roll back if it raises.
 
-        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap.
+        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap. A
+        caller that is cancelled gives up the result and not the work, which runs in its turn.
         """
 
     def knows_dead(self, owner: str) -> bool:

@@ -154,14 +154,22 @@ class Sweep:
                 await self._check_safely(target)
             elif self._erring_busy >= self._erring_most:
                 self._parked.append(target)
+                continue
             else:
                 self._erring_busy += 1
                 try:
                     await self._check_safely(target)
                 finally:
                     self._erring_busy -= 1
-                    if self._parked and not self._stopping:
-                        self._due.put_nowait(self._parked.popleft())
+            self._unpark()
+
+    def _unpark(self) -> None:
+        """Let go on who need not wait any more: the next one, and all that err no longer."""
+        while self._parked and not self._stopping:
+            target = self._parked.popleft()
+            self._due.put_nowait(target)
+            if self._api_watch.errs(target.model_id):
+                break
 
     @property
     def _erring_most(self) -> int:

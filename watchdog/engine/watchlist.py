@@ -17,6 +17,8 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
 
     Returns every watched target with its attempts, and each one that this removed.
     """
+    # Commands do not: one may run beside a daemon whose clock is ahead of theirs.
+    tx.clamp_future()
     recorder.resolve_left_behind(tx)
     now = tx.now()
     known = {target.model_id: target for target in tx.targets()}
@@ -75,10 +77,10 @@ def _watch(
         new = Target(model_id=model_id, name=name, next_check_at=now)
         tx.add_target(new)
         return Recorded(new, new, Transition(new), ())
-    target = known
-    if not known.watched:
-        target = replace(target, watched=True, next_check_at=now)
-    target = replace(target, name=name)
+    due = known.next_check_at if known.watched else None
+    # No plan reaches further ahead, unless the clock was set back since it was made.
+    due = min(due or now, now + settings.effective_interval)
+    target = replace(known, watched=True, name=name, next_check_at=due)
     if went_live and target.health is Health.FAILING and target.episode is not None:
         # Nobody chose to have these retried: they failed while the watchdog only looked on.
         standing = replace(target.episode, standing=True)

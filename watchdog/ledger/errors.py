@@ -1,4 +1,4 @@
-"""Why a ledger cannot be opened or does not answer. Each text is one line: what, where, what to
+"""Why a ledger cannot be opened, or does not answer. Each text is one line: what, where, what to
 do."""
 
 import errno
@@ -6,18 +6,36 @@ import sqlite3
 
 from sqlalchemy.exc import DBAPIError
 
-_PRIMARY = 0xFF
-"""The part of an extended SQLite error code that says what kind it is."""
-
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_UNSOUND = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_FULL = (sqlite3.SQLITE_FULL, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_REFUSED = (
-    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
-    *(errno.EACCES, errno.EPERM, errno.EROFS),
+_HELD = "another program holds it: have that let go, or set another store.url"
+MEND = (
+    "put a good copy in its place, without the old one's -wal file, "
+    "or move it away to begin with fresh budgets"
 )
+_FULL = "make room, or set another store.url"
+_REFUSED = "let this user write the file and its directory, or set another store.url"
+_OTHER = "mend or move the file, or set another store.url"
+
+_SQLITE_ADVICE = {
+    sqlite3.SQLITE_BUSY: _HELD,
+    sqlite3.SQLITE_LOCKED: _HELD,
+    sqlite3.SQLITE_CORRUPT: MEND,
+    sqlite3.SQLITE_NOTADB: MEND,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _REFUSED,
+    sqlite3.SQLITE_CANTOPEN: _REFUSED,
+    sqlite3.SQLITE_PERM: _REFUSED,
+}
+_SYSTEM_ADVICE = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
+    errno.EROFS: _REFUSED,
+}
 _OF_THE_CONNECTION = (
-    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR),
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_PROTOCOL,
 )
 
@@ -46,51 +64,44 @@ class LedgerBroken(LedgerSetupError):
     """It cannot be read or written."""
 
 
-def is_busy(error: BaseException) -> bool:
-    """Whether another process only holds it at this moment."""
-    return _code(error) in _BUSY
+def is_busy(error: Exception) -> bool:
+    """Whether another process holds it at this moment, and nothing else is wrong."""
+    return _advice(error) is _HELD
 
 
-def is_unsound(error: BaseException) -> bool:
+def is_unsound(error: Exception) -> bool:
     """Whether the file does not hold what SQLite wrote there."""
-    return isinstance(error, DBAPIError) and _code(error) in _UNSOUND
+    return _advice(error) is MEND
 
 
-def outlasts_its_cause(error: BaseException) -> bool:
+def outlasts_its_cause(error: Exception) -> bool:
     """Whether the connection may go on failing once the cause is gone: one that was made while
     the file could not be written never writes, and a disk may have been replaced.
 
-    Not of a corrupt file: to close it would throw away its log, which a person may yet need.
+    Not so for an unsound file: to close it could delete its log, which a person may yet need.
     """
-    return isinstance(error, DBAPIError) and _code(error) in _OF_THE_CONNECTION
+    return _sqlite_code(error) in _OF_THE_CONNECTION
 
 
 def explain(error: Exception) -> str:
     """The cause and what to do: the driver's own words, without the statement and its values."""
+    if isinstance(error, sqlite3.Error):
+        return f"{error}: {_advice(error)}"
     if isinstance(error, DBAPIError) and error.orig is not None:
-        cause = str(error.orig)
-    elif isinstance(error, OSError):
-        cause = error.strerror or type(error).__name__
-    else:
-        cause = type(error).__name__
-    return f"{cause}: {_advice(error)}"
+        return f"{error.orig}: {_advice(error)}"
+    if isinstance(error, OSError):
+        return f"{error.strerror or type(error).__name__}: {_advice(error)}"
+    return f"{type(error).__name__}: {_advice(error)}"
 
 
 def _advice(error: Exception) -> str:
-    code, in_database = _code(error), isinstance(error, DBAPIError)
-    if in_database and code in _BUSY:
-        return "another program holds it: have it let go, or set another store.url"
-    if in_database and code in _UNSOUND:
-        return "put a good copy in its place, or move it away to begin with fresh budgets"
-    if code in _FULL:
-        return "make room, or set another store.url"
-    if code in _REFUSED:
-        return "let this user write the file and its directory, or set another store.url"
-    return "mend or move the file, or set another store.url"
-
-
-def _code(error: BaseException) -> int | None:
     if isinstance(error, OSError):
-        return error.errno
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return None if code is None else code & _PRIMARY
+        return _SYSTEM_ADVICE.get(error.errno or 0, _OTHER)
+    return _SQLITE_ADVICE.get(_sqlite_code(error), _OTHER)
+
+
+def _sqlite_code(error: Exception) -> int:
+    """Of what kind it is: the part of SQLite's extended code that says so, or 0."""
+    orig = error.orig if isinstance(error, DBAPIError) else error
+    code: int = getattr(orig, "sqlite_errorcode", None) or 0
+    return code & 0xFF

@@ -194,3 +194,13 @@ actions = Table(
     Index(None, "at"),
     Index(None, "until"),
 )
+
+PAST = {
+    targets: ("status_since", "observed_at", "failing_since", "missing_since", "broke_at"),
+    episodes: ("opened_at", "failing_from", "ended_at"),
+    attempts: ("reserved_at", "sent_at", "answered_at", "resolved_at"),
+    openings: ("opened_at", "closed_at"),
+    canaries: ("named_at", "ended_at"),
+    actions: ("at", "ended_at"),
+}
+"""The columns whose moments have passed when they are written."""

@@ -22,7 +22,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from watchdog.domain.records import Attempt, Episode, Outcome, Target
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict
@@ -37,10 +36,13 @@ from watchdog.ledger.rows import (
     to_episode,
     to_target,
 )
-from watchdog.ledger.schema import attempts, episodes, meta, targets
+from watchdog.ledger.schema import PAST, attempts, episodes, meta, targets
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
+
+_VARIABLES = 500
+"""In one statement: well below any database's limit."""
 
 
 class SqlTransaction(BreakerQueries, ActionQueries):
@@ -162,10 +164,11 @@ class SqlTransaction(BreakerQueries, ActionQueries):
         return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
 
     def add_attempt(self, attempt: Attempt) -> None:
-        try:
-            self._connection.execute(insert(attempts).values(attempt_values(attempt)))
-        except IntegrityError:
-            raise VersionConflict(attempt.model_id) from None
+        # Asked first, and not told by the error: that would say the same of an id that is taken.
+        pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
+        if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
+            raise VersionConflict(attempt.model_id)
+        self._connection.execute(insert(attempts).values(attempt_values(attempt)))
 
     def record_answer(self, attempt: Attempt) -> bool:
         ended = attempts.c.resolved_at.is_not(None)
@@ -231,23 +234,31 @@ class SqlTransaction(BreakerQueries, ActionQueries):
             query = query.where(attempts.c.model_id == model_id)
         return [to_attempt(row) for row in self._connection.execute(query).mappings()]
 
+    def clamp_future(self) -> None:
+        for table, names in PAST.items():
+            ahead = {name: table.c[name] > self._now for name in names}
+            clamped = {
+                name: case((is_ahead, literal(self._now, table.c[name].type)), else_=table.c[name])
+                for name, is_ahead in ahead.items()
+            }
+            self._connection.execute(update(table).where(or_(*ahead.values())).values(clamped))
+
     def prune(self, before: datetime) -> int:
-        current = exists().where(targets.c.episode_id == episodes.c.id)
-        old = select(episodes.c.id).where(episodes.c.ended_at < before, ~current)
-        ids = self._connection.scalars(old).all()
-        of_old = attempts.c.episode_id.in_(ids)
+        current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
+        is_old = and_(episodes.c.ended_at < before, episodes.c.id.not_in(current))
+        of_old = attempts.c.episode_id.in_(select(episodes.c.id).where(is_old))
         gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
-        gone += self._connection.execute(delete(episodes).where(episodes.c.id.in_(ids))).rowcount
+        gone += self._connection.execute(delete(episodes).where(is_old)).rowcount
         return gone + self._prune_openings(before)
 
     def _joined(self, rows: Iterable[Any]) -> list[Target]:
-        """Targets with their episodes: one more query, and only where one of them has any."""
+        """Targets with their episodes: more queries, and only where one of them has any."""
         listed = list(rows)
         ids = [row["episode_id"] for row in listed if row["episode_id"] is not None]
         found: dict[str, Episode] = {}
-        if ids:
-            query = select(episodes).where(episodes.c.id.in_(ids))
-            found = {
+        for start in range(0, len(ids), _VARIABLES):
+            query = select(episodes).where(episodes.c.id.in_(ids[start : start + _VARIABLES]))
+            found |= {
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
         pauses = self.pauses() if listed else []

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TextIO
 
-_MOST_WAITING_BYTES = 256 * 1024
+_MOST_WAITING_BYTES = 128 * 1024
 """About six hundred lines: so far a reader may fall behind before lines are dropped."""
 
 _DRAIN_SECONDS = 2.0
