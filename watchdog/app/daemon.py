@@ -8,10 +8,20 @@ from datetime import timedelta
 from typing import TextIO
 
 from watchdog import __version__
-from watchdog.app.parts import Engine, Fanout, SetupError, make_api, make_key, open_ledger
+from watchdog.app.parts import (
+    Engine,
+    Fanout,
+    SetupError,
+    make_api,
+    make_key,
+    make_settings,
+    open_ledger,
+)
+from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.ticking import Ticker
+from watchdog.baseten_api import HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
-from watchdog.config import Config
+from watchdog.config import Config, LoadedConfig
 from watchdog.engine.events import (
     ClockDrifted,
     ConfigDoubtful,
@@ -22,6 +32,7 @@ from watchdog.engine.events import (
     Stopped,
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.record import Recorder
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin
@@ -37,8 +48,6 @@ GRACE = timedelta(seconds=10)
 
 PRUNE_INTERVAL = timedelta(hours=1)
 
-_HUNG_UP = "SIGHUP: it goes on as before; to take up a changed configuration, restart it"
-
 
 class Daemon:
     """The whole daemon. `started` is set once it watches; `metrics_url` is known from then on."""
@@ -48,12 +57,15 @@ class Daemon:
         config: Config,
         environ: Mapping[str, str],
         *,
+        source: ConfigSource | None = None,
         warnings: Sequence[str] = (),
         listeners: Sequence[Listener] = (),
         log_stream: TextIO | None = None,
         make_clock: Callable[[OnDrift], Clock] = SystemClock,
     ) -> None:
         self._config = config
+        self._source = source or ConfigSource(None, lambda: LoadedConfig(config, (), {}))
+        self._reloader: Reloader | None = None
         self._environ = environ
         self._warnings = warnings
         self._listener = Fanout(listeners)
@@ -62,9 +74,10 @@ class Daemon:
         self.started = asyncio.Event()
         self.metrics_url = ""
 
-    def hang_up(self) -> None:
-        """The terminal was closed, or somebody means it to read its configuration again."""
-        self._listener(ConfigDoubtful(warning=_HUNG_UP))
+    def reload(self) -> None:
+        """Read the configuration again. A terminal that is closed means no harm by it."""
+        if self._reloader is not None:
+            self._reloader.ask()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then end in order. Raises SetupError when it cannot start."""
@@ -75,7 +88,8 @@ class Daemon:
         liveness = Liveness(clock, TICK)
         writer = LogWriter(self._log_stream, metrics.log_line_dropped)
         logger = start_logging(config.logging.level, config.logging.format, writer, key)
-        for each in (LogListener(logger, key), metrics, readiness):
+        log = LogListener(logger, key)
+        for each in (log, metrics, readiness):
             listener.add(each)
         for warning in self._warnings:
             listener(ConfigDoubtful(warning=warning))
@@ -91,8 +105,36 @@ class Daemon:
             await web.start()
             engine = Engine(config, api, ledger, clock, listener)
             sweep = await self._begin(engine, ledger, clock)
+
+            async def take_up(wanted: Config) -> None:
+                await self._take_up(wanted, engine, sweep, ledger, api)
+                form = wanted.logging
+                log.use(start_logging(form.level, form.format, writer, key))
+
+            self._reloader = Reloader(self._source, config, take_up, listener)
             self.started.set()
             await self._watch(engine, sweep, liveness, clock, stop)
+
+    async def _take_up(
+        self, config: Config, engine: Engine, sweep: Sweep, ledger: SqlLedger, api: HttpBasetenApi
+    ) -> None:
+        """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
+        changed nothing then."""
+        key = make_key(config, self._environ)
+        settings = make_settings(config, ledger.owner)
+        recorder = Recorder(engine.ledger, settings)
+        known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        engine.live.current = settings
+        ledger.observe = settings.observe
+        await api.reconfigure(
+            key,
+            request_timeout=settings.timeout,
+            max_requests_per_second=settings.max_rate,
+            concurrency=settings.concurrency,
+        )
+        for recorded in known:
+            tell(recorded, settings, self._listener)
+        sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
     async def _begin(self, engine: Engine, ledger: SqlLedger, clock: Clock) -> Sweep:
         """Settle what an earlier life left behind, and take up the watch list."""
@@ -131,6 +173,8 @@ class Daemon:
         ticker.every(TICK, liveness.beat)
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)
+        if self._reloader is not None:
+            ticker.every(TICK, self._reloader.tick)
         ticker.every(PRUNE_INTERVAL, _prune, engine, clock, self._config.store.retention)
         try:
             sweep.start()

@@ -82,6 +82,23 @@ class HttpBasetenApi:
     async def close(self) -> None:
         await self._connections.close()
 
+    async def reconfigure(
+        self,
+        key: KeySource,
+        *,
+        request_timeout: timedelta,
+        max_requests_per_second: float,
+        concurrency: int,
+    ) -> None:
+        """Go on with other settings; what is under way ends with the old ones."""
+        if self._key.take(key):
+            self._gate.key_changed()
+        old = self._connections
+        self._connections = old.resized(concurrency, timeout=request_timeout)
+        self._timeout = request_timeout
+        self._gate.pace(max_requests_per_second)
+        await old.close()
+
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         path = _development(model_id)
         body, _ = await self._call(GET_DEPLOYMENT, "GET", path, DeploymentBody, urgent=urgent)

@@ -49,6 +49,12 @@ class Connections:
                 "HTTP_PROXY, ALL_PROXY or NO_PROXY"
             ) from None
 
+    def resized(self, size: int, *, timeout: timedelta) -> "Connections":
+        """Others like these, of another number and time-out."""
+        return Connections(
+            size, base_url=self._base_url, timeout=timeout, user_agent=self._user_agent
+        )
+
     def place(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than `size` requests are under way. Urgent ones, of which the limits on
         retries leave but few, do not wait behind a crowd of slow checks."""

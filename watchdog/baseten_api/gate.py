@@ -83,6 +83,10 @@ class Gate:
             self._auth_failing = True
             self._listener(AuthFailed(code=code, hold=self._auth))
 
+    def pace(self, rate: float) -> None:
+        """Let requests pass at another rate from now on."""
+        self._spacing = 1 / rate
+
     def key_changed(self) -> None:
         """Another key: what the last one was refused says nothing of it."""
         self._auth = None

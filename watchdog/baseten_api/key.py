@@ -49,6 +49,12 @@ class KeySource:
         """The present key."""
         return self._key
 
+    def take(self, other: "KeySource") -> bool:
+        """Go on with the key of another source; whether it is another key."""
+        changed = self() != other()
+        vars(self).update(vars(other))
+        return changed
+
     def refresh(self) -> bool:
         """Read the file again if it changed; whether the key is another one now.
 

@@ -29,8 +29,12 @@ def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
     """
     from watchdog.config import ConfigError, load_config
 
-    overrides = {"mode": "observe"} if dry_run else {}
     try:
-        return load_config(path, model_ids=models, overrides=overrides)
+        return load_config(path, model_ids=models, overrides=overrides(dry_run=dry_run))
     except ConfigError as error:
         fail(*error.problems)
+
+
+def overrides(*, dry_run: bool) -> dict[str, str]:
+    """What the command line says over file and environment."""
+    return {"mode": "observe"} if dry_run else {}

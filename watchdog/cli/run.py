@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.options import ConfigOption, ModelsOption, load
+from watchdog.cli.options import ConfigOption, ModelsOption, load, overrides
 
 if TYPE_CHECKING:
     from watchdog.app.daemon import Daemon
+    from watchdog.config import LoadedConfig
+
+_NO_MODELS = "no models to watch: list them under `models:` in the file, or give --model ID"
 
 _HEALTH_TIMEOUT_SECONDS = 3
 """Below the time-out that container platforms commonly give a health check."""
@@ -32,11 +35,20 @@ def run(
     """
     loaded = load(config, models=model or (), dry_run=dry_run)
     if not loaded.config.models:
-        fail("no models to watch: list them under `models:` in the file, or give --model ID")
+        fail(_NO_MODELS)
     from watchdog.app.daemon import Daemon
     from watchdog.app.parts import SetupError
+    from watchdog.app.reload import ConfigSource
+    from watchdog.config import ConfigError, load_config
 
-    daemon = Daemon(loaded.config, os.environ, warnings=loaded.warnings)
+    def again() -> "LoadedConfig":
+        found = load_config(config, model_ids=model or (), overrides=overrides(dry_run=dry_run))
+        if not found.config.models:
+            raise ConfigError(_NO_MODELS)
+        return found
+
+    source = ConfigSource(config, again)
+    daemon = Daemon(loaded.config, os.environ, source=source, warnings=loaded.warnings)
     try:
         asyncio.run(until_signalled(daemon))
     except SetupError as error:
@@ -50,7 +62,7 @@ async def until_signalled(daemon: "Daemon") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # A terminal that is closed ends a shell, and not a daemon.
-    loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
     await daemon.run(stop)
 
 

@@ -51,6 +51,25 @@ class ConfigDoubtful(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigReloaded(Event):
+    """A changed configuration is in force. `changed` are the paths of the settings that differ."""
+
+    name = "config_reloaded"
+    changed: tuple[str, ...]
+    mode: str
+    targets: int
+    limits: FleetLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigReloadFailed(Event):
+    """What was in force still is."""
+
+    name = "config_reload_failed"
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
     """`abandoned_checks` were still running when the grace period ended."""
 

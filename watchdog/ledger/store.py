@@ -53,9 +53,9 @@ _DAEMON_WAIT_SECONDS = 1
 class SqlLedger:
     """See `engine.ports.Ledger`. Made by `open`, ended by `close`.
 
-    `owner` is what this process signs its reservations with: its role, and a mark that no other
-    process ever has. So a reservation whose role's lock is free, or ours, was made by a process
-    that is dead.
+    `observe` says whether transactions from now on see `dry_run` attempts. `owner` is what this
+    process signs its reservations with: its role, and a mark that no other process ever has. So a
+    reservation whose role's lock is free, or ours, was made by a process that is dead.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class SqlLedger:
         self._engine = engine
         self._locks = locks
         self._clock = clock
-        self._observe = observe
+        self.observe = observe
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         # Both belong to the worker thread.
         self._identity: tuple[Any, ...] | None = None
@@ -157,7 +157,7 @@ class SqlLedger:
                 with connection.begin():
                     self._check(connection)
                     now = self._clock.now()
-                    return work(SqlTransaction(connection, now, observe=self._observe))
+                    return work(SqlTransaction(connection, now, observe=self.observe))
         except IntegrityError:
             raise  # Two rows that contradict each other: a bug of ours, which no waiting mends.
         except (SQLAlchemyError, sqlite3.Error) as error:

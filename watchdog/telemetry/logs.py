@@ -28,6 +28,7 @@ from watchdog.engine.events import (
     CanaryFailed,
     CheckFailed,
     ConfigDoubtful,
+    ConfigReloadFailed,
     DeploymentFailedAgain,
     DeploymentFailing,
     DeploymentStuck,
@@ -41,7 +42,16 @@ from watchdog.engine.events import (
 )
 from watchdog.telemetry.log_writer import LogWriter
 
-_ERRORS = (ApiDown, AuthFailed, BreakerOpened, DeploymentStuck, GaveUp, InternalError, LedgerLost)
+_ERRORS = (
+    ApiDown,
+    AuthFailed,
+    BreakerOpened,
+    ConfigReloadFailed,
+    DeploymentStuck,
+    GaveUp,
+    InternalError,
+    LedgerLost,
+)
 _WARNINGS = (
     CanaryFailed,
     CheckFailed,
@@ -70,6 +80,10 @@ class LogListener:
         """`secret` gives the present API key, to be masked."""
         self._logger = logger
         self._secret = secret
+
+    def use(self, logger: Any) -> None:
+        """Another level or form from now on."""
+        self._logger = logger
 
     def __call__(self, event: Event) -> None:
         name = event.name
@@ -127,6 +141,8 @@ def _named(name: str, value: Any) -> dict[str, Any]:
 
 def _plain(name: str, value: Any) -> dict[str, Any]:
     match value:
+        case tuple():
+            return {name: "; ".join(map(str, value))}
         case timedelta():
             return {f"{name}_seconds": round(value.total_seconds(), 3)}
         case datetime():

@@ -25,6 +25,8 @@ from watchdog.engine.events import (
     BreakerSeen,
     CheckDone,
     CheckStarted,
+    ConfigReloaded,
+    ConfigReloadFailed,
     DeploymentReplaced,
     EpisodeSuperseded,
     Event,
@@ -81,6 +83,7 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
+        self._clock = clock
         self._snapshot = Snapshot(limits, clock)
         self._registry.register(self._snapshot)
         self._checks = self._counter("checks", "Checks, by what they saw.", "result")
@@ -126,6 +129,7 @@ class Metrics:
             registry=self._registry,
         )
         self._gauges: dict[str, Gauge] = {}
+        self._infos: dict[str, Info] = {}
 
     def render(self) -> tuple[bytes, str]:
         """The exposition and its content type.
@@ -143,6 +147,7 @@ class Metrics:
         self._note_target(event)
         self._note_attempt(event)
         self._note_daemon(event)
+        self._note_ledger(event)
         self._note_api(event)
 
     def _note_target(self, event: Event) -> None:
@@ -180,19 +185,15 @@ class Metrics:
         match event:
             case Started():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
+                self._reloaded(ok=True)
                 version = platform.python_version()
                 self._info("build", "What runs.", version=event.version, python=version)
-            case LedgerOpened():
-                self._set(
-                    "ledger_created_timestamp_seconds",
-                    "When the ledger was made; its budgets count from then.",
-                    event.created_at.timestamp(),
-                )
-                self._set("ledger_up", _LEDGER_UP, 1)
-            case LedgerBack():
-                self._set("ledger_up", _LEDGER_UP, 1)
-            case LedgerLost():
-                self._set("ledger_up", _LEDGER_UP, 0)
+            case ConfigReloaded():
+                self._info("mode", "Whether it retries or only observes.", mode=event.mode)
+                self._snapshot.limit(event.limits)
+                self._reloaded(ok=True)
+            case ConfigReloadFailed():
+                self._reloaded(ok=False)
             case OperatorActed():
                 self._actions.labels(event.action.kind).inc()
             case PausesSeen():
@@ -206,6 +207,20 @@ class Metrics:
                     "When due targets were last claimed.",
                     event.at.timestamp(),
                 )
+
+    def _note_ledger(self, event: Event) -> None:
+        match event:
+            case LedgerOpened():
+                self._set(
+                    "ledger_created_timestamp_seconds",
+                    "When the ledger was made; its budgets count from then.",
+                    event.created_at.timestamp(),
+                )
+                self._set("ledger_up", _LEDGER_UP, 1)
+            case LedgerBack():
+                self._set("ledger_up", _LEDGER_UP, 1)
+            case LedgerLost():
+                self._set("ledger_up", _LEDGER_UP, 0)
 
     def _note_api(self, event: Event) -> None:
         match event:
@@ -222,6 +237,14 @@ class Metrics:
                 accepted = isinstance(event, AuthRecovered)
                 self._set("api_key_accepted", _KEY_ACCEPTED, int(accepted))
 
+    def _reloaded(self, *, ok: bool) -> None:
+        text = "Whether the configuration was taken up when it was last read."
+        self._set("config_last_reload_successful", text, int(ok))
+        if ok:
+            text = "When a configuration was last taken up."
+            now = self._clock.now().timestamp()
+            self._set("config_last_reload_success_timestamp_seconds", text, now)
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, text, labels, registry=self._registry)
 
@@ -232,7 +255,9 @@ class Metrics:
         self._gauges[name].set(value)
 
     def _info(self, name: str, text: str, **labels: str) -> None:
-        Info(PREFIX + name, text, registry=self._registry).info(labels)
+        if name not in self._infos:
+            self._infos[name] = Info(PREFIX + name, text, registry=self._registry)
+        self._infos[name].info(labels)
 
 
 _API_UP = "Whether the API answers at all: 0 while the failures are common to all targets."

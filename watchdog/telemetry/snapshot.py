@@ -76,6 +76,10 @@ class Snapshot(Collector):
         if (answers := self._answers.get(model_id)) is not None:
             answers[outcome] += 1
 
+    def limit(self, limits: FleetLimits) -> None:
+        """The fleet's limits are others now."""
+        self._limits = limits
+
     def paused(self, pauses: Sequence[Action]) -> None:
         """The pauses in force, the latest to expire first."""
         self._pauses = tuple(pauses)
