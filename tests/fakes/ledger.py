@@ -42,7 +42,6 @@ class _Rows:
     actions: dict[int, Action] = field(default_factory=dict)
 
 
-ATTEMPT_TIMES = ("reserved_at", "sent_at", "answered_at", "resolved_at")
 TARGET_TIMES = ("status_since", "observed_at", "failing_since", "missing_since", "broke_at")
 
 
@@ -197,7 +196,7 @@ class _Transaction:
     def clamp_future(self) -> None:
         _clamp(self._rows.targets, TARGET_TIMES, self._now)
         _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
-        _clamp(self._rows.attempts, ATTEMPT_TIMES, self._now)
+        _clamp(self._rows.attempts, ("resolved_at",), self._now)
         _clamp(self._rows.openings, ("opened_at", "closed_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)

@@ -255,8 +255,8 @@ class LedgerTransaction(Protocol):
     # Schedule and housekeeping
 
     def clamp_future(self) -> None:
-        """Move every moment that lies ahead of now, but those that are planned, to now: the clock
-        was set back while nothing ran."""
+        """Move what delays are counted from and lies ahead of now to now: the clock was set back
+        while nothing ran."""
 
     def make_due(self, model_id: str, at: datetime) -> None:
         """Have a target checked at a moment, if that is earlier than planned."""

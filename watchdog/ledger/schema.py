@@ -198,9 +198,11 @@ actions = Table(
 PAST = {
     targets: ("status_since", "observed_at", "failing_since", "missing_since", "broke_at"),
     episodes: ("opened_at", "failing_from", "ended_at"),
-    attempts: ("reserved_at", "sent_at", "answered_at", "resolved_at"),
+    attempts: ("resolved_at",),
     openings: ("opened_at", "closed_at"),
     canaries: ("named_at", "ended_at"),
     actions: ("at", "ended_at"),
 }
-"""The columns whose moments have passed when they are written."""
+"""The columns that delays are counted from. When an attempt was reserved and sent is for the
+limits, which take a moment in the future for now: to move it would free them too early, should the
+clock be set right again."""
