@@ -133,7 +133,7 @@ class World:
             max_rate=50,
         )
         live = self._live = LiveSettings(settings)
-        ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
+        ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
         recorder = Recorder(ledger, settings)
         listener = self._listen
         self._keeper = BreakerKeeper(ledger, live, listener)
@@ -144,7 +144,9 @@ class World:
             self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
         )
         api_watch = ApiWatch(self.clock, listener, live)
-        checker = Checker(self.api, ledger, self.clock, listener, live, self._retrier, api_watch)
+        checker = self._checker = Checker(
+            self.api, ledger, self.clock, listener, live, self._retrier, api_watch
+        )
         watched = [recorded.after for recorded in targets if recorded.after.watched]
         self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
         self._sweep.start()
@@ -153,6 +155,25 @@ class World:
         self.events.append(event)
         if self._keeper is not None:
             self._keeper(event)
+
+    def recorder(self) -> Recorder:
+        return Recorder(self.ledger, self._live.current)
+
+    async def force(self, model_id: str) -> None:
+        """What `retry --force` does."""
+        await self._checker.check(self.target(model_id), forced=True)
+
+    async def reload(self) -> None:
+        """Take up the models as they are now, as the daemon does when its file changes."""
+        assert self._sweep is not None
+        settings = replace(self._live.current, models=dict(self.models), observe=self.observe)
+        recorder = Recorder(self._ledger, settings)
+        known = await self._ledger.transact(lambda tx: begin(tx, recorder, settings))
+        self._live.current = settings
+        self.ledger.observe = self.observe
+        for recorded in known:
+            tell(recorded, settings, self._listen)
+        self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
     async def run_for(self, **span: float) -> None:
         """Tick for so long, as the scheduler would."""

@@ -5,6 +5,8 @@ from datetime import timedelta
 from tests.fakes.records import NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
 from watchdog.domain.breaker import ClosedBy
 from watchdog.domain.records import (
+    Action,
+    ActionKind,
     Decision,
     DecisionKind,
     DecisionReason,
@@ -24,11 +26,18 @@ TARGET = failing(name="llama-dev", decision=WAITING)
 ATTEMPT = an_attempt(number=2, reason="no capacity")
 ENDED = an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
 
+PAUSE = Action(NOW, ActionKind.PAUSE, "m1", "ann@desk", "platform incident", until=UNTIL, id=1)
+
 LOGGED: dict[str, e.Event] = {
     "started": e.Started(
         version="1.2.3", mode="retry", targets=1, limits=LIMITS, ledger="sqlite:///ledger.db"
     ),
     "stopped": e.Stopped(abandoned_checks=1),
+    "config_reloaded": e.ConfigReloaded(
+        changed=("policy.max_attempts", "models"), mode="retry", targets=2, limits=LIMITS
+    ),
+    "config_reload_failed": e.ConfigReloadFailed(problems=("a.yaml:3: not YAML", "and more")),
+    "operator_action": e.OperatorActed(action=PAUSE),
     "config_warning": e.ConfigDoubtful(warning="policy.retry_on: empty"),
     "ledger_created": e.LedgerCreated(ledger="sqlite:///ledger.db"),
     "ledger_unavailable": e.LedgerLost(error="disk full"),
@@ -73,6 +82,7 @@ LOGGED: dict[str, e.Event] = {
 """By the name of its log line."""
 
 QUIET: list[e.Event] = [
+    e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),
     e.LedgerOpened(created_at=NOW),
     e.SweepDone(at=NOW, first=True),

@@ -43,7 +43,9 @@ def test_the_example_holds_the_defaults() -> None:
 
 def test_the_example_has_every_setting(tmp_path: Path) -> None:
     full = tmp_path / "full.yaml"
-    full.write_text(re.sub(r"(?m)^  # (breaker|url): ", r"  \1: ", EXAMPLE.read_text()))
+    full.write_text(
+        re.sub(r"(?m)^  # (breaker|url|allowed_times): ", r"  \1: ", EXAMPLE.read_text())
+    )
 
     loaded = load_config(full)
 

@@ -1,0 +1,203 @@
+"""What persons do to a running daemon, in virtual time."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes.engine import World, at
+from watchdog.domain.records import ActionKind, DecisionReason, Outcome, TargetState
+from watchdog.domain.status import state_of
+from watchdog.engine import operate
+from watchdog.engine.events import OperatorActed, PausesSeen
+from watchdog.engine.ports import LedgerTransaction
+
+pytestmark = pytest.mark.looptime
+
+WHO = {"who": "ann@desk", "note": "incident"}
+
+
+async def do(world: World, work: Callable[[LedgerTransaction], Any]) -> Any:
+    return await world.ledger.transact(work)
+
+
+async def pause(world: World, model_id: str | None, **span: float) -> None:
+    until = world.clock.now() + timedelta(**span)
+    await do(world, lambda tx: operate.pause(tx, model_id, until=until, **WHO))
+
+
+async def test_a_pause_holds_and_its_end_lets_go() -> None:
+    world = World("a", "b")
+    for model_id in ("a", "b"):
+        world.api.set_status(model_id, "BUILD_FAILED")
+        world.on_retry(model_id, "ACTIVE")
+    async with world.running():
+        await world.run_for(seconds=90)
+        await pause(world, "a", hours=2)
+        await world.run_for(seconds=3)
+        assert world.target("a").decision.reason is DecisionReason.PAUSED
+        assert state_of(world.target("a")) is TargetState.PAUSED
+        await world.run_for(hours=1, minutes=58)
+        assert [model_id for model_id, _ in world.api.posts] == ["b"]
+        await world.run_for(minutes=4)
+    model_id, when = world.api.posts[1]
+    assert model_id == "a"
+    assert at(hours=2, seconds=90) <= when <= at(hours=2, seconds=92)
+    acted = [event.action for event in world.events if isinstance(event, OperatorActed)]
+    assert [(each.kind, each.model_id, each.who, each.note) for each in acted] == [
+        (ActionKind.PAUSE, "a", "ann@desk", "incident")
+    ]
+    assert [len(e.pauses) for e in world.events if isinstance(e, PausesSeen)] == [0, 1]
+
+
+async def test_a_pause_of_all_is_also_of_those_to_come_and_survives_a_restart() -> None:
+    world = World("a")
+    async with world.running():
+        await world.run_for(minutes=1)
+        await pause(world, None, hours=5)
+    world.models["b"] = world.models["a"]
+    for model_id in ("a", "b"):
+        world.api.set_status(model_id, "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(hours=1)
+        assert world.posts() == []
+        await do(world, lambda tx: operate.resume(tx, None, **WHO))
+        await world.run_for(minutes=2)
+    assert len(world.posts()) == 2
+
+
+async def test_the_longer_of_two_pauses_counts_and_each_is_ended_by_itself() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await pause(world, None, hours=1)
+        await pause(world, "a", hours=3)
+        await pause(world, "a", hours=4)
+        await world.run_for(minutes=3)
+        assert world.target("a").decision.until == at(hours=4)
+        assert await do(world, lambda tx: operate.resume(tx, "a", **WHO))
+        assert not await do(world, lambda tx: operate.resume(tx, "a", **WHO))
+        await world.run_for(minutes=1)
+        assert world.target("a").decision.until == at(hours=1)
+    assert world.posts() == []
+
+
+async def test_a_pause_between_the_reservation_and_the_post_stops_the_post() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    world.api.model("a").before_urgent = lambda: pause(world, "a", hours=1)
+    async with world.running():
+        await world.run_for(minutes=4)
+    assert world.posts() == []
+    (attempt,) = world.attempts()
+    assert (attempt.outcome, attempt.reason) == (
+        Outcome.ABANDONED,
+        "a person paused or reset it meanwhile",
+    )
+
+
+async def test_an_attempt_under_way_is_watched_to_its_end_during_a_pause() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    world.on_retry("a", "BUILDING", then=("ACTIVE", timedelta(minutes=5)))
+    async with world.running():
+        await world.run_for(minutes=3)
+        await pause(world, "a", hours=1)
+        await world.run_for(minutes=1)
+        assert state_of(world.target("a")) is TargetState.RECOVERING
+        await world.run_for(minutes=6)
+    assert "recovered" in world.log()
+
+
+async def test_a_reset_gives_an_exhausted_target_a_new_episode_and_a_new_window_once() -> None:
+    world = World("a", max_attempts=2, max_attempts_per_window=2, backoff=timedelta(minutes=1))
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=30)
+        assert len(world.posts()) == 2
+        assert state_of(world.target("a")) is TargetState.EXHAUSTED
+        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
+        await world.run_for(minutes=30)
+        assert len(world.posts()) == 4
+        assert state_of(world.target("a")) is TargetState.EXHAUSTED
+        await world.run_for(hours=20)
+    assert len(world.posts()) == 4
+
+
+async def test_a_reset_leaves_the_fleets_limits_alone() -> None:
+    world = World("a", max_retries_per_minute=1, first_delay=timedelta(0))
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(seconds=3)
+        assert len(world.posts()) == 1
+        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
+        await world.run_for(seconds=20)
+        assert world.target("a").decision.reason is DecisionReason.FLEET_MINUTE_SPENT
+        await world.run_for(minutes=1)
+    assert len(world.posts()) == 2
+
+
+async def test_what_is_being_sent_cannot_be_reset() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    tried: list[str] = []
+
+    async def reset() -> None:
+        with pytest.raises(operate.BeingSent):
+            await do(
+                world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO)
+            )
+        tried.append("reset")
+
+    world.api.model("a").before_urgent = reset
+    async with world.running():
+        await world.run_for(minutes=3)
+    assert tried == ["reset"]
+    assert len(world.posts()) == 1
+
+
+async def test_a_reset_while_an_attempt_is_under_way_ends_its_watching() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    world.on_retry("a", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=5)))
+    async with world.running():
+        await world.run_for(minutes=3)
+        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
+        await world.run_for(minutes=3)
+        assert world.target("a").episode is None
+        await world.run_for(minutes=4)
+    assert len(world.posts()) == 2
+    assert [attempt.number for attempt in world.attempts()] == [1, 1]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_forced_attempt_passes_what_is_said_of_the_target_alone(paused: bool) -> None:
+    world = World("a", max_attempts=1, first_delay=timedelta(0), backoff=timedelta(hours=5))
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(minutes=5)
+        if paused:
+            await pause(world, "a", hours=1)
+        assert len(world.posts()) == 1
+        await world.force("a")
+        assert len(world.posts()) == 2
+
+
+async def test_a_forced_attempt_obeys_the_fleets_limits_and_a_target_that_does_not_fail() -> None:
+    world = World("a", "b", max_retries_per_minute=1, first_delay=timedelta(0))
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(seconds=5)
+        await world.force("a")
+        await world.force("b")
+    assert len(world.posts()) == 1
+
+
+async def test_what_was_done_before_the_start_is_no_news() -> None:
+    world = World("a")
+    await pause(world, "a", hours=1)
+    async with world.running():
+        await world.run_for(seconds=5)
+    assert [event for event in world.events if isinstance(event, OperatorActed)] == []
+    assert [len(e.pauses) for e in world.events if isinstance(e, PausesSeen)] == [1]
