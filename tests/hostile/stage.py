@@ -1,0 +1,204 @@
+"""A real daemon between a real emulator and whoever looks at it: what every row plays on."""
+
+import json
+import signal
+import socket
+import sqlite3
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+from tests.fakes.processes import KEY, command, config_file, environment
+from tests.hostile.emulated import Emulated
+
+PATIENCE_SECONDS = 40
+"""For a machine that is very busy; what is waited for comes within a few seconds."""
+
+_LOOK_AGAIN_SECONDS = 0.2
+_TAIL = 30
+
+
+class Daemon:
+    """A process whose log is read as it comes, where the test reads it at all."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stderr: int | IO[Any] = subprocess.PIPE,
+        stdin: int | IO[Any] | None = None,
+        stdout: int | IO[Any] | None = subprocess.DEVNULL,
+    ) -> None:
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            arguments, env=env, stdin=stdin, stdout=stdout, stderr=stderr, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def _read(self) -> None:
+        if self._process.stderr is not None:
+            for line in self._process.stderr:
+                self.lines.append(line)
+
+    def events(self) -> list[dict[str, Any]]:
+        found = []
+        for line in list(self.lines):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                found.append({"event": "", "text": line})
+        return found
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it as a service manager does; its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        status = self._process.wait(PATIENCE_SECONDS)
+        self._reader.join(PATIENCE_SECONDS)
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        return status
+
+    def kill(self) -> None:
+        if not self.ended:
+            self._process.kill()
+        self.wait()
+
+
+class Stage:
+    """One row's folder, emulator, configuration and daemon."""
+
+    def __init__(self, folder: Path, api: Emulated, port: int, config: Path) -> None:
+        self.folder = folder
+        self.api = api
+        self.port = port
+        self.config = config
+        self.ledger = folder / "ledger.db"
+        self.daemons: list[Daemon] = []
+        self.closing = ExitStack()
+        self.since_mark: dict[str, int] = {}
+        self._mark = 0
+
+    @property
+    def daemon(self) -> Daemon:
+        return self.daemons[-1]
+
+    def run(self, *arguments: str, launcher: Sequence[str] = (), **how: Any) -> Daemon:
+        """Start the daemon through the command line, or through a launcher that ends up there."""
+        line = [*launcher, *arguments] if launcher else command("run", "--config", self.config)
+        self.daemons.append(Daemon(line, environment(**how.pop("env", {})), **how))
+        self.mark()
+        return self.daemon
+
+    def mark(self) -> None:
+        """From here on, only what is logged later counts."""
+        self._mark = len(self.daemon.lines)
+        self.since_mark.clear()
+
+    def events(self) -> list[dict[str, Any]]:
+        return self.daemon.events()[self._mark :]
+
+    def get(self, path: str) -> str:
+        """What the daemon answers, or nothing while it does not."""
+        url = f"http://127.0.0.1:{self.port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.read().decode()
+        except OSError:
+            return ""
+
+    def metrics(self) -> dict[str, float]:
+        """Each series of ours, without the prefix."""
+        found = {}
+        for line in self.get("/metrics").splitlines():
+            series, _, value = line.rpartition(" ")
+            if series.startswith("baseten_watchdog_"):
+                found[series.removeprefix("baseten_watchdog_")] = float(value)
+        return found
+
+    def attempts(self, model_id: str) -> list[tuple[str, str | None]]:
+        """The outcome of each attempt on record, and its reason."""
+        connection = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)
+        try:
+            rows = connection.execute(
+                "SELECT outcome, reason FROM attempts WHERE model_id = ? ORDER BY reserved_at",
+                (model_id,),
+            )
+            return list(rows)
+        finally:
+            connection.close()
+
+    def until(self, seen: Callable[[], str | None], *, every: float = _LOOK_AGAIN_SECONDS) -> None:
+        """Wait until `seen`, which is asked once in so many seconds, finds nothing missing."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (missing := seen()) is not None:
+            if time.monotonic() > deadline or (self.daemons and self.daemon.ended):
+                tail = "".join(self.daemon.lines[-_TAIL:])
+                raise AssertionError(f"never seen: {missing}\n{tail}")
+            time.sleep(every)
+
+    def logs(self) -> str:
+        return "".join(line for daemon in self.daemons for line in daemon.lines)
+
+    def kept(self) -> bytes:
+        """All that is in the ledger's files, deleted or not."""
+        return b"".join(file.read_bytes() for file in self.folder.glob("ledger.db*"))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections: Any) -> Stage:
+    """A configuration with a fast pace, whose limits no row reaches unless it says so."""
+    port = free_port()
+    policy = {
+        "healthy_reset": "2s",
+        "backoff": "100ms",
+        "max_attempts": 1000,
+        "max_attempts_per_window": 1000,
+        **sections.pop("policy", {}),
+    }
+    fleet = {
+        # As many as the API allows: a warning for each row would hide what it is about.
+        "max_retries_per_minute": 10,
+        "max_attempts_per_window": 1000,
+        **sections.pop("fleet", {}),
+    }
+    config = config_file(
+        folder,
+        api.url,
+        model_ids,
+        **{"policy": policy, "fleet": fleet, "server": {"port": port}, **sections},
+    )
+    return Stage(folder, api, port, config)
+
+
+def is_safe_to_read(text: str) -> bool:
+    """Without the API key, and without what a terminal would obey."""
+    return KEY not in text and "\x1b" not in text
