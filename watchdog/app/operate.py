@@ -68,12 +68,13 @@ async def follow(
     """Watch an attempt to its end, with a daemon or without one. Raises SetupError."""
     async with open_engine(config, environ, Role.OPERATOR) as engine:
         while True:
-            target, now = await engine.ledger.transact(
-                lambda tx: (tx.target(attempt.model_id), tx.now())
+            target = await engine.ledger.transact(lambda tx: tx.target(attempt.model_id))
+            if target is not None:
+                await engine.checker.check(target, may_retry=False)
+            target, found, now = await engine.ledger.transact(
+                lambda tx: (tx.target(attempt.model_id), tx.attempt(attempt.id), tx.now())
             )
-            found = await engine.ledger.transact(lambda tx: tx.attempt(attempt.id))
             if target is None or found is None or not found.under_way:
                 return found or attempt
             progress(target, now)
             await asyncio.sleep(engine.settings.recovery_interval.total_seconds())
-            await engine.checker.check(target, may_retry=False)

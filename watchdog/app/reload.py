@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,23 @@ from watchdog.engine.ports import LedgerUnavailable, Listener
 _Mark = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
 class ConfigSource:
-    """Where the configuration comes from, and how it is read again. `path` None: from no file."""
+    """Where the configuration comes from, and how it is read again. Made before the first reading,
+    so that a change right after that is not missed."""
 
-    path: Path | None
-    load: Callable[[], LoadedConfig]
+    def __init__(self, path: Path | None, load: Callable[[], LoadedConfig]) -> None:
+        """`path` None: from no file."""
+        self.load = load
+        self._path = path
+        self._mark = _mark(path)
+
+    def has_changed(self) -> bool:
+        """Whether the file did since this was last asked. A ConfigMap swaps a symbolic link: what
+        the path leads to is what counts."""
+        mark = _mark(self._path)
+        changed = mark != self._mark
+        self._mark = mark
+        return changed
 
 
 class Reloader:
@@ -38,7 +48,6 @@ class Reloader:
         self._in_force = in_force
         self._take_up = take_up
         self._listener = listener
-        self._mark = _mark(source.path)
         self._again = asyncio.Event()
 
     def ask(self) -> None:
@@ -46,13 +55,9 @@ class Reloader:
         self._again.set()
 
     async def tick(self) -> None:
-        """A ConfigMap swaps a symbolic link: what the path leads to is what counts."""
-        mark = _mark(self._source.path)
-        if mark == self._mark and not self._again.is_set():
-            return
-        self._mark = mark
-        self._again.clear()
-        await self.reload()
+        if self._source.has_changed() or self._again.is_set():
+            self._again.clear()
+            await self.reload()
 
     async def reload(self) -> None:
         try:

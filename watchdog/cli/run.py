@@ -33,9 +33,6 @@ def run(
 
     With --model and BASETEN_API_KEY set, no configuration file is needed.
     """
-    loaded = load(config, models=model or (), dry_run=dry_run)
-    if not loaded.config.models:
-        fail(_NO_MODELS)
     from watchdog.app.daemon import Daemon
     from watchdog.app.parts import SetupError
     from watchdog.app.reload import ConfigSource
@@ -48,6 +45,9 @@ def run(
         return found
 
     source = ConfigSource(config, again)
+    loaded = load(config, models=model or (), dry_run=dry_run)
+    if not loaded.config.models:
+        fail(_NO_MODELS)
     daemon = Daemon(loaded.config, os.environ, source=source, warnings=loaded.warnings)
     try:
         asyncio.run(until_signalled(daemon))
