@@ -14,6 +14,7 @@ from watchdog.domain.limits import (
     fleet_remaining,
     room_at,
     window_remaining,
+    window_starts,
 )
 from watchdog.domain.records import Outcome
 
@@ -94,3 +95,9 @@ def test_what_remains_of_the_fleets_limits() -> None:
     ]
     left = fleet_remaining(fleet_from(attempts, FLEET.limits, NOW), NOW)
     assert left == FleetRemaining(minute=1, in_flight=8, window=47)
+
+
+def test_a_reset_begins_a_new_window() -> None:
+    assert window_starts(failing(), POLICY, NOW) == ago(hours=24)
+    assert window_starts(failing(window_since=ago(hours=3)), POLICY, NOW) == ago(hours=3)
+    assert window_starts(failing(window_since=ago(hours=30)), POLICY, NOW) == ago(hours=24)

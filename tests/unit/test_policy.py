@@ -219,6 +219,28 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
         ),
         pytest.param(failing(), [], IGNORE, RETRY, id="not-standing"),
         pytest.param(
+            failing(paused_until=NOW + timedelta(hours=1)),
+            [],
+            POLICY,
+            wait(DecisionReason.PAUSED, NOW + timedelta(hours=1)),
+            id="paused",
+        ),
+        pytest.param(
+            failing(paused_until=NOW + timedelta(minutes=1), failing_since=NOW),
+            [],
+            POLICY,
+            wait(DecisionReason.PAUSED, NOW + timedelta(minutes=1)),
+            id="paused-is-told-before-any-delay",
+        ),
+        pytest.param(failing(paused_until=NOW), [], POLICY, RETRY, id="the-pause-is-just-over"),
+        pytest.param(
+            failing(paused_until=NOW + timedelta(hours=1)),
+            [an_attempt()],
+            POLICY,
+            wait(DecisionReason.ATTEMPT_UNDER_WAY),
+            id="paused-with-an-attempt-under-way",
+        ),
+        pytest.param(
             failing(failing_since=None),
             [],
             POLICY,
@@ -231,6 +253,44 @@ def test_what_a_target_and_its_attempts_call_for(
     target: Target, attempts: Sequence[Attempt], policy: Policy, decision: Decision
 ) -> None:
     assert decide(target, attempts, FLEET, policy, NOW) == decision
+
+
+@pytest.mark.parametrize(
+    ("target", "attempts", "fleet", "decision"),
+    [
+        pytest.param(failing(failing_since=NOW), [], FLEET, RETRY, id="too-early"),
+        pytest.param(failing(paused_until=NOW + timedelta(hours=1)), [], FLEET, RETRY, id="paused"),
+        pytest.param(
+            failing(),
+            [replace(refailed(ago(hours=1)), id=f"a{number}") for number in range(9)],
+            FLEET,
+            RETRY,
+            id="exhausted",
+        ),
+        pytest.param(
+            failing(),
+            [],
+            replace(FLEET, in_flight=10),
+            wait(DecisionReason.FLEET_IN_FLIGHT),
+            id="the-fleets-limit-is-reached",
+        ),
+        pytest.param(
+            failing(),
+            [an_attempt()],
+            FLEET,
+            wait(DecisionReason.ATTEMPT_UNDER_WAY),
+            id="under-way-already",
+        ),
+        pytest.param(healthy(), [], FLEET, nothing(DecisionReason.HEALTHY), id="healthy"),
+        pytest.param(
+            failing(missing=True), [], FLEET, nothing(DecisionReason.MISSING), id="missing"
+        ),
+    ],
+)
+def test_what_a_person_may_force(
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, decision: Decision
+) -> None:
+    assert decide(target, attempts, fleet, POLICY, NOW, forced=True) == decision
 
 
 HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(seconds=30))

@@ -66,6 +66,10 @@ UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
             TargetState.STUCK,
         ),
         (
+            failing(decision=Decision(DecisionKind.WAIT, DecisionReason.PAUSED)),
+            TargetState.PAUSED,
+        ),
+        (
             failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF)),
             TargetState.WAITING,
         ),

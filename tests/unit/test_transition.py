@@ -29,7 +29,15 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.transition import Happening, adopted, is_steady, missed, observe, unwatched
+from watchdog.domain.transition import (
+    Happening,
+    adopted,
+    is_steady,
+    missed,
+    observe,
+    reset,
+    unwatched,
+)
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 SENT_LONG_AGO = an_attempt(reserved_at=ago(minutes=61), sent_at=ago(minutes=61))
@@ -429,3 +437,20 @@ def test_any_sight_of_a_missing_target_brings_it_back() -> None:
 )
 def test_what_needs_no_record(target: Target, observation: Observation, steady: bool) -> None:
     assert is_steady(target, observation, POLICY) is steady
+
+
+def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:
+    step = reset(failing(), [an_attempt()], NOW)
+    assert step.happened == (Happening.RESET,)
+    assert step.ended == an_episode(result=EpisodeResult.RESET, ended_at=NOW)
+    assert step.target == failing(episode=None, window_since=NOW)
+    assert [attempt.resolution for attempt in step.resolved] == [Resolution.SUPERSEDED]
+    following = observe(step.target, [], observed("BUILD_FAILED"), POLICY, TIMING)
+    assert following.happened == (Happening.OPENED,)
+    assert following.target.episode is not None
+    assert not following.target.episode.standing
+
+
+def test_a_reset_of_a_target_that_does_well_clears_what_it_would_continue() -> None:
+    step = reset(WELL, [], NOW)
+    assert (step.ended, step.target.episode) == (None, None)

@@ -1,0 +1,77 @@
+"""What every ledger holds of what persons did."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_ledger import Bench, opened
+from tests.fakes.records import NOW, ago, healthy
+from watchdog.domain.records import Action, ActionKind
+
+HOUR = timedelta(hours=1)
+OF_A = Action(ago(minutes=9), ActionKind.PAUSE, "a", "ann@desk", "mine", until=NOW + HOUR)
+OF_ALL = Action(ago(minutes=8), ActionKind.PAUSE, None, "bob@desk", "", until=NOW + 2 * HOUR)
+EXPIRED = Action(ago(hours=9), ActionKind.PAUSE, "b", "ann@desk", "", until=NOW)
+RESET = Action(ago(minutes=7), ActionKind.RESET, "b", "ann@desk", "fixed")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with opened(request.param, tmp_path) as made:
+        yield made
+
+
+async def add_all(bench: Bench, *actions: Action) -> None:
+    for action in actions:
+        await bench.do(lambda tx, action=action: tx.add_action(action))  # type: ignore[misc]
+
+
+def plain(actions: Sequence[Action]) -> list[Action]:
+    return [replace(action, id=None) for action in actions]
+
+
+async def test_those_in_force_are_told_the_latest_to_expire_first(bench: Bench) -> None:
+    await add_all(bench, EXPIRED, OF_A, OF_ALL, RESET)
+    assert plain(await bench.do(lambda tx: tx.pauses())) == [OF_ALL, OF_A]
+
+
+async def test_a_target_knows_the_later_end_of_its_own_pause_and_of_everybodys(
+    bench: Bench,
+) -> None:
+    await bench.add(healthy(model_id="a"), healthy(model_id="b"))
+    await add_all(bench, OF_A, EXPIRED)
+    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets())}
+    assert ends == {"a": OF_A.until, "b": None}
+    await add_all(bench, OF_ALL)
+    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets())}
+    assert ends == {"a": OF_ALL.until, "b": OF_ALL.until}
+    found = await bench.do(lambda tx: tx.target("b"))
+    assert found is not None
+    assert found.paused_until == OF_ALL.until
+
+
+async def test_a_pause_is_ended_by_its_own_scope_alone(bench: Bench) -> None:
+    await add_all(bench, EXPIRED, OF_A, OF_ALL)
+    assert await bench.do(lambda tx: tx.end_pauses("b", NOW)) == 0
+    assert await bench.do(lambda tx: tx.end_pauses(None, NOW)) == 1
+    assert plain(await bench.do(lambda tx: tx.pauses())) == [OF_A]
+    assert await bench.do(lambda tx: tx.end_pauses("a", NOW)) == 1
+    assert plain(await bench.do(lambda tx: tx.pauses())) == []
+    assert plain(await bench.do(lambda tx: tx.actions("a", limit=9))) == [
+        replace(OF_ALL, ended_at=NOW),
+        replace(OF_A, ended_at=NOW),
+    ]
+
+
+async def test_the_history_is_newest_first_and_news_are_oldest_first(bench: Bench) -> None:
+    await add_all(bench, EXPIRED, OF_A, RESET)
+    assert plain(await bench.do(lambda tx: tx.actions(None, limit=9))) == [RESET, OF_A, EXPIRED]
+    assert plain(await bench.do(lambda tx: tx.actions("b", limit=9))) == [RESET, EXPIRED]
+    (newest,) = await bench.do(lambda tx: tx.actions(None, limit=1))
+    assert newest.id is not None
+    assert plain(await bench.do(lambda tx: tx.actions_after(0))) == [EXPIRED, OF_A, RESET]
+    await add_all(bench, OF_ALL)
+    assert plain(await bench.do(lambda tx: tx.actions_after(newest.id or 0))) == [OF_ALL]
