@@ -222,7 +222,7 @@ PROCESSES = [
     Lived(id="hung-up",
           wrong="SIGHUP: somebody wants the configuration read anew, or a terminal went away",
           cause=machines.hung_up,
-          seen=[log("config_warning", warning="SIGHUP: it goes on as before")]),
+          seen=[log("config_reloaded", changed="")]),
     Lived(id="terminal-closed",
           wrong="the terminal that it was started in is closed",
           cause=machines.terminal_closed, begins=None,
