@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate format lock schema matrix clean
+.PHONY: help demo test check simulate mutants format lock schema matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -34,6 +34,9 @@ check: $(STAMP) ## What must hold beside the tests: style, types, layers, covera
 
 simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay one (SEED=n)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
+
+mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
+	@$(BIN)/python -m tests.mutants
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

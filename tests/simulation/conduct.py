@@ -96,6 +96,8 @@ def _holds(own: Sequence[Request]) -> Iterator[Violation]:
         asked = throttled.retry_after
         numeric = isinstance(asked, (int, float)) and asked >= 0
         span = min(max(float(asked), _HOLD_LEAST), _HOLD_MOST) if numeric else _HOLD_LEAST  # type: ignore[arg-type]
+        if not numeric and any(_of_one_burst(other, throttled) for other in own):
+            continue
         until = heard_at(throttled) + span - ROUNDING
         for later in own:
             if (
@@ -105,6 +107,17 @@ def _holds(own: Sequence[Request]) -> Iterator[Violation]:
             ):
                 text = f"within {span:g} s of the 429 to #{throttled.number}"
                 yield _violation("hold", later, text)
+
+
+def _of_one_burst(other: Request, throttled: Request) -> bool:
+    """Whether a hold began, for another 429, while this request was under way: one that does not
+    say for how long then adds nothing to it."""
+    return (
+        other.code == 429
+        and other.operation == throttled.operation
+        and other.delivered is not None
+        and throttled.departed <= other.delivered < (throttled.delivered or 0)
+    )
 
 
 def _key_refused(own: Sequence[Request]) -> Iterator[Violation]:

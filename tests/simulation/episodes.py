@@ -22,9 +22,6 @@ from tests.simulation.verdict import (
     useful,
 )
 
-_RECORDED = 30.0
-"""So long after its answer a process that lives has surely recorded it."""
-
 
 def check_episodes(scenario: Scenario, log: Log) -> Iterator[Violation]:
     kills = [one.at for one in log.happened if one.kind in ("kill", "stop")]
@@ -96,7 +93,7 @@ class _Follower:
     def post(self, post: Request) -> Iterator[Violation]:
         yield from self._too_early(post)
         charged = [each for each in self.sent if surely_charged(each)]
-        if len(charged) > 1 and all(map(self._recorded_no, charged[-2:])):
+        if len(charged) > 1 and self._refused_twice(charged[-2], charged[-1], post):
             yield self._violation("refused twice", post, "two were refused in a row")
         self.sent.append(post)
         if surely_charged(post):
@@ -108,10 +105,10 @@ class _Follower:
         heard_no = refused(post) or not surely_charged(post)
         self.ours = None if heard_no else post
 
-    def _recorded_no(self, post: Request) -> bool:
-        """A process that ended too soon after it was refused has not recorded it."""
-        ended = any(post.departed <= at <= (post.delivered or 0) + _RECORDED for at in self.kills)
-        return refused(post) and not ended
+    def _refused_twice(self, first: Request, second: Request, now: Request) -> bool:
+        """And no process ended meanwhile, with an answer unrecorded or an attempt unsent."""
+        ended = any(first.departed <= at <= now.departed for at in self.kills)
+        return refused(first) and refused(second) and not ended
 
     @property
     def _slop(self) -> float:

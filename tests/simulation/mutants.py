@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from tests.simulation import process, wrong_turns
+from tests.simulation import configuring, wrong_turns
 from tests.simulation.scenario import Deploy, Life, Limits, ModelPlan, Scenario
 from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.baseten_api.gate import Gate
@@ -55,12 +55,12 @@ def _mutant(
 
 
 def _settings(change: Callable[[Settings], Settings]) -> Change:
-    right = process.make_settings
+    right = configuring.make_settings
 
     def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
         return change(right(scenario, owner, observe=observe))
 
-    return process, "make_settings", make_settings
+    return configuring, "make_settings", make_settings
 
 
 def _policies(change: Callable[[Policy], Policy]) -> Change:

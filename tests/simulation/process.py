@@ -6,15 +6,13 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tests.simulation import configuring
 from tests.simulation.api import SimulatedApi
 from tests.simulation.loop import Process
 from tests.simulation.network import Wire
-from tests.simulation.scenario import FAILING, Rules, Scenario
 from tests.simulation.store import release
 from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
-from watchdog.domain.breaker import BreakerRules
-from watchdog.domain.records import FleetLimits, Policy, Standing
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
@@ -23,7 +21,6 @@ from watchdog.engine.events import Event, InternalError, RetryReserved
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.engine.record import Recorder
-from watchdog.engine.settings import Model, Settings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin, enlist
@@ -59,7 +56,9 @@ class Watchdog(Process):
 
     def _wire(self) -> None:
         simulation, scenario = self._simulation, self._simulation.scenario
-        self._settings = make_settings(scenario, self.ledger.owner, observe=self._observe)
+        self._settings = configuring.make_settings(
+            scenario, self.ledger.owner, observe=self._observe
+        )
         self._watched = WatchedLedger(self.ledger, self.clock, self._listen)
         self._recorder = Recorder(self._watched, self._settings)
         self._api = SimulatedApi(
@@ -211,42 +210,3 @@ class Watchdog(Process):
             self.at_reservation -= 1
             if self.at_reservation == 0:
                 self.steps_left = max(1, self.steps_then)
-
-
-def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
-    limits, breaker = scenario.limits, scenario.breaker
-    return Settings(
-        observe=observe,
-        owner=owner,
-        models={model.id: Model(model.id, make_policy(model.rules)) for model in scenario.models},
-        limits=FleetLimits(limits.per_minute, limits.in_flight, limits.per_day),
-        breaker=BreakerRules(
-            breaker.min_failures,
-            breaker.ratio,
-            breaker.max_failures,
-            timedelta(seconds=breaker.window),
-            timedelta(seconds=breaker.cooldown),
-        ),
-        interval=timedelta(seconds=scenario.interval),
-        recovery_interval=timedelta(seconds=scenario.recovery_interval),
-        timeout=timedelta(seconds=scenario.timeout),
-        concurrency=scenario.concurrency,
-        max_rate=scenario.max_rate,
-    )
-
-
-def make_policy(rules: Rules) -> Policy:
-    return Policy(
-        retry_on=frozenset(FAILING),
-        first_delay=timedelta(seconds=rules.first_delay),
-        backoff=timedelta(seconds=rules.backoff),
-        backoff_factor=rules.backoff_factor,
-        backoff_max=timedelta(seconds=rules.backoff_max),
-        jitter=rules.jitter,
-        max_attempts=rules.max_attempts,
-        window=timedelta(seconds=rules.window),
-        max_attempts_per_window=rules.max_attempts_per_window,
-        healthy_reset=timedelta(seconds=rules.healthy_reset),
-        stuck_after=timedelta(seconds=rules.stuck_after),
-        standing=Standing.IGNORE if rules.ignores_standing else Standing.RETRY,
-    )

@@ -3,16 +3,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.checker import check, settled
-from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.checker import check, report, settled
+from tests.simulation.mutants import MUTANTS, Mutant, set_back
 from tests.simulation.result import Result
 from tests.simulation.running import digest, run, verdict
-from tests.simulation.scenario import Life
+from tests.simulation.scenario import Life, Scenario
 from tests.simulation.seeds import make
 from tests.simulation.simulation import Simulation
 
@@ -77,3 +78,24 @@ def test_a_broken_watchdog_is_caught(mutant: Mutant) -> None:
             if {each.rule for each in found} & mutant.rules:
                 return
     pytest.fail(f"not caught within {_PATIENCE} seeds")
+
+
+def test_a_clock_set_back_amid_a_backoff_cuts_none_short() -> None:
+    _nothing_broken(set_back(make(seed)) for seed in range(4))
+
+
+def test_a_clock_set_back_amid_an_attempt_delays_nothing() -> None:
+    scenario = set_back(make(0))
+    _nothing_broken(
+        replace(
+            scenario,
+            lives=(Life(ends_at=400, at_reservation=1, steps=steps, step=-86400), Life()),
+        )
+        for steps in (2, 9, 30)
+    )
+
+
+def _nothing_broken(scenarios: Iterable[Scenario]) -> None:
+    results = [Simulation(scenario).run(settled) for scenario in scenarios]
+    broken = [report(each.log, found, 0) for each in results if (found := check(each))]
+    assert not broken, "\n\n".join(broken)
