@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock schema matrix clean
+.PHONY: help demo test check simulate mutants format lock schema matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -24,13 +24,19 @@ demo: $(STAMP) ## Watch it work against an emulated Baseten, for a minute, with 
 test: $(STAMP) ## Run the tests
 	$(BIN)/pytest -n auto
 
-check: $(STAMP) ## All that must hold before a commit: style, types, layers, tests, coverage of the rules
+check: $(STAMP) ## What must hold beside the tests: style, types, layers, coverage of the rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --cov=watchdog --cov-report=
+	$(BIN)/pytest -n auto --cov=watchdog --cov-report= tests/unit
 	$(BIN)/coverage report --include='watchdog/domain/*' --fail-under=100
+
+simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay one (SEED=n)
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
+
+mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
+	@$(BIN)/python -m tests.mutants
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

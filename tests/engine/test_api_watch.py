@@ -144,3 +144,12 @@ async def test_those_that_waited_behind_erring_ones_are_checked_again_after_it()
         before = world.api.gets.copy()
         await world.run_for(minutes=5)
     assert [model_id for model_id in MANY if world.api.gets[model_id] == before[model_id]] == []
+
+
+async def test_a_model_that_the_key_may_not_read_is_told_no_more_often() -> None:
+    world = World("forbidden", "good")
+    world.api.model("forbidden").get_error = Denied("HTTP 403: no", code="403")
+    async with world.running():
+        await world.run_for(minutes=21)
+    failed = [event for event in world.events if isinstance(event, CheckFailed)]
+    assert [event.in_a_row for event in failed] == [1, 10, 20]

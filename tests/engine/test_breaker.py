@@ -85,13 +85,20 @@ async def test_a_canary_that_recovers_closes_it_and_the_others_follow() -> None:
 
 
 async def test_the_failures_before_the_closing_count_no_more() -> None:
-    world = a_fleet()
+    world = a_fleet(breaker=replace(BREAKER, cooldown=timedelta(minutes=1)))
     for model_id in MODELS:
         world.on_retry(model_id, "ACTIVE")
     async with world.running():
-        await breaks_together(world, *MODELS)
-        await world.run_for(minutes=40)
-        fail(world, "a", "b")
+        await breaks_together(world, "a", "b")
+        await world.run_for(minutes=8)
+        fail(world, "c")
+        await world.run_for(minutes=5)
+        assert told(world, "breaker_opened", "breaker_closed") == [
+            "breaker_opened",
+            "breaker_closed",
+        ]
+        # That of c began five minutes ago: with it these would be three within the window.
+        fail(world, "d", "e")
         await world.run_for(minutes=15)
     assert told(world, "breaker_opened") == ["breaker_opened"]
 

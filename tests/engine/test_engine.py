@@ -338,6 +338,19 @@ async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not
     assert state_of(world.target("llama")) is TargetState.HEALTHY
 
 
+async def test_a_check_that_errs_changes_nothing() -> None:
+    world = World("llama", jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(seconds=30)
+        before = world.target("llama")
+        world.api.model("llama").get_error = AnswerLost("bad gateway", code="502")
+        await world.run_for(minutes=10)
+        after = world.target("llama")
+        assert replace(after, next_check_at=None) == replace(before, next_check_at=None)
+        assert world.posts() == []
+
+
 async def test_a_changed_policy_applies_to_the_plans_there_are() -> None:
     world = World("llama", first_delay=timedelta(hours=1))
     world.api.set_status("llama", "BUILD_FAILED")

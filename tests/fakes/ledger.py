@@ -357,7 +357,7 @@ class _Transaction:
                 for attempt in self._rows.attempts.values()
                 if self._observe or attempt.outcome is not Outcome.DRY_RUN
             ),
-            key=lambda attempt: attempt.reserved_at,
+            key=lambda attempt: (attempt.number, attempt.reserved_at),
         )
 
     def _joined(self, target: Target) -> Target:

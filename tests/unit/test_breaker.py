@@ -114,6 +114,13 @@ def test_when_the_next_canary_may_go(last: Canary | None, due: datetime | None) 
         pytest.param(NAMED, None, None, None, id="named-and-unknown"),
         pytest.param(NAMED, healthy(), None, CanaryResult.PASSED, id="healthy-by-itself"),
         pytest.param(
+            NAMED,
+            healthy(observed_at=NAMED.named_at),
+            None,
+            CanaryResult.PASSED,
+            id="healthy-when-it-was-named",
+        ),
+        pytest.param(
             NAMED, healthy(observed_at=ago(hours=1)), None, None, id="healthy-before-it-was-named"
         ),
         pytest.param(

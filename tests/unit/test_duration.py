@@ -33,13 +33,13 @@ def test_reads_what_people_write(text: str, duration: timedelta) -> None:
     ],
 )  # fmt: skip
 def test_refuses_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="write it like"):
+    with pytest.raises(ValueError, match=r"^not a duration: write it like 30s, 5m, .* 500ms$"):
         parse_duration(text)
 
 
 @pytest.mark.parametrize("text", ["1000000000d", "9" * 39 + "d"])
 def test_refuses_what_no_timedelta_holds(text: str) -> None:
-    with pytest.raises(ValueError, match="too long"):
+    with pytest.raises(ValueError, match=r"^too long a duration$"):
         parse_duration(text)
 
 
@@ -58,7 +58,7 @@ def test_writes_the_largest_units_first(duration: timedelta, text: str) -> None:
 
 
 def test_writes_no_negative_duration() -> None:
-    with pytest.raises(ValueError, match="never negative"):
+    with pytest.raises(ValueError, match=r"^a duration is never negative$"):
         format_duration(timedelta(seconds=-1))
 
 

@@ -16,7 +16,7 @@ from watchdog.domain.limits import (
     window_remaining,
     window_starts,
 )
-from watchdog.domain.records import Outcome
+from watchdog.domain.records import FleetLimits, Outcome
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -82,6 +82,15 @@ def test_what_remains_of_a_targets_limits() -> None:
     assert episode_remaining(healthy(), attempts, POLICY) == 4
     assert window_remaining(attempts, POLICY, NOW) == 4
     assert window_remaining(attempts * 5, POLICY, NOW) == 0
+
+
+def test_when_a_limit_is_lowered_below_what_was_used_nothing_remains() -> None:
+    attempts = [an_attempt(sent_at=ago(seconds=1))] * 9
+    limits = FleetLimits(max_retries_per_minute=4, max_in_flight=5, max_attempts_per_window=6)
+    left = fleet_remaining(fleet_from(attempts, limits, NOW), NOW)
+    assert left == FleetRemaining(minute=0, in_flight=0, window=0)
+    assert episode_remaining(failing(), attempts, POLICY) == 0
+    assert window_remaining(attempts, POLICY, NOW) == 0
 
 
 def test_what_remains_of_the_fleets_limits() -> None:

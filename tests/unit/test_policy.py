@@ -135,6 +135,13 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
             id="backoff-from-the-re-failure",
         ),
         pytest.param(
+            failing(failing_since=ago(minutes=3)),
+            [an_attempt(resolution=Resolution.RECOVERED, resolved_at=ago(hours=3))],
+            POLICY,
+            wait(DecisionReason.BACKOFF, NOW + timedelta(minutes=2)),
+            id="backoff-from-the-failure-after-a-recovery",
+        ),
+        pytest.param(
             failing(),
             [an_attempt(Outcome.REFUSED)],
             POLICY,
@@ -188,7 +195,11 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
         ),
         pytest.param(
             failing(),
-            [an_attempt(Outcome.REFUSED), refailed(ago(hours=3)), refailed(ago(hours=2))],
+            [
+                an_attempt(Outcome.REFUSED, resolved_at=ago(hours=4)),
+                refailed(ago(hours=3)),
+                refailed(ago(hours=2)),
+            ],
             POLICY,
             RETRY,
             id="refused-once",

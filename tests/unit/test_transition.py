@@ -124,6 +124,13 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
         ),
         pytest.param(
             BUILDING,
+            [an_attempt(sent_at=ago(seconds=5))],
+            observed("BUILD_FAILED"),
+            [Happening.REFAILED],
+            id="but-not-once-it-was-another",
+        ),
+        pytest.param(
+            BUILDING,
             [an_attempt()],
             observed("BUILD_STOPPED"),
             [Happening.SUPERSEDED],
@@ -377,9 +384,17 @@ def test_a_404_while_somebody_sends_says_nothing() -> None:
     assert missed(target, [an_attempt(Outcome.PENDING)], NOW, TIMING).target == target
 
 
+def test_leaving_the_configuration_ends_no_attempt_that_somebody_sends() -> None:
+    pending = an_attempt(Outcome.PENDING)
+    step = unwatched(failing(), [pending, an_attempt(id="a2")], NOW)
+    assert [attempt.id for attempt in step.resolved] == ["a2"]
+
+
 def test_a_target_without_an_episode_goes_missing_quietly() -> None:
-    step = missed(healthy(missing_since=ago(minutes=5)), [], NOW, TIMING)
+    step = missed(healthy(missing_since=ago(minutes=5)), [LEFT], NOW, TIMING)
     assert (step.happened, step.ended) == ((Happening.MISSING,), None)
+    assert [attempt.resolution for attempt in step.resolved] == [Resolution.REMOVED]
+    assert (step.target.status, step.target.health) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -454,3 +469,15 @@ def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:
 def test_a_reset_of_a_target_that_does_well_clears_what_it_would_continue() -> None:
     step = reset(WELL, [], NOW)
     assert (step.ended, step.target.episode) == (None, None)
+
+
+def test_after_the_clock_was_set_back_an_attempt_from_the_future_still_ends() -> None:
+    ahead = an_attempt(reserved_at=ago(hours=-5), sent_at=ago(hours=-5))
+    lately = failing(failing_since=ago(seconds=20))
+    assert observe(lately, [ahead], observed("BUILD_FAILED"), POLICY, TIMING).resolved == ()
+    failed = observe(failing(), [ahead], observed("BUILD_FAILED"), POLICY, TIMING)
+    assert [attempt.resolution for attempt in failed.resolved] == [Resolution.REFAILED]
+    lately = replace(BUILDING, status_since=ago(minutes=59))
+    assert observe(lately, [ahead], observed("BUILDING"), POLICY, TIMING).resolved == ()
+    stuck = observe(BUILDING, [ahead], observed("BUILDING"), POLICY, TIMING)
+    assert [attempt.resolution for attempt in stuck.resolved] == [Resolution.STUCK]

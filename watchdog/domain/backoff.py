@@ -22,10 +22,9 @@ def due(
     paced = [attempt for attempt in episode_attempts if attempt.outcome not in _NEVER_SENT]
     if not paced:
         return failing_since + policy.first_delay, DecisionReason.FIRST_DELAY
-    last = paced[-1]
     charged = sum(attempt.outcome.charged for attempt in paced)
-    since = max(failing_since, last.resolved_at or last.reserved_at)
-    return since + backoff(last.episode_id, charged, policy), DecisionReason.BACKOFF
+    since = max(failing_since, *(each.resolved_at or each.reserved_at for each in paced))
+    return since + backoff(paced[-1].episode_id, charged, policy), DecisionReason.BACKOFF
 
 
 def backoff(episode_id: str, charged: int, policy: Policy) -> timedelta:

@@ -176,7 +176,7 @@ def _failing(
         attempt
         for attempt in _watched(attempts)
         if target.failing_since is None
-        or at > (attempt.sent_at or attempt.reserved_at) + timing.lag
+        or at > _past(attempt.sent_at or attempt.reserved_at, at, target.failing_since) + timing.lag
     ]
     resolved = _resolved(ended, Resolution.REFAILED, at)
     happened: tuple[Happening, ...]
@@ -230,9 +230,16 @@ def _neither(
     watched, at = _watched(attempts), observation.at
     if observation.status in PERSON_STATUSES or not _ours(target, attempts):
         return _superseded(target, at, _resolved(watched, Resolution.SUPERSEDED, at))
-    late = [attempt for attempt in watched if at >= attempt.reserved_at + policy.stuck_after]
+    since = target.status_since or at
+    late = [a for a in watched if at >= _past(a.reserved_at, at, since) + policy.stuck_after]
     stuck = _resolved(late, Resolution.STUCK, at)
     return Transition(target, (Happening.STUCK,) if stuck else (), resolved=stuck)
+
+
+def _past(moment: datetime, now: datetime, instead: datetime) -> datetime:
+    """When something was sent or reserved; `instead`, where that is ahead of a clock that was set
+    back: a delay must not wait until the clock gets there."""
+    return moment if moment <= now else instead
 
 
 def _noted(target: Target, observation: Observation, health: Health) -> Target:

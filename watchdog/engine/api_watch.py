@@ -60,10 +60,14 @@ class ApiWatch:
         return hasten
 
     def answered(self, model_id: str) -> None:
-        """A look at the target was answered, whatever the answer."""
+        """A look at the target was answered with something to be seen."""
+        self._in_a_row.pop(model_id, None)
+        self._note_answer(model_id)
+
+    def _note_answer(self, model_id: str) -> None:
+        """The API answered, if only to say no."""
         self._answered_at = self._clock.monotonic()
         self._answered.add(model_id)
-        self._in_a_row.pop(model_id, None)
         self._failing.clear()
         self._newly_failing = self._failures = 0
         for event in self._untold.values():
@@ -80,16 +84,18 @@ class ApiWatch:
         """A look at the target, begun at the monotonic time `started`, failed."""
         if isinstance(error, Held):
             return  # A hold is one event of its own, not one for each target that it keeps waiting.
-        if not isinstance(error, (AnswerLost, NotSent)):
-            self.answered(target.model_id)
+        unanswered = isinstance(error, (AnswerLost, NotSent))
+        if not unanswered:
+            self._note_answer(target.model_id)
         self._in_a_row[target.model_id] += 1
         in_a_row = self._in_a_row[target.model_id]
         event = CheckFailed(target=target, code=error.code, error=str(error), in_a_row=in_a_row)
         # What was answered while this look was under way shows that the API is up.
-        common = isinstance(error, (AnswerLost, NotSent)) and started >= self._answered_at
+        common = unanswered and started >= self._answered_at
         if common:
             self._note_common(target.model_id, error)
-        self._answered.discard(target.model_id)
+        if unanswered:
+            self._answered.discard(target.model_id)
         if self._down_since is None and (in_a_row == 1 or in_a_row % _TELL_EVERY == 0):
             if common:
                 self._untold[target.model_id] = event

@@ -172,8 +172,8 @@ class LedgerTransaction(Protocol):
         """Write an episode that its target no longer refers to."""
 
     def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        """The attempts of the target's episode and all that may have been sent since then, oldest
-        first."""
+        """The attempts of the target's episode and all that may have been sent since then, by
+        number: the clock may have been set back between two of an episode."""
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Raises VersionConflict when the target has a pending attempt already."""

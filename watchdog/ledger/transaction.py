@@ -159,7 +159,7 @@ class SqlTransaction(BreakerQueries, ActionQueries):
         query = (
             select(attempts)
             .where(attempts.c.model_id == target.model_id, or_(*wanted), self._visible)
-            .order_by(attempts.c.reserved_at, attempts.c.number)
+            .order_by(attempts.c.number, attempts.c.reserved_at)
         )
         return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
 

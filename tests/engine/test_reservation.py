@@ -1,0 +1,425 @@
+"""The transactions around an attempt: what is computed, reserved, resolved and written."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.engine.test_invariants import run
+from tests.fakes.engine import NEVER_OPENS
+from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.records import (
+    FLEET,
+    NOW,
+    POLICY,
+    PUSHED,
+    REF,
+    ago,
+    an_attempt,
+    an_episode,
+    failing,
+    healthy,
+    refailed,
+)
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    DeploymentRef,
+    EpisodeResult,
+    Health,
+    Hold,
+    Observation,
+    Outcome,
+    Resolution,
+    Target,
+)
+from watchdog.engine.ports import RESERVATION_TTL, VersionConflict
+from watchdog.engine.record import Look, Recorded, Recorder
+from watchdog.engine.settings import Model, Settings
+
+INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
+MODELS = ("m1", *(f"other-{number}" for number in range(60)))
+DEAD, ALIVE = "daemon:dead", "daemon:alive"
+RETRY = Decision(DecisionKind.RETRY)
+HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(seconds=40))
+
+
+class Bench:
+    """A ledger with these rows, at a moment that a test chooses, and who works on it."""
+
+    def __init__(self, *attempts: Attempt, target: Target | None = None) -> None:
+        self.time = NOW
+        self.ledger = InMemoryLedger(self)
+        self.ledger.dead_owners.add(DEAD)
+        self.settings = Settings(
+            observe=False,
+            owner="daemon:1",
+            models={model_id: Model(None, POLICY) for model_id in MODELS},
+            limits=FLEET.limits,
+            breaker=NEVER_OPENS,
+            interval=INTERVAL,
+            recovery_interval=RECOVERY,
+            timeout=timedelta(seconds=10),
+            concurrency=1,
+            max_rate=100,
+        )
+        self.recorder = Recorder(self.ledger, self.settings)
+        first = target or failing(decision=RETRY)
+        run(self.ledger.transact(lambda tx: tx.add_target(first)))
+        for number, attempt in enumerate(attempts):
+            self.add(replace(attempt, id=f"old-{number}"))
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def add(self, attempt: Attempt) -> None:
+        """An attempt, and the episode that it belongs to."""
+        episode = an_episode(id=attempt.episode_id, model_id=attempt.model_id)
+        if attempt.episode_id != "e1":
+            run(self.ledger.transact(lambda tx: tx.save_episode(episode)))
+        run(self.ledger.transact(lambda tx: tx.add_attempt(attempt)))
+
+    @property
+    def target(self) -> Target:
+        return self.ledger.stored_target("m1")
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        return self.ledger.all_attempts()
+
+    def reserve(self, hold: Hold | None = None) -> tuple[Recorded, Attempt | None]:
+        seen = self.target
+        return run(
+            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", hold))
+        )
+
+    def look(self, status: str, ref: DeploymentRef = REF, hold: Hold | None = None) -> Target:
+        look = Look(self.time, Observation(status, ref, self.time))
+        recorded = run(self.ledger.transact(lambda tx: self.recorder.look(tx, "m1", look, hold)))
+        assert recorded is not None
+        assert recorded.after == self.target
+        return recorded.after
+
+    def settle(
+        self,
+        attempt: Attempt,
+        *,
+        answered: DeploymentRef | None = None,
+        look: Look | None = None,
+        hold: Hold | None = None,
+    ) -> Target:
+        recorded = run(
+            self.ledger.transact(lambda tx: self.recorder.settle(tx, attempt, answered, look, hold))
+        )
+        assert recorded is not None
+        assert recorded.after == self.target
+        return recorded.after
+
+    def resolve_left_behind(self) -> list[Attempt]:
+        return run(self.ledger.transact(self.recorder.resolve_left_behind))
+
+
+def of_others(count: int, attempt: Attempt) -> list[Attempt]:
+    return [
+        replace(attempt, model_id=f"other-{number}", episode_id=f"of-{number}")
+        for number in range(count)
+    ]
+
+
+def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
+    bench = Bench(
+        refailed(ago(hours=3)),
+        refailed(ago(hours=9), episode_id="e0"),
+        an_attempt(Outcome.THROTTLED, sent_at=ago(minutes=9)),
+    )
+    recorded, attempt = bench.reserve()
+    assert attempt == Attempt(
+        id="attempt-1",
+        model_id="m1",
+        episode_id="e1",
+        number=2,
+        owner="daemon:1",
+        reserved_at=NOW,
+    )
+    assert attempt in bench.attempts
+    assert attempt in recorded.attempts
+    assert recorded.after == bench.target
+    assert not recorded.canary
+    assert bench.target.decision == Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+    assert bench.target.next_check_at == NOW + RECOVERY
+
+
+@pytest.mark.parametrize(
+    ("attempts", "hold", "reason"),
+    [
+        pytest.param(
+            of_others(4, an_attempt(Outcome.THROTTLED, sent_at=ago(seconds=59))),
+            None,
+            DecisionReason.FLEET_MINUTE_SPENT,
+            id="the-fleets-minute",
+        ),
+        pytest.param(
+            of_others(4, an_attempt(Outcome.PENDING, reserved_at=ago(hours=1), owner=ALIVE)),
+            None,
+            DecisionReason.FLEET_MINUTE_SPENT,
+            id="what-others-are-sending",
+        ),
+        pytest.param(
+            of_others(50, refailed(ago(hours=23))),
+            None,
+            DecisionReason.FLEET_WINDOW_SPENT,
+            id="the-fleets-day",
+        ),
+        pytest.param(
+            of_others(10, an_attempt(reserved_at=ago(hours=2), sent_at=ago(hours=2))),
+            None,
+            DecisionReason.FLEET_IN_FLIGHT,
+            id="what-is-in-flight",
+        ),
+        pytest.param(
+            [refailed(ago(hours=20), episode_id="e0")] * 6,
+            None,
+            DecisionReason.WINDOW_SPENT,
+            id="the-targets-window",
+        ),
+        pytest.param(
+            [refailed(ago(hours=40))] * 4, None, DecisionReason.EPISODE_SPENT, id="the-episode"
+        ),
+        pytest.param(
+            [refailed(ago(minutes=4))], None, DecisionReason.BACKOFF, id="a-re-failure-meanwhile"
+        ),
+        pytest.param(
+            [an_attempt(Outcome.PENDING, owner=ALIVE)],
+            None,
+            DecisionReason.ATTEMPT_UNDER_WAY,
+            id="somebody-is-sending",
+        ),
+        pytest.param([], HELD, DecisionReason.API_HELD, id="a-hold"),
+    ],
+)
+def test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it(
+    attempts: Sequence[Attempt], hold: Hold | None, reason: DecisionReason
+) -> None:
+    bench = Bench(*attempts)
+    recorded, attempt = bench.reserve(hold)
+    assert attempt is None
+    assert len(bench.attempts) == len(attempts)
+    assert recorded.after == bench.target
+    assert bench.target.decision.reason is reason
+    assert recorded.step.happened == ()
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        pytest.param(
+            of_others(3, an_attempt(Outcome.THROTTLED, sent_at=ago(seconds=59))), id="minute"
+        ),
+        pytest.param(
+            of_others(4, an_attempt(Outcome.THROTTLED, sent_at=ago(seconds=60))), id="last-minute"
+        ),
+        pytest.param(of_others(50, refailed(ago(hours=24))), id="yesterday"),
+        pytest.param(
+            of_others(9, an_attempt(reserved_at=ago(hours=2), sent_at=ago(hours=2))), id="in-flight"
+        ),
+        pytest.param([refailed(ago(hours=25), episode_id="e0")] * 6, id="an-earlier-window"),
+        pytest.param([refailed(ago(hours=40))] * 3, id="episode"),
+    ],
+)
+def test_below_each_limit_there_is_room(attempts: Sequence[Attempt]) -> None:
+    _, attempt = Bench(*attempts).reserve()
+    assert attempt is not None
+
+
+def test_a_target_that_somebody_changed_meanwhile_is_not_reserved_for() -> None:
+    bench = Bench()
+    seen = bench.target
+    bench.look("BUILD_FAILED")
+    for stale in (seen, replace(bench.target, model_id="other-1")):
+        with pytest.raises(VersionConflict, match=stale.model_id):
+            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", None)))  # noqa: B023
+    assert bench.attempts == []
+
+
+def test_a_target_without_an_episode_is_not_reserved_for() -> None:
+    bench = Bench(target=failing(episode=None, decision=RETRY))
+    with pytest.raises(VersionConflict):
+        bench.reserve()
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "hold", "seconds"),
+    [
+        pytest.param(healthy(), "SCALED_TO_ZERO", None, 60, id="nothing-to-do"),
+        pytest.param(
+            failing(failing_since=ago(seconds=90)), "BUILD_FAILED", None, 30, id="due-sooner"
+        ),
+        pytest.param(
+            failing(failing_since=ago(seconds=10)), "BUILD_FAILED", None, 60, id="due-later"
+        ),
+        pytest.param(failing(), "BUILD_FAILED", None, 60, id="due-now-unless-it-fails"),
+        pytest.param(failing(), "BUILD_FAILED", HELD, 40, id="held"),
+    ],
+)
+def test_the_next_check_is_at_the_interval_or_when_an_attempt_is_due(
+    target: Target, status: str, hold: Hold | None, seconds: int
+) -> None:
+    after = Bench(target=target).look(status, hold=hold)
+    assert after.next_check_at == NOW + timedelta(seconds=seconds)
+
+
+def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be() -> None:
+    lost = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=ago(seconds=3))
+    held = an_attempt(Outcome.PENDING, owner=ALIVE, reserved_at=ago(days=3))
+    bench = Bench(*of_others(1, held), lost)
+    (resolved,) = bench.resolve_left_behind()
+    assert (resolved.id, resolved.outcome, resolved.sent_at) == ("old-1", Outcome.UNKNOWN, NOW)
+    assert resolved.under_way
+    assert resolved.outcome.charged
+    assert [attempt.outcome for attempt in bench.attempts] == [Outcome.PENDING, Outcome.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("reserved_at", "sent_at"),
+    [
+        pytest.param(ago(seconds=31), ago(seconds=1), id="no-later-than-it-was-allowed"),
+        pytest.param(ago(seconds=29), NOW, id="no-later-than-now"),
+        pytest.param(NOW, NOW, id="reserved-at-this-moment"),
+        pytest.param(
+            ago(seconds=-5), ago(seconds=-5) + RESERVATION_TTL, id="before-a-clock-was-set-back"
+        ),
+    ],
+)
+def test_what_was_left_behind_counts_from_the_latest_moment_at_which_it_was_sent(
+    reserved_at: datetime, sent_at: datetime
+) -> None:
+    bench = Bench(an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=reserved_at))
+    bench.resolve_left_behind()
+    (attempt,) = bench.attempts
+    assert (attempt.outcome, attempt.sent_at) == (Outcome.UNKNOWN, sent_at)
+
+
+@pytest.mark.parametrize(
+    ("owner", "seconds_ago", "outcome"),
+    [
+        pytest.param(DEAD, 31, Outcome.UNKNOWN, id="left-behind"),
+        pytest.param(DEAD, 30, Outcome.PENDING, id="it-may-still-be-sent"),
+        pytest.param(ALIVE, 3600, Outcome.PENDING, id="its-owner-lives"),
+    ],
+)
+def test_a_check_resolves_what_was_left_behind_when_it_can_no_longer_be_sent(
+    owner: str, seconds_ago: int, outcome: Outcome
+) -> None:
+    reserved_at = ago(seconds=seconds_ago)
+    bench = Bench(an_attempt(Outcome.PENDING, owner=owner, reserved_at=reserved_at))
+    after = bench.look("BUILDING")
+    (attempt,) = bench.attempts
+    assert attempt.outcome is outcome
+    assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
+
+
+def test_the_deployment_in_our_own_answer_is_no_push() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    sent = replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW)
+    after = bench.settle(sent, answered=PUSHED)
+    assert after.deployment == PUSHED
+    assert after.episode == an_episode(deployment=PUSHED)
+    assert bench.attempts == [sent]
+    assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
+
+
+def test_an_answer_that_names_the_same_deployment_changes_nothing() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    before = bench.target
+    after = bench.settle(replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW), answered=REF)
+    assert after == replace(before, version=before.version + 1)
+
+
+def abandoned(attempt: Attempt) -> Attempt:
+    return replace(
+        attempt, outcome=Outcome.ABANDONED, resolution=Resolution.ANSWERED, resolved_at=NOW
+    )
+
+
+def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    look = Look(NOW, Observation("ACTIVE", REF, NOW))
+    after = bench.settle(abandoned(attempt), look=look)
+    assert (after.health, after.episode) == (Health.HEALTHY, None)
+    assert after.decision.reason is DecisionReason.HEALTHY
+    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    assert (episode.result, episode.ended_at) == (EpisodeResult.SUPERSEDED, NOW)
+
+
+def test_a_404_at_the_look_again_is_recorded() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    after = bench.settle(abandoned(attempt), look=Look(NOW, None))
+    assert after.missing_since == NOW
+    assert after.decision.reason is DecisionReason.MISSING
+
+
+def test_after_a_look_again_that_could_not_see_the_plan_waits_a_little() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    after = bench.settle(abandoned(attempt))
+    assert after.decision == Decision(
+        DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, NOW + RECOVERY
+    )
+    assert after.next_check_at == NOW + RECOVERY
+
+
+def test_after_a_look_again_that_could_not_see_a_hold_is_still_a_hold() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    after = bench.settle(abandoned(attempt), hold=HELD)
+    assert after.decision.reason is DecisionReason.API_HELD
+
+
+def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
+    bench = Bench(*of_others(1, an_attempt(Outcome.PENDING)))
+    (pending,) = bench.attempts
+    accepted = replace(pending, outcome=Outcome.ACCEPTED, sent_at=NOW)
+    recorded = run(
+        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, None))
+    )
+    assert recorded is None
+    assert bench.attempts == [accepted]
+
+
+def test_a_look_at_a_target_that_is_gone_is_none() -> None:
+    bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
+    recorded = run(bench.ledger.transact(lambda tx: bench.recorder.look(tx, "other-1", look, None)))
+    assert recorded is None
+
+
+def test_what_a_look_ends_is_written_down() -> None:
+    bench = Bench(an_attempt())
+    after = bench.look("ACTIVE")
+    (attempt,) = bench.attempts
+    assert (attempt.resolution, attempt.resolved_at) == (Resolution.RECOVERED, NOW)
+    assert after.episode == an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
+
+
+def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
+    bench = Bench()
+    after = bench.look("BUILD_FAILED", PUSHED)
+    assert after.episode is not None
+    new, old = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    assert new == after.episode
+    assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)

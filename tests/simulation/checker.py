@@ -1,0 +1,57 @@
+"""Proves the promises of SEMANTICS.md for one run.
+
+It knows the scenario, the API's request log and when processes lived; the ledger's rows only for
+the accounting. It imports nothing of the watchdog: each rule is computed anew.
+
+What the rules allow for, and no more:
+- ledger time is what a process's clock says; a step of the wall clock while none runs is believed;
+- a status may change between the look again and the POST, and lag by the time-out and a
+  `recovery_interval` after a POST of ours: nobody can know;
+- a POST waits for its turn at the gate after its `sent_at`.
+"""
+
+from tests.simulation.accounting import check_accounting
+from tests.simulation.clocks import check_clocks
+from tests.simulation.conduct import check_conduct
+from tests.simulation.episodes import check_episodes
+from tests.simulation.limits import check_limits
+from tests.simulation.liveness import check_liveness
+from tests.simulation.log import Log
+from tests.simulation.result import Result
+from tests.simulation.verdict import Violation
+
+
+def check(result: Result) -> list[Violation]:
+    """What was broken, in the order of time."""
+    scenario, log = result.scenario, result.log
+    found = [
+        *check_clocks(log),
+        *check_limits(scenario, log),
+        *check_episodes(scenario, log),
+        *check_conduct(scenario, log),
+        *check_accounting(scenario, log, result.attempts),
+        *check_liveness(scenario, log, result.statuses, result.ended_at),
+        *(Violation("internal error", result.ended_at, None, text) for text in result.problems),
+    ]
+    return sorted(found, key=lambda each: each.at)
+
+
+def settled(result: Result) -> bool:
+    """Whether nothing is left to wait for: neither for a build nor for a retry."""
+    return not result.building and not list(
+        check_liveness(result.scenario, result.log, result.statuses, result.ended_at)
+    )
+
+
+def report(log: Log, violations: list[Violation], seed: int) -> str:
+    """For people: what was broken, the lines of the log that show it, how to see it again."""
+    first = violations[0]
+    lines = log.lines(model_id=first.model_id, until=first.at + 60).splitlines()[-60:]
+    return "\n".join(
+        [
+            f"seed {seed}: {len(violations)} broken",
+            *(f"  {each}" for each in violations[:10]),
+            *lines,
+            f"replay: make simulate SEED={seed}",
+        ]
+    )

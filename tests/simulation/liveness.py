@@ -1,0 +1,106 @@
+"""Every target that could recover did: none is left failing while the limits allow a retry.
+
+The bound is the calm at the end of each run. Nothing is wrong in it: no faults, no crashes, no
+clock steps, and the daemon runs. What was waiting then for one thing after another has waited for
+all of them by its end.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+
+from tests.simulation.log import Log
+from tests.simulation.scenario import FAILING, ModelPlan, Scenario
+from tests.simulation.verdict import (
+    DAY,
+    MINUTE,
+    Violation,
+    for_limits,
+    of_model,
+    posts,
+    refused,
+    surely_charged,
+)
+
+_LONGEST_INTERVAL = 300.0
+"""What the interval grows to while the API is down."""
+
+_LONGEST_HOLD = 100.0
+"""Of those that the faults ask for, and of those that nobody asked for."""
+
+
+_TTL = 31.0
+"""Longer than it takes to make an attempt and record its answer."""
+
+
+def bound(scenario: Scenario) -> float:
+    """How long the worst of targets may take to be retried once, from the start of the calm."""
+    noticed = _LONGEST_INTERVAL + 1.2 * scenario.effective_interval + _LONGEST_HOLD
+    rules = [model.rules for model in scenario.models]
+    own = max(
+        max(each.first_delay, each.backoff_max * (1 + each.jitter)) + each.stuck_after
+        for each in rules
+    )
+    # The others may go first, each until it is stuck, and each attempt of theirs.
+    others = sum(each.max_attempts for each in rules)
+    turns = own * (1 + others / scenario.limits.in_flight)
+    minutes = MINUTE * others / scenario.limits.per_minute
+    breaker = scenario.breaker.window + others * (scenario.breaker.cooldown + own)
+    if scenario.breaker.min_failures > len(rules):
+        breaker = 0
+    return noticed + turns + minutes + breaker
+
+
+def check_liveness(
+    scenario: Scenario, log: Log, statuses: Mapping[str, str | None], ended_at: float
+) -> Iterator[Violation]:
+    if scenario.lives[-1].observe:
+        return
+    for model in scenario.models:
+        if statuses[model.id] in FAILING and not spent(scenario, model, log):
+            text = f"left in {statuses[model.id]}, though it may be retried"
+            yield Violation("liveness", ended_at, model.id, text)
+
+
+def spent(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
+    """Which limit may keep it from being retried, if any."""
+    rules, limits = model.rules, scenario.limits
+    left_behind = _left_behind(scenario, log)
+    sent = [post for post in posts(log) if surely_charged(post)]
+    own = of_model(sent, model.id)
+    if rules.ignores_standing:
+        return "standing failure"
+    if sum(map(refused, own)) > 1:
+        return "refused twice"
+    if len(own) + left_behind >= rules.max_attempts:
+        return "episode"
+    if not log.requests:
+        return None
+    last = log.requests[-1]
+    recent = [post for post in own if for_limits(post, last) < rules.window]
+    if len(recent) + left_behind >= rules.max_attempts_per_window:
+        return "window"
+    today = [post for post in sent if for_limits(post, last) < DAY]
+    if len(today) + len(scenario.models) * left_behind >= limits.per_day:
+        return "fleet day"
+    # Only after a step back: nothing else makes a minute last longer than the calm.
+    future = [post for post in posts(log) if for_limits(post, last) < 0]
+    lost = len(scenario.models) * left_behind if _set_back(log) else 0
+    if (future or lost) and len(future) + lost >= limits.per_minute:
+        return "fleet minute"
+    return None
+
+
+def _set_back(log: Log) -> bool:
+    starts = [one.wall for one in log.happened if one.kind == "start"]
+    return any(later < earlier for earlier, later in pairwise(starts))
+
+
+def _left_behind(scenario: Scenario, log: Log) -> int:
+    """How many processes may have left a reservation behind that was never sent: it is charged."""
+    ends = [one for one in log.happened if one.kind in ("kill", "stop")]
+    if any(fault.kind == "ledger_locked" for fault in scenario.faults):
+        return len(ends)
+    begun = [(name.partition("/")[0], at) for name, at in log.begun.items()]
+    return sum(
+        any(client == end.who and end.at - at <= _TTL for client, at in begun) for end in ends
+    )

@@ -1,0 +1,227 @@
+"""Broken watchdogs, to prove that the checker can fail: each breaks one rule, somewhere inside."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from tests.simulation import configuring, wrong_turns
+from tests.simulation.scenario import Deploy, Life, Limits, ModelPlan, Scenario
+from watchdog.baseten_api.client import HttpBasetenApi
+from watchdog.baseten_api.gate import Gate
+from watchdog.clock import SystemClock
+from watchdog.domain import backoff, policy, transition
+from watchdog.domain.records import (
+    Policy,
+    Standing,
+)
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Settings
+from watchdog.ledger.transaction import SqlTransaction
+
+Change = tuple[object, str, Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`rules` are those of the checker that may catch it, `first` a seed where that is worth a
+    try, `world` what to make of its scenario where chance would take too many."""
+
+    name: str
+    changes: tuple[Change, ...]
+    rules: frozenset[str]
+    first: int
+    world: Callable[[Scenario], Scenario]
+
+    @contextmanager
+    def at_large(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for owner, name, broken in self.changes:
+                stack.enter_context(patch.object(owner, name, broken))
+            yield
+
+
+def _mutant(
+    name: str,
+    *changes: Change,
+    caught_by: str,
+    first: int = 0,
+    world: Callable[[Scenario], Scenario] = lambda scenario: scenario,
+) -> Mutant:
+    return Mutant(name, changes, frozenset(caught_by.split(", ")), first, world)
+
+
+def _settings(change: Callable[[Settings], Settings]) -> Change:
+    right = configuring.make_settings
+
+    def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
+        return change(right(scenario, owner, observe=observe))
+
+    return configuring, "make_settings", make_settings
+
+
+def _policies(change: Callable[[Policy], Policy]) -> Change:
+    def changed(settings: Settings) -> Settings:
+        models = {
+            model_id: replace(model, policy=change(model.policy))
+            for model_id, model in settings.models.items()
+        }
+        return replace(settings, models=models)
+
+    return _settings(changed)
+
+
+def _one_more(name: str) -> Change:
+    def changed(settings: Settings) -> Settings:
+        limits: Any = replace(settings.limits, **{name: getattr(settings.limits, name) + 1})
+        return replace(settings, limits=limits)
+
+    return _settings(changed)
+
+
+def set_back(scenario: Scenario) -> Scenario:
+    """One model that fails again and again, a kill amid its backoff, and the clock set back."""
+    fails: Deploy = (("BUILDING", 10.0), ("BUILD_FAILED", None))
+    recovers: Deploy = (("BUILDING", 10.0), ("ACTIVE", None))
+    rules = replace(scenario.models[0].rules, ignores_standing=False, max_attempts=5)
+    rules = replace(rules, first_delay=10.0, backoff=120.0, max_attempts_per_window=9)
+    return replace(
+        scenario,
+        models=(ModelPlan("m0", rules, (fails, fails, fails, recovers)),),
+        limits=Limits(4, 5, 50),
+        breaker=replace(scenario.breaker, min_failures=1000),
+        interval=30.0,
+        starts_at=0.0,
+        lives=(Life(ends_at=150.0, step=-86400.0), Life()),
+        calm_at=300.0,
+        commands=(),
+        acts=(),
+        faults=(),
+        races=(),
+        steps=(),
+        suspends=(),
+        bound=1800.0,
+    )
+
+
+MUTANTS = (
+    _mutant(
+        "an attempt too many in an episode",
+        _policies(lambda rules: replace(rules, max_attempts=rules.max_attempts + 1)),
+        caught_by="episode",
+        first=8,
+    ),
+    _mutant(
+        "an attempt too many in the window",
+        _policies(
+            lambda rules: replace(rules, max_attempts_per_window=rules.max_attempts_per_window + 1)
+        ),
+        caught_by="window",
+        first=38,
+    ),
+    _mutant(
+        "a POST too many in a minute",
+        _one_more("max_retries_per_minute"),
+        caught_by="fleet minute",
+        first=3,
+    ),
+    _mutant(
+        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=39
+    ),
+    _mutant(
+        "an attempt too many in a day",
+        _one_more("max_attempts_per_window"),
+        caught_by="fleet day",
+        first=3,
+    ),
+    _mutant(
+        "no first delay",
+        _policies(lambda rules: replace(rules, first_delay=timedelta(0))),
+        caught_by="delay",
+    ),
+    _mutant(
+        "half the backoff",
+        _policies(lambda rules: replace(rules, backoff=rules.backoff / 2, jitter=0.0)),
+        caught_by="delay",
+    ),
+    _mutant(
+        "backoff from the POST", (backoff, "due", wrong_turns.due_after_the_post), caught_by="delay"
+    ),
+    _mutant(
+        "no look again", (Retrier, "_send", wrong_turns.send_without_a_look), caught_by="look again"
+    ),
+    _mutant(
+        "the look again changes nothing",
+        (Retrier, "_send", wrong_turns.send_whatever_it_sees),
+        caught_by="look again",
+        first=2,
+    ),
+    _mutant(
+        "recorded after the POST",
+        (Retrier, "_retry", wrong_turns.record_afterwards),
+        caught_by="accounting, fleet minute, in flight",
+    ),
+    _mutant(
+        "a lost answer is asked for again",
+        (HttpBasetenApi, "retry", wrong_turns.retry_again),
+        caught_by="look again, accounting",
+        first=2,
+    ),
+    _mutant(
+        "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=16
+    ),
+    _mutant(
+        "what a dead process left behind is forgiven",
+        (Recorder, "_lost", staticmethod(wrong_turns.forgive)),
+        caught_by="accounting, episode, delay, fleet minute",
+        first=41,
+    ),
+    _mutant(
+        "our own retry is taken for a person's push",
+        (transition, "_identify", wrong_turns.identify_strangers),
+        caught_by="episode, delay",
+    ),
+    _mutant(
+        "statuses never lag",
+        _settings(lambda settings: replace(settings, timeout=-settings.recovery_interval)),
+        caught_by="not failing, delay",
+    ),
+    _mutant(
+        "POSTs in observe mode",
+        _settings(lambda settings: replace(settings, observe=False)),
+        caught_by="observe mode",
+        first=4,
+    ),
+    _mutant(
+        "a standing failure is retried",
+        _policies(lambda rules: replace(rules, standing=Standing.RETRY)),
+        caught_by="standing failure",
+        first=8,
+    ),
+    _mutant(
+        "refused again and again",
+        (policy, "_exhausted", wrong_turns.exhausted_by_number_alone),
+        caught_by="refused twice",
+        first=18,
+    ),
+    _mutant(
+        "the clock follows the wall",
+        (SystemClock, "now", lambda self: self._wall()),
+        caught_by="clock",
+        first=2,
+    ),
+    _mutant(
+        "a clock set back is waited for",
+        (SqlTransaction, "clamp_future", lambda _: None),
+        caught_by="liveness",
+        world=set_back,
+    ),
+    _mutant(
+        "waiting targets sleep in",
+        (Recorder, "_next_check", wrong_turns.sleep_in),
+        caught_by="liveness",
+    ),
+)

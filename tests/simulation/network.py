@@ -1,0 +1,216 @@
+"""The wire between a simulated process and the emulator's world, and all that goes wrong on it."""
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from tests.simulation.log import Log, Operation, Request
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.scenario import Fault, ModelPlan, Scenario
+from tests.simulation.slots import Slots
+from watchdog.emulator import faults as emulated
+from watchdog.emulator.faults import Befallen, FaultKind
+from watchdog.emulator.replies import Call, Ending, Reply, reply
+
+_NOBODY = contextvars.Context()
+"""What is on the wire belongs to no process: it arrives even if the sender is dead by then."""
+
+
+class Client(Protocol):
+    """A process that sends requests."""
+
+    name: str
+    alive: bool
+
+    def wake(self) -> None: ...
+
+
+class Network:
+    """Carries requests to the world in virtual time, and writes the log."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        slots: Slots,
+        scenario: Scenario,
+        log: Log,
+        true_time: Callable[[], float],
+        moment: Callable[[], datetime],
+    ) -> None:
+        self._loop = loop
+        self._slots = slots
+        self._scenario = scenario
+        self._log = log
+        self._plan = {model.id: model for model in scenario.models}
+        self._true_time = true_time
+        self._moment = moment
+        self._rng = random.Random(f"network/{scenario.seed}")
+
+    def send(
+        self, client: Client, clock: float, request: httpx.Request
+    ) -> asyncio.Future[httpx.Response]:
+        operation, model_id = _operation(request)
+        entry = Request(
+            number=len(self._log.requests),
+            client=client.name,
+            operation=operation,
+            model_id=model_id,
+            departed=self._true_time(),
+            clock=clock,
+        )
+        self._log.requests.append(entry)
+        answer: asyncio.Future[httpx.Response] = self._loop.create_future()
+        fault = self._fault(entry)
+        entry.fault = fault.kind if fault is not None else None
+        latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
+        if fault is not None and fault.kind == "slow":
+            # Later than a time-out nothing is executed: SEMANTICS.md relies on it.
+            latency += min(fault.amount, 0.9 * self._scenario.timeout) * self._rng.random()
+        _NOBODY.copy().run(
+            self._loop.call_later, latency, self._arrive, client, entry, fault, answer
+        )
+        return answer
+
+    def _fault(self, entry: Request) -> Fault | None:
+        """The first scripted one that befalls it, but for lags, which `Slots` knows."""
+        for fault in self._scenario.faults:
+            if (
+                fault.kind not in ("lag", "ledger_locked")
+                and fault.since <= entry.departed < fault.until
+                and fault.model_id in (None, entry.model_id)
+                and fault.operation in (None, entry.operation)
+                and self._rng.random() < fault.share
+            ):
+                return fault
+        return None
+
+    def _arrive(self, client: Client, entry: Request, fault: Fault | None, answer: Any) -> None:
+        kind = fault.kind if fault is not None else None
+        if kind == "refuse":
+            self._fail(answer, httpx.ConnectError("refused"))
+            return
+        said = self._answer(entry, fault)
+        if said.ending is Ending.HANG:
+            return
+        entry.code = said.code if said.ending is Ending.ANSWERED else None
+        latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
+        if fault is not None and kind == "slow":
+            latency += fault.amount * self._rng.random()
+        response = httpx.Response(said.code or 500, content=said.body)
+        broken = said.ending is Ending.RESET
+        self._loop.call_later(latency, self._deliver, client, entry, answer, response, broken)
+
+    def _answer(self, entry: Request, fault: Fault | None) -> Reply:
+        """What the API does and says, all at one moment."""
+        entry.arrived, now = self._true_time(), self._moment()
+        entry.before = self._slots.status(entry.model_id, now)
+        self._slots.true_time = entry.arrived
+        befallen = befall(fault, self._plan.get(entry.model_id))
+        call = Call(_OPERATIONS[entry.operation], entry.model_id or None, "key")
+        if fault is not None and fault.kind == "404" and entry.operation != "list":
+            said = Reply(404, b"{}")
+        else:
+            said = reply(self._slots.world, call, befallen, now)
+        entry.after = self._slots.status(entry.model_id, now)
+        if befallen.main is not None and befallen.main.fault is FaultKind.THROTTLED:
+            entry.retry_after = befallen.main.retry_after
+        if entry.operation == "retry":
+            entry.retried = said.retried
+            entry.executed = said.executed and said.retried is True
+            if entry.executed:
+                self._slots.retried(entry.model_id, entry.arrived)
+                entry.settles_at = self._slots.settles_at(entry.model_id)
+        elif entry.operation == "look" and said.code == 200:
+            shown = self._slots.world.shown
+            entry.served, entry.ref = shown.status, f"{shown.id}@{shown.created_at.isoformat()}"
+            entry.stale = self._slots.world.development(entry.model_id, now) != shown
+        return said
+
+    def _deliver(
+        self,
+        client: Client,
+        entry: Request,
+        answer: asyncio.Future[httpx.Response],
+        response: httpx.Response,
+        broken: bool,
+    ) -> None:
+        if answer.done() or not client.alive:
+            return
+        client.wake()
+        if broken:
+            answer.set_exception(httpx.ReadError("reset"))
+            return
+        entry.delivered = self._true_time()
+        answer.set_result(response)
+
+    def _fail(self, answer: asyncio.Future[httpx.Response], error: Exception) -> None:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The process's end of it."""
+
+    def __init__(self, network: Network, client: Client, clock: Callable[[], float]) -> None:
+        self._network = network
+        self._client = client
+        self._clock = clock
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._network.send(self._client, self._clock(), request)
+
+
+def _operation(request: httpx.Request) -> tuple[Operation, str]:
+    parts = request.url.path.strip("/").split("/")
+    if len(parts) < 3:
+        return "list", ""
+    return ("retry" if request.method == "POST" else "look"), parts[2]
+
+
+_OPERATIONS = {
+    "look": emulated.Operation.GET_DEVELOPMENT,
+    "retry": emulated.Operation.RETRY_DEVELOPMENT,
+    "list": emulated.Operation.LIST_MODELS,
+}
+
+_KINDS: dict[str, FaultKind] = {
+    "hang_before": FaultKind.HANG,
+    "reset_before": FaultKind.RESET,
+    "429": FaultKind.THROTTLED,
+    "429_blind": FaultKind.THROTTLED,
+    "429_garbage": FaultKind.THROTTLED,
+    "401": FaultKind.UNAUTHORIZED,
+    "403": FaultKind.FORBIDDEN,
+    "503": FaultKind.UNAVAILABLE,
+    "hang_after": FaultKind.LOST_ANSWER,
+    "reset_after": FaultKind.RESET_AFTER,
+    "504_after": FaultKind.GATEWAY_TIMEOUT,
+    "truncated": FaultKind.TRUNCATED,
+    "ill_typed": FaultKind.ILL_TYPED,
+    "retried_yes": FaultKind.RETRIED_TEXT,
+    "other_deployment": FaultKind.OTHER_DEPLOYMENT,
+    "hostile_reason": FaultKind.HOSTILE_REASON,
+}
+
+
+def befall(fault: Fault | None, plan: ModelPlan | None) -> Befallen:
+    """The emulator's word for it."""
+    beside = []
+    if plan is not None and plan.new_id_on_retry:
+        beside.append(emulated.Fault(fault=FaultKind.NEW_ID))
+        beside.append(emulated.Fault(fault=FaultKind.NEW_CREATED_AT))
+    if fault is None or fault.kind == "lag_reads":
+        if fault is not None:
+            beside.append(emulated.Fault(fault=FaultKind.LAGGING, reads=int(fault.amount)))
+        return Befallen(None, tuple(beside))
+    if (kind := _KINDS.get(fault.kind)) is None:
+        return Befallen(None, tuple(beside))
+    if kind is not FaultKind.THROTTLED:
+        return Befallen(emulated.Fault(fault=kind), tuple(beside))
+    seconds = {"429": fault.amount, "429_garbage": "soon"}.get(fault.kind)
+    return Befallen(emulated.Fault(fault=kind, retry_after=seconds), tuple(beside))

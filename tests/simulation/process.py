@@ -1,0 +1,214 @@
+"""A process as `watchdog.app` wires it: the daemon, and the command beside it."""
+
+import asyncio
+import itertools
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.simulation import configuring
+from tests.simulation.api import SimulatedApi
+from tests.simulation.loop import Process
+from tests.simulation.network import Wire
+from tests.simulation.store import release
+from tests.simulation.worker import Worker
+from watchdog.clock import SystemClock
+from watchdog.engine.api_watch import ApiWatch
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.breaker import BreakerKeeper
+from watchdog.engine.check import Checker
+from watchdog.engine.events import Event, InternalError, RetryReserved
+from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.ports import LedgerUnavailable
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import LiveSettings
+from watchdog.engine.sweep import TICK, Sweep
+from watchdog.engine.telling import tell
+from watchdog.engine.watchlist import begin, enlist
+from watchdog.ledger import Role, SqlLedger
+
+if TYPE_CHECKING:
+    from tests.simulation.simulation import Simulation
+
+GRACE = timedelta(seconds=10)
+
+_LATE_TICKS = 4
+"""While the breaker is open each tick has work to do. A tick may be late: these are."""
+
+
+class Watchdog(Process):
+    """One process, from its start until it ends, stops or is killed."""
+
+    def __init__(self, simulation: "Simulation", name: str, role: Role, *, observe: bool) -> None:
+        super().__init__(name)
+        self.at_reservation: int | None = None
+        self.steps_then = 0
+        self._simulation = simulation
+        self.role = role
+        self._observe = observe
+        self._worker = Worker(simulation)
+        self._stopping = False
+        self._waker: asyncio.Future[None] | None = None
+        self.clock = SystemClock(wall=simulation.wall, steady=simulation.loop.time)
+        self.ledger: SqlLedger = simulation.file.open(
+            role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
+        )
+        self._wire()
+
+    def _wire(self) -> None:
+        simulation, scenario = self._simulation, self._simulation.scenario
+        self._settings = configuring.make_settings(
+            scenario, self.ledger.owner, observe=self._observe
+        )
+        self._live = LiveSettings(self._settings)
+        self._watched = WatchedLedger(self.ledger, self.clock, self._listen)
+        self._recorder = Recorder(self._watched, self._settings)
+        self._api = SimulatedApi(
+            Wire(simulation.network, self, self.read_clock),
+            timeout=scenario.timeout,
+            max_rate=scenario.max_rate,
+            concurrency=scenario.concurrency,
+            clock=self.clock,
+            listener=self._listen,
+        )
+        self._numbers = itertools.count(1)
+        self._retrier = Retrier(
+            self._api,
+            self._watched,
+            self.clock,
+            self._listen,
+            self._live,
+            new_id=self._new_id,
+        )
+        self._keeper = BreakerKeeper(self._watched, self._live, self._listen)
+        self._api_watch = ApiWatch(self.clock, self._listen, self._live)
+        self._checker = Checker(
+            self._api,
+            self._watched,
+            self.clock,
+            self._listen,
+            self._live,
+            self._retrier,
+            self._api_watch,
+        )
+
+    def _new_id(self) -> str:
+        attempt_id = f"{self.name}/{next(self._numbers)}"
+        self._simulation.log.begun[attempt_id] = self._simulation.true_time()
+        return attempt_id
+
+    def read_clock(self) -> float:
+        """Seconds since the start, as the process takes it."""
+        return (self.clock.now() - self._simulation.started_at).total_seconds()
+
+    # The daemon
+
+    async def watch(self) -> None:
+        """As `Daemon.run` does."""
+        self._worker.quiet = asyncio.current_task()
+        settings, recorder = self._settings, self._recorder
+        try:
+            known = await self._watched.transact(lambda tx: begin(tx, recorder, settings))
+        except LedgerUnavailable:
+            self._simulation.ended(self)  # Its supervisor starts it again.
+            return
+        for recorded in known:
+            tell(recorded, settings, self._listen)
+        watched = [recorded.after for recorded in known if recorded.after.watched]
+        sweep = Sweep(
+            self._watched,
+            self._checker,
+            self.clock,
+            self._listen,
+            self._live,
+            self._api_watch,
+            watched,
+        )
+        sweep.start()
+        origin = asyncio.get_running_loop().time()
+        while not self._stopping:
+            await self._keeper.tick()
+            await sweep.tick()
+            await self._next_tick(origin)
+        self._retrier.send_nothing_more()
+        await sweep.stop(GRACE)
+        await self._retrier.finish()
+        self._simulation.ended(self)
+
+    def stop(self) -> None:
+        self._stopping = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Something happened that the next tick may find of interest."""
+        if self._waker is not None:
+            self._wake(self._waker)
+
+    @staticmethod
+    def _wake(waker: "asyncio.Future[None]") -> None:
+        if not waker.done():
+            waker.set_result(None)
+
+    async def _next_tick(self, origin: float) -> None:
+        """Wait for the next tick, one a second. A tick that would find no check due reads the
+        ledger and changes nothing: those are left out."""
+        loop, tick = asyncio.get_running_loop(), TICK.total_seconds()
+        earliest = math.floor((loop.time() - origin) / tick + 1e-6) + 1
+        while not self._stopping:
+            nth = max(earliest, math.ceil((loop.time() - origin) / tick - 1e-6))
+            if self._simulation.idles and self._keeper._open:
+                nth = earliest + _LATE_TICKS
+            elif self._simulation.idles and not self._api_watch._hasten:
+                # Claims look a tick ahead; the clock may run a hundredth fast.
+                due = loop.time() + self._simulation.next_check_in(self.clock) * 0.98 - origin
+                nth = max(nth, math.floor(due / tick) - 1)
+            if await self._sleep_until(origin + nth * tick):
+                return
+
+    async def _sleep_until(self, when: float) -> bool:
+        """Sleep; False when woken earlier."""
+        loop = asyncio.get_running_loop()
+        waker = self._waker = loop.create_future()
+        timer = loop.call_at(when, self._wake, waker)
+        await waker
+        timer.cancel()
+        return loop.time() >= when
+
+    # The command
+
+    async def check_once(self) -> None:
+        """As `check_once` of `app.commands` does."""
+        settings, recorder = self._settings, self._recorder
+        try:
+            await self._keeper.tick()
+            targets = await self._watched.transact(lambda tx: enlist(tx, recorder, settings))
+            await asyncio.gather(*map(self._checker.check, targets))
+        except LedgerUnavailable:
+            pass
+        finally:
+            self._retrier.send_nothing_more()
+            await self._retrier.finish()
+        self._simulation.ended(self)
+
+    # What the loop and the simulation want of it
+
+    def out_of_steps(self) -> None:
+        self._simulation.kill(self)
+
+    def die(self) -> None:
+        """What the kernel does."""
+        release(self.ledger)
+
+    def _listen(self, event: Event) -> None:
+        if not self.alive:
+            return  # It is being buried.
+        self._keeper(event)
+        if isinstance(event, InternalError):
+            self._simulation.problems.append(f"{self.name}: {event!r}")
+        if not isinstance(event, RetryReserved):
+            return
+        self._simulation.reserved(event.target.model_id)
+        if self.at_reservation is not None:
+            self.at_reservation -= 1
+            if self.at_reservation == 0:
+                self.steps_left = max(1, self.steps_then)

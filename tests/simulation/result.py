@@ -1,0 +1,21 @@
+"""What a run left behind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tests.simulation.log import Log
+from tests.simulation.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Result:
+    """`statuses` are the true ones at the end, `building` the models whose build will end,
+    `attempts` the ledger's rows, `problems` what went wrong inside a process."""
+
+    scenario: Scenario
+    log: Log
+    attempts: list[dict[str, Any]]
+    statuses: dict[str, str | None]
+    building: tuple[str, ...]
+    ended_at: float
+    problems: tuple[str, ...]

@@ -1,0 +1,163 @@
+"""What one simulated stretch of time consists of: plain values, in seconds."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FAILING = ("BUILD_FAILED", "DEPLOY_FAILED")
+HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")
+STOPPED = ("BUILD_STOPPED", "INACTIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policy of one model."""
+
+    first_delay: float
+    backoff: float
+    backoff_factor: float
+    backoff_max: float
+    jitter: float
+    max_attempts: int
+    window: float
+    max_attempts_per_window: int
+    healthy_reset: float
+    stuck_after: float
+    ignores_standing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of the fleet."""
+
+    per_minute: int
+    in_flight: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPlan:
+    """None of it matters with `min_failures` out of reach."""
+
+    min_failures: int
+    ratio: float
+    max_failures: int
+    window: float
+    cooldown: float
+
+
+Deploy = tuple[tuple[str, float | None], ...]
+"""Statuses and how long each lasts; the last one lasts until the next deploy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """One model and what its deploys do, the last for ever again. `new_id_on_retry`: an accepted
+    retry makes another deployment."""
+
+    id: str
+    rules: Rules
+    deploys: tuple[Deploy, ...]
+    refuses: str | None = None
+    new_id_on_retry: bool = False
+
+
+ActKind = Literal["push", "push_new_id", "stop", "deactivate", "delete", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person does to a model: push, push_new_id, stop, deactivate, delete."""
+
+    at: float
+    model_id: str
+    what: ActKind
+
+
+FaultKind = Literal[
+    "refuse", "reset_before", "reset_after", "hang_before", "hang_after", "slow",
+    "429", "429_blind", "429_garbage", "401", "403", "404", "503", "504_after",
+    "truncated", "ill_typed", "retried_yes", "other_deployment", "hostile_reason",
+    "lag", "lag_reads", "ledger_locked",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What befalls requests that leave within a span. `amount`: seconds of a delay, a lag or a
+    `retry_after`; of `lag_reads`, how many reads it lasts."""
+
+    kind: FaultKind
+    since: float
+    until: float
+    model_id: str | None = None
+    operation: Literal["look", "retry"] | None = None
+    share: float = 1.0
+    amount: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One life of the daemon, and how it ends: `at` a moment, or at the nth reservation if that
+    comes first; a kill then comes `steps` steps of the loop later. None: it lives on.
+
+    `downtime` follows, in which the wall clock is stepped by `step`.
+    """
+
+    ends_at: float | None = None
+    at_reservation: int | None = None
+    steps: int = 0
+    gracefully: bool = False
+    downtime: float = 0.0
+    step: float = 0.0
+    observe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A `check --retry` beside the daemon; killed after so many steps, or None."""
+
+    at: float
+    killed_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Chaos until `calm_at`: then no more faults, acts, crashes or steps, and `bound` seconds in
+    which whatever can recover must.
+
+    `starts_at` is when the daemon first starts; `races` are the numbers of the reservations after
+    which, so many seconds later, a person pushes just that model; `steps` those of the wall clock,
+    and `suspends` how long the machine sleeps, each with its moment.
+    """
+
+    seed: int
+    models: tuple[ModelPlan, ...]
+    limits: Limits
+    breaker: BreakerPlan
+    interval: float
+    recovery_interval: float
+    timeout: float
+    concurrency: int
+    max_rate: float
+    latency: float
+    ledger_latency: float
+    starts_at: float
+    lives: tuple[Life, ...]
+    commands: tuple[Command, ...]
+    acts: tuple[Act, ...]
+    faults: tuple[Fault, ...]
+    races: tuple[tuple[int, float], ...]
+    steps: tuple[tuple[float, float], ...]
+    suspends: tuple[tuple[float, float], ...]
+    calm_at: float
+    bound: float
+
+    @property
+    def effective_interval(self) -> float:
+        return max(self.interval, len(self.models) / self.max_rate)
+
+    def rules(self, model_id: str) -> Rules:
+        return self.model(model_id).rules
+
+    def model(self, model_id: str) -> ModelPlan:
+        return next(model for model in self.models if model.id == model_id)

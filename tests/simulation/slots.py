@@ -1,0 +1,133 @@
+"""The emulator's world as the simulation drives it: deploys, persons, and reads that lag."""
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.simulation.scenario import Act, Fault, ModelPlan, Scenario
+from watchdog.emulator.scenario import ModelScenario, Step
+from watchdog.emulator.scenario import Scenario as EmulatorScenario
+from watchdog.emulator.world import Deployment, NotFound, RetryResult, World
+
+
+class LaggingWorld(World):
+    """A read says what was true some seconds ago. `shown` is what the last one said."""
+
+    shown: Deployment
+
+    def __init__(
+        self, scenario: EmulatorScenario, started_at: datetime, lag: Callable[[str], float]
+    ) -> None:
+        self._lag = lag
+        self._history: dict[str, list[tuple[datetime, Any]]] = {}
+        super().__init__(scenario, started_at=started_at)
+
+    def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
+        truth = super().look(model_id, now, lag=lag)
+        then = now - timedelta(seconds=self._lag(model_id))
+        past = [running for at, running in self._history.get(model_id, ()) if at > then]
+        self.shown = truth
+        if past and past[0] is not None:
+            slot = replace(self._slots[model_id], running=past[0])
+            self.shown = self._deployment(slot, then) or truth
+        return self.shown
+
+    def retry(
+        self, model_id: str, now: datetime, *, new_id: bool = False, new_created_at: bool = False
+    ) -> RetryResult:
+        self._remember(model_id, now)
+        return super().retry(model_id, now, new_id=new_id, new_created_at=new_created_at)
+
+    def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
+        self._remember(model_id, now)
+        super().push(model_id, now, new_id=new_id)
+
+    def set_status(self, model_id: str, status: str | None, now: datetime) -> None:
+        self._remember(model_id, now)
+        super().set_status(model_id, status, now)
+
+    def _remember(self, model_id: str, now: datetime) -> None:
+        """What is perhaps about to change."""
+        running = copy(self._slots[model_id].running)
+        self._history.setdefault(model_id, []).append((now, running))
+
+
+class Slots:
+    """`true_time` is that of the request at hand, `deploys` counts those of each model so far."""
+
+    def __init__(self, scenario: Scenario, started_at: datetime) -> None:
+        self.true_time = 0.0
+        self.deploys = {model.id: 1 for model in scenario.models}
+        self._plans = {model.id: model for model in scenario.models}
+        self._lags = [fault for fault in scenario.faults if fault.kind == "lag"]
+        self._deployed_at = {model.id: 0.0 for model in scenario.models}
+        self.world = LaggingWorld(
+            EmulatorScenario.model_construct(models=tuple(map(_model, scenario.models))),
+            started_at,
+            self._lag,
+        )
+
+    def status(self, model_id: str, now: datetime) -> str | None:
+        try:
+            return self.world.development(model_id, now).status
+        except NotFound:
+            return None
+
+    def retried(self, model_id: str, at: float) -> None:
+        """A retry of it was executed."""
+        self._deployed(model_id, at)
+
+    def act(self, act: Act, now: datetime) -> None:
+        """A person's act. What cannot be done, as stopping what is gone, is not."""
+        if act.what in ("push", "push_new_id"):
+            self.world.push(act.model_id, now, new_id=act.what == "push_new_id")
+            self._deployed(act.model_id, act.at)
+        elif self.status(act.model_id, now) is not None:
+            statuses = {"stop": "BUILD_STOPPED", "deactivate": "INACTIVE", "fail": "BUILD_FAILED"}
+            self.world.set_status(act.model_id, statuses.get(act.what), now)
+            self._deployed_at[act.model_id] = float("inf")
+
+    def settles_at(self, model_id: str) -> float:
+        """When the present deploy leaves the states of an attempt under way; never, if a person set
+        its status."""
+        at = self._deployed_at[model_id]
+        deploys = self._plans[model_id].deploys
+        steps = deploys[min(self.deploys[model_id], len(deploys)) - 1]
+        for status, lasts in steps:
+            if status not in ("BUILDING", "DEPLOYING"):
+                return at
+            at += float("inf") if lasts is None else lasts
+        return at
+
+    def building(self, at: float) -> tuple[str, ...]:
+        """The models whose present build has an end, and that not yet."""
+        ends = {model_id: self.settles_at(model_id) for model_id in self._plans}
+        return tuple(model_id for model_id, end in ends.items() if at <= end < float("inf"))
+
+    def _deployed(self, model_id: str, at: float) -> None:
+        self.deploys[model_id] += 1
+        self._deployed_at[model_id] = at
+
+    def _lag(self, model_id: str) -> float:
+        """By how many seconds reads of it are late."""
+        lags = [f.amount for f in self._lags if _befalls(f, model_id, self.true_time)]
+        return max(lags, default=0.0)
+
+
+def _befalls(fault: Fault, model_id: str, at: float) -> bool:
+    return fault.since <= at < fault.until and fault.model_id in (None, model_id)
+
+
+def _model(plan: ModelPlan) -> ModelScenario:
+    deploys = tuple(
+        tuple(
+            Step(status, None if lasts is None else timedelta(seconds=lasts))
+            for status, lasts in deploy
+        )
+        for deploy in plan.deploys
+    )
+    return ModelScenario.model_construct(
+        id=plan.id, name=plan.id, team="default", deploys=deploys, refuses=plan.refuses
+    )

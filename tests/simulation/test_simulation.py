@@ -1,0 +1,101 @@
+"""The simulation itself: 200 seeds, the same each time, and a checker that can fail."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.checker import check, report, settled
+from tests.simulation.mutants import MUTANTS, Mutant, set_back
+from tests.simulation.result import Result
+from tests.simulation.running import digest, run, verdict
+from tests.simulation.scenario import Life, Scenario
+from tests.simulation.seeds import make
+from tests.simulation.simulation import Simulation
+
+SEEDS = 200
+
+_AT_A_TIME = 10
+
+_PATIENCE = 30
+"""Seeds within which a mutant must be caught."""
+
+_ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, _AT_A_TIME))
+def test_nothing_is_broken(first: int) -> None:
+    broken = [text for seed in range(first, first + _AT_A_TIME) if (text := verdict(seed))]
+    assert not broken, "\n\n".join(broken)
+
+
+@pytest.mark.parametrize("seed", [6, 21, 39])
+def test_a_seed_replays_exactly(seed: int) -> None:
+    """In another process, whose hashes are others."""
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed)]
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed + 1)}
+    output = subprocess.run(
+        command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False
+    ).stdout
+    assert output.splitlines()[-1] == f"digest {digest(run(seed))}"
+
+
+@pytest.mark.parametrize("seed", [3, 14, 39])
+def test_ticks_that_are_left_out_change_nothing(seed: int) -> None:
+    """But for the breaker, which each tick attends to, for the time that a tick may take, and for
+    kills that count steps."""
+    scenario = make(seed)
+    scenario = replace(
+        scenario,
+        breaker=replace(scenario.breaker, min_failures=1000),
+        ledger_latency=0.0,
+        lives=(Life(),),
+        commands=(),
+        bound=60.0,
+    )
+    some, all_of_them = Simulation(scenario).run(), Simulation(scenario, idles=False).run()
+    assert _sent(some) == _sent(all_of_them)
+    assert len(some.log.requests) > 20
+
+
+def _sent(result: Result) -> list[tuple[object, ...]]:
+    """Clocks that are read more often round more often: by microseconds."""
+    return [
+        (round(each.departed, 2), each.operation, each.model_id, each.code, each.served)
+        for each in result.log.requests
+    ]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_broken_watchdog_is_caught(mutant: Mutant) -> None:
+    with mutant.at_large():
+        for seed in range(mutant.first, mutant.first + _PATIENCE):
+            found = check(Simulation(mutant.world(make(seed))).run(settled))
+            if {each.rule for each in found} & mutant.rules:
+                return
+    pytest.fail(f"not caught within {_PATIENCE} seeds")
+
+
+def test_a_clock_set_back_amid_a_backoff_cuts_none_short() -> None:
+    _nothing_broken(set_back(make(seed)) for seed in range(4))
+
+
+def test_a_clock_set_back_amid_an_attempt_delays_nothing() -> None:
+    scenario = set_back(make(0))
+    _nothing_broken(
+        replace(
+            scenario,
+            lives=(Life(ends_at=400, at_reservation=1, steps=steps, step=-86400), Life()),
+        )
+        for steps in (2, 9, 30)
+    )
+
+
+def _nothing_broken(scenarios: Iterable[Scenario]) -> None:
+    results = [Simulation(scenario).run(settled) for scenario in scenarios]
+    broken = [report(each.log, found, 0) for each in results if (found := check(each))]
+    assert not broken, "\n\n".join(broken)

@@ -1,0 +1,97 @@
+"""What the checker says, and what all its rules need."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tests.simulation.log import Log, Request
+from tests.simulation.scenario import Scenario
+
+DAY, MINUTE = 86_400.0, 60.0
+
+ROUNDING = 0.01
+"""Ledger time is in whole microseconds, and a clock that is read often rounds often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken, `at` a moment of true time."""
+
+    rule: str
+    at: float
+    model_id: str | None
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.model_id or 'fleet'} at {self.at:.3f}: {self.text}"
+
+
+class Ages:
+    """How old ledger time takes things to be.
+
+    A moment is what its process's clock said. After a step back while no daemon ran, what lies in
+    the future counts as now: for the limits until the clock gets there, for the delays as the
+    moment at which the next daemon started.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._starts = [
+            (one.at, one.at + one.wall)
+            for one in log.happened
+            if one.kind == "start" and one.who.startswith("daemon")
+        ]
+
+    def for_delays(self, earlier: Request, later: Request) -> float:
+        """How long after the earlier one the later one left."""
+        starts = [time for at, time in self._starts if earlier.departed < at <= later.departed]
+        return later.clock - min([earlier.clock, *starts])
+
+    def starts(self, since: float, until: float) -> int:
+        """How many daemons started."""
+        return sum(since < at <= until for at, _ in self._starts)
+
+
+def for_limits(earlier: Request, later: Request) -> float:
+    """How old the earlier one is when the later one leaves; less than 0 counts as now."""
+    return later.clock - earlier.clock
+
+
+def posts(log: Log) -> list[Request]:
+    """The retries that may have left the machine, in the order of their departure."""
+    return [r for r in log.requests if r.operation == "retry" and r.fault != "refuse"]
+
+
+def surely_charged(post: Request) -> bool:
+    """Whether the answer cannot have been one that is free: 401, 403, 429."""
+    return post.fault != "refuse" and (post.delivered is None or post.code not in (401, 403, 429))
+
+
+def refused(post: Request) -> bool:
+    """Whether the client heard a no that is charged."""
+    if post.delivered is None or post.code is None:
+        return False
+    no = post.code == 200 and post.retried is False and post.fault not in _GARBLED
+    return no or (400 <= post.code < 500 and post.code not in (401, 403, 429))
+
+
+_GARBLED = ("truncated", "ill_typed", "retried_yes")
+
+
+def heard_at(request: Request) -> float:
+    """The client's time when the answer came."""
+    assert request.delivered is not None
+    return request.clock + (request.delivered - request.departed)
+
+
+def useful(look: Request) -> bool:
+    """Whether the client could use what it was told."""
+    return look.delivered is not None and look.code == 200 and look.fault not in _GARBLED
+
+
+def gate_wait(scenario: Scenario) -> float:
+    """How much later than its `sent_at` a POST may leave: it waits for its turn at the gate,
+    with the other POSTs and the looks before them."""
+    return (2 * len(scenario.models) + 2) / scenario.max_rate + ROUNDING
+
+
+def of_model(requests: Iterable[Request], model_id: str) -> list[Request]:
+    return [request for request in requests if request.model_id == model_id]

@@ -1,0 +1,111 @@
+"""The wrong turns that the mutants take, each in place of one right function."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from watchdog.baseten_api.client import HttpBasetenApi
+from watchdog.domain import backoff, transition
+from watchdog.domain.limits import of_episode
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionReason,
+    Outcome,
+    Policy,
+    Resolution,
+    Target,
+)
+from watchdog.domain.transition import Transition
+from watchdog.engine.ports import AnswerLost, RetryAnswer
+from watchdog.engine.record import Recorder
+
+
+async def send_without_a_look(
+    self: Any, recorder: Recorder, settings: Any, target: Target, attempt: Attempt, **_: Any
+) -> Any:
+    return await self._post(replace(attempt, sent_at=self._clock.now()))
+
+
+async def send_whatever_it_sees(
+    self: Any, recorder: Recorder, settings: Any, target: Target, attempt: Attempt, **_: Any
+) -> Any:
+    try:
+        await self._api.get_deployment(target.model_id, urgent=True)
+    except Exception as error:  # noqa: BLE001 - as the right one
+        return self._abandoned(attempt, str(error))
+    return await self._post(replace(attempt, sent_at=self._clock.now()))
+
+
+async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
+    settings, attempt_id = self._live.current, self._new_id()
+    recorder = Recorder(self._ledger, settings)
+    assert seen.episode is not None
+    now = self._clock.now()
+    early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
+    sent = await self._send(recorder, settings, seen, early, forced=True)
+    recorded, attempt = await self._ledger.transact(
+        lambda tx: recorder.reserve(tx, seen, attempt_id, None)
+    )
+    if attempt is not None:
+        await self._settle(recorder, sent)
+    after: Target = recorded.after
+    return after
+
+
+_retry = HttpBasetenApi.retry
+
+
+async def retry_again(self: Any, model_id: str) -> RetryAnswer:
+    try:
+        return await _retry(self, model_id)
+    except AnswerLost:
+        return await _retry(self, model_id)
+
+
+def forgive(tx: Any, attempt: Attempt) -> Attempt:
+    now = tx.now()
+    failed = replace(
+        attempt,
+        outcome=Outcome.FAILED,
+        sent_at=None,
+        resolution=Resolution.ANSWERED,
+        resolved_at=now,
+    )
+    tx.record_answer(failed)
+    return failed
+
+
+def identify_strangers(target: Target, attempts: Any, observation: Any) -> Transition:
+    return _identify(target, (), observation)
+
+
+_identify = transition._identify
+
+
+def due_after_the_post(
+    failing_since: datetime, attempts: Any, rules: Policy
+) -> tuple[datetime, DecisionReason]:
+    due, reason = _due(failing_since, attempts, rules)
+    paced = [attempt for attempt in attempts if attempt.sent_at is not None]
+    if not paced or reason is not DecisionReason.BACKOFF:
+        return due, reason
+    last = paced[-1]
+    charged = sum(attempt.outcome.charged for attempt in paced)
+    return last.sent_at + backoff.backoff(last.episode_id, charged, rules), reason
+
+
+_due = backoff.due
+
+
+def exhausted_by_number_alone(target: Target, attempts: Any, rules: Policy) -> Any:
+    charged = [a for a in of_episode(target, attempts) if a.outcome.charged]
+    return DecisionReason.EPISODE_SPENT if len(charged) >= rules.max_attempts else None
+
+
+def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime:
+    soon = _next_check(self, decision, now)
+    return soon + timedelta(days=1) if decision.reason is DecisionReason.BACKOFF else soon
+
+
+_next_check = Recorder._next_check
