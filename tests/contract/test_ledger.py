@@ -148,6 +148,13 @@ async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Ben
     assert await bench.do(claim) == []
 
 
+async def test_what_is_planned_further_ahead_than_any_plan_is_due_now(bench: Bench) -> None:
+    interval = timedelta(minutes=7)
+    await bench.add(due("ahead", NOW + timedelta(hours=5)), due("planned", NOW + 2 * interval))
+    claimed = await bench.do(lambda tx: tx.claim_due(NOW, limit=9, interval=interval))
+    assert [(t.model_id, t.next_check_at) for t in claimed] == [("ahead", NOW)]
+
+
 async def test_claims_spread_the_next_check_and_leave_the_version_alone(bench: Bench) -> None:
     await bench.add(*(due(f"m{number}", NOW) for number in range(40)))
     await bench.do(lambda tx: tx.claim_due(NOW, limit=100, interval=MINUTE))

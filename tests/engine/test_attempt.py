@@ -1,12 +1,20 @@
 """One attempt in virtual time: the look again, the one POST, and what is recorded of it."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tests.fakes.engine import START, World, at
-from watchdog.domain.records import Attempt, DecisionReason, Hold, Outcome, Resolution
+from watchdog.domain.records import (
+    Attempt,
+    DecisionReason,
+    DeploymentRef,
+    Hold,
+    Outcome,
+    Resolution,
+)
 from watchdog.engine.events import InternalError, RetryAnswered, RetryMismatched, RetryReserved
 from watchdog.engine.ports import (
     AnswerLost,
@@ -17,6 +25,7 @@ from watchdog.engine.ports import (
     NotFound,
     NotSent,
     Rejected,
+    RetryAnswer,
     VersionConflict,
 )
 
@@ -98,8 +107,14 @@ async def test_a_refusal_ends_an_attempt_with_its_reason() -> None:
     assert attempt.resolution is Resolution.ANSWERED
 
 
-async def test_what_was_accepted_is_watched() -> None:
+async def test_what_was_accepted_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
     world = a_failing_model()
+    retry = world.api.retry
+
+    async def with_a_reason(model_id: str) -> RetryAnswer:
+        return replace(await retry(model_id), reason="on its way")
+
+    monkeypatch.setattr(world.api, "retry", with_a_reason)
     world.on_retry("llama", "BUILDING")
     answer = world.api.model("llama").before_answer = asyncio.Event()
     async with world.running():
@@ -107,6 +122,7 @@ async def test_what_was_accepted_is_watched() -> None:
         answer.set()
         await world.run_for(seconds=2)
     (attempt,) = world.attempts()
+    assert attempt.reason == "on its way"
     assert (attempt.outcome, attempt.resolution, attempt.resolved_at) == (
         Outcome.ACCEPTED,
         None,
@@ -371,6 +387,17 @@ async def test_an_answer_with_another_deployment_is_told_with_both(status: str) 
     assert told.target.deployment == told.answered
     assert told.target == world.target("llama")
     assert told.attempt == world.attempts()[0]
+
+
+async def test_a_refusal_with_another_deployment_is_told_and_made_nothing() -> None:
+    world = a_failing_model()
+    model = world.api.model("llama")
+    model.refusal, model.refuses_as = "no", DeploymentRef("another", START)
+    async with world.running():
+        await world.run_for(seconds=1)
+    (told,) = [event for event in world.events if isinstance(event, RetryMismatched)]
+    assert (told.observed, told.answered) == (model.deployment.ref, model.refuses_as)
+    assert world.target("llama").deployment == model.deployment.ref
 
 
 async def test_an_answer_with_the_same_deployment_is_no_news() -> None:

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.engine import START, World, at
-from watchdog.domain.records import DecisionReason, Outcome, Resolution, Standing, TargetState
+from watchdog.domain.records import (
+    DecisionReason,
+    DeploymentRef,
+    Outcome,
+    Resolution,
+    Standing,
+    TargetState,
+)
 from watchdog.domain.status import state_of
 from watchdog.engine.ports import (
     AnswerLost,
@@ -419,3 +426,15 @@ async def test_a_ledger_that_reads_and_does_not_write_is_away_until_it_writes() 
         "ledger_unavailable",
         "ledger_available",
     ]
+
+
+async def test_a_refusal_that_names_another_deployment_makes_no_new_episode() -> None:
+    world = World("llama", first_delay=timedelta(0), backoff=timedelta(minutes=1), jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.model("llama").refusal = "no"
+    world.api.model("llama").refuses_as = DeploymentRef("another", START)
+    async with world.running():
+        await world.run_for(minutes=30)
+    assert len(world.posts()) == 2
+    assert "deployment_replaced" not in world.log()
+    assert world.target("llama").decision.reason is DecisionReason.REFUSED_TWICE

@@ -383,6 +383,15 @@ def test_after_a_look_again_that_could_not_see_the_plan_waits_a_little() -> None
     assert after.next_check_at == NOW + RECOVERY
 
 
+def test_after_a_429_only_its_hold_is_waited_for() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    throttled = replace(abandoned(attempt), outcome=Outcome.THROTTLED, sent_at=NOW)
+    after = bench.settle(throttled)
+    assert (after.decision, after.next_check_at) == (RETRY, NOW + INTERVAL)
+
+
 def test_after_a_look_again_that_could_not_see_a_hold_is_still_a_hold() -> None:
     bench = Bench()
     _, attempt = bench.reserve()

@@ -26,6 +26,7 @@ from watchdog.engine.ports import (
     LedgerTransaction,
     LedgerUnavailable,
     VersionConflict,
+    farthest_plan,
 )
 
 T = TypeVar("T")
@@ -104,13 +105,23 @@ class _Transaction:
         due = [
             target
             for target in self._rows.targets.values()
-            if target.watched and target.next_check_at is not None and target.next_check_at <= until
+            if target.watched
+            and target.next_check_at is not None
+            and not until < target.next_check_at <= farthest_plan(self._now, interval)
         ]
         due = sorted(due, key=lambda target: (target.next_check_at, target.model_id))[:limit]
         for target in due:
             later = self._now + interval * 0.9 + _share(target.model_id, interval * 0.2)
             self._rows.targets[target.model_id] = replace(target, next_check_at=later)
-        return [self._joined(target) for target in due]
+        ahead = farthest_plan(self._now, interval)
+        found = [self._joined(target) for target in due]
+        return [
+            replace(
+                t,
+                next_check_at=self._now if (t.next_check_at or ahead) > ahead else t.next_check_at,
+            )
+            for t in found
+        ]
 
     def target(self, model_id: str) -> Target | None:
         target = self._rows.targets.get(model_id)

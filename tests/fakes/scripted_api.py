@@ -26,6 +26,7 @@ class _Model:
     get_error: ApiError | None = None
     retry_error: ApiError | None = None
     refusal: str | None = None
+    refuses_as: DeploymentRef | None = None
     on_retry: Callable[[], object] = lambda: None
     before_urgent: Callable[[], object] = lambda: None
     hangs_for: timedelta | None = None
@@ -91,7 +92,8 @@ class ScriptedApi:
         if model.retry_error is not None:
             raise model.retry_error
         if model.refusal is not None:
-            return RetryAnswer(retried=False, reason=model.refusal, deployment=model.deployment)
+            named = replace(model.deployment, ref=model.refuses_as or model.deployment.ref)
+            return RetryAnswer(retried=False, reason=model.refusal, deployment=named)
         model.on_retry()
         if model.before_answer is not None:
             await model.before_answer.wait()

@@ -170,7 +170,7 @@ EPISODES = (
         "the deployment in the answer is not adopted",
         "The id and created_at in the answer to our own POST become the episode's.",
         "engine/record.py",
-        "if answered is not None and target.deployment != answered:",
+        "if made and answered is not None and target.deployment != answered:",
         "if False and answered is not None:",
         RESERVATION,
     ),

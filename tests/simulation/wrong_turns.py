@@ -1,7 +1,7 @@
 """The wrong turns that the mutants take, each in place of one right function."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from watchdog.baseten_api.client import HttpBasetenApi
@@ -103,9 +103,9 @@ def exhausted_by_number_alone(target: Target, attempts: Any, rules: Policy) -> A
     return DecisionReason.EPISODE_SPENT if len(charged) >= rules.max_attempts else None
 
 
-def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime:
+def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime | None:
     soon = _next_check(self, decision, now)
-    return soon + timedelta(days=1) if decision.reason is DecisionReason.BACKOFF else soon
+    return None if decision.reason is DecisionReason.BACKOFF else soon
 
 
 _next_check = Recorder._next_check

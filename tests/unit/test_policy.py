@@ -184,6 +184,13 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
         ),
         pytest.param(
             failing(),
+            [refailed(ago(hours=3)), *[an_attempt(Outcome.REFUSED)] * 2],
+            POLICY,
+            give_up(DecisionReason.REFUSED_TWICE),
+            id="refused-twice-after-something-else",
+        ),
+        pytest.param(
+            failing(),
             [
                 an_attempt(Outcome.REFUSED),
                 an_attempt(Outcome.THROTTLED),

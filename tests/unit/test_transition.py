@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -117,6 +117,13 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
         ),
         pytest.param(
             failing(),
+            [an_attempt(sent_at=NOW, reserved_at=NOW)],
+            observed("BUILD_FAILED"),
+            [],
+            id="seen-as-it-was-sent",
+        ),
+        pytest.param(
+            failing(),
             [an_attempt(sent_at=ago(seconds=26))],
             observed("BUILD_FAILED"),
             [Happening.REFAILED],
@@ -151,6 +158,13 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
         ),
         pytest.param(
             BUILDING, [SENT_LONG_AGO], observed("BUILDING"), [Happening.STUCK], id="stuck"
+        ),
+        pytest.param(
+            BUILDING,
+            [an_attempt(reserved_at=ago(minutes=60), sent_at=ago(minutes=60))],
+            observed("BUILDING"),
+            [Happening.STUCK],
+            id="just-stuck",
         ),
         pytest.param(
             BUILDING, [STUCK], observed("ACTIVE"), [Happening.RECOVERED], id="recovers-after-all"
@@ -234,6 +248,22 @@ def test_a_re_failure_ends_the_attempt_and_begins_a_new_span() -> None:
     assert step.target.episode == BUILDING.episode
 
 
+def test_a_push_that_fails_begins_a_span_of_its_own() -> None:
+    pushed = observe(failing(), [], observed("BUILD_FAILED", PUSHED), POLICY, TIMING).target
+    assert pushed.episode is not None
+    assert pushed.failing_since == pushed.episode.failing_from == NOW
+    assert observe(WELL, [], observed("ACTIVE", PUSHED), POLICY, TIMING).target == healthy(
+        deployment=PUSHED, observed_at=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "since"), [("ACTIVE", ago(days=1)), ("SCALED_TO_ZERO", NOW), ("BUILD_FAILED", NOW)]
+)
+def test_since_when_a_status_has_stood(status: str, since: datetime) -> None:
+    assert observe(healthy(), [], observed(status), POLICY, TIMING).target.status_since == since
+
+
 def test_our_own_retry_never_grants_itself_a_fresh_budget() -> None:
     step = observe(BUILDING, [an_attempt()], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
     assert step.target.episode == replace(an_episode(), deployment=PUSHED)
@@ -244,7 +274,9 @@ def test_our_own_retry_never_grants_itself_a_fresh_budget() -> None:
 
 
 def test_a_recovery_keeps_the_episode_at_hand_and_a_persons_act_lets_go_of_it() -> None:
-    recovered = observe(BUILDING, [an_attempt()], observed("ACTIVE"), POLICY, TIMING)
+    before = replace(BUILDING, healthy_for=timedelta(minutes=5))
+    recovered = observe(before, [an_attempt()], observed("ACTIVE"), POLICY, TIMING)
+    assert recovered.target.healthy_for == timedelta(0)
     assert recovered.target.episode == recovered.ended
     assert recovered.ended is not None
     assert (recovered.ended.result, recovered.ended.ended_at) == (EpisodeResult.RECOVERED, NOW)
@@ -286,6 +318,16 @@ def test_a_failure_too_soon_re_opens_the_episode_with_its_count() -> None:
     step = observe(WELL, [refailed(ago(hours=1))], observed("BUILD_FAILED"), POLICY, TIMING)
     assert step.target.episode == replace(an_episode(), failing_from=NOW)
     assert step.target.healthy_for == timedelta(0)
+
+
+LONG_WELL = an_episode(result=EpisodeResult.RECOVERED, ended_at=ago(hours=9))
+
+
+def test_an_attempt_of_an_earlier_episode_is_settled_as_the_episode_is_let_go() -> None:
+    target = healthy(episode=LONG_WELL, healthy_for=POLICY.healthy_reset)
+    step = observe(target, [LEFT], observed("ACTIVE"), POLICY, TIMING)
+    assert step.target.episode is None
+    assert [attempt.resolution for attempt in step.resolved] == [Resolution.RECOVERED]
 
 
 @pytest.mark.parametrize("episode", [None, an_episode(), RECOVERED])

@@ -135,6 +135,11 @@ class FleetUsage:
     charged: tuple[datetime, ...]
 
 
+def farthest_plan(now: datetime, interval: timedelta) -> datetime:
+    """Later than this no check is planned: not even while an outage stretches the interval."""
+    return now + 2 * max(interval, timedelta(minutes=5))
+
+
 class LedgerTransaction(Protocol):
     """Rows in, rows out, all or nothing. No judgement lives behind it.
 
@@ -151,8 +156,9 @@ class LedgerTransaction(Protocol):
     def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> Sequence[Target]:
         """Take the watched targets due by `until`, the longest due first.
 
-        Moves each one's `next_check_at` to about `interval` after now, in the same statement; the
-        returned targets carry the time at which they were due.
+        One that is planned further ahead than any plan reaches is due as well: a clock that was
+        ahead wrote that. Moves each one's `next_check_at` to about `interval` after now, in the
+        same statement; the returned targets carry the time at which they were due.
         """
 
     def target(self, model_id: str) -> Target | None: ...

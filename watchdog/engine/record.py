@@ -135,7 +135,9 @@ class Recorder:
             return None
         attempts = self.attempts(tx, target, now)
         step = Transition(target)
-        if answered is not None and target.deployment != answered:
+        # A refusal made nothing: what it names would look replaced at the next look.
+        made = answered is not None and attempt.outcome is Outcome.ACCEPTED
+        if made and answered is not None and target.deployment != answered:
             step = Transition(adopted(target, answered))
         if look is not None:
             step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)

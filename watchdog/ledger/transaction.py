@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from watchdog.domain.records import Attempt, Episode, Outcome, Target
-from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict
+from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.rows import (
@@ -71,9 +71,11 @@ class SqlTransaction(BreakerQueries, ActionQueries):
     # Targets
 
     def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> list[Target]:
+        planned = targets.c.next_check_at
+        no_plan = planned > farthest_plan(self._now, interval)
         due = (
             select(targets.c.model_id)
-            .where(targets.c.watched, targets.c.next_check_at <= until)
+            .where(targets.c.watched, or_(planned <= until, no_plan))
             .order_by(targets.c.next_check_at)
             .limit(limit)
         )
@@ -81,7 +83,7 @@ class SqlTransaction(BreakerQueries, ActionQueries):
             update(targets)
             .where(targets.c.model_id.in_(due))
             .values(
-                due_at=targets.c.next_check_at,
+                due_at=case((no_plan, literal(self._now, planned.type)), else_=planned),
                 next_check_at=self._spread(self._now + interval * 0.9, interval * 0.2),
             )
             .returning(*targets.c)
