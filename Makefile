@@ -37,7 +37,6 @@ simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay o
 
 mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
 	@$(BIN)/python -m tests.mutants
-	@$(BIN)/python -m tests.mutants.generic
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .

@@ -12,11 +12,13 @@ from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
+    GIVE_WAY,
     AnswerLost,
     ApiError,
     BasetenApi,
     Denied,
     Deployment,
+    Held,
     NotFound,
     Rejected,
     Throttled,
@@ -51,7 +53,8 @@ class Subject(ABC):
     def fail_retry(self, model_id: str, kind: type[ApiError], status: int) -> None: ...
 
     @abstractmethod
-    def throttle_retry(self, model_id: str, span: timedelta) -> None: ...
+    def throttle_retry(self, model_id: str, span: timedelta) -> None:
+        """Answer the next retry with a 429."""
 
     @abstractmethod
     def block_get(self, model_id: str) -> asyncio.Event:
@@ -124,7 +127,7 @@ class Http(Subject):
 
     def throttle_retry(self, model_id: str, span: timedelta) -> None:
         body = {"error": "slow down", "retry_after": span.total_seconds()}
-        self._setup.baseten.always(self._post(model_id), Reply(429, body))
+        self._setup.baseten.once(self._post(model_id), Reply(429, body))
 
     def block_get(self, model_id: str) -> asyncio.Event:
         event = asyncio.Event()
@@ -204,7 +207,7 @@ async def test_a_refusal_is_an_answer_with_its_reason(subject: Subject) -> None:
     answer = await subject.api.retry("m1")
     assert (answer.retried, answer.reason) == (False, "the build context expired")
     assert subject.posts() == ["m1"]
-    assert subject.api.retry_hold() is None
+    assert subject.api.retry_hold("m1") is None
 
 
 @pytest.mark.parametrize(("kind", "status"), ERRORS)
@@ -219,7 +222,7 @@ async def test_a_failed_retry_is_not_repeated(
 
 
 async def test_nothing_is_held_at_first(subject: Subject) -> None:
-    assert subject.api.retry_hold() is None
+    assert subject.api.retry_hold("m1") is None
 
 
 async def test_a_429_holds_retries_for_its_time_and_looks_not_at_all(subject: Subject) -> None:
@@ -228,14 +231,30 @@ async def test_a_429_holds_retries_for_its_time_and_looks_not_at_all(subject: Su
     with pytest.raises(Throttled) as caught:
         await subject.api.retry("m1")
     assert caught.value.hold == Hold(DecisionReason.API_HELD, until)
-    assert subject.api.retry_hold() == caught.value.hold
+    assert subject.api.retry_hold("m2") == caught.value.hold
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
 
     subject.clock.advance(seconds=36.9)
-    assert subject.api.retry_hold() == caught.value.hold
+    assert subject.api.retry_hold("m2") == caught.value.hold
     subject.clock.advance(seconds=0.1)
-    assert subject.api.retry_hold() is None
+    assert subject.api.retry_hold("m2") is None
     assert subject.posts() == ["m1"]
+
+
+async def test_the_model_that_got_a_429_lets_the_others_go_first(subject: Subject) -> None:
+    subject.throttle_retry("m1", timedelta(seconds=37))
+    until = subject.clock.now() + timedelta(seconds=37) + GIVE_WAY
+    with pytest.raises(Throttled):
+        await subject.api.retry("m1")
+    assert subject.api.retry_hold("m1") == Hold(DecisionReason.API_HELD, until)
+
+    subject.clock.advance(seconds=37)
+    with pytest.raises(Held):
+        await subject.api.retry("m1")
+    assert (await subject.api.retry("m2")).retried
+    subject.clock.advance(seconds=GIVE_WAY.total_seconds())
+    assert subject.api.retry_hold("m1") is None
+    assert (await subject.api.retry("m1")).retried
 
 
 async def test_a_slow_model_keeps_no_other_waiting(subject: Subject) -> None:

@@ -17,6 +17,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import state_of
 from watchdog.engine.ports import (
+    GIVE_WAY,
     AnswerLost,
     ApiError,
     Denied,
@@ -134,8 +135,19 @@ async def test_a_throttled_retry_waits_for_the_hold_and_is_not_charged() -> None
         Outcome.ACCEPTED,
     ]
     first, second = world.posts()
-    assert second - first == timedelta(seconds=37)
+    assert second - first == timedelta(seconds=37) + GIVE_WAY
     assert [attempt.number for attempt in world.attempts()] == [1, 1]
+
+
+async def test_a_429_for_one_target_alone_stops_the_others_for_its_time_only() -> None:
+    world = World("llama", "whisper", first_delay=timedelta(0))
+    world.throttle("llama", timedelta(seconds=10), times=1000)
+    world.api.set_status("llama", "BUILD_FAILED")
+    world.api.set_status("whisper", "BUILD_FAILED")
+    world.api.model("whisper").before_urgent = lambda: asyncio.sleep(0.01)
+    async with world.running():
+        await world.run_for(seconds=15)
+    assert "whisper" in [model_id for model_id, _ in world.api.posts]
 
 
 async def test_a_lost_answer_is_resolved_by_looking_never_by_asking_again() -> None:

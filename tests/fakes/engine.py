@@ -223,14 +223,14 @@ class World:
 
         self.api.model(model_id).on_retry = retried
 
-    def throttle(self, model_id: str, span: timedelta) -> None:
-        """Answer the next retry with a 429."""
+    def throttle(self, model_id: str, span: timedelta, *, times: int = 1) -> None:
+        """Answer the next retries with a 429."""
 
         def throttled() -> None:
             self.api.model(model_id).retry_error = Throttled("slow", hold=self.hold_for(span))
 
-        throttle_once = [throttled]
-        self.api.model(model_id).before_urgent = lambda: throttle_once and throttle_once.pop()()
+        left = [throttled] * times
+        self.api.model(model_id).before_urgent = lambda: left and left.pop()()
 
     def hold_for(self, span: timedelta) -> Hold:
         return Hold(DecisionReason.API_HELD, self.clock.now() + span)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
+    GIVE_WAY,
     AnswerLost,
     ApiError,
     Clock,
@@ -43,6 +44,7 @@ class ScriptedApi:
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
         self.hold: Hold | None = None
+        self.throttled_model: str | None = None
         self.hanging = 0
         self.most_hanging = 0
 
@@ -82,12 +84,13 @@ class ScriptedApi:
         return model.deployment
 
     async def retry(self, model_id: str) -> RetryAnswer:
-        if hold := self.retry_hold():
+        if hold := self.retry_hold(model_id):
             raise Held("held", hold=hold)
         model = self.model(model_id)
         self.posts.append((model_id, self._clock.now()))
         if isinstance(model.retry_error, Throttled):
-            self.hold, error, model.retry_error = model.retry_error.hold, model.retry_error, None
+            error, model.retry_error = model.retry_error, None
+            self.hold, self.throttled_model = error.hold, model_id
             raise error
         if model.retry_error is not None:
             raise model.retry_error
@@ -99,7 +102,8 @@ class ScriptedApi:
             await model.before_answer.wait()
         return RetryAnswer(retried=True, reason=None, deployment=model.deployment)
 
-    def retry_hold(self) -> Hold | None:
-        if self.hold is not None and self.hold.until <= self._clock.now():
-            self.hold = None
-        return self.hold
+    def retry_hold(self, model_id: str) -> Hold | None:
+        hold = self.hold
+        if hold is not None and model_id == self.throttled_model:
+            hold = replace(hold, until=hold.until + GIVE_WAY)
+        return hold if hold is not None and hold.until > self._clock.now() else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from watchdog.baseten_api import KeySource
 from watchdog.baseten_api.gate import Gate
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered, Event
-from watchdog.engine.ports import AnswerLost, ApiError, Denied, Held, NotFound, Throttled
+from watchdog.engine.ports import GIVE_WAY, AnswerLost, ApiError, Denied, Held, NotFound, Throttled
 
 GET, POST, LIST = f"GET {MODEL}", f"POST {MODEL}/retry", "GET /v1/models"
 
@@ -77,7 +78,7 @@ async def test_a_429_says_for_how_long(
     async with running() as setup:
         setup.baseten.always(POST, Reply(429, body, headers))
         assert await _throttled(setup) == timedelta(seconds=seconds)
-        hold = setup.api.retry_hold()
+        hold = setup.api.retry_hold("m2")
         assert [(each.operation, each.hold) for each in setup.told(ApiHeld)] == [("retry", hold)]
 
 
@@ -86,8 +87,8 @@ async def test_a_held_operation_is_not_sent_and_the_others_are() -> None:
         setup.baseten.always(POST, Reply(429, {"retry_after": 37}))
         await _throttled(setup)
         with pytest.raises(Held) as caught:
-            await setup.api.retry("m1")
-        assert caught.value.hold == setup.api.retry_hold()
+            await setup.api.retry("m2")
+        assert caught.value.hold == setup.api.retry_hold("m2")
         assert "retry waits until 00:00:37Z: api_held" in str(caught.value)
         await setup.api.get_deployment("m1")
         assert setup.asked() == [POST, GET]
@@ -100,7 +101,7 @@ async def test_looks_held_by_a_429_hold_retries_which_begin_with_a_look() -> Non
         with pytest.raises(Throttled):
             await setup.api.get_deployment("m1")
         await _held(setup, DecisionReason.API_HELD)
-        hold = setup.api.retry_hold()
+        hold = setup.api.retry_hold("m2")
         assert hold is not None
         assert hold.reason is DecisionReason.API_HELD
 
@@ -112,7 +113,7 @@ async def test_blind_holds_double_to_a_minute_until_something_succeeds() -> None
         for _ in range(8):
             span = await _throttled(setup)
             spans.append(span.total_seconds())
-            setup.clock.advance(seconds=span.total_seconds())
+            setup.clock.advance(seconds=(span + GIVE_WAY).total_seconds())
         assert spans == [1, 2, 4, 8, 16, 32, 60, 60]
 
         setup.baseten.once(POST, Reply(body=RETRIED))
@@ -152,7 +153,7 @@ async def test_401_holds_everything_with_one_probe_a_minute_until_the_key_is_goo
         assert setup.api.key_accepted is None
         await _denied(setup)
         minute = Hold(DecisionReason.AUTH_FAILED, setup.clock.now() + timedelta(minutes=1))
-        assert setup.api.retry_hold() == minute
+        assert setup.api.retry_hold("m2") == minute
         assert setup.api.key_accepted is False
         with pytest.raises(Held):
             await setup.api.retry("m1")
@@ -168,7 +169,7 @@ async def test_401_holds_everything_with_one_probe_a_minute_until_the_key_is_goo
         setup.clock.advance(minutes=1)
         setup.baseten.always(GET, Reply(body=DEPLOYMENT))
         await setup.api.get_deployment("m1")
-        assert setup.api.retry_hold() is None
+        assert setup.api.retry_hold("m2") is None
         assert setup.api.key_accepted is True
         assert len(setup.told(AuthRecovered)) == 1
 
@@ -206,7 +207,7 @@ async def test_404_is_told_only_to_a_good_key() -> None:
         setup.clock.advance(minutes=1)
         with pytest.raises(NotFound):
             await setup.api.get_deployment("m1")
-        assert setup.api.retry_hold() is None
+        assert setup.api.retry_hold("m2") is None
         assert len(setup.told(AuthRecovered)) == 1
 
 
@@ -223,7 +224,7 @@ async def test_403_for_one_model_holds_nothing(models: Reply) -> None:
         await _denied(setup)
         await _denied(setup)
         assert setup.asked() == [GET, LIST, GET, LIST]
-        assert setup.api.retry_hold() is None
+        assert setup.api.retry_hold("m2") is None
         assert setup.told(AuthFailed) == []
 
 
@@ -233,7 +234,7 @@ async def test_403_and_no_list_of_models_is_the_key(status: int) -> None:
         setup.baseten.always(GET, Reply(403))
         setup.baseten.always(LIST, Reply(status))
         await _denied(setup)
-        hold = setup.api.retry_hold()
+        hold = setup.api.retry_hold("m2")
         assert hold is not None
         assert hold.reason is DecisionReason.AUTH_FAILED
         assert [each.code for each in setup.told(AuthFailed)] == ["403"]
@@ -246,7 +247,7 @@ async def test_the_probe_may_be_of_a_model_that_is_forbidden() -> None:
         await _denied(setup)
         setup.clock.advance(minutes=1)
         await _denied(setup)
-        assert setup.api.retry_hold() is None
+        assert setup.api.retry_hold("m2") is None
         assert len(setup.told(AuthRecovered)) == 1
 
 
@@ -294,7 +295,7 @@ async def test_a_401_for_the_key_before_does_not_hold_the_new_one(tmp_path: Path
         with pytest.raises(Denied) as caught:
             await late
         assert str(caught.value) == "HTTP 401: *** has expired"
-        assert setup.api.retry_hold() is None
+        assert setup.api.retry_hold("m2") is None
         assert setup.told(AuthFailed) == []
 
 
@@ -315,7 +316,7 @@ async def test_requests_pass_at_the_rate_and_no_faster() -> None:
     passed: list[float] = []
 
     async def enter() -> None:
-        await gate.enter("get_deployment", urgent=False)
+        await gate.enter("get_deployment", "m1", urgent=False)
         passed.append(_time())
 
     started = _time()
@@ -332,7 +333,7 @@ async def test_the_urgent_pass_before_the_waiting_checks() -> None:
     order: list[str] = []
 
     async def enter(name: str, *, urgent: bool) -> None:
-        await gate.enter("get_deployment", urgent=urgent)
+        await gate.enter("get_deployment", "m1", urgent=urgent)
         order.append(name)
 
     names = ["a", "b", "c", "d", "e"]
@@ -346,7 +347,8 @@ async def test_the_urgent_pass_before_the_waiting_checks() -> None:
 @pytest.mark.looptime
 async def test_those_who_gave_up_waiting_take_nobodys_turn() -> None:
     gate = _gate(1)
-    tasks = [asyncio.create_task(gate.enter("get_deployment", urgent=False)) for _ in range(102)]
+    enter = partial(gate.enter, "get_deployment", "m1", urgent=False)
+    tasks = [asyncio.create_task(enter()) for _ in range(102)]
     await asyncio.sleep(0)
     for task in tasks[1:101]:
         task.cancel()

@@ -100,41 +100,47 @@ class HttpBasetenApi:
         await old.close()
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
-        path = _development(model_id)
-        body, _ = await self._call(GET_DEPLOYMENT, "GET", path, DeploymentBody, urgent=urgent)
+        request = _Request(GET_DEPLOYMENT, "GET", _development(model_id), model_id)
+        body, _ = await self._call(request, DeploymentBody, urgent=urgent)
         return body.to_deployment()
 
     async def retry(self, model_id: str) -> RetryAnswer:
-        path = f"{_development(model_id)}/retry"
-        body, key = await self._call(RETRY, "POST", path, RetryBody, urgent=True)
+        request = _Request(RETRY, "POST", f"{_development(model_id)}/retry", model_id)
+        body, key = await self._call(request, RetryBody, urgent=True)
         answer = body.to_answer()
         if answer.reason is None:
             return answer
         return replace(answer, reason=answer.reason.replace(key, MASK))
 
-    def retry_hold(self) -> Hold | None:
+    def retry_hold(self, model_id: str) -> Hold | None:
         # The look before the POST is part of it, and a hold of either stops both.
-        return self._gate.hold(RETRY) or self._gate.hold(GET_DEPLOYMENT)
+        return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
     async def _call(
-        self, operation: str, method: str, path: str, model: type[Body], *, urgent: bool
+        self, request: "_Request", model: type[Body], *, urgent: bool
     ) -> tuple[Body, str]:
         """Send one request, once, and return the body of its 2xx answer, and the key it went
         with."""
+        operation = request.operation
         if self._key.refresh():
             self._gate.key_changed()
         async with self._connections.place(urgent=urgent):
-            await self._gate.enter(operation, urgent=urgent, despite_auth=operation == LIST_MODELS)
+            await self._gate.enter(
+                operation,
+                request.model_id,
+                urgent=urgent,
+                despite_auth=operation == LIST_MODELS,
+            )
             started = self._clock.monotonic()
             try:
-                answer = await self._exchange(method, path)
+                answer = await self._exchange(request)
                 body = _parse(model, answer.body) if answer.status // 100 == 2 else None
             except ApiError as error:
                 self._tell(operation, error.code, started)
                 raise
             self._tell(operation, str(answer.status), started)
         if body is None:
-            raise await self._error(operation, answer)
+            raise await self._error(request, answer)
         self._gate.succeeded(operation)
         return body, answer.key
 
@@ -142,8 +148,9 @@ class HttpBasetenApi:
         seconds = self._clock.monotonic() - started
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
-    async def _exchange(self, method: str, path: str) -> "_Answer":
-        connection = self._connections.fresh() if method == "POST" else self._connections.reused()
+    async def _exchange(self, request: "_Request") -> "_Answer":
+        once = request.method == "POST"
+        connection = self._connections.fresh() if once else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
         headers = {"Authorization": f"Api-Key {key}"}
         try:
@@ -151,7 +158,7 @@ class HttpBasetenApi:
             async with (
                 connection as client,
                 asyncio.timeout(seconds),
-                client.stream(method, path, headers=headers) as response,
+                client.stream(request.method, request.path, headers=headers) as response,
             ):
                 return _Answer(response.status_code, response.headers, await _read(response), key)
         except _NOT_CONNECTED as error:
@@ -162,14 +169,16 @@ class HttpBasetenApi:
             # OSError: httpx lets an ssl.SSLError after the handshake through as it is.
             raise AnswerLost(_text("the connection broke", error, key), code="connect") from error
 
-    async def _error(self, operation: str, answer: "_Answer") -> ApiError:
+    async def _error(self, request: "_Request", answer: "_Answer") -> ApiError:
+        operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
             if await self._key_refused(operation, answer):
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
-            return Throttled(text, hold=self._gate.throttled(operation, answer.retry_after()))
+            hold = self._gate.throttled(operation, request.model_id, answer.retry_after())
+            return Throttled(text, hold=hold)
         if status == 404:
             # Only a good key is told what there is not.
             self._gate.succeeded(operation)
@@ -188,10 +197,18 @@ class HttpBasetenApi:
 
     async def _may_list_models(self) -> bool:
         try:
-            await self._call(LIST_MODELS, "GET", "/v1/models", AnyBody, urgent=True)
+            await self._call(_Request(LIST_MODELS, "GET", "/v1/models"), AnyBody, urgent=True)
         except ApiError as error:
             return error.code == "invalid_body"  # A list too long to read is a 200 all the same.
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    operation: str
+    method: str
+    path: str
+    model_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 import asyncio
 import heapq
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered
-from watchdog.engine.ports import Clock, Held, Listener
+from watchdog.engine.ports import GIVE_WAY, Clock, Held, Listener
 
 HOLD_LEAST = timedelta(seconds=1)
 HOLD_MOST = timedelta(minutes=10)
@@ -33,31 +34,49 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._holds: dict[str, Hold] = {}
         self._blind: dict[str, timedelta] = {}
+        self._giving_way: dict[tuple[str, str], Hold] = {}
         self._auth: Hold | None = None
         self._auth_failing = False
         self.key_accepted: bool | None = None
 
-    def hold(self, operation: str) -> Hold | None:
+    def hold(self, operation: str, model_id: str | None = None) -> Hold | None:
         """Why the operation must wait now, if it must."""
-        return self._in_force(self._auth) or self._in_force(self._holds.get(operation))
+        return self._in_force(self._auth) or self._quiet(operation, model_id)
 
-    async def enter(self, operation: str, *, urgent: bool, despite_auth: bool = False) -> None:
+    async def enter(
+        self,
+        operation: str,
+        model_id: str | None,
+        *,
+        urgent: bool,
+        despite_auth: bool = False,
+    ) -> None:
         """Wait for a turn. Raises Held instead of waiting for the end of a hold.
 
         `despite_auth` lets a request pass that is to find out whether the key is good.
         """
-        self._refuse_held(operation, despite_auth=despite_auth)
+        self._refuse_held(operation, model_id, despite_auth=despite_auth)
         turn = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (0 if urgent else 1, next(self._order), turn))
         self._let_pass()
         await turn
-        self._refuse_held(operation, despite_auth=despite_auth)
+        self._refuse_held(operation, model_id, despite_auth=despite_auth)
         if self._auth is not None and not despite_auth:
             # The minute is over: this request is the probe, and the others wait for its answer.
             self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
 
-    def throttled(self, operation: str, seconds: float | None) -> Hold:
-        """The API said 429, and for how long if it did."""
+    def throttled(self, operation: str, model_id: str | None, seconds: float | None) -> Hold:
+        """The API said 429 to a request about a model, and for how long if it did."""
+        hold = self._held_for_all(operation, seconds)
+        self._giving_way = {
+            key: waiting for key, waiting in self._giving_way.items() if self._in_force(waiting)
+        }
+        if model_id is not None:
+            own = replace(hold, until=hold.until + GIVE_WAY)
+            self._giving_way[operation, model_id] = own
+        return hold
+
+    def _held_for_all(self, operation: str, seconds: float | None) -> Hold:
         present = self._in_force(self._holds.get(operation))
         if seconds is not None and seconds >= 0:
             span = min(max(timedelta(seconds=min(seconds, 1e6)), HOLD_LEAST), HOLD_MOST)
@@ -103,8 +122,13 @@ class Gate:
     def _in_force(self, hold: Hold | None) -> Hold | None:
         return hold if hold is not None and hold.until > self._clock.now() else None
 
-    def _refuse_held(self, operation: str, *, despite_auth: bool) -> None:
-        hold = self._in_force(self._holds.get(operation)) if despite_auth else self.hold(operation)
+    def _quiet(self, operation: str, model_id: str | None) -> Hold | None:
+        own = self._giving_way.get((operation, model_id)) if model_id is not None else None
+        return self._in_force(own) or self._in_force(self._holds.get(operation))
+
+    def _refuse_held(self, operation: str, model_id: str | None, *, despite_auth: bool) -> None:
+        quiet = self._quiet(operation, model_id)
+        hold = quiet if despite_auth else self.hold(operation, model_id)
         if hold is not None:
             text = f"{operation} waits until {hold.until:%H:%M:%SZ}: {hold.reason}"
             raise Held(text, hold=hold)

@@ -109,7 +109,7 @@ class Retrier:
     async def _retry(self, seen: Target, forced: bool) -> Target:
         settings = self._live.current
         recorder = Recorder(self._ledger, settings)
-        attempt_id, hold = self._new_id(), self._api.retry_hold()
+        attempt_id, hold = self._new_id(), self._api.retry_hold(seen.model_id)
         recorded, attempt = await self._ledger.transact(
             lambda tx: recorder.reserve(tx, seen, attempt_id, hold, forced=forced)
         )
@@ -224,7 +224,7 @@ class Retrier:
         pending, and nothing else is sent to this target."""
         answered = sent.answer.deployment.ref if sent.answer else None
         while True:
-            hold = self._api.retry_hold()
+            hold = self._api.retry_hold(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
                     lambda tx, hold=hold: recorder.settle(  # type: ignore[misc]

@@ -128,7 +128,7 @@ class Checker:
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
     ) -> Target:
         recorder = Recorder(self._ledger, settings)
-        hold = self._api.retry_hold()
+        hold = self._api.retry_hold(target.model_id)
         recorded = await self._ledger.transact(
             lambda tx: recorder.look(tx, target.model_id, look, hold)
         )

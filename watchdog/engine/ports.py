@@ -105,6 +105,12 @@ class AnswerLost(ApiError):
     """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
 
 
+GIVE_WAY = timedelta(seconds=5)
+"""How much longer than the others the model waits whose request was answered 429. If only its
+requests are, the others would else never be first when the hold ends. Longer than a look and a POST
+usually take."""
+
+
 class BasetenApi(Protocol):
     """The management API. A method without an answer raises `ApiError` and nothing else."""
 
@@ -114,8 +120,9 @@ class BasetenApi(Protocol):
     async def retry(self, model_id: str) -> RetryAnswer:
         """POST the retry: once, on a new connection, never repeated."""
 
-    def retry_hold(self) -> Hold | None:
-        """Why a retry could not be sent now, if so."""
+    def retry_hold(self, model_id: str) -> Hold | None:
+        """Why a retry of the model could not be sent now, if so. One that was answered 429 waits
+        `GIVE_WAY` longer than the others."""
 
 
 class LedgerUnavailable(Exception):
