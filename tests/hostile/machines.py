@@ -1,6 +1,7 @@
 """What goes wrong with the machine: its clocks, the process, and whoever reads its output."""
 
 import fcntl
+import itertools
 import json
 import os
 import pty
@@ -8,7 +9,6 @@ import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -131,15 +131,21 @@ def nobody_reads(stage: Stage) -> Iterator[None]:
     stage.until(lambda: ready()(stage))
     dropped = metric("log_lines_dropped_total")
 
+    good = stage.config.read_text()
+    crowd = json.loads(good)
+    crowd["models"] += [{"id": f"crowd{number}"} for number in range(1500)]
+    # The API could not answer for so many each second.
+    crowd["watch"]["interval"], crowd["policy"]["healthy_reset"] = "1m", "2m"
+    contents = itertools.cycle([json.dumps(crowd), good])
+
     def say_more() -> str | None:
-        """Each of these signals is worth a line."""
-        for _ in range(100):
-            stage.daemon.signal(signal.SIGHUP)
-            time.sleep(0.0005)  # Two that come at once are one.
+        """A model that leaves the configuration is worth a line."""
+        stage.config.write_text(next(contents))
         return dropped(stage)
 
-    stage.until(say_more)
+    stage.until(say_more, every=1.5)
     yield
+    stage.config.write_text(good)
     threading.Thread(target=_read_on, args=[stage, reading], daemon=True).start()
 
 

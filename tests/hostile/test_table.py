@@ -231,7 +231,7 @@ PROCESSES = [
           wrong="nobody reads standard error, and the pipe is full",
           cause=machines.nobody_reads, begins=None,
           seen=[metric("log_lines_dropped_total")],
-          then=[log("config_warning", warning="SIGHUP")]),
+          then=[log("config_reloaded")]),
     Lived(id="stderr-full-for-ever",
           wrong="standard error is full from the start, and when it is told to end",
           cause=machines.nobody_ever_reads, begins=None,

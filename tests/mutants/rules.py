@@ -512,11 +512,14 @@ ORDER = (
                 "        recorded, attempt = await self._ledger.transact(\n",
                 """\
         early = Attempt(attempt_id, seen.model_id, "", 1, "daemon:1", self._clock.now())
-        sent = await self._send(seen, early)
+        sent = await self._send(recorder, settings, seen, early, forced=forced)
         recorded, attempt = await self._ledger.transact(
 """,
             ),
-            ("sent = await self._send(target, attempt)", "pass"),
+            (
+                "sent = await self._send(recorder, settings, target, attempt, forced=forced)",
+                "pass",
+            ),
         ),
         (f"{ATTEMPT}::test_what_is_sent_was_recorded_before",),
     ),
@@ -526,7 +529,7 @@ ORDER = (
         "watchdog/engine/attempt.py",
         (
             (
-                "sent = await self._send(target, attempt)",
+                "sent = await self._send(recorder, settings, target, attempt, forced=forced)",
                 "sent = await self._post(replace(attempt, sent_at=self._clock.now()))",
             ),
         ),
@@ -733,7 +736,7 @@ LIMITED = (
         "the window's attempts are not loaded",
         "All computed inside the reservation from the ledger.",
         "engine/record.py",
-        "since = now - self._settings.models[target.model_id].policy.window",
+        "since = window_starts(target, self._policy(target), now)",
         "since = now",
         RESERVATION,
     ),
@@ -907,7 +910,7 @@ TIME_AND_MODES = (
         "observe mode sends",
         "observe: everything, with dry_run in place of the POST.",
         "engine/attempt.py",
-        "if self._settings.observe:",
+        "if settings.observe:",
         "if False:",
         ATTEMPT,
     ),

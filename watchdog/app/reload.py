@@ -49,6 +49,7 @@ class Reloader:
         self._take_up = take_up
         self._listener = listener
         self._again = asyncio.Event()
+        self._hindrance: str | None = None
 
     def ask(self) -> None:
         """Reload at the next tick, whether or not the file changed."""
@@ -59,6 +60,14 @@ class Reloader:
             self._again.clear()
             await self.reload()
 
+    def _try_again(self, hindrance: str) -> None:
+        """The file is good, and what it needs may come: a ledger that is locked, a key that is
+        mounted a moment later."""
+        if hindrance != self._hindrance:
+            self._listener(ConfigReloadFailed(problems=(hindrance,)))
+        self._hindrance = hindrance
+        self._again.set()
+
     async def reload(self) -> None:
         try:
             loaded = await asyncio.to_thread(self._source.load)
@@ -67,12 +76,13 @@ class Reloader:
             if changed:
                 await self._take_up(wanted)
         except ConfigError as error:
+            self._hindrance = None
             self._listener(ConfigReloadFailed(problems=tuple(error.problems)))
             return
         except (SetupError, LedgerUnavailable) as error:
-            self._listener(ConfigReloadFailed(problems=(str(error),)))
+            self._try_again(str(error))
             return
-        self._in_force = wanted
+        self._in_force, self._hindrance = wanted, None
         for warning in (*loaded.warnings, *waiting):
             self._listener(ConfigDoubtful(warning=warning))
         self._listener(
