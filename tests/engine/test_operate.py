@@ -1,6 +1,7 @@
 """What persons do to a running daemon, in virtual time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +96,22 @@ async def test_a_pause_between_the_reservation_and_the_post_stops_the_post() -> 
         Outcome.ABANDONED,
         "a person paused or reset it meanwhile",
     )
+
+
+async def test_an_episode_that_somebody_ended_after_the_reservation_stops_the_post() -> None:
+    world = World("a")
+
+    def end(tx: LedgerTransaction) -> None:
+        target = tx.target("a")
+        assert target is not None
+        tx.save_target(replace(target, episode=None))
+
+    world.api.set_status("a", "BUILD_FAILED")
+    world.api.model("a").before_urgent = lambda: do(world, end)
+    async with world.running():
+        await world.run_for(minutes=2, seconds=1)
+    assert world.posts() == []
+    assert [attempt.outcome for attempt in world.attempts()] == [Outcome.ABANDONED]
 
 
 async def test_an_attempt_under_way_is_watched_to_its_end_during_a_pause() -> None:

@@ -932,6 +932,91 @@ TIME_AND_MODES = (
     ),
 )
 
+OPERATE = "tests/engine/test_operate.py"
+
+PERSONS = (
+    _rule(
+        "a pause does not hold",
+        "pause: a person said hands off.",
+        "domain/policy.py",
+        "if is_paused(target, now):",
+        "if False:",
+        POLICY,
+    ),
+    _rule(
+        "a pause after the reservation stops nothing",
+        "A pause placed between the reservation and the POST stops the POST.",
+        "engine/attempt.py",
+        "if not wanted:",
+        "if False:",
+        OPERATE,
+    ),
+    _rule(
+        "a reset after the reservation stops nothing",
+        "A person's act wins.",
+        "engine/record.py",
+        "if target is None or target.episode is None or target.episode.id != attempt.episode_id:",
+        "if target is None:",
+        OPERATE,
+    ),
+    _rule(
+        "force passes the fleet's limits",
+        "--force passes the target's own limits, never the fleet's.",
+        "domain/policy.py",
+        "return _longest(fleet_waits, now)",
+        "return Decision(DecisionKind.RETRY)",
+        POLICY,
+    ),
+    _rule(
+        "force retries what is not failing",
+        "retry: the same reservation.",
+        "domain/policy.py",
+        "    if target.missing:\n",
+        "    if forced:\n        return Decision(DecisionKind.RETRY)\n    if target.missing:\n",
+        POLICY,
+    ),
+    _rule(
+        "reset keeps the window",
+        "reset clears episode and window.",
+        "domain/transition.py",
+        "healthy_for=timedelta(0), window_since=at)",
+        "healthy_for=timedelta(0))",
+        OPERATE,
+    ),
+    _rule(
+        "reset keeps the episode",
+        "reset clears episode and window.",
+        "domain/transition.py",
+        "cleared = replace(target, episode=None, healthy_for",
+        "cleared = replace(target, healthy_for",
+        OPERATE,
+    ),
+    _rule(
+        "what is being sent can be reset",
+        "At most one pending per target: a reset must not hide it.",
+        "engine/operate.py",
+        "if any(attempt.outcome is Outcome.PENDING for attempt in attempts):",
+        "if False:",
+        OPERATE,
+    ),
+    _rule(
+        "the allowed times allow all",
+        "policy.allowed_times: spans in which retries may happen.",
+        "domain/policy.py",
+        "if policy.allowed_times and (opens := policy.allowed_times.opens_at(now)):",
+        "if (opens := None):",
+        "tests/unit/test_allowed_times.py",
+    ),
+    _rule(
+        "the throttled one goes first again",
+        "A permanent 429 for one target does not stop the others for longer than that.",
+        "baseten_api/gate.py",
+        "own = replace(hold, until=hold.until + GIVE_WAY)",
+        "own = hold",
+        "tests/contract/test_baseten_api.py",
+    ),
+)
+
 RULES = (
     *OBSERVATIONS,
     *EPISODES,
@@ -940,4 +1025,5 @@ RULES = (
     *LIMITED,
     *BREAKER_RULES,
     *TIME_AND_MODES,
+    *PERSONS,
 )
