@@ -146,6 +146,66 @@ def test_a_manual_retry_beside_a_daemon_that_is_paused_or_recovering(tmp_path: P
         assert len(posts(url)) == 1
 
 
+SLOW: dict[str, Any] = {
+    "id": "sl0wmodl",
+    "name": "slow",
+    "deploys": [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]],
+}
+
+# On each model in this order; a pause is of the state as it was, and a reset comes last.
+DESK: list[tuple[str, str, int, str]] = [
+    ("llama", "retry", 1, "not retried: paused"),
+    ("llama", "pause", 0, "paused llama123 until"),
+    ("llama", "reset", 0, "reset llama123"),
+    ("llama", "resume", 0, "resumed llama123"),
+    ("refuses", "retry", 1, "not retried: refused_twice (--force passes the model's own limits)"),
+    ("refuses", "resume", 2, "refus3sx: not paused"),
+    ("refuses", "pause", 0, "paused refus3sx until"),
+    ("refuses", "reset", 0, "reset refus3sx"),
+    ("slow", "retry", 1, "not retried: attempt_under_way"),
+    ("slow", "resume", 2, "sl0wmodl: not paused"),
+    ("slow", "pause", 0, "paused sl0wmodl until"),
+    ("slow", "reset", 0, "reset sl0wmodl"),
+]
+OPTIONS = {"pause": ["--for", "1h"], "reset": ["--yes"]}
+
+
+@pytest.mark.parametrize("beside_a_daemon", [True, False])
+def test_each_command_on_a_paused_an_exhausted_and_a_recovering_model(
+    tmp_path: Path, beside_a_daemon: bool
+) -> None:
+    with emulator(tmp_path, [LLAMA, REFUSES, SLOW]) as url:
+        config = config_file(tmp_path, url, [], models=named(LLAMA, REFUSES, SLOW))
+        run("pause", "llama", "--for", "1h", "--config", config)
+        with running(daemon(config)) as process:
+            process.event("started")
+            until_state(process, config, "llama123", "paused")
+            until_state(process, config, "refus3sx", "exhausted")
+            until_state(process, config, "sl0wmodl", "recovering")
+            if not beside_a_daemon:
+                process.signal(signal.SIGTERM)
+                assert process.wait() == 0
+            for model, command, status, says in DESK:
+                options = OPTIONS.get(command, [])
+                done = run(command, model, *options, "--config", config)
+                assert (command, done.returncode) == (command, status), done.stderr
+                assert says in done.stdout + done.stderr
+                assert len((done.stdout + done.stderr).splitlines()) == 1
+        history = json.loads(run("history", "--json", "--config", config).stdout)
+    noted = [(each["model_id"], each["action"]) for each in reversed(history["actions"])]
+    assert noted == [("llama123", "pause"), *_recorded(DESK)]
+
+
+def _recorded(desk: list[tuple[str, str, int, str]]) -> list[tuple[str, str]]:
+    """What ends up in the history: all that was done, and each retry that was asked for."""
+    ids = {model["name"]: model["id"] for model in (LLAMA, REFUSES, SLOW)}
+    return [
+        (ids[model], command)
+        for model, command, status, _ in desk
+        if status == 0 or command == "retry"
+    ]
+
+
 def test_the_fleets_limits_are_passed_by_nobody(tmp_path: Path) -> None:
     with emulator(tmp_path, [LLAMA, FIXED]) as url:
         fleet = {"max_retries_per_minute": 1}
