@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+    --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check simulate mutants format lock schema matrix clean
@@ -10,11 +12,11 @@ STAMP := $(VENV)/.installed
 help: ## Show this help
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -50,9 +52,8 @@ picture: $(STAMP) ## Write the README's picture of the demo anew
 	$(BIN)/baseten-watchdog demo --svg deploy/demo.svg
 
 lock: $(STAMP) ## Resolve the dependencies anew, with hashes, for every supported Python
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev --upgrade \
-	    --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	    --output-file requirements.lock pyproject.toml
+	$(LOCK) --extra postgres --group dev --output-file requirements-dev.lock
+	$(LOCK) --extra postgres --group build --constraint requirements-dev.lock --output-file requirements.lock
 
 matrix: ## Run the tests on each Python from 3.11 to 3.14 that is installed here
 	@PYTHON=$(PYTHON) tests/matrix.sh

@@ -26,6 +26,16 @@ def test_check_says_that_a_file_is_ok(path: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"{path}: ok\n", "")
 
 
+def test_the_file_may_be_named_by_the_environment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("models: [{id: abc123}]")
+    monkeypatch.setenv("BASETEN_WATCHDOG_CONFIG", str(path))
+    shown = run("show")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert "abc123" in shown.stdout
+
+
 def test_check_warns_and_says_ok(path: Path) -> None:
     path.write_text("policy: {retry_on: []}")
 

@@ -62,6 +62,16 @@ async def test_serves_until_it_is_told_to_stop(signum: int) -> None:
     assert "secret-key" not in printed
 
 
+async def test_listens_where_it_is_told_to() -> None:
+    lines: list[str] = []
+    async with command("--host", "127.0.0.2", "--port", "0") as process:
+        url = await url_of(process, lines)
+        assert url.startswith("http://127.0.0.2:")
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            headers = {"Authorization": "Api-Key secret-key"}
+            assert (await client.get("/v1/models", headers=headers)).status_code == 200
+
+
 async def test_a_taken_port_is_one_line_and_exit_2() -> None:
     async with command("--port", "0") as first:
         url = await url_of(first, [])
@@ -70,7 +80,7 @@ async def test_a_taken_port_is_one_line_and_exit_2() -> None:
             _, errors = await second.communicate()
     assert second.returncode == 2
     assert errors.decode().splitlines() == [
-        f"error: cannot listen on {url}: Address already in use; choose another --port"
+        f"error: cannot listen on {url}: Address already in use; choose another --port or --host"
     ]
 
 

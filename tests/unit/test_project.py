@@ -11,26 +11,44 @@ from watchdog.domain.records import DecisionReason, Outcome
 ROOT = Path(__file__).parents[2]
 
 
-def locked() -> str:
-    return (ROOT / "requirements.lock").read_text()
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def locked(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def pins(name: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9._-]+==[^ ]+)", locked(name), re.MULTILINE))
 
 
 def test_nothing_brings_the_other_package_that_is_imported_as_watchdog() -> None:
-    names = re.findall(r"^([a-z0-9._-]+)==", locked(), re.MULTILINE)
-    assert "apscheduler" in names
-    assert "watchdog" not in names
+    for lock in LOCKS:
+        names = {pin.partition("==")[0] for pin in pins(lock)}
+        assert {"apscheduler", "psycopg-binary"} <= names
+        assert "watchdog" not in names
+
+
+def test_what_is_tested_is_what_is_shipped() -> None:
+    assert pins("requirements.lock") < pins("requirements-dev.lock")
 
 
 def test_every_locked_package_has_hashes_and_no_index_is_named() -> None:
-    entries = re.split(r"\n(?=\S)", locked().strip())
-    assert all("--hash=sha256:" in entry for entry in entries)
-    assert "://" not in locked()
+    for lock in LOCKS:
+        entries = re.split(r"\n(?=\S)", locked(lock).strip())
+        assert all("--hash=sha256:" in entry for entry in entries)
+        assert "://" not in locked(lock)
 
 
 def test_each_dependency_is_bounded_by_the_major_version_that_was_tested() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    for dependency in project["project"]["dependencies"] + project["dependency-groups"]["dev"]:
-        assert dependency.startswith("setuptools") or re.search(r">=.+,<", dependency), dependency
+    dependencies = [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["postgres"],
+        *(each for each in project["dependency-groups"]["dev"] if isinstance(each, str)),
+    ]
+    for dependency in dependencies:
+        assert re.search(r">=.+,<", dependency), dependency
 
 
 def test_the_readme_explains_every_reason_and_outcome() -> None:

@@ -18,9 +18,8 @@ DEFAULT_PORT = 9465
 
 
 def emulator(
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to listen on 127.0.0.1; 0: any free port.")
-    ] = DEFAULT_PORT,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free port.")] = DEFAULT_PORT,
     api_key: Annotated[
         str,
         typer.Option(
@@ -36,7 +35,7 @@ def emulator(
         float, typer.Option(help="How many scenario seconds pass in one second.")
     ] = 1.0,
 ) -> None:
-    """Serve a Baseten management API on loopback, whose models follow a scenario.
+    """Serve a Baseten management API whose models follow a scenario.
 
     To try a configuration, a policy or an alert with no account, no model and no cost. A scenario
     may have faults, from late answers to lost ones: see config/storm.yaml.
@@ -49,7 +48,9 @@ def emulator(
         fail("no API key: set BASETEN_API_KEY or give --api-key (any text will do)")
     try:
         loaded = load_scenario(scenario)
-        server = Emulator(loaded, api_key=api_key.strip(), port=port, time_scale=time_scale)
+        server = Emulator(
+            loaded, api_key=api_key.strip(), host=host, port=port, time_scale=time_scale
+        )
     except ScenarioError as error:
         fail(*error.problems)
     except ValueError as error:
@@ -71,7 +72,9 @@ async def _serve(server: "Emulator", scenario: "Scenario") -> None:
         try:
             await running.enter_async_context(server)
         except OSError as error:
-            fail(f"cannot listen on {server.url}: {error.strerror}; choose another --port")
+            fail(
+                f"cannot listen on {server.url}: {error.strerror}; choose another --port or --host"
+            )
         print_table(["model", "name", "deploy", "goes through"], list(_rows(scenario)))
         typer.echo(f"\nA Baseten management API is on {server.url} until Ctrl-C.")
         typer.echo("To let the watchdog use it, with the same BASETEN_API_KEY:")

@@ -11,9 +11,17 @@ from watchdog.cli.console import fail
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
 
+CONFIG_VARIABLE = "BASETEN_WATCHDOG_CONFIG"
+
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="The configuration file (YAML)."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        envvar=CONFIG_VARIABLE,
+        help="The configuration file (YAML).",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ModelsOption = Annotated[

@@ -15,6 +15,9 @@ from watchdog.config.yaml_file import ConfigError
 ENV_PREFIX = "BASETEN_WATCHDOG_"
 _NESTED = "__"
 
+_FILE = f"{ENV_PREFIX}CONFIG"
+"""Names the file, and is no setting in it."""
+
 _OF_A_SERVICE = re.compile(
     r"\w*_SERVICE_(HOST|PORT(_\w+)?)=.*"
     r"|\w*_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)=.*"
@@ -52,7 +55,7 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def _is_ours(name: str, value: str) -> bool:
     """Kubernetes describes each Service of the namespace in variables that begin with its name,
     and ours may well be called baseten-watchdog."""
-    if not name.upper().startswith(ENV_PREFIX):
+    if not name.upper().startswith(ENV_PREFIX) or name == _FILE:
         return False
     return _NESTED in name or _OF_A_SERVICE.fullmatch(f"{name}={value}") is None
 

@@ -14,7 +14,7 @@ from watchdog.emulator.scenario import Scenario
 from watchdog.emulator.wire import FindableProtocol, Wire
 from watchdog.emulator.world import World
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 """Loopback alone: whoever reaches the emulator can steer it."""
 
 _KEEP_ALIVE_SECONDS = 75
@@ -42,12 +42,14 @@ class Emulator:
         scenario: Scenario,
         *,
         api_key: str,
+        host: str = LOOPBACK,
         port: int = 0,
         time_scale: float = 1.0,
         now: Now | None = None,
     ) -> None:
         now = now or system_now()
         self.world = World(scenario, started_at=now(), time_scale=time_scale)
+        self._host = host
         self._port = port
         self._wire = Wire()
         self._sockets: list[socket.socket] = []
@@ -77,12 +79,12 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     async def __aenter__(self) -> Self:
         # Not `serve()`: it takes over the signal handlers, and wakes ten times a second for
         # nothing that is used here.
-        listener = _listen(self._port)
+        listener = _listen(self._host, self._port)
         self._port = listener.getsockname()[1]
         self._sockets = [listener]
         await self._server.startup(sockets=self._sockets)
@@ -98,12 +100,12 @@ class Emulator:
         await self._server.shutdown(sockets=self._sockets)
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     """Bound and listening: two that are only bound could share the port until then."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen()
     except OSError:
         listener.close()
