@@ -154,8 +154,9 @@ class Limits(RuleBasedStateMachine):
         ref, status = self.world[model_id]
         now = self.clock.time
         look = Look(now, Observation(status, ref, now))
+        known = self.ledger.stored_target(model_id)
         recorded = run(
-            self.ledger.transact(lambda tx: process.recorder.look(tx, model_id, look, None))
+            self.ledger.transact(lambda tx: process.recorder.look(tx, known, look, None))
         )
         assert recorded is not None
         if recorded.after.decision.kind is not DecisionKind.RETRY:
@@ -200,7 +201,8 @@ class Limits(RuleBasedStateMachine):
     def a_404(self, model_id: str, which: int) -> None:
         look = Look(self.clock.time, None)
         process = self.processes[which]
-        run(self.ledger.transact(lambda tx: process.recorder.look(tx, model_id, look, None)))
+        seen = self.ledger.stored_target(model_id)
+        run(self.ledger.transact(lambda tx: process.recorder.look(tx, seen, look, None)))
 
     @rule(which=which, outcome=st.sampled_from([*SENT]), recorded=st.booleans())
     def it_is_sent(self, which: int, outcome: Outcome, recorded: bool) -> None:

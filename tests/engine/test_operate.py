@@ -12,7 +12,7 @@ from watchdog.domain.records import ActionKind, DecisionReason, Outcome, TargetS
 from watchdog.domain.status import state_of
 from watchdog.engine import operate
 from watchdog.engine.events import OperatorActed, PausesSeen
-from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.ports import AnswerLost, LedgerTransaction
 
 pytestmark = pytest.mark.looptime
 
@@ -94,7 +94,7 @@ async def test_a_pause_between_the_reservation_and_the_post_stops_the_post() -> 
     (attempt,) = world.attempts()
     assert (attempt.outcome, attempt.reason) == (
         Outcome.ABANDONED,
-        "a person paused or reset it meanwhile",
+        "a person paused or removed it meanwhile",
     )
 
 
@@ -112,6 +112,16 @@ async def test_an_episode_that_somebody_ended_after_the_reservation_stops_the_po
         await world.run_for(minutes=2, seconds=1)
     assert world.posts() == []
     assert [attempt.outcome for attempt in world.attempts()] == [Outcome.ABANDONED]
+
+
+async def test_a_forced_attempt_obeys_a_pause_that_is_newer_than_the_order() -> None:
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    world.api.model("a").before_urgent = lambda: pause(world, "a", hours=1)
+    async with world.running():
+        await world.run_for(seconds=5)
+        await world.force("a")
+    assert world.posts() == []
 
 
 async def test_an_attempt_under_way_is_watched_to_its_end_during_a_pause() -> None:
@@ -148,44 +158,41 @@ async def test_a_reset_leaves_the_fleets_limits_alone() -> None:
     async with world.running():
         await world.run_for(seconds=3)
         assert len(world.posts()) == 1
+        world.api.set_status("a", "BUILDING")
+        await world.run_for(seconds=15)
+        world.api.set_status("a", "BUILD_FAILED")
+        await world.run_for(seconds=15)
         await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
-        await world.run_for(seconds=20)
+        await world.run_for(seconds=5)
         assert world.target("a").decision.reason is DecisionReason.FLEET_MINUTE_SPENT
         await world.run_for(minutes=1)
     assert len(world.posts()) == 2
 
 
-async def test_what_is_being_sent_cannot_be_reset() -> None:
+@pytest.mark.parametrize("answer", ["pending", "accepted", "lost"])
+async def test_what_is_under_way_cannot_be_reset(answer: str) -> None:
     world = World("a")
-    world.api.set_status("a", "BUILD_FAILED")
     tried: list[str] = []
 
     async def reset() -> None:
-        with pytest.raises(operate.BeingSent):
+        with pytest.raises(operate.UnderWay):
             await do(
                 world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO)
             )
         tried.append("reset")
 
-    world.api.model("a").before_urgent = reset
+    world.api.set_status("a", "BUILD_FAILED")
+    world.on_retry("a", "BUILD_FAILED", then=("BUILDING", timedelta(seconds=10)))
+    if answer == "pending":
+        world.api.model("a").before_urgent = reset
+    if answer == "lost":
+        world.api.model("a").retry_error = AnswerLost("no answer", code="timeout")
     async with world.running():
-        await world.run_for(minutes=3)
+        await world.run_for(minutes=2, seconds=3)
+        await reset() if answer != "pending" else None
+        await world.run_for(seconds=9)
     assert tried == ["reset"]
     assert len(world.posts()) == 1
-
-
-async def test_a_reset_while_an_attempt_is_under_way_ends_its_watching() -> None:
-    world = World("a")
-    world.api.set_status("a", "BUILD_FAILED")
-    world.on_retry("a", "BUILDING", then=("BUILD_FAILED", timedelta(minutes=5)))
-    async with world.running():
-        await world.run_for(minutes=3)
-        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
-        await world.run_for(minutes=3)
-        assert world.target("a").episode is None
-        await world.run_for(minutes=4)
-    assert len(world.posts()) == 2
-    assert [attempt.number for attempt in world.attempts()] == [1, 1]
 
 
 @pytest.mark.parametrize("paused", [False, True])
@@ -196,6 +203,7 @@ async def test_a_forced_attempt_passes_what_is_said_of_the_target_alone(paused: 
         await world.run_for(minutes=5)
         if paused:
             await pause(world, "a", hours=1)
+            await world.run_for(seconds=1)
         assert len(world.posts()) == 1
         await world.force("a")
         assert len(world.posts()) == 2

@@ -9,6 +9,7 @@ import pytest
 from tests.fakes.engine import World, at
 from watchdog.domain.records import Outcome, Resolution, TargetState
 from watchdog.domain.status import state_of
+from watchdog.engine.events import TargetChanged, TargetForgotten
 
 pytestmark = pytest.mark.looptime
 
@@ -87,3 +88,109 @@ async def test_observe_mode_can_be_turned_on_and_off() -> None:
         await world.reload()
         await world.run_for(minutes=5)
     assert len(world.posts()) >= 1
+
+
+async def test_workers_that_are_told_to_end_twice_end_once() -> None:
+    ids = [f"m{number}" for number in range(10)]
+    world = World(*ids, concurrency=10)
+    go_on = asyncio.Event()
+    async with world.running():
+        await world.run_for(minutes=2)
+        for model_id in ids:
+            world.api.model(model_id).before_get = go_on
+        await world.run_for(minutes=2)
+        for concurrency in (4, 5):
+            await world.reload(concurrency=concurrency)
+            await world.run_for(seconds=2)
+        go_on.set()
+        before = world.api.gets.total()
+        await world.run_for(minutes=10)
+    assert world.api.gets.total() - before > 90
+
+
+async def test_a_model_that_is_removed_after_the_reservation_is_not_retried() -> None:
+    world = World("stays", "leaves")
+    world.api.set_status("leaves", "BUILD_FAILED")
+
+    async def remove() -> None:
+        del world.models["leaves"]
+        await world.reload()
+
+    world.api.model("leaves").before_urgent = remove
+    async with world.running():
+        await world.run_for(minutes=20)
+    assert world.posts() == []
+    assert [attempt.outcome for attempt in world.attempts()] == [Outcome.ABANDONED]
+    assert _gauges(world, "leaves") == "TargetForgotten"
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+async def test_an_attempt_whose_model_is_removed_before_its_answer_keeps_no_place(
+    crashes: bool,
+) -> None:
+    world = World("stays", "leaves")
+    world.api.set_status("leaves", "BUILD_FAILED")
+    world.on_retry("leaves", "BUILDING")
+    answer = world.api.model("leaves").before_answer = asyncio.Event()
+    async with world.running():
+        await world.run_for(minutes=2, seconds=5)
+        del world.models["leaves"]
+        await world.reload()
+        if crashes:
+            await world.crash()
+        answer.set()
+        if not crashes:
+            await world.run_for(minutes=1)
+    async with world.running():
+        await world.run_for(minutes=1)
+    (attempt,) = world.attempts()
+    assert attempt.outcome is (Outcome.UNKNOWN if crashes else Outcome.ACCEPTED)
+    assert attempt.resolution is Resolution.REMOVED
+    assert _gauges(world, "leaves") == "TargetForgotten"
+
+
+async def test_a_look_that_ends_after_its_model_was_removed_changes_nothing() -> None:
+    world = World("stays", "leaves", first_delay=timedelta(0))
+    async with world.running():
+        await world.run_for(minutes=3)
+        go_on = world.api.model("leaves").before_get = asyncio.Event()
+        world.api.set_status("leaves", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        del world.models["leaves"]
+        await world.reload()
+        go_on.set()
+        await world.run_for(hours=1)
+    assert world.target("leaves").episode is None
+    assert world.posts() == []
+    assert "internal_error" not in world.log()
+    assert _gauges(world, "leaves") == "TargetForgotten"
+
+
+async def test_observe_mode_taken_up_after_the_reservation_stops_the_post() -> None:
+    world = World("llama", jitter=0.0)
+    world.api.set_status("llama", "BUILD_FAILED")
+
+    async def observe() -> None:
+        world.observe = True
+        await world.reload()
+
+    world.api.model("llama").before_urgent = observe
+    async with world.running():
+        await world.run_for(minutes=2, seconds=5)
+        assert world.posts() == []
+        (attempt,) = world.attempts()
+        assert (attempt.outcome, attempt.reason) == (
+            Outcome.ABANDONED,
+            "the configuration changed meanwhile",
+        )
+
+
+def _gauges(world: World, model_id: str) -> str:
+    """What the metrics heard of a model last."""
+    told = [
+        type(event).__name__
+        for event in world.events
+        if (isinstance(event, TargetChanged) and event.target.model_id == model_id)
+        or (isinstance(event, TargetForgotten) and event.model_id == model_id)
+    ]
+    return told[-1]

@@ -101,7 +101,9 @@ class Bench:
 
     def look(self, status: str, ref: DeploymentRef = REF, hold: Hold | None = None) -> Target:
         look = Look(self.time, Observation(status, ref, self.time))
-        recorded = run(self.ledger.transact(lambda tx: self.recorder.look(tx, "m1", look, hold)))
+        recorded = run(
+            self.ledger.transact(lambda tx: self.recorder.look(tx, Target("m1"), look, hold))
+        )
         assert recorded is not None
         assert recorded.after == self.target
         return recorded.after
@@ -121,8 +123,8 @@ class Bench:
         assert recorded.after == self.target
         return recorded.after
 
-    def resolve_left_behind(self) -> list[Attempt]:
-        return run(self.ledger.transact(self.recorder.resolve_left_behind))
+    def resolve_left_behind(self) -> None:
+        run(self.ledger.transact(self.recorder.resolve_left_behind))
 
 
 def of_others(count: int, attempt: Attempt) -> list[Attempt]:
@@ -278,11 +280,12 @@ def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be() ->
     lost = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=ago(seconds=3))
     held = an_attempt(Outcome.PENDING, owner=ALIVE, reserved_at=ago(days=3))
     bench = Bench(*of_others(1, held), lost)
-    (resolved,) = bench.resolve_left_behind()
+    bench.resolve_left_behind()
+    kept, resolved = bench.attempts
+    assert kept.outcome is Outcome.PENDING
     assert (resolved.id, resolved.outcome, resolved.sent_at) == ("old-1", Outcome.UNKNOWN, NOW)
     assert resolved.under_way
     assert resolved.outcome.charged
-    assert [attempt.outcome for attempt in bench.attempts] == [Outcome.PENDING, Outcome.UNKNOWN]
 
 
 @pytest.mark.parametrize(
@@ -408,12 +411,15 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
         bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, None))
     )
     assert recorded is None
-    assert bench.attempts == [accepted]
+    ended = replace(accepted, resolution=Resolution.REMOVED, resolved_at=NOW)
+    assert bench.attempts == [ended]
 
 
 def test_a_look_at_a_target_that_is_gone_is_none() -> None:
     bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
-    recorded = run(bench.ledger.transact(lambda tx: bench.recorder.look(tx, "other-1", look, None)))
+    recorded = run(
+        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, None))
+    )
     assert recorded is None
 
 

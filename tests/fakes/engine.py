@@ -163,10 +163,12 @@ class World:
         """What `retry --force` does."""
         await self._checker.check(self.target(model_id), forced=True)
 
-    async def reload(self) -> None:
+    async def reload(self, **changes: Any) -> None:
         """Take up the models as they are now, as the daemon does when its file changes."""
         assert self._sweep is not None
-        settings = replace(self._live.current, models=dict(self.models), observe=self.observe)
+        settings = replace(
+            self._live.current, models=dict(self.models), observe=self.observe, **changes
+        )
         recorder = Recorder(self._ledger, settings)
         known = await self._ledger.transact(lambda tx: begin(tx, recorder, settings))
         self._live.current = settings

@@ -497,11 +497,10 @@ def test_what_needs_no_record(target: Target, observation: Observation, steady: 
 
 
 def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:
-    step = reset(failing(), [an_attempt()], NOW)
+    step = reset(failing(), NOW)
     assert step.happened == (Happening.RESET,)
     assert step.ended == an_episode(result=EpisodeResult.RESET, ended_at=NOW)
     assert step.target == failing(episode=None, window_since=NOW)
-    assert [attempt.resolution for attempt in step.resolved] == [Resolution.SUPERSEDED]
     following = observe(step.target, [], observed("BUILD_FAILED"), POLICY, TIMING)
     assert following.happened == (Happening.OPENED,)
     assert following.target.episode is not None
@@ -509,7 +508,7 @@ def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:
 
 
 def test_a_reset_of_a_target_that_does_well_clears_what_it_would_continue() -> None:
-    step = reset(WELL, [], NOW)
+    step = reset(WELL, NOW)
     assert (step.ended, step.target.episode) == (None, None)
 
 

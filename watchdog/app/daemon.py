@@ -19,7 +19,7 @@ from watchdog.app.parts import (
 )
 from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.ticking import Ticker
-from watchdog.baseten_api import HttpBasetenApi
+from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config, LoadedConfig
 from watchdog.engine.events import (
@@ -33,6 +33,7 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Settings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin
@@ -120,21 +121,31 @@ class Daemon:
     ) -> None:
         """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
         changed nothing then."""
-        key = make_key(config, self._environ)
-        settings = make_settings(config, ledger.owner)
+        settings, before = make_settings(config, ledger.owner), engine.live.current
         recorder = Recorder(engine.ledger, settings)
+        try:
+            take_up_api = api.prepare(
+                make_key(config, self._environ),
+                request_timeout=settings.timeout,
+                max_requests_per_second=settings.max_rate,
+                concurrency=settings.concurrency,
+            )
+        except ApiSetupError as error:
+            raise SetupError(str(error)) from error
         known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
         engine.live.current = settings
         ledger.observe = settings.observe
-        await api.reconfigure(
-            key,
-            request_timeout=settings.timeout,
-            max_requests_per_second=settings.max_rate,
-            concurrency=settings.concurrency,
-        )
+        await take_up_api()
+        if settings.effective_interval != before.effective_interval:
+            self._tell_stretched(settings)
         for recorded in known:
             tell(recorded, settings, self._listener)
         sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+
+    def _tell_stretched(self, settings: Settings) -> None:
+        effective = settings.effective_interval
+        if effective > settings.interval:
+            self._listener(IntervalStretched(interval=settings.interval, effective=effective))
 
     async def _begin(self, engine: Engine, ledger: SqlLedger, clock: Clock) -> Sweep:
         """Settle what an earlier life left behind, and take up the watch list."""
@@ -155,10 +166,7 @@ class Daemon:
                 ledger=where,
             )
         )
-        if settings.effective_interval > settings.interval:
-            listener(
-                IntervalStretched(interval=settings.interval, effective=settings.effective_interval)
-            )
+        self._tell_stretched(settings)
         for recorded in known:
             tell(recorded, settings, listener)
         watched = [recorded.after for recorded in known if recorded.after.watched]

@@ -29,12 +29,15 @@ class Tried:
     error: ApiError | LedgerUnavailable | None
 
 
-async def change_ledger(config: Config, work: Callable[[LedgerTransaction, Recorder], T]) -> T:
-    """Run one writing transaction, beside whoever else uses the ledger. Raises SetupError."""
+async def change_ledger(
+    config: Config, work: Callable[[LedgerTransaction, Recorder], T]
+) -> tuple[T, bool]:
+    """Run one writing transaction, beside whoever else uses the ledger; its result, and whether the
+    ledger was made for it. Raises SetupError."""
     ledger = open_ledger(config, SystemClock(), Role.OPERATOR)
     recorder = Recorder(ledger, make_settings(config, ledger.owner))
     try:
-        return await ledger.transact(lambda tx: work(tx, recorder))
+        return await ledger.transact(lambda tx: work(tx, recorder)), ledger.created
     except LedgerUnavailable as error:
         raise SetupError(str(error)) from error
     finally:

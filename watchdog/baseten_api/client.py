@@ -1,6 +1,7 @@
 """The management API: requests, and what each answer means."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
@@ -82,22 +83,28 @@ class HttpBasetenApi:
     async def close(self) -> None:
         await self._connections.close()
 
-    async def reconfigure(
+    def prepare(
         self,
         key: KeySource,
         *,
         request_timeout: timedelta,
         max_requests_per_second: float,
         concurrency: int,
-    ) -> None:
-        """Go on with other settings; what is under way ends with the old ones."""
-        if self._key.take(key):
-            self._gate.key_changed()
+    ) -> Callable[[], Awaitable[None]]:
+        """What goes on with other settings when it is called, and cannot fail then. What is under
+        way ends with the old ones. Raises ApiSetupError."""
         old = self._connections
-        self._connections = old.resized(concurrency, timeout=request_timeout)
-        self._timeout = request_timeout
-        self._gate.pace(max_requests_per_second)
-        await old.close()
+        new = old.resized(concurrency, timeout=request_timeout)
+
+        async def take_up() -> None:
+            if self._key.take(key):
+                self._gate.key_changed()
+            self._connections = new
+            self._timeout = request_timeout
+            self._gate.pace(max_requests_per_second)
+            await old.close()
+
+        return take_up
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         request = _Request(GET_DEPLOYMENT, "GET", _development(model_id), model_id)

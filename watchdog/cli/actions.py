@@ -4,6 +4,7 @@ from typing import Any
 
 from watchdog.cli.output import clock_time
 from watchdog.domain.records import Action, ActionKind
+from watchdog.domain.untrusted import clean
 
 
 def action_cells(action: Action) -> tuple[str, ...]:
@@ -31,6 +32,6 @@ def action_json(action: Action) -> dict[str, Any]:
 
 def pause_line(pause: Action) -> str:
     """A pause in force, in one line."""
-    note = f": {pause.note}" if pause.note else ""
+    note = f": {clean(pause.note)}" if pause.note else ""
     whom = pause.model_id or "all models"
-    return f"paused: {whom} until {clock_time(pause.until)} by {pause.who}{note}"
+    return f"paused: {whom} until {clock_time(pause.until)} by {clean(pause.who)}{note}"

@@ -9,12 +9,13 @@ from watchdog.cli import fleet_history
 from watchdog.cli.actions import action_cells, action_json
 from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
-from watchdog.cli.models import recorded, resolve
+from watchdog.cli.models import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import age, clock_time, print_json, print_table
 from watchdog.domain.records import Action, Attempt, Episode, Resolution
 
 if TYPE_CHECKING:
+    from watchdog.config import Config
     from watchdog.engine.ports import LedgerTransaction
 
 
@@ -38,7 +39,7 @@ def history(
         else:
             print_table(fleet_history.COLUMNS, fleet_history.lines(openings, canaries))
         return
-    episodes, attempts, actions = read(settings, lambda tx: _past(tx, model, limit))
+    episodes, attempts, actions = read(settings, lambda tx: _past(tx, settings, model, limit))
     if json:
         print_json(
             {
@@ -56,9 +57,11 @@ def history(
 
 
 def _past(
-    tx: "LedgerTransaction", model: str | None, limit: int
+    tx: "LedgerTransaction", settings: "Config", model: str | None, limit: int
 ) -> tuple[Sequence[Episode], Sequence[Attempt], Sequence[Action]]:
-    model_id = resolve(model, recorded(tx.targets())) if model is not None else None
+    model_id = None
+    if model is not None:
+        model_id = resolve(model, configured(settings), tx.targets())
     return (
         tx.episodes(model_id, limit=limit),
         tx.attempt_history(model_id, limit=limit),

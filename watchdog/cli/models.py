@@ -22,12 +22,13 @@ def configured(config: "Config") -> Known:
     return [(model.id, model.name) for model in config.models]
 
 
-def recorded(targets: Sequence[Target]) -> Known:
-    return [(target.model_id, target.name) for target in targets]
+def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
+    """The id of the model with that id or name, or a line that lists the near ones and exit 2.
 
-
-def resolve(model: str, known: Known) -> str:
-    """The id of the model with that id or name, or a line that lists the near ones and exit 2."""
+    A name in `past`, the ledger's targets, means something only where none of the known has it.
+    """
+    if not any(model in pair for pair in known):
+        known = known + [(target.model_id, target.name) for target in past]
     ids = sorted({model_id for model_id, name in known if model in (model_id, name)})
     if model in ids:
         return model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.models import ModelArgument, configured, recorded, resolve
+from watchdog.cli.models import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
 from watchdog.cli.output import clock_time
 from watchdog.domain.duration import parse_duration
@@ -69,14 +69,17 @@ def resume(
     """End a pause before its time."""
     from watchdog.engine import operate
 
+    left: list[str] = []
+
     def end(tx: "LedgerTransaction", _: "Recorder", model_id: str | None) -> None:
-        if operate.resume(tx, model_id, who=who(), note=note):
-            return
-        others = "; all models are: `resume --all`" if model_id and _all_paused(tx) else ""
-        fail(f"{model_id or 'all models'}: not paused{others}")
+        ended = operate.resume(tx, model_id, who=who(), note=note)
+        if model_id and any(pause.model_id is None for pause in tx.pauses()):
+            left.append("; all models are paused: `resume --all`")
+        if not ended:
+            fail(f"{model_id or 'all models'}: not paused{''.join(left)}")
 
     model_id = _change(load(config).config, model, every, end)
-    typer.echo(f"resumed {model_id or 'all models'}")
+    typer.echo(f"resumed {model_id or 'all models'}{''.join(left)}")
 
 
 def reset(
@@ -101,8 +104,8 @@ def reset(
             fail(f"the ledger does not know {model_id} yet: start the daemon first")
         try:
             operate.reset(tx, recorder, target, who=who(), note=note)
-        except operate.BeingSent:
-            fail(f"a retry of {model_id} is being sent at this moment: try again in a minute")
+        except operate.UnderWay:
+            fail(f"a retry of {model_id} is under way: reset it once its result is known")
 
     _change(settings, model_id, False, clear)
     typer.echo(f"reset {model_id}")
@@ -122,19 +125,23 @@ def _change(
         fail("name a MODEL, or give --all" if model is None else "give either MODEL or --all")
 
     def whole(tx: "LedgerTransaction", recorder: "Recorder") -> str | None:
-        known = configured(settings) + recorded(tx.targets())
-        model_id = resolve(model, known) if model is not None else None
+        known = configured(settings)
+        model_id = resolve(model, known, tx.targets()) if model is not None else None
         work(tx, recorder, model_id)
         return model_id
 
     try:
-        return asyncio.run(change_ledger(settings, whole))
+        model_id, made = asyncio.run(change_ledger(settings, whole))
     except SetupError as error:
         fail(str(error))
-
-
-def _all_paused(tx: "LedgerTransaction") -> bool:
-    return any(pause.model_id is None for pause in tx.pauses())
+    if made:
+        where = settings.store.display_url
+        typer.echo(
+            f"warning: there was no ledger at {where}: made it. "
+            "A daemon with another store.url does not see this",
+            err=True,
+        )
+    return model_id
 
 
 def _span(text: str | None) -> timedelta:

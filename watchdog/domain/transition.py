@@ -132,15 +132,24 @@ def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Tran
     return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
 
 
-def reset(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """What a person's reset does: the next failing observation opens a new episode, with a window
-    of its own."""
-    resolved = _resolved(_watched(attempts), Resolution.SUPERSEDED, at)
+def reset(target: Target, at: datetime) -> Transition:
+    """What a person's reset does while no attempt is under way: the next failing observation opens
+    a new episode, with a window of its own."""
     ended = None
     if target.episode is not None and target.episode.open:
         ended = _ended(target.episode, EpisodeResult.RESET, at)
     cleared = replace(target, episode=None, healthy_for=timedelta(0), window_since=at)
-    return Transition(cleared, (Happening.RESET,), ended, resolved)
+    return Transition(cleared, (Happening.RESET,), ended)
+
+
+def left_behind(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
+    """An attempt whose target was removed while it was being sent ends at once: nobody watches
+    what becomes of it."""
+    episode = target.episode if target is not None else None
+    kept = episode is not None and episode.open and episode.id == attempt.episode_id
+    if kept or not attempt.under_way:
+        return attempt
+    return replace(attempt, resolution=Resolution.REMOVED, resolved_at=at)
 
 
 def adopted(target: Target, deployment: DeploymentRef) -> Target:

@@ -165,12 +165,14 @@ class Retrier:
         except LedgerUnavailable as error:
             return self._abandoned(attempt, str(error))
         if not wanted:
-            return self._abandoned(attempt, "a person paused or reset it meanwhile")
+            return self._abandoned(attempt, "a person paused or removed it meanwhile")
         now = self._clock.now()
         if now > attempt.reserved_at + RESERVATION_TTL:
             return self._abandoned(attempt, "the reservation expired before it could be sent")
         if self._stopping.is_set():
             return self._abandoned(attempt, "stopping")
+        if self._live.current is not settings:
+            return self._abandoned(attempt, "the configuration changed meanwhile")
         attempt = replace(attempt, sent_at=now)
         if settings.observe:
             return _Sent(replace(attempt, outcome=Outcome.DRY_RUN, answered_at=now))

@@ -129,9 +129,7 @@ class Checker:
     ) -> Target:
         recorder = Recorder(self._ledger, settings)
         hold = self._api.retry_hold(target.model_id)
-        recorded = await self._ledger.transact(
-            lambda tx: recorder.look(tx, target.model_id, look, hold)
-        )
+        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, hold))
         if recorded is None:
             return target
         tell(recorded, settings, self._listener)

@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from watchdog.domain.records import Action, ActionKind, Outcome, Target
+from watchdog.domain.records import Action, ActionKind, Target
 from watchdog.domain.transition import reset as cleared
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import Recorded, Recorder
 
 
-class BeingSent(Exception):
-    """An attempt of the target is being sent at this moment. Try again in a few seconds."""
+class UnderWay(Exception):
+    """An attempt of the target is under way: only its result says whether another may be sent."""
 
 
 def pause(
@@ -33,12 +33,12 @@ def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) 
 def reset(
     tx: LedgerTransaction, recorder: Recorder, target: Target, *, who: str, note: str
 ) -> Recorded:
-    """Begin a new episode and a new window. Raises BeingSent."""
+    """Begin a new episode and a new window. Raises UnderWay."""
     now = tx.now()
     attempts = recorder.attempts(tx, target, now)
-    if any(attempt.outcome is Outcome.PENDING for attempt in attempts):
-        raise BeingSent(target.model_id)
-    recorded = recorder.apply(tx, target, cleared(target, attempts, now), attempts, now)
+    if any(attempt.under_way for attempt in attempts):
+        raise UnderWay(target.model_id)
+    recorded = recorder.apply(tx, target, cleared(target, now), attempts, now)
     tx.add_action(Action(now, ActionKind.RESET, target.model_id, who, note))
     tx.make_due(target.model_id, now)
     return recorded

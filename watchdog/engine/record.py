@@ -21,8 +21,7 @@ from watchdog.domain.records import (
     Policy,
     Target,
 )
-from watchdog.domain.status import is_paused
-from watchdog.domain.transition import Transition, adopted, missed, observe
+from watchdog.domain.transition import Transition, adopted, left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event
 from watchdog.engine.ports import RESERVATION_TTL, Ledger, LedgerTransaction, VersionConflict
@@ -67,11 +66,11 @@ class Recorder:
         self._settings = settings
 
     def look(
-        self, tx: LedgerTransaction, model_id: str, look: Look, hold: Hold | None
+        self, tx: LedgerTransaction, seen: Target, look: Look, hold: Hold | None
     ) -> Recorded | None:
-        """Record a look and judge it; None when the target is no longer there."""
-        target = tx.target(model_id)
-        if target is None:
+        """Record a look at a target and judge it; None when it is no longer watched."""
+        target = tx.target(seen.model_id)
+        if target is None or (seen.watched and not target.watched):
             return None
         attempts = self.attempts(tx, target, look.at)
         step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
@@ -131,6 +130,7 @@ class Recorder:
         now = tx.now()
         tx.record_answer(attempt)
         target = tx.target(attempt.model_id)
+        self._leave_behind(tx, target, attempt, now)
         if target is None:
             return None
         attempts = self.attempts(tx, target, now)
@@ -150,11 +150,17 @@ class Recorder:
         return self._save(tx, target, step, attempts, judged, now)
 
     def still_wanted(self, tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
-        """Whether nobody said hands off since the attempt was reserved."""
+        """Whether nobody said hands off since the attempt was reserved. `forced` passes the pauses
+        that were there when it was asked for."""
         target = tx.target(attempt.model_id)
-        if target is None or target.episode is None or target.episode.id != attempt.episode_id:
+        episode = target.episode if target is not None else None
+        if episode is None or episode.id != attempt.episode_id or not episode.open:
             return False
-        return forced or not is_paused(target, tx.now())
+        return not any(
+            pause.model_id in (None, attempt.model_id)
+            and (not forced or pause.at >= attempt.reserved_at)
+            for pause in tx.pauses()
+        )
 
     def apply(
         self,
@@ -170,13 +176,12 @@ class Recorder:
             tx, target, step, attempts, _Judged(UNOBSERVED, Fleet(self._settings.limits), None), now
         )
 
-    def resolve_left_behind(self, tx: LedgerTransaction) -> list[Attempt]:
+    def resolve_left_behind(self, tx: LedgerTransaction) -> None:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
-        return [
-            self._lost(tx, attempt)
-            for attempt in tx.pending_attempts()
-            if self._ledger.knows_dead(attempt.owner)
-        ]
+        left = [each for each in tx.pending_attempts() if self._ledger.knows_dead(each.owner)]
+        for attempt in left:
+            lost = self._lost(tx, attempt)
+            self._leave_behind(tx, tx.target(attempt.model_id), lost, tx.now())
 
     def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
         """Those of the target's episode and window; ones left behind come out as unknown."""
@@ -185,6 +190,14 @@ class Recorder:
             self._lost(tx, attempt) if self._left_behind(attempt, now) else attempt
             for attempt in tx.attempts(target, since=since)
         )
+
+    @staticmethod
+    def _leave_behind(
+        tx: LedgerTransaction, target: Target | None, attempt: Attempt, now: datetime
+    ) -> None:
+        ended = left_behind(target, attempt, now)
+        if ended is not attempt:
+            tx.resolve_attempt(ended)
 
     def _left_behind(self, attempt: Attempt, now: datetime) -> bool:
         return (

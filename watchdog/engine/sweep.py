@@ -60,16 +60,18 @@ class Sweep:
         self._erring_busy = 0
         self._parked: deque[Target] = deque()
         self._workers: list[asyncio.Task[None]] = []
+        self._ending = 0  # workers that were told to end, and have not heard it yet
         self._stopping = False
 
     def start(self) -> None:
         """Begin, or go on with as many workers as the settings say now."""
         self._workers = [task for task in self._workers if not task.done()]
-        missing = self._live.current.concurrency - len(self._workers)
+        missing = self._live.current.concurrency - (len(self._workers) - self._ending)
         for _ in range(missing):
             self._workers.append(asyncio.create_task(self._work(), name="worker"))
         for _ in range(-missing):
             self._due.put_nowait(_NOTHING)
+            self._ending += 1
 
     def watch(self, targets: Iterable[Target]) -> None:
         """Watch these from now on, and what is under way to its end."""
@@ -162,6 +164,7 @@ class Sweep:
                 finally:
                     self._erring_busy -= 1
             self._unpark()
+        self._ending -= 1
 
     def _unpark(self) -> None:
         """Let go on who need not wait any more: the next one, and all that err no longer."""

@@ -34,7 +34,7 @@ def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
     for event in (*recorded.breaker, *_decided(recorded)):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
-    if model is None:
+    if model is None or not recorded.after.watched:
         listener(TargetForgotten(model_id=recorded.after.model_id))
         return
     listener(TargetChanged(target=recorded.after, policy=model.policy, attempts=recorded.attempts))

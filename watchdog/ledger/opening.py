@@ -149,7 +149,9 @@ def prepare(
         if not migrate and found is None:
             raise LedgerMissing(f"there is no ledger at {where} yet: start the daemon first")
         if not migrate:
-            raise LedgerSetupError(f"the ledger {where} is not up to date: start the daemon first")
+            raise LedgerSetupError(
+                f"the ledger {where} is not up to date: (re)start the daemon first"
+            )
         _migrate(connection)
     rows = {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value))}
     if _CREATED_AT not in rows:
