@@ -22,6 +22,7 @@ from watchdog.engine.ports import (
     NotFound,
     Rejected,
     Throttled,
+    Unwanted,
 )
 
 CREATED = datetime(2026, 2, 1, tzinfo=UTC)
@@ -219,6 +220,20 @@ async def test_a_failed_retry_is_not_repeated(
         await subject.api.retry("m1")
     assert (type(caught.value), caught.value.code) == (kind, str(status))
     assert subject.posts() == ["m1"]
+
+
+async def test_right_before_a_retry_is_sent_it_is_asked_whether_to(subject: Subject) -> None:
+    asked: list[list[str]] = []
+
+    async def unless() -> str | None:
+        asked.append(subject.posts())
+        return "hands off" if len(asked) == 1 else None
+
+    with pytest.raises(Unwanted, match="hands off"):
+        await subject.api.retry("m1", unless)
+    assert subject.posts() == []
+    assert (await subject.api.retry("m1", unless)).retried
+    assert asked == [[], []]
 
 
 async def test_nothing_is_held_at_first(subject: Subject) -> None:

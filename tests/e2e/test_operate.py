@@ -78,7 +78,14 @@ def test_a_running_daemon_obeys_a_pause_and_a_resume(tmp_path: Path) -> None:
 def test_the_brake_works_without_a_daemon_and_before_the_first_one(tmp_path: Path) -> None:
     with emulator(tmp_path, [LLAMA]) as url:
         config = config_file(tmp_path, url, [], models=named(LLAMA))
-        assert run("pause", "--all", "--for", "1h", "--config", config).returncode == 0
+        first = run("pause", "--all", "--for", "1h", "--note", "a\x1b[2J\nb", "--config", config)
+        assert first.returncode == 0
+        assert first.stderr.startswith("warning: there was no ledger at sqlite:///")
+        assert run("pause", "llama", "--for", "1h", "--config", config).stderr == ""
+        assert run("status", "--config", config).stdout.splitlines()[-1].endswith(r": a\x1b[2J\nb")
+        assert run("resume", "llama", "--config", config).stdout == (
+            "resumed llama123; all models are paused: `resume --all`\n"
+        )
         with running(daemon(config)) as process:
             process.event("deployment_failing")
             until_state(process, config, "llama123", "paused")
@@ -87,7 +94,7 @@ def test_the_brake_works_without_a_daemon_and_before_the_first_one(tmp_path: Pat
         assert posts(url) == []
         not_paused = run("resume", "llama", "--config", config)
         assert not_paused.returncode == 2
-        assert "all models are: `resume --all`" in not_paused.stderr
+        assert "not paused; all models are paused: `resume --all`" in not_paused.stderr
         assert run("resume", "--all", "--config", config).stdout == "resumed all models\n"
         assert run("check", "--retry", "--config", config).returncode == 0
         assert len(posts(url)) == 1
@@ -152,7 +159,7 @@ SLOW: dict[str, Any] = {
     "deploys": [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]],
 }
 
-# On each model in this order; a pause is of the state as it was, and a reset comes last.
+# On each model in this order.
 DESK: list[tuple[str, str, int, str]] = [
     ("llama", "retry", 1, "not retried: paused"),
     ("llama", "pause", 0, "paused llama123 until"),
@@ -165,7 +172,7 @@ DESK: list[tuple[str, str, int, str]] = [
     ("slow", "retry", 1, "not retried: attempt_under_way"),
     ("slow", "resume", 2, "sl0wmodl: not paused"),
     ("slow", "pause", 0, "paused sl0wmodl until"),
-    ("slow", "reset", 0, "reset sl0wmodl"),
+    ("slow", "reset", 2, "a retry of sl0wmodl is under way"),
 ]
 OPTIONS = {"pause": ["--for", "1h"], "reset": ["--yes"]}
 

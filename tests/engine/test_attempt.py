@@ -26,6 +26,7 @@ from watchdog.engine.ports import (
     NotSent,
     Rejected,
     RetryAnswer,
+    Unless,
     VersionConflict,
 )
 
@@ -111,8 +112,8 @@ async def test_what_was_accepted_is_watched(monkeypatch: pytest.MonkeyPatch) -> 
     world = a_failing_model()
     retry = world.api.retry
 
-    async def with_a_reason(model_id: str) -> RetryAnswer:
-        return replace(await retry(model_id), reason="on its way")
+    async def with_a_reason(model_id: str, unless: Unless) -> RetryAnswer:
+        return replace(await retry(model_id, unless), reason="on its way")
 
     monkeypatch.setattr(world.api, "retry", with_a_reason)
     world.on_retry("llama", "BUILDING")

@@ -438,3 +438,30 @@ def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
     new, old = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
     assert new == after.episode
     assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
+
+
+def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
+    bench = Bench()
+    _, attempt = bench.reserve()
+    assert attempt is not None
+    hold = Hold(DecisionReason.API_HELD, NOW + timedelta(minutes=3))
+    closed = replace(
+        attempt,
+        outcome=Outcome.THROTTLED,
+        sent_at=NOW,
+        resolution=Resolution.ANSWERED,
+        resolved_at=NOW,
+    )
+    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, None, hold)))
+    after = bench.look("BUILD_FAILED")
+    assert (after.decision.reason, after.decision.until) == (hold.reason, hold.until)
+    assert bench.reserve()[1] is None
+    bench.time += timedelta(minutes=3)
+    assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY
+
+
+def test_a_hold_that_a_clock_which_was_ahead_wrote_is_none() -> None:
+    bench = Bench()
+    ahead = (NOW + timedelta(days=1)).isoformat()
+    run(bench.ledger.transact(lambda tx: tx.set_meta("held_until", ahead)))
+    assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY

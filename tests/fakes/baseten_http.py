@@ -89,6 +89,7 @@ def make_api(
     key: KeySource | None = None,
     timeout: timedelta = timedelta(seconds=10),
     concurrency: int = 20,
+    rate: float = 1e6,
     clock: ManualClock | None = None,
     listener: Callable[[Event], None] = lambda event: None,
 ) -> HttpBasetenApi:
@@ -96,7 +97,7 @@ def make_api(
         url,
         key or KeySource(value=KEY),
         timeout=timeout,
-        max_requests_per_second=1e6,
+        max_requests_per_second=rate,
         concurrency=concurrency,
         user_agent="baseten-watchdog/1.2.3",
         clock=clock or ManualClock(),
@@ -110,6 +111,7 @@ async def running(
     key: KeySource | None = None,
     time_limit: timedelta = timedelta(seconds=10),
     concurrency: int = 20,
+    rate: float = 1e6,
 ) -> AsyncIterator[Setup]:
     """An adapter and its server, both ended when done."""
     baseten, clock, events = Baseten(), ManualClock(), list[Event]()
@@ -119,6 +121,7 @@ async def running(
             key=key,
             timeout=time_limit,
             concurrency=concurrency,
+            rate=rate,
             clock=clock,
             listener=events.append,
         )

@@ -43,7 +43,14 @@ class _Rows:
     actions: dict[int, Action] = field(default_factory=dict)
 
 
-TARGET_TIMES = ("status_since", "observed_at", "failing_since", "missing_since", "broke_at")
+TARGET_TIMES = (
+    "status_since",
+    "observed_at",
+    "failing_since",
+    "missing_since",
+    "broke_at",
+    "window_since",
+)
 
 
 class InMemoryLedger:

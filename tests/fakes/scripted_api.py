@@ -16,6 +16,8 @@ from watchdog.engine.ports import (
     Held,
     RetryAnswer,
     Throttled,
+    Unless,
+    Unwanted,
 )
 
 CREATED = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
@@ -83,9 +85,11 @@ class ScriptedApi:
             raise model.get_error
         return model.deployment
 
-    async def retry(self, model_id: str) -> RetryAnswer:
+    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         if hold := self.retry_hold(model_id):
             raise Held("held", hold=hold)
+        if unless is not None and (hindrance := await unless()) is not None:
+            raise Unwanted(hindrance)
         model = self.model(model_id)
         self.posts.append((model_id, self._clock.now()))
         if isinstance(model.retry_error, Throttled):

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -277,3 +278,32 @@ def test_a_key_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
 
 def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
     assert KEY not in repr(KeySource(value=KEY))
+
+
+async def test_settings_that_cannot_be_taken_up_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net:
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(f"https://{HOST}:{net.server.port}") as api:
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "rotated-away.pem"))
+            with pytest.raises(ApiSetupError, match="rotated-away"):
+                api.prepare(
+                    KeySource(file=None, value="another-key"),
+                    request_timeout=timedelta(seconds=1),
+                    max_requests_per_second=1,
+                    concurrency=1,
+                )
+            await _look(api)
+            monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+            take_up = api.prepare(
+                KeySource(file=None, value="another-key"),
+                request_timeout=timedelta(seconds=9),
+                max_requests_per_second=50,
+                concurrency=2,
+            )
+            await _look(api)
+            await take_up()
+            await _look(api)
+    keys = [request.headers["authorization"] for request in net.server.requests]
+    assert keys == [f"Api-Key {KEY}", f"Api-Key {KEY}", "Api-Key another-key"]

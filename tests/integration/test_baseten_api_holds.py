@@ -13,7 +13,16 @@ from watchdog.baseten_api import KeySource
 from watchdog.baseten_api.gate import Gate
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered, Event
-from watchdog.engine.ports import GIVE_WAY, AnswerLost, ApiError, Denied, Held, NotFound, Throttled
+from watchdog.engine.ports import (
+    GIVE_WAY,
+    AnswerLost,
+    ApiError,
+    Denied,
+    Held,
+    NotFound,
+    Throttled,
+    Unwanted,
+)
 
 GET, POST, LIST = f"GET {MODEL}", f"POST {MODEL}/retry", "GET /v1/models"
 
@@ -363,3 +372,21 @@ async def test_no_hold_or_error_shows_the_key() -> None:
         with pytest.raises(ApiError) as caught:
             await setup.api.get_deployment("m1")
         assert KEY not in repr(caught.value) + repr(setup.events)
+
+
+async def test_whether_to_send_a_retry_is_asked_when_its_turn_has_come() -> None:
+    async with running(rate=2) as setup:
+        asked: list[str] = []
+        for _ in range(2):
+            await setup.api.get_deployment("m1")
+
+        async def unless() -> str | None:
+            asked.append("its turn")
+            return "hands off"
+
+        retrying = asyncio.create_task(setup.api.retry("m1", unless))
+        await asyncio.sleep(0)
+        assert asked == []
+        with pytest.raises(Unwanted):
+            await retrying
+    assert asked == ["its turn"]

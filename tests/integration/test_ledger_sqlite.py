@@ -218,3 +218,16 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
                 assert whole in ([], ["SCAN attempts USING INDEX uq_attempts_pending"]), statement
     connection.close()
     assert len(statements) >= 7
+
+
+async def test_no_command_migrates_the_ledger_under_a_daemon_of_an_older_version(
+    tmp_path: Path,
+) -> None:
+    daemon = opened(tmp_path)
+    with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+    connection.close()
+    for role in (Role.OPERATOR, Role.COMMAND):
+        with pytest.raises(LedgerSetupError, match="start the daemon of this version first"):
+            opened(tmp_path, role=role)
+    await daemon.close()

@@ -108,7 +108,12 @@ def _empty(created_at: datetime) -> bytes:
         engine = create_engine(f"sqlite:///{path}")
         with engine.begin() as connection:
             prepare(
-                connection, base_url=BASE_URL, now=created_at, migrate=True, where="the simulation"
+                connection,
+                base_url=BASE_URL,
+                now=created_at,
+                make=True,
+                migrate=True,
+                where="the simulation",
             )
         engine.dispose()
         return path.read_bytes()

@@ -110,3 +110,4 @@ def test_a_reset_begins_a_new_window() -> None:
     assert window_starts(failing(), POLICY, NOW) == ago(hours=24)
     assert window_starts(failing(window_since=ago(hours=3)), POLICY, NOW) == ago(hours=3)
     assert window_starts(failing(window_since=ago(hours=30)), POLICY, NOW) == ago(hours=24)
+    assert window_starts(failing(window_since=ago(hours=-30)), POLICY, NOW) == ago(hours=24)

@@ -10,7 +10,7 @@ from watchdog.app.commands import open_engine
 from watchdog.app.parts import SetupError, make_settings, open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.domain.records import Attempt, Target
+from watchdog.domain.records import Attempt, DecisionKind, Target
 from watchdog.engine.operate import note_retry
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.record import Recorder
@@ -18,6 +18,9 @@ from watchdog.engine.watchlist import enlist
 from watchdog.ledger import Role
 
 T = TypeVar("T")
+
+_CONFLICTS = 5
+"""How often somebody else may record a look at the target between ours and the reservation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,10 @@ async def retry_once(
         )
         await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
         checked = await engine.checker.check(target, forced=forced)
+        for _ in range(_CONFLICTS):
+            if checked.error or checked.target.decision.kind is not DecisionKind.RETRY:
+                break
+            checked = await engine.checker.check(checked.target, forced=forced)
         made = await engine.ledger.transact(lambda tx: tx.attempt_history(model_id, limit=1))
         attempt = made[0] if made and made[0].owner == owner else None
         return Tried(checked.target, attempt, checked.error)

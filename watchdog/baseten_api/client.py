@@ -29,6 +29,8 @@ from watchdog.engine.ports import (
     Rejected,
     RetryAnswer,
     Throttled,
+    Unless,
+    Unwanted,
 )
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -111,9 +113,9 @@ class HttpBasetenApi:
         body, _ = await self._call(request, DeploymentBody, urgent=urgent)
         return body.to_deployment()
 
-    async def retry(self, model_id: str) -> RetryAnswer:
+    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         request = _Request(RETRY, "POST", f"{_development(model_id)}/retry", model_id)
-        body, key = await self._call(request, RetryBody, urgent=True)
+        body, key = await self._call(request, RetryBody, urgent=True, unless=unless)
         answer = body.to_answer()
         if answer.reason is None:
             return answer
@@ -124,7 +126,12 @@ class HttpBasetenApi:
         return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
     async def _call(
-        self, request: "_Request", model: type[Body], *, urgent: bool
+        self,
+        request: "_Request",
+        model: type[Body],
+        *,
+        urgent: bool,
+        unless: Unless | None = None,
     ) -> tuple[Body, str]:
         """Send one request, once, and return the body of its 2xx answer, and the key it went
         with."""
@@ -138,6 +145,8 @@ class HttpBasetenApi:
                 urgent=urgent,
                 despite_auth=operation == LIST_MODELS,
             )
+            if unless is not None and (hindrance := await unless()) is not None:
+                raise Unwanted(hindrance)
             started = self._clock.monotonic()
             try:
                 answer = await self._exchange(request)

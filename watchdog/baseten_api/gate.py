@@ -8,11 +8,9 @@ from datetime import timedelta
 
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered
-from watchdog.engine.ports import GIVE_WAY, Clock, Held, Listener
+from watchdog.engine.ports import GIVE_WAY, LONGEST_HOLD, Clock, Held, Listener
 
-HOLD_LEAST = timedelta(seconds=1)
-HOLD_MOST = timedelta(minutes=10)
-"""What a 429 may ask for is clamped to these: it is untrusted input like any other."""
+SHORTEST_HOLD = timedelta(seconds=1)
 
 BLIND_HOLD_MOST = timedelta(seconds=60)
 """The longest hold after 429s that do not say for how long: the API's own windows are a minute."""
@@ -79,12 +77,12 @@ class Gate:
     def _held_for_all(self, operation: str, seconds: float | None) -> Hold:
         present = self._in_force(self._holds.get(operation))
         if seconds is not None and seconds >= 0:
-            span = min(max(timedelta(seconds=min(seconds, 1e6)), HOLD_LEAST), HOLD_MOST)
+            span = min(max(timedelta(seconds=min(seconds, 1e6)), SHORTEST_HOLD), LONGEST_HOLD)
         elif present is not None:
             # Sent before that hold began: one burst of answers must not double it again and again.
             return present
         else:
-            span = self._blind.get(operation, HOLD_LEAST)
+            span = self._blind.get(operation, SHORTEST_HOLD)
             self._blind[operation] = min(span * 2, BLIND_HOLD_MOST)
         hold = Hold(DecisionReason.API_HELD, self._clock.now() + span)
         if present is not None and present.until >= hold.until:

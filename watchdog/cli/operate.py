@@ -95,11 +95,10 @@ def reset(
     from watchdog.engine import operate
 
     settings = load(config).config
-    model_id = resolve(model, configured(settings))
-    confirm(f"Forget the attempts of {model_id}, so that it may be retried anew?", yes=yes)
+    confirm(f"Forget the attempts of {model}, so that it may be retried anew?", yes=yes)
 
-    def clear(tx: "LedgerTransaction", recorder: "Recorder", _: str | None) -> None:
-        target = tx.target(model_id)
+    def clear(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
+        target = tx.target(model_id) if model_id is not None else None
         if target is None:
             fail(f"the ledger does not know {model_id} yet: start the daemon first")
         try:
@@ -107,8 +106,7 @@ def reset(
         except operate.UnderWay:
             fail(f"a retry of {model_id} is under way: reset it once its result is known")
 
-    _change(settings, model_id, False, clear)
-    typer.echo(f"reset {model_id}")
+    typer.echo(f"reset {_change(settings, model, False, clear)}")
 
 
 def _change(

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,12 +43,10 @@ def retry(
     3 the API could not be asked.
     """
     settings = load(config).config
-    model_id = resolve(model, configured(settings))
+    model_id = resolve(model, configured(settings), _past(settings))
     if force:
         confirm(f"Retry {model_id} beyond its own limits?", yes=yes)
-    only = settings.model_copy(
-        update={"models": tuple(each for each in settings.models if each.id == model_id)}
-    )
+    only = settings.only(model_id)
     attempt = _attempt(only, force=force, note=note)
     if wait and attempt.under_way:
         attempt = _follow(only, attempt)
@@ -55,6 +54,17 @@ def retry(
         raise typer.Exit(0 if attempt.resolution is Resolution.RECOVERED else EXIT_NOT_RETRIED)
     retried = attempt.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.DRY_RUN)
     raise typer.Exit(0 if retried else EXIT_NOT_RETRIED)
+
+
+def _past(settings: "Config") -> Sequence[Target]:
+    """What the ledger knows: a daemon may have been told its models on its command line."""
+    from watchdog.app.commands import read_ledger
+    from watchdog.app.parts import SetupError
+
+    try:
+        return asyncio.run(read_ledger(settings, lambda tx: tx.targets()))
+    except SetupError:
+        return ()  # Whatever is wrong with it is told when it is opened to write.
 
 
 def _attempt(settings: "Config", *, force: bool, note: str) -> Attempt:
@@ -86,7 +96,16 @@ def _why(target: Target, *, forced: bool) -> str:
     return f"{decision.reason}{until}{hint}"
 
 
-_ITS_OWN = frozenset({"first_delay", "backoff", "window_spent", "paused", "standing_failure"})
+_ITS_OWN = frozenset(
+    {
+        "first_delay",
+        "backoff",
+        "window_spent",
+        "paused",
+        "standing_failure",
+        "outside_allowed_times",
+    }
+)
 
 
 def _follow(settings: "Config", attempt: Attempt) -> Attempt:
@@ -107,6 +126,9 @@ def _follow(settings: "Config", attempt: Attempt) -> Attempt:
 
     try:
         return asyncio.run(follow(settings, os.environ, attempt, progress))
+    except KeyboardInterrupt:
+        typer.echo("the retry goes on: `status` shows what becomes of it", err=True)
+        raise
     except SetupError as error:
         fail(str(error))
     finally:

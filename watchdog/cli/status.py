@@ -1,8 +1,9 @@
 """`status`: what the ledger knows of each target, beside a running daemon or without one."""
 
+import asyncio
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,9 +38,10 @@ def status(
     if watch and json:
         fail("--watch is for people: leave --json out")
     if watch:
+        read(settings, lambda tx: tx.now())  # What is wrong from the start is an error.
         _watch(settings)
         return
-    shown = _read(settings)
+    shown = read(settings, lambda tx: _shown(tx, settings))
     if json:
         print_json(
             {
@@ -116,13 +118,8 @@ class _Standing:
         }
 
 
-def _read(settings: "Config") -> _Shown:
-    now = datetime.now(UTC)
-    return read(settings, lambda tx: _shown(tx, settings, now))
-
-
-def _shown(tx: "LedgerTransaction", settings: "Config", now: datetime) -> _Shown:
-    policies, standings = settings.policies(), []
+def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
+    now, policies, standings = tx.now(), settings.policies(), []
     for target in tx.targets():
         policy = policies.get(target.model_id)
         if not target.watched and policy is None:
@@ -137,14 +134,25 @@ def _watch(settings: "Config") -> None:
     from rich.live import Live
     from rich.text import Text
 
+    from watchdog.app.commands import read_ledger
+    from watchdog.app.parts import SetupError
+
     console = Console(highlight=False)
     if not console.is_terminal:
         fail("--watch needs a terminal: leave it out, or repeat `status --json`")
 
     def picture() -> Group:
-        shown = _read(settings)
-        cells = [standing.cells() for standing in shown.standings]
-        return Group(table(_COLUMNS, cells), *map(Text, shown.notes()))
+        try:
+            shown = asyncio.run(read_ledger(settings, lambda tx: _shown(tx, settings)))
+        except SetupError as error:
+            return Group(Text(str(error), style="red"))
+        notes = shown.notes()
+        room = max(1, console.height - len(notes) - 2)
+        hidden = len(shown.standings) - room
+        if hidden > 0:
+            notes.append(f"{hidden} more: make the terminal taller, or see `status`")
+        cells = [standing.cells() for standing in shown.standings[:room]]
+        return Group(*map(Text, notes), table(_COLUMNS, cells))
 
     with Live(picture(), console=console, auto_refresh=False, screen=True) as live:
         try:

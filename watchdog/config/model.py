@@ -250,6 +250,11 @@ class Config(_Section):
         own = {name: getattr(model.policy, name) for name in model.policy.model_fields_set}
         return self.policy.model_copy(update=own)
 
+    def only(self, model_id: str) -> Self:
+        """The same, for one model, configured or not."""
+        found = [model for model in self.models if model.id == model_id]
+        return self.model_copy(update={"models": tuple(found) or (Model(id=model_id),)})
+
     def policies(self) -> Mapping[str, Policy]:
         """The rules of each model, by id."""
         return {model.id: _policy(self.rules_of(model)) for model in self.models}

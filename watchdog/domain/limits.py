@@ -60,9 +60,10 @@ def window_times(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, 
 
 
 def window_starts(target: Target, policy: Policy, now: datetime) -> datetime:
-    """From when on attempts count in the target's window: a reset clears it."""
-    began = now - policy.window
-    return began if target.window_since is None else max(began, target.window_since)
+    """From when on attempts count in the target's window: a reset clears it, unless a clock that
+    was ahead wrote it, which must not switch the limit off until then."""
+    began, since = now - policy.window, target.window_since
+    return began if since is None or since > now else max(began, since)
 
 
 def window_remaining(attempts: Iterable[Attempt], policy: Policy, now: datetime) -> int:

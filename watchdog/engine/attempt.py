@@ -9,6 +9,7 @@ from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
     Health,
+    Hold,
     Observation,
     Outcome,
     Resolution,
@@ -37,6 +38,8 @@ from watchdog.engine.ports import (
     NotSent,
     RetryAnswer,
     Throttled,
+    Unless,
+    Unwanted,
     VersionConflict,
 )
 from watchdog.engine.record import Look, Recorded, Recorder
@@ -49,11 +52,13 @@ _RECORD_AGAIN = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What became of the attempt, the answer if there was one, and the look that spoiled it."""
+    """What became of the attempt, the answer if there was one, the look that spoiled it, and the
+    hold that the API asked for."""
 
     attempt: Attempt
     answer: RetryAnswer | None = None
     look: Look | None = None
+    throttled: Hold | None = None
 
 
 class Retrier:
@@ -158,37 +163,55 @@ class Retrier:
         ):
             look = Look(now, Observation(deployment.status, deployment.ref, now))
             return self._abandoned(attempt, f"changed to {deployment.status} meanwhile", look)
+
+        async def unless() -> str | None:
+            return await self._hindrance(recorder, settings, attempt, forced=forced)
+
+        if settings.observe:
+            if (hindrance := await unless()) is not None:
+                return self._abandoned(attempt, hindrance)
+            now = self._clock.now()
+            return _Sent(replace(attempt, sent_at=now, outcome=Outcome.DRY_RUN, answered_at=now))
+        return await self._post(attempt, unless)
+
+    async def _hindrance(
+        self, recorder: Recorder, settings: Settings, attempt: Attempt, *, forced: bool
+    ) -> str | None:
+        """Why it must not be sent after all. Asked at the last moment."""
         try:
             wanted = await self._ledger.transact(
                 lambda tx: recorder.still_wanted(tx, attempt, forced=forced)
             )
         except LedgerUnavailable as error:
-            return self._abandoned(attempt, str(error))
+            return str(error)
         if not wanted:
-            return self._abandoned(attempt, "a person paused or removed it meanwhile")
-        now = self._clock.now()
-        if now > attempt.reserved_at + RESERVATION_TTL:
-            return self._abandoned(attempt, "the reservation expired before it could be sent")
+            return "a person paused or removed it meanwhile"
+        if self._clock.now() > attempt.reserved_at + RESERVATION_TTL:
+            return "the reservation expired before it could be sent"
         if self._stopping.is_set():
-            return self._abandoned(attempt, "stopping")
+            return "stopping"
         if self._live.current is not settings:
-            return self._abandoned(attempt, "the configuration changed meanwhile")
-        attempt = replace(attempt, sent_at=now)
-        if settings.observe:
-            return _Sent(replace(attempt, outcome=Outcome.DRY_RUN, answered_at=now))
-        return await self._post(attempt)
+            return "the configuration changed meanwhile"
+        return None
 
-    async def _post(self, attempt: Attempt) -> _Sent:
+    async def _post(self, attempt: Attempt, unless: Unless) -> _Sent:
+        async def last_moment() -> str | None:
+            nonlocal attempt
+            hindrance: str | None = await unless()
+            attempt = replace(attempt, sent_at=self._clock.now())
+            return hindrance
+
         try:
-            answer = await self._api.retry(attempt.model_id)
-        except Held as error:
+            answer = await self._api.retry(attempt.model_id, last_moment)
+        except (Held, Unwanted) as error:
             return self._abandoned(attempt, str(error))
         except NotSent as error:
             return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
         except Denied as error:
             return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
         except Throttled as error:
-            return _Sent(self._closed(attempt, Outcome.THROTTLED, str(error)))
+            closed = self._closed(attempt, Outcome.THROTTLED, str(error))
+            return _Sent(closed, throttled=error.hold)
         except AnswerLost as error:
             return _Sent(replace(attempt, outcome=Outcome.UNKNOWN, reason=str(error)))
         except ApiError as error:
@@ -230,7 +253,7 @@ class Retrier:
             try:
                 return await self._ledger.transact(
                     lambda tx, hold=hold: recorder.settle(  # type: ignore[misc]
-                        tx, sent.attempt, answered, sent.look, hold
+                        tx, sent.attempt, answered, sent.look, hold, sent.throttled
                     )
                 )
             except LedgerUnavailable:

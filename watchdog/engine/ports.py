@@ -1,6 +1,6 @@
 """What the engine needs of the world: adapters implement it, the contract tests hold them to it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -97,6 +97,13 @@ class Throttled(ApiError):
         self.hold = hold
 
 
+class Unwanted(ApiError):
+    """It was not sent: meanwhile there was a reason not to."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="unwanted")
+
+
 class Rejected(ApiError):
     """Any other 4xx: understood and turned down. Asking again gives the same."""
 
@@ -104,6 +111,12 @@ class Rejected(ApiError):
 class AnswerLost(ApiError):
     """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
 
+
+Unless = Callable[[], Awaitable[str | None]]
+"""Why something is not to be done after all, or None."""
+
+LONGEST_HOLD = timedelta(minutes=10)
+"""What a 429 may ask for is clamped to this: it is untrusted input like any other."""
 
 GIVE_WAY = timedelta(seconds=5)
 """How much longer than the others the model waits whose request was answered 429. If only its
@@ -117,8 +130,12 @@ class BasetenApi(Protocol):
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
 
-    async def retry(self, model_id: str) -> RetryAnswer:
-        """POST the retry: once, on a new connection, never repeated."""
+    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
+        """POST the retry: once, on a new connection, never repeated.
+
+        When its turn has come `unless` is asked, right before anything is sent. If that says why
+        not, Unwanted is raised.
+        """
 
     def retry_hold(self, model_id: str) -> Hold | None:
         """Why a retry of the model could not be sent now, if so. One that was answered 429 waits

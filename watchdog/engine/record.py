@@ -24,7 +24,13 @@ from watchdog.domain.records import (
 from watchdog.domain.transition import Transition, adopted, left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event
-from watchdog.engine.ports import RESERVATION_TTL, Ledger, LedgerTransaction, VersionConflict
+from watchdog.engine.ports import (
+    LONGEST_HOLD,
+    RESERVATION_TTL,
+    Ledger,
+    LedgerTransaction,
+    VersionConflict,
+)
 from watchdog.engine.settings import Settings
 
 
@@ -124,11 +130,15 @@ class Recorder:
         answered: DeploymentRef | None,
         look: Look | None,
         hold: Hold | None,
+        throttled: Hold | None = None,
     ) -> Recorded | None:
         """Record what became of an attempt, adopt the deployment that the answer named, and apply
-        the look that made it be abandoned, if that was it."""
+        the look that made it be abandoned, if that was it. `throttled` is the hold that its 429
+        asked for: other processes must keep that too."""
         now = tx.now()
         tx.record_answer(attempt)
+        if throttled is not None:
+            tx.set_meta(_HELD_UNTIL, throttled.until.isoformat())
         target = tx.target(attempt.model_id)
         self._leave_behind(tx, target, attempt, now)
         if target is None:
@@ -263,6 +273,7 @@ class Recorder:
         limits, breaker = self._settings.limits, None
         fleet = Fleet(limits)
         if target.health is Health.FAILING:
+            hold = hold or _held(tx, now)
             usage = tx.fleet_usage(
                 minute=now - FLEET_MINUTE,
                 day=now - FLEET_DAY,
@@ -292,3 +303,15 @@ class Recorder:
         if decision.until is None:
             return regular
         return min(regular, max(decision.until, now))
+
+
+_HELD_UNTIL = "held_until"
+
+
+def _held(tx: LedgerTransaction, now: datetime) -> Hold | None:
+    """The hold that a 429 asked for, of whichever process."""
+    kept = tx.meta(_HELD_UNTIL)
+    until = datetime.fromisoformat(kept) if kept is not None else now
+    if until <= now or until > now + LONGEST_HOLD:
+        return None  # Over, or written by a clock that was ahead.
+    return Hold(DecisionReason.API_HELD, until)

@@ -137,20 +137,27 @@ def is_sound(connection: Connection) -> bool:
 
 
 def prepare(
-    connection: Connection, *, base_url: str, now: datetime, migrate: bool, where: str
+    connection: Connection,
+    *,
+    base_url: str,
+    now: datetime,
+    make: bool,
+    migrate: bool,
+    where: str,
 ) -> tuple[datetime, bool]:
-    """Bring the schema up to date and check whose ledger it is.
+    """Bring the schema up to date and check whose ledger it is. `make` one where there is none,
+    `migrate` an older one.
 
     Returns when it was made, and whether that was just now. Raises LedgerSetupError.
     """
     found = _revision(connection)
     if found != SCHEMA:
         _check_known(found, where)
-        if not migrate and found is None:
+        if found is None and not make:
             raise LedgerMissing(f"there is no ledger at {where} yet: start the daemon first")
-        if not migrate:
+        if found is not None and not migrate:
             raise LedgerSetupError(
-                f"the ledger {where} is not up to date: (re)start the daemon first"
+                f"the ledger {where} is not up to date: start the daemon of this version first"
             )
         _migrate(connection)
     rows = {row.key: row.value for row in connection.execute(select(meta.c.key, meta.c.value))}

@@ -196,7 +196,14 @@ actions = Table(
 )
 
 PAST = {
-    targets: ("status_since", "observed_at", "failing_since", "missing_since", "broke_at"),
+    targets: (
+        "status_since",
+        "observed_at",
+        "failing_since",
+        "missing_since",
+        "broke_at",
+        "window_since",
+    ),
     episodes: ("opened_at", "failing_from", "ended_at"),
     attempts: ("resolved_at",),
     openings: ("opened_at", "closed_at"),

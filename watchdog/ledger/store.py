@@ -109,6 +109,7 @@ class SqlLedger:
                     connection,
                     base_url=base_url,
                     now=clock.now(),
+                    make=not reading,
                     # Not under a daemon of another version, which would then find it changed.
                     migrate=role is Role.DAEMON or (not reading and locks[Role.DAEMON].is_free()),
                     where=str(path),
