@@ -10,6 +10,8 @@ from tests.fakes.engine import World, at
 from watchdog.domain.records import Outcome, Resolution, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.events import TargetChanged, TargetForgotten
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.watchlist import begin
 
 pytestmark = pytest.mark.looptime
 
@@ -122,6 +124,20 @@ async def test_a_model_that_is_removed_after_the_reservation_is_not_retried() ->
     assert world.posts() == []
     assert [attempt.outcome for attempt in world.attempts()] == [Outcome.ABANDONED]
     assert _gauges(world, "leaves") == "TargetForgotten"
+
+
+async def test_a_model_that_another_process_removed_is_not_retried() -> None:
+    world = World("stays", "leaves")
+    world.api.set_status("leaves", "BUILD_FAILED")
+
+    def remove(tx: LedgerTransaction) -> None:
+        settings = replace(world.settings, models={"stays": world.models["stays"]})
+        begin(tx, world.recorder(), settings)
+
+    world.api.model("leaves").before_urgent = lambda: world.ledger.transact(remove)
+    async with world.running():
+        await world.run_for(minutes=3)
+    assert world.posts() == []
 
 
 @pytest.mark.parametrize("crashes", [False, True])

@@ -156,8 +156,12 @@ class World:
         if self._keeper is not None:
             self._keeper(event)
 
+    @property
+    def settings(self) -> Settings:
+        return self._live.current
+
     def recorder(self) -> Recorder:
-        return Recorder(self.ledger, self._live.current)
+        return Recorder(self.ledger, self.settings)
 
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""

@@ -391,8 +391,8 @@ ATTEMPTS = (
         "left-behind is resolved for a live owner, at a start",
         "Resolving a pending left behind: only its owner, or whoever knows the owner dead.",
         "engine/record.py",
-        "            if self._ledger.knows_dead(attempt.owner)\n",
-        "",
+        "if self._ledger.knows_dead(each.owner)]",
+        "]",
         RESERVATION,
     ),
     _rule(
@@ -447,7 +447,7 @@ ATTEMPTS = (
         "the TTL is not checked before sending",
         "The TTL is checked right before sending.",
         "engine/attempt.py",
-        "if now > attempt.reserved_at + RESERVATION_TTL:",
+        "if self._clock.now() > attempt.reserved_at + RESERVATION_TTL:",
         "if False:",
         ATTEMPT,
     ),
@@ -635,8 +635,7 @@ ORDER = (
         "stopping sends what was reserved",
         "abandoned (never sent): what is not sent when it stops.",
         "engine/attempt.py",
-        "        if self._stopping.is_set():\n"
-        '            return self._abandoned(attempt, "stopping")\n',
+        '        if self._stopping.is_set():\n            return "stopping"\n',
         "",
         ATTEMPT,
     ),
@@ -933,6 +932,7 @@ TIME_AND_MODES = (
 )
 
 OPERATE = "tests/engine/test_operate.py"
+RELOAD = "tests/engine/test_reload.py"
 
 PERSONS = (
     _rule(
@@ -952,12 +952,68 @@ PERSONS = (
         OPERATE,
     ),
     _rule(
-        "a reset after the reservation stops nothing",
+        "an episode that ended after the reservation stops nothing",
         "A person's act wins.",
         "engine/record.py",
-        "if target is None or target.episode is None or target.episode.id != attempt.episode_id:",
-        "if target is None:",
+        "if episode is None or episode.id != attempt.episode_id or not episode.open:",
+        "if False:",
         OPERATE,
+    ),
+    _rule(
+        "a model that is removed after the reservation is retried",
+        "An empty or missing list means nothing, never everything.",
+        "engine/record.py",
+        "if episode is None or episode.id != attempt.episode_id or not episode.open:",
+        "if episode is None or episode.id != attempt.episode_id:",
+        f"{RELOAD}::test_a_model_that_another_process_removed_is_not_retried",
+    ),
+    _rule(
+        "another configuration after the reservation stops nothing",
+        "The new configuration takes over whole.",
+        "engine/attempt.py",
+        "if self._live.current is not settings:",
+        "if False:",
+        RELOAD,
+    ),
+    _rule(
+        "a model that is removed while it is retried keeps its place in flight",
+        "Under way until removed.",
+        "domain/transition.py",
+        "if kept or not attempt.under_way:",
+        "if True:",
+        RELOAD,
+    ),
+    _rule(
+        "a look at a model that is gone is recorded",
+        "removed: absence from the configuration.",
+        "engine/record.py",
+        "if target is None or (seen.watched and not target.watched):",
+        "if target is None:",
+        RELOAD,
+    ),
+    _rule(
+        "a 429 holds in one process only",
+        "429: the operation is held.",
+        "engine/record.py",
+        "hold = hold or _held(tx, now)",
+        "pass",
+        RESERVATION,
+    ),
+    _rule(
+        "force passes a newer pause",
+        "A pause placed between the reservation and the POST stops the POST.",
+        "engine/record.py",
+        "and (not forced or pause.at >= attempt.reserved_at)",
+        "and not forced",
+        OPERATE,
+    ),
+    _rule(
+        "a reset from the future switches the window off",
+        "Rows from the future count as now.",
+        "domain/limits.py",
+        "return began if since is None or since > now else max(began, since)",
+        "return began if since is None else max(began, since)",
+        LIMITS,
     ),
     _rule(
         "force passes the fleet's limits",
@@ -992,10 +1048,10 @@ PERSONS = (
         OPERATE,
     ),
     _rule(
-        "what is being sent can be reset",
-        "At most one pending per target: a reset must not hide it.",
+        "what is under way can be reset",
+        "A lost answer is resolved by looking at the status.",
         "engine/operate.py",
-        "if any(attempt.outcome is Outcome.PENDING for attempt in attempts):",
+        "if any(attempt.under_way for attempt in attempts):",
         "if False:",
         OPERATE,
     ),
