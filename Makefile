@@ -3,14 +3,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOOLS := .venv-deploy/.installed
+BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check simulate mutants format lock schema matrix clean
+.PHONY: help demo test check deploy-check manifests image simulate mutants format lock schema picture matrix clean
 
 help: ## Show this help
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
 
 $(STAMP): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -24,7 +26,7 @@ demo: $(STAMP) ## Watch it work against an emulated Baseten, for a minute, with 
 	@$(BIN)/baseten-watchdog demo
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --ignore tests/deploy
 
 check: $(STAMP) ## What must hold beside the tests: style, types, layers, coverage of the rules
 	$(BIN)/ruff check .
@@ -33,6 +35,22 @@ check: $(STAMP) ## What must hold beside the tests: style, types, layers, covera
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --cov=watchdog --cov-report= tests/unit
 	$(BIN)/coverage report --include='watchdog/domain/*' --fail-under=100
+
+deploy-check: $(STAMP) $(TOOLS) ## Have what is in deploy/ read by the tools that will read it
+	$(BIN)/pytest -n auto tests/deploy
+
+$(TOOLS): tests/deploy/requirements.txt
+	$(PYTHON) -m venv --clear .venv-deploy
+	.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+manifests: $(TOOLS) ## Write anew what is made of the chart, the rules and the dashboards
+	.venv-deploy/bin/python deploy/helm/generate.py
+
+image: ## Build the image with docker, podman or buildah (BASE=... for another base)
+	@test -n "$(BUILDER)" || { echo "error: none of docker, podman and buildah works here" >&2; exit 1; }
+	$(BUILDER) build $(if $(filter docker,$(BUILDER)),,--format docker) $(if $(BASE),--build-arg BASE=$(BASE)) \
+	    --build-arg REVISION=$$(git rev-parse --short HEAD) --tag baseten-watchdog .
 
 simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay one (SEED=n)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
@@ -54,6 +72,7 @@ picture: $(STAMP) ## Write the README's picture of the demo anew
 lock: $(STAMP) ## Resolve the dependencies anew, with hashes, for every supported Python
 	$(LOCK) --extra postgres --group dev --output-file requirements-dev.lock
 	$(LOCK) --extra postgres --group build --constraint requirements-dev.lock --output-file requirements.lock
+	$(subst pyproject.toml,tests/deploy/requirements.in,$(LOCK)) --output-file tests/deploy/requirements.txt
 
 matrix: ## Run the tests on each Python from 3.11 to 3.14 that is installed here
 	@PYTHON=$(PYTHON) tests/matrix.sh
