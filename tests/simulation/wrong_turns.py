@@ -17,14 +17,18 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.transition import Transition
-from watchdog.engine.ports import AnswerLost, RetryAnswer
+from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
 from watchdog.engine.record import Recorder
+
+
+async def _nothing_hinders() -> None:
+    return None
 
 
 async def send_without_a_look(
     self: Any, recorder: Recorder, settings: Any, target: Target, attempt: Attempt, **_: Any
 ) -> Any:
-    return await self._post(replace(attempt, sent_at=self._clock.now()))
+    return await self._post(attempt, _nothing_hinders)
 
 
 async def send_whatever_it_sees(
@@ -34,7 +38,7 @@ async def send_whatever_it_sees(
         await self._api.get_deployment(target.model_id, urgent=True)
     except Exception as error:  # noqa: BLE001 - as the right one
         return self._abandoned(attempt, str(error))
-    return await self._post(replace(attempt, sent_at=self._clock.now()))
+    return await self._post(attempt, _nothing_hinders)
 
 
 async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
@@ -56,11 +60,11 @@ async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
 _retry = HttpBasetenApi.retry
 
 
-async def retry_again(self: Any, model_id: str) -> RetryAnswer:
+async def retry_again(self: Any, model_id: str, unless: Unless) -> RetryAnswer:
     try:
-        return await _retry(self, model_id)
+        return await _retry(self, model_id, unless)
     except AnswerLost:
-        return await _retry(self, model_id)
+        return await _retry(self, model_id, unless)
 
 
 def forgive(tx: Any, attempt: Attempt) -> Attempt:

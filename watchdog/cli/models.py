@@ -36,7 +36,7 @@ def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
         return ids[0]
     if ids:
         fail(f"{model!r} is the name of {len(ids)} models: use an id: {', '.join(ids)}")
-    texts = [text for pair in known for text in pair if text]
+    texts = sorted({text for pair in known for text in pair if text})
     near = difflib.get_close_matches(model, texts, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`status` lists those it knows"
     return fail(f"there is no model {model!r}: {hint}")
