@@ -324,7 +324,11 @@ def write(into: Path) -> None:
     """Write the dashboards' JSON into a folder."""
     for name, uid, panels in (("fleet", FLEET_UID, FLEET), ("model", MODEL_UID, MODEL)):
         made = _dashboard(f"baseten-watchdog: {name}", uid, panels).build()
-        text = json.dumps(made, cls=JSONEncoder, indent=2, sort_keys=True)
+        plain = json.loads(json.dumps(made, cls=JSONEncoder))
+        for variable in plain["templating"]["list"]:
+            for auto in ("auto", "auto_count", "auto_min"):
+                variable.pop(auto, None)  # Grafana's schema has these for intervals alone.
+        text = json.dumps(plain, indent=2, sort_keys=True)
         (into / f"{name}.json").write_text(f"{text}\n")
 
 

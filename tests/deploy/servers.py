@@ -133,6 +133,8 @@ class Demo:
     config: Path
     address: str
     daemon: Process
+    environment: dict[str, str]
+    """What another command needs to act on the same ledger."""
 
 
 @contextmanager
@@ -142,13 +144,14 @@ def demo(folder: Path) -> Iterator[Demo]:
     with running(Process(emulator, environment())) as api:
         url = api.until("export ").strip().rpartition("=")[2]
         port = _free_port()
-        env = environment(
-            BASETEN_WATCHDOG_BASETEN__BASE_URL=url,
-            BASETEN_WATCHDOG_STORE__URL=f"sqlite:///{folder}/ledger.db",
-            BASETEN_WATCHDOG_SERVER__PORT=str(port),
-            BASETEN_WATCHDOG_LOGGING__FORMAT="json",
-        )
+        settings = {
+            "BASETEN_WATCHDOG_BASETEN__BASE_URL": url,
+            "BASETEN_WATCHDOG_STORE__URL": f"sqlite:///{folder}/ledger.db",
+            "BASETEN_WATCHDOG_SERVER__PORT": str(port),
+            "BASETEN_WATCHDOG_LOGGING__FORMAT": "json",
+        }
         config = ROOT / "config/demo.yaml"
-        with running(Process(command("run", "--config", config), env)) as daemon:
+        watchdog = Process(command("run", "--config", config), environment(**settings))
+        with running(watchdog) as daemon:
             daemon.event("started")
-            yield Demo(config, f"127.0.0.1:{port}", daemon)
+            yield Demo(config, f"127.0.0.1:{port}", daemon, settings)
