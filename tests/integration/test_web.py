@@ -176,3 +176,16 @@ async def test_it_stops_though_somebody_keeps_a_connection_open(site: Site) -> N
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6")
+async def test_one_address_serves_both_families() -> None:
+    site = Site(host="::")
+    await site.server.start()
+    try:
+        port = site.server.url.rpartition(":")[2]
+        for host in ("127.0.0.1", "[::1]"):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                assert (await client.get(f"http://{host}:{port}/metrics")).status_code == 200
+    finally:
+        await site.server.stop()
