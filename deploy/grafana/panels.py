@@ -173,4 +173,4 @@ def rows(
     for number_, expression in enumerate(queries):
         query = _query("", expression, number_).instant().format(PromQueryFormat.TABLE)
         panel.with_target(query)
-    return panel.no_value("none")
+    return panel.no_value("none").show_header(True)

@@ -15,6 +15,9 @@ def rendered() -> dict[str, str]:
         plain = json.loads(json.dumps(dashboard, cls=JSONEncoder))
         for number, panel in enumerate(plain["panels"], start=1):
             panel["id"] = number  # links to a panel and alerts on it go by this
+            if panel["type"] == "table":
+                # The SDK always gives one, which Grafana's current schema no longer has.
+                panel["options"].pop("footer", None)
         for variable in plain["templating"]["list"]:
             # The SDK gives the options of an interval to every variable; Grafana's schema does not.
             for key in ("auto", "auto_min", "auto_count"):
