@@ -9,7 +9,6 @@ from deploy.grafana.panels import (
     bars_now,
     events,
     graph,
-    line_at,
     number,
     steps,
     timeline,
@@ -185,7 +184,8 @@ def _retries(board: Dashboard) -> None:
 
 def _recovery() -> stat.Panel:
     def within(share: float) -> str:
-        return queries.quantile(share, "recovery_seconds", window="$__range")
+        # Without a recovery it is not a number, which the comparison drops.
+        return queries.quantile(share, "recovery_seconds", window="$__range") + " >= 0"
 
     return (
         number(
@@ -205,14 +205,10 @@ def _limits(board: Dashboard) -> None:
     board.with_row(Row("Limits and pauses"))
     budget = own("fleet_retry_budget_remaining")
     board.with_panel(
-        line_at(
-            graph(
-                "Retries left for the fleet",
-                "In this minute, under way at once, and in 24 hours. At 0 no model is retried.",
-                ("{{scope}}", f"min by (scope) ({budget})"),
-            ),
-            0,
-            "red",
+        graph(
+            "Retries left for the fleet",
+            "In this minute, under way at once, and in 24 hours. At 0 no model is retried.",
+            ("{{scope}}", f"min by (scope) ({budget})"),
         )
         .decimals(0)
         .links([links.runbook("BasetenWatchdogFleetBudgetSpent")])

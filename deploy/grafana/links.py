@@ -10,7 +10,7 @@ RUNBOOKS = (
     "https://github.com/baseten-watchdog/baseten-watchdog/blob/main/deploy/prometheus/RUNBOOKS.md"
 )
 
-_KEPT = "${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}&${__url_time_range}"
+_CHOSEN = "${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
 
 
 def runbook(alert: str) -> DashboardLink:
@@ -28,19 +28,23 @@ def _outside(title: str, anchor: str) -> DashboardLink:
 
 
 def dashboard(title: str, uid: str) -> DashboardLink:
-    """To the other dashboard, for the same fleet and time."""
-    link = DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard").url(f"/d/{uid}")
-    return link.include_vars(True).keep_time(True)
+    """To the other dashboard, for the same fleet and time.
+
+    Not for the same model: the one has no All, and the other is about more than one.
+    """
+    link = DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard")
+    return link.url(f"/d/{uid}?{_CHOSEN}").keep_time(True)
 
 
 def model_of_series() -> DashboardLink:
     """To the model that the series is about."""
-    return DashboardLink("This model").url(
-        f"/d/{MODEL}?var-model=${{__field.labels.model_id}}&{_KEPT}"
-    )
+    return DashboardLink("This model").url(_model("${__field.labels.model_id}"))
 
 
 def model_of_row() -> dict[str, str]:
     """To the model that the table's row is about, as a field's option."""
-    url = f'/d/{MODEL}?var-model=${{__data.fields["model_id"]}}&{_KEPT}'
-    return {"title": "This model", "url": url}
+    return {"title": "This model", "url": _model('${__data.fields["model_id"]}')}
+
+
+def _model(model_id: str) -> str:
+    return f"/d/{MODEL}?var-model={model_id}&{_CHOSEN}&${{__url_time_range}}"

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
 from deploy.grafana import links, looks, queries, variables
 from deploy.grafana.looks import Look
-from deploy.grafana.panels import fixed, graph, line_at, number, steps, timeline
+from deploy.grafana.panels import fixed, graph, number, steps, timeline
 from deploy.grafana.queries import of_models
 from deploy.grafana.retries import attempts
 
@@ -146,14 +146,10 @@ def _retries(board: Dashboard) -> None:
     board.with_row(Row("Retries"))
     board.with_panel(attempts())
     board.with_panel(
-        line_at(
-            graph(
-                "Retries left",
-                "Of this failure, and of its window, which recovery does not clear.",
-                ("{{scope}}", f"min by (scope) ({of_models(_BUDGET)})"),
-            ),
-            0,
-            "red",
+        graph(
+            "Retries left",
+            "Of this failure, and of its window, which recovery does not clear.",
+            ("{{scope}}", f"min by (scope) ({of_models(_BUDGET)})"),
         )
         .decimals(0)
         .links([links.runbook("BasetenWatchdogWindowBudgetSpent")])

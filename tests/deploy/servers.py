@@ -151,9 +151,12 @@ class Demo:
 
 
 @contextmanager
-def demo(folder: Path) -> Iterator[Demo]:
+def demo(
+    folder: Path, config: Path = ROOT / "config/demo.yaml", scenario: Path | None = None
+) -> Iterator[Demo]:
     """What `baseten-watchdog demo` shows, as two processes."""
-    emulator = command("emulator", "--port", "0", "--time-scale", "30")
+    other = () if scenario is None else ("--scenario", scenario)
+    emulator = command("emulator", "--port", "0", "--time-scale", "30", *other)
     with running(Process(emulator, environment())) as api:
         url = api.until("export ").strip().rpartition("=")[2]
         port = _free_port()
@@ -163,7 +166,6 @@ def demo(folder: Path) -> Iterator[Demo]:
             BASETEN_WATCHDOG_SERVER__PORT=str(port),
             BASETEN_WATCHDOG_LOGGING__FORMAT="json",
         )
-        config = ROOT / "config/demo.yaml"
         with running(Process(command("run", "--config", config), env)) as daemon:
             daemon.event("started")
             yield Demo(config, f"127.0.0.1:{port}", daemon, url, env)
