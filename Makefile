@@ -39,14 +39,13 @@ check: $(STAMP) ## What must hold beside the tests: style, types, layers, covera
 deploy-check: $(STAMP) $(TOOLS) ## Have what is in deploy/ read by the tools that will read it
 	$(BIN)/pytest -n auto tests/deploy
 
-$(TOOLS): tests/deploy/requirements.txt tests/deploy/package-lock.json
+$(TOOLS): tests/deploy/requirements.txt
 	$(PYTHON) -m venv --clear .venv-deploy
 	.venv-deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	cd tests/deploy && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-manifests: $(TOOLS) ## Write anew what is made of the chart, the rules and the dashboards
-	.venv-deploy/bin/python deploy/grafana/dashboards.py
+manifests: $(STAMP) $(TOOLS) ## Write anew what is made of the chart, the rules and the dashboards
+	$(BIN)/python -m deploy.grafana
 	.venv-deploy/bin/python deploy/helm/generate.py
 
 image: ## Build the image with docker, podman or buildah (BASE=... for another base)

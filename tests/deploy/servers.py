@@ -7,10 +7,11 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from tests.fakes.processes import Process, command, environment, running
@@ -91,14 +92,25 @@ def prometheus(
     *,
     rules: Sequence[Path] = (),
     alertmanager_url: str | None = None,
+    clusters: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
-    """Its URL. It scrapes one address each second, as the job of the example configurations."""
+    """Its URL. It scrapes one address each second, as the job of the example configurations.
+
+    `clusters` are further jobs that scrape it too, each with the label `cluster` that it adds.
+    """
     folder.mkdir()
     config: dict[str, Any] = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(path) for path in rules],
         "scrape_configs": [
-            {"job_name": "baseten-watchdog", "static_configs": [{"targets": [scraped]}]}
+            {"job_name": "baseten-watchdog", "static_configs": [{"targets": [scraped]}]},
+            *(
+                {
+                    "job_name": job,
+                    "static_configs": [{"targets": [scraped], "labels": {"cluster": cluster}}],
+                }
+                for job, cluster in clusters.items()
+            ),
         ],
     }
     if alertmanager_url is not None:
@@ -133,25 +145,27 @@ class Demo:
     config: Path
     address: str
     daemon: Process
-    environment: dict[str, str]
-    """What another command needs to act on the same ledger."""
+    api_url: str
+    env: Mapping[str, str]
+    """What a command about it needs."""
 
 
 @contextmanager
-def demo(folder: Path) -> Iterator[Demo]:
+def demo(
+    folder: Path, config: Path = ROOT / "config/demo.yaml", scenario: Path | None = None
+) -> Iterator[Demo]:
     """What `baseten-watchdog demo` shows, as two processes."""
-    emulator = command("emulator", "--port", "0", "--time-scale", "30")
+    other = () if scenario is None else ("--scenario", scenario)
+    emulator = command("emulator", "--port", "0", "--time-scale", "30", *other)
     with running(Process(emulator, environment())) as api:
         url = api.until("export ").strip().rpartition("=")[2]
         port = _free_port()
-        settings = {
-            "BASETEN_WATCHDOG_BASETEN__BASE_URL": url,
-            "BASETEN_WATCHDOG_STORE__URL": f"sqlite:///{folder}/ledger.db",
-            "BASETEN_WATCHDOG_SERVER__PORT": str(port),
-            "BASETEN_WATCHDOG_LOGGING__FORMAT": "json",
-        }
-        config = ROOT / "config/demo.yaml"
-        watchdog = Process(command("run", "--config", config), environment(**settings))
-        with running(watchdog) as daemon:
+        env = environment(
+            BASETEN_WATCHDOG_BASETEN__BASE_URL=url,
+            BASETEN_WATCHDOG_STORE__URL=f"sqlite:///{folder}/ledger.db",
+            BASETEN_WATCHDOG_SERVER__PORT=str(port),
+            BASETEN_WATCHDOG_LOGGING__FORMAT="json",
+        )
+        with running(Process(command("run", "--config", config), env)) as daemon:
             daemon.event("started")
-            yield Demo(config, f"127.0.0.1:{port}", daemon, settings)
+            yield Demo(config, f"127.0.0.1:{port}", daemon, url, env)

@@ -1,160 +1,167 @@
-"""The dashboards: held to Grafana's own schema, and each question asked of a real Prometheus."""
+"""The dashboards: current, valid for Grafana, and about what the program has."""
 
+import copy
 import json
 import re
 import subprocess
-import time
-import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.grafana import links, looks
+from deploy.grafana.render import rendered
+from tests.deploy.dashboards import (
+    DASHBOARDS,
+    FOLDER,
+    PanelQuery,
+    filled,
+    panel_queries,
+    panels,
+    variable_query,
+    variables,
+)
+from tests.deploy.grafana_schema import complaints
 from tests.deploy.promql import problems
-from tests.deploy.servers import ROOT, demo, eventually, get_json, prometheus
-from tests.deploy.tools import run
-from tests.fakes.processes import run as run_command
+from tests.deploy.servers import ROOT
+from tests.fakes.events import OUTCOMES
+from watchdog.domain.records import DecisionReason, TargetState
 
-HERE = Path(__file__).parent
-FOLDER = ROOT / "deploy/grafana"
-DASHBOARDS = {
-    name: json.loads((FOLDER / f"{name}.json").read_text()) for name in ("fleet", "model")
-}
-
-VARIABLES = {
+VALUES = {
     "cluster": ".*",
-    "job": "baseten-watchdog",
-    "model": "7hs2v0yb",  # the one of the demo that is exhausted in the end
-    "__rate_interval": "15s",
+    "job": ".+",
+    "model": "m1",
+    "__rate_interval": "1m",
+    "__range": "6h",
+}
+ELSEWHERE = {"": {"cluster", "model_label"}}
+"""Labels that Prometheus or the expression adds."""
+
+EXPRESSIONS = {str(query): query.expression for query in panel_queries()} | {
+    f"{name} {variable['name']}": variable_query(variable).expression
+    for name, variable in variables()
 }
 
 
-def filled(text: str) -> str:
-    """With the variables' values in place."""
-    for name, value in VARIABLES.items():
-        text = text.replace(f"${name}", value)
-    assert "$" not in text
-    return text
+def test_the_committed_json_is_what_the_code_says() -> None:
+    committed = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+    assert committed == rendered(), "run: python -m deploy.grafana"
 
 
-def panels(name: str) -> Iterator[dict[str, Any]]:
-    yield from DASHBOARDS[name]["panels"]
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_grafanas_schema_has_nothing_against_it(name: str, tmp_path: Path) -> None:
+    assert complaints(DASHBOARDS[name], tmp_path) == []
 
 
-QUESTIONS = [
-    pytest.param(target["expr"], id=f"{name}: {panel['title']}, {target['refId']}")
-    for name in DASHBOARDS
-    for panel in panels(name)
-    for target in panel["targets"]
-]
+@pytest.mark.parametrize(
+    ("where", "value", "says"),
+    [
+        (("refresh",), 30, "Type 'number' is not assignable"),
+        (("templating", "list", 0, "type"), "databse", "databse"),
+        (("templating", "list", 0, "auto"), False, "auto"),
+        (("panels", 1, "options", "colorMode"), "blackground", "blackground"),
+        (("panels", 1, "fieldConfig", "defaults", "thresholds", "mode"), "abolute", "abolute"),
+    ],
+    ids=str,
+)
+def test_grafanas_schema_finds_what_is_wrong(
+    where: tuple[str | int, ...], value: object, says: str, tmp_path: Path
+) -> None:
+    wrong = copy.deepcopy(DASHBOARDS["fleet.json"])
+    inner: Any = wrong
+    for step in where[:-1]:
+        inner = inner[step]
+    inner[where[-1]] = value
+    (found,) = complaints(wrong, tmp_path)
+    assert says in found
 
 
-def test_the_json_is_what_the_code_writes(tmp_path: Path) -> None:
-    made = run("python", FOLDER / "dashboards.py", tmp_path)
-    assert made.returncode == 0, made.stderr
-    for name in DASHBOARDS:
-        written = (tmp_path / f"{name}.json").read_text()
-        assert written == (FOLDER / f"{name}.json").read_text()
-
-
-def check_types(source: Path) -> subprocess.CompletedProcess[str]:
-    options = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext"]
-    return subprocess.run(
-        [HERE / "node_modules/.bin/tsc", *options, source],
+def test_prometheus_parses_every_expression(tmp_path: Path) -> None:
+    parsed = [
+        {"record": f"r{number}", "expr": filled(expression, VALUES)}
+        for number, expression in enumerate(EXPRESSIONS.values())
+    ]
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(json.dumps({"groups": [{"name": "parsed", "rules": parsed}]}))
+    checked = subprocess.run(
+        ["promtool", "check", "rules", "--lint=none", str(rules)],
         capture_output=True,
         text=True,
         check=False,
     )
+    assert checked.returncode == 0, checked.stderr
+    assert f"{len(parsed)} rules found" in checked.stdout
 
 
-@pytest.fixture(scope="module")
-def types() -> Path:
-    """A folder beside Grafana's schema, which the compiler looks for upwards."""
-    folder = HERE / "node_modules/.checked"
-    folder.mkdir(exist_ok=True)
-    return folder
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
+def test_the_program_has_every_metric_and_label_of_a_query(expression: str) -> None:
+    text = filled(expression, VALUES)
+    assert "baseten_watchdog_" in text or text.startswith("sum(up{")
+    assert problems(text, ELSEWHERE) == []
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
-def test_grafanas_schema_accepts_it(name: str, types: Path) -> None:
-    source = types / f"{name}.ts"
-    head = (HERE / "dashboard.ts").read_text()
-    source.write_text(f"{head}{(FOLDER / f'{name}.json').read_text()};\n")
-    checked = check_types(source)
-    assert (checked.returncode, checked.stdout) == (0, "")
+def test_every_label_of_a_legend_is_in_the_result() -> None:
+    for name, panel in panels():
+        for target in panel["targets"]:
+            for label in re.findall(r"\{\{(\w+)\}\}", target.get("legendFormat", "")):
+                query = PanelQuery(name, panel["title"], target["expr"], instant=False)
+                assert re.search(rf"by \([^)]*\b{label}\b", query.expression), query
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [('"absolute"', '"absolut"'), ('"editable"', '"editible"')]
-)
-def test_what_is_not_grafanas_is_found(old: str, new: str, types: Path) -> None:
-    source = types / f"wrong-{new.strip(chr(34))}.ts"
-    text = (FOLDER / "fleet.json").read_text()
-    assert old in text
-    source.write_text(f"{(HERE / 'dashboard.ts').read_text()}{text.replace(old, new)};\n")
-    assert check_types(source).returncode != 0
+def test_every_state_reason_and_outcome_has_its_look() -> None:
+    never_suppressed = {
+        DecisionReason.UNOBSERVED,
+        DecisionReason.HEALTHY,
+        DecisionReason.IN_PROGRESS,
+        DecisionReason.NOT_RETRYABLE,
+        DecisionReason.ATTEMPT_UNDER_WAY,
+    }
+    assert set(looks.STATES) == set(TargetState)
+    assert set(looks.REASONS) == set(DecisionReason) - never_suppressed
+    assert set(looks.OUTCOMES) == set(OUTCOMES)
 
 
-@pytest.mark.parametrize("expression", QUESTIONS)
-def test_the_program_has_every_metric_and_label_that_is_asked_for(expression: str) -> None:
-    assert problems(filled(expression), {"": {"cluster"}}) == []
+def test_every_runbook_that_is_linked_is_there() -> None:
+    text = (ROOT / "deploy/prometheus/RUNBOOKS.md").read_text()
+    anchors = {heading.lower() for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)}
+    urls = [link["url"] for _, panel in panels() for link in panel.get("links", [])]
+    assert urls
+    for url in urls:
+        page, _, anchor = url.partition("#")
+        assert page == links.RUNBOOKS
+        assert anchor in anchors
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
-def test_each_has_its_variables_its_links_and_room_for_its_panels(name: str) -> None:
-    made = DASHBOARDS[name]
-    assert made["uid"] == f"baseten-watchdog-{name}"
-    wanted = ["datasource", "cluster", "job", *(["model"] if name == "model" else [])]
-    assert [variable["name"] for variable in made["templating"]["list"]] == wanted
-    links = [link["url"] for link in made["links"]]
-    other = "model" if name == "fleet" else "fleet"
-    assert links[0].endswith("/deploy/prometheus/RUNBOOKS.md")
-    assert links[1].startswith(f"/d/baseten-watchdog-{other}")
-    places = [panel["gridPos"] for panel in made["panels"]]
-    assert all(place["x"] + place["w"] <= 24 for place in places)
-    assert len({(place["x"], place["y"]) for place in places}) == len(places)
+def test_the_dashboards_link_to_one_another() -> None:
+    uids = {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()}
+    assert uids == {"fleet.json": links.FLEET, "model.json": links.MODEL}
+    for name, other in (("fleet.json", links.MODEL), ("model.json", links.FLEET)):
+        (to_other, to_runbooks) = DASHBOARDS[name]["links"]
+        assert to_other["url"].startswith(f"/d/{other}?${{datasource:queryparam}}&")
+        assert to_other["keepTime"]
+        assert "model" not in to_other["url"].partition("?")[2]
+        assert to_runbooks["url"] == links.RUNBOOKS
+    assert f"/d/{links.MODEL}?var-model=" in (FOLDER / "fleet.json").read_text()
 
 
-def test_every_question_is_answered_by_a_real_prometheus_that_scrapes_the_demo(
-    tmp_path: Path,
-) -> None:
-    with (
-        demo(tmp_path) as live,
-        prometheus(tmp_path / "prometheus", live.address) as url,
-    ):
-        paused = run_command(
-            *("pause", "e4k7n2wq", "--for", "1h", "--config", live.config), **live.environment
-        )
-        assert paused.returncode == 0, paused.stderr
-        began = time.time()
-        asked = {str(each.id): filled(str(each.values[0])) for each in QUESTIONS}
-        eventually(lambda: _all_answered(url, asked, began), "an answer to every question")
-        for made in DASHBOARDS.values():
-            for variable in made["templating"]["list"]:
-                if variable["type"] == "query":
-                    assert _values(url, filled(variable["query"])) or variable["name"] == "cluster"
+def test_every_panel_says_what_it_shows_and_asks_the_chosen_data_source() -> None:
+    for name, panel in panels():
+        assert panel["title"], name
+        assert panel["description"], panel["title"]
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
-def _all_answered(url: str, asked: dict[str, str], began: float) -> bool | None:
-    for name, expression in list(asked.items()):
-        if _series(url, expression, began):
-            del asked[name]
-    return True if not asked else None
-
-
-def _series(url: str, expression: str, began: float) -> list[Any]:
-    span = {"query": expression, "start": began, "end": time.time() + 1, "step": 1}
-    answer = get_json(f"{url}/api/v1/query_range?{urllib.parse.urlencode(span)}")
-    assert answer is not None, f"not understood: {expression}"
-    found: list[Any] = answer["data"]["result"]
-    return [series for series in found if any(value != "NaN" for _, value in series["values"])]
-
-
-def _values(url: str, query: str) -> list[str]:
-    """What Grafana's label_values(selector, label) asks for."""
-    match = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
-    assert match is not None
-    asked = urllib.parse.urlencode({"match[]": match[1]})
-    found: list[str] = get_json(f"{url}/api/v1/label/{match[2]}/values?{asked}")["data"]
-    return found
+def test_no_panel_lies_over_another() -> None:
+    for dashboard in DASHBOARDS.values():
+        taken: set[tuple[int, int]] = set()
+        for panel in dashboard["panels"]:
+            at = panel["gridPos"]
+            assert at["x"] + at["w"] <= 24, panel["title"]
+            cells = {
+                (x, y)
+                for x in range(at["x"], at["x"] + at["w"])
+                for y in range(at["y"], at["y"] + at["h"])
+            }
+            assert not cells & taken, panel["title"]
+            taken |= cells

@@ -1,0 +1,50 @@
+"""Where a person goes on from a panel."""
+
+from grafana_foundation_sdk.builders.dashboard import DashboardLink
+from grafana_foundation_sdk.models.dashboard import DashboardLinkType
+
+FLEET, MODEL = "baseten-watchdog-fleet", "baseten-watchdog-model"
+"""The dashboards' identities, which bookmarks and links keep."""
+
+RUNBOOKS = (
+    "https://github.com/baseten-watchdog/baseten-watchdog/blob/main/deploy/prometheus/RUNBOOKS.md"
+)
+
+_CHOSEN = "${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
+
+
+def runbook(alert: str) -> DashboardLink:
+    return _outside(f"Runbook: {alert.removeprefix('BasetenWatchdog')}", alert.lower())
+
+
+def runbooks() -> DashboardLink:
+    return _outside("Runbooks", "")
+
+
+def _outside(title: str, anchor: str) -> DashboardLink:
+    url = f"{RUNBOOKS}#{anchor}" if anchor else RUNBOOKS
+    link = DashboardLink(title).type(DashboardLinkType.LINK).icon("doc").url(url)
+    return link.target_blank(True)
+
+
+def dashboard(title: str, uid: str) -> DashboardLink:
+    """To the other dashboard, for the same fleet and time.
+
+    Not for the same model: the one has no All, and the other is about more than one.
+    """
+    link = DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard")
+    return link.url(f"/d/{uid}?{_CHOSEN}").keep_time(True)
+
+
+def model_of_series() -> DashboardLink:
+    """To the model that the series is about."""
+    return DashboardLink("This model").url(_model("${__field.labels.model_id}"))
+
+
+def model_of_row() -> dict[str, str]:
+    """To the model that the table's row is about, as a field's option."""
+    return {"title": "This model", "url": _model('${__data.fields["model_id"]}')}
+
+
+def _model(model_id: str) -> str:
+    return f"/d/{MODEL}?var-model={model_id}&{_CHOSEN}&${{__url_time_range}}"

@@ -1,0 +1,76 @@
+"""PromQL. Every query counts a model once, whichever replica exports it.
+
+Prometheus need not have a label `cluster`: an absent label is an empty one, which groups, joins
+and the variable's All accept.
+"""
+
+from collections.abc import Iterable
+
+_SCOPE = 'cluster=~"$cluster", job=~"$job"'
+_OR_ZERO = " or 0 * count({scraped})"
+
+
+def own(name: str, *matchers: str, **labels: str) -> str:
+    """A metric of the daemon itself."""
+    matchers += tuple(f'{label}="{value}"' for label, value in labels.items())
+    return f"baseten_watchdog_{name}{{{', '.join((_SCOPE, *matchers))}}}"
+
+
+def of_models(name: str, **labels: str) -> str:
+    """A metric of the chosen models."""
+    return own(name, 'model_id=~"$model"', **labels)
+
+
+def each_model(expression: str, *more: str) -> str:
+    """One series for each model, and for each value of the labels in `more`, with its name."""
+    labels = ", ".join(("cluster", "job", "model_id", "model_name", *more))
+    return (
+        f"max by ({labels}) (({expression}) * on (cluster, job, instance, model_id) "
+        f"group_left (model_name) {of_models('target_info')})"
+    )
+
+
+def numbers(name: str, label: str, values: Iterable[str]) -> str:
+    """Which value the label has now, as a number from 1."""
+    return " or ".join(
+        f"{number} * {of_models(name, **{label: value})}"
+        for number, value in enumerate(values, start=1)
+    )
+
+
+def failing_only(expression: str) -> str:
+    failing = of_models("failing_since_timestamp_seconds")
+    return f"{expression} and on (cluster, job, instance, model_id) {failing}"
+
+
+def or_zero(expression: str) -> str:
+    """0 where there is none; nothing where no daemon is scraped, for then nobody knows."""
+    return expression + _OR_ZERO.format(scraped=own("build_info"))
+
+
+def in_state(state: str) -> str:
+    models = of_models("target_state", state=state)
+    return or_zero(f"count(max by (cluster, job, model_id) ({models}))")
+
+
+def increase(name: str, by: str, *, models: bool = False, window: str = "$__rate_interval") -> str:
+    """How many events, as whole numbers: Prometheus extrapolates, and half a retry confuses."""
+    metric = of_models(name) if models else own(name)
+    return f"round(sum by ({by}) (increase({metric}[{window}])))"
+
+
+def quantile(of: float, name: str, *by: str, window: str = "$__rate_interval") -> str:
+    labels = ", ".join((*by, "le"))
+    rate = f"rate({own(f'{name}_bucket')}[{window}])"
+    return f"histogram_quantile({of}, sum by ({labels}) ({rate}))"
+
+
+# 1 is trouble. Aggregated so that a standby replica, or one that starts, hides nothing.
+TROUBLE = {
+    "Breaker open": f"max({own('breaker_open')})",
+    "API down": f"1 - min({own('api_up')})",
+    "Key refused": f"1 - min({own('api_key_accepted')})",
+    "Ledger down": f"1 - min({own('ledger_up')})",
+    "Configuration not taken up": f"1 - min({own('config_last_reload_successful')})",
+    "Observes only": or_zero(f"max({own('mode_info', mode='observe')})"),
+}
