@@ -33,6 +33,7 @@ from watchdog.domain.transition import (
     Happening,
     adopted,
     is_steady,
+    left_behind,
     missed,
     observe,
     reset,
@@ -522,3 +523,28 @@ def test_after_the_clock_was_set_back_an_attempt_from_the_future_still_ends() ->
     assert observe(lately, [ahead], observed("BUILDING"), POLICY, TIMING).resolved == ()
     stuck = observe(BUILDING, [ahead], observed("BUILDING"), POLICY, TIMING)
     assert [attempt.resolution for attempt in stuck.resolved] == [Resolution.STUCK]
+
+
+@pytest.mark.parametrize(
+    ("target", "ends"),
+    [
+        pytest.param(failing(), False, id="its-episode-goes-on"),
+        pytest.param(None, True, id="no-target"),
+        pytest.param(failing(episode=None), True, id="no-episode"),
+        pytest.param(failing(episode=an_episode(id="e2")), True, id="another-episode"),
+        pytest.param(
+            failing(episode=an_episode(result=EpisodeResult.REMOVED, ended_at=NOW)),
+            True,
+            id="its-episode-ended",
+        ),
+    ],
+)
+def test_an_attempt_whose_episode_ended_while_it_was_sent_ends_with_it(
+    target: Target | None, ends: bool
+) -> None:
+    attempt = an_attempt()
+    after = left_behind(target, attempt, NOW)
+    assert after.resolution is (Resolution.REMOVED if ends else None)
+    assert after.under_way is not ends
+    answered = an_attempt(resolution=Resolution.ANSWERED, resolved_at=NOW)
+    assert left_behind(target, answered, NOW) is answered
