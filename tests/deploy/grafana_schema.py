@@ -29,7 +29,7 @@ _OPTIONS = ["--noEmit", "--strict", "--skipLibCheck", "--target", "esnext"]
 _MODULES = ["--module", "esnext", "--moduleResolution", "bundler"]
 
 
-def _installed() -> Path:
+def installed() -> Path:
     """The packages of the lock file, installed when they are not there yet."""
     modules = _HERE / "node_modules"
     with (_HERE / "package-lock.json").open() as lock:
@@ -42,7 +42,7 @@ def _installed() -> Path:
 
 def complaints(dashboard: Mapping[str, Any], folder: Path) -> list[str]:
     """What the compiler has against the dashboard and its panels' options."""
-    modules = _installed()
+    modules = installed()
     (folder / "node_modules").symlink_to(modules)
     lines = ["import type { Dashboard } from '@grafana/schema';", _JSON_OF]
     for kind, name in _PANELS.items():
