@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 TOOLS := .venv-deploy/.installed
 BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-    --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
+    --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check deploy-check manifests image simulate mutants format lock schema picture matrix clean
