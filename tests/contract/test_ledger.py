@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fakes import postgres
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import NOW, REF, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import (
@@ -32,6 +33,7 @@ T = TypeVar("T")
 
 MINUTE = timedelta(minutes=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KINDS = ["memory", "sqlite", "postgresql"]
 
 
 class FixedClock:
@@ -65,8 +67,11 @@ async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIter
     if kind == "memory":
         yield Bench(InMemoryLedger(FixedClock(), observe=observe))
         return
+    url = f"sqlite:///{folder}/ledger.db"
+    if kind == "postgresql":
+        url = postgres.shared().new_schema(now=NOW.isoformat())
     ledger = SqlLedger.open(
-        f"sqlite:///{folder}/ledger.db",
+        url,
         clock=FixedClock(),
         base_url="https://api.example.com",
         role=Role.DAEMON,
@@ -78,13 +83,13 @@ async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIter
         await ledger.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path) as made:
         yield made
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def observing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path, observe=True) as made:
         yield made
@@ -405,8 +410,8 @@ async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Benc
 
 async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
     if isinstance(bench.ledger, SqlLedger):
-        assert not bench.ledger.knows_dead(bench.ledger.owner)
-    assert not bench.ledger.knows_dead("nobody:that-we-know")
+        assert not bench.ledger.knows_dead(bench.ledger.owner, MINUTE)
+    assert not bench.ledger.knows_dead("nobody:that-we-know", timedelta(seconds=29))
 
 
 moments = st.integers(0, 2**52).map(lambda microseconds: EPOCH + timedelta(0, 0, microseconds))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_ledger import Bench, opened
+from tests.contract.test_ledger import KINDS, Bench, opened
 from tests.fakes.records import NOW, ago, healthy
 from watchdog.domain.records import Action, ActionKind
 
@@ -18,7 +18,7 @@ EXPIRED = Action(ago(hours=9), ActionKind.PAUSE, "b", "ann@desk", "", until=NOW)
 RESET = Action(ago(minutes=7), ActionKind.RESET, "b", "ann@desk", "fixed")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path) as made:
         yield made

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_ledger import Bench, opened
+from tests.contract.test_ledger import KINDS, Bench, opened
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
@@ -34,7 +34,7 @@ FAILED = replace(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=KINDS)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path) as made:
         yield made

@@ -33,6 +33,8 @@ LOGGED: dict[str, e.Event] = {
         version="1.2.3", mode="retry", targets=1, limits=LIMITS, ledger="sqlite:///ledger.db"
     ),
     "stopped": e.Stopped(abandoned_checks=1),
+    "replica_active": e.BecameActive(),
+    "replica_standby": e.BecameStandby(),
     "config_reloaded": e.ConfigReloaded(
         changed=("policy.max_attempts", "models"), mode="retry", targets=2, limits=LIMITS
     ),

@@ -79,7 +79,10 @@ class InMemoryLedger:
         self._rows = rows
         return result
 
-    def knows_dead(self, owner: str) -> bool:
+    async def hold_active(self) -> bool:
+        return True
+
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
         return owner in self.dead_owners
 
     def all_attempts(self) -> list[Attempt]:

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing
+from tests.fakes.sqlite import engine_of
 from tests.integration.test_ledger_sqlite import opened, use
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
@@ -109,7 +110,7 @@ async def test_a_locked_ledger_is_refused_in_one_line(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await use(opened(tmp_path))
-    monkeypatch.setattr("watchdog.ledger.opening.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("watchdog.ledger.sqlite.BUSY_SECONDS", 0.1)
     with another_process(path) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerBroken, match=r"database is locked: another program holds it: "):
@@ -235,7 +236,7 @@ async def test_all_that_wait_for_a_locked_ledger_wait_together(
     ledger: SqlLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that nothing piles up behind a lock, and the daemon can be stopped."""
-    monkeypatch.setattr("watchdog.ledger.store.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("watchdog.ledger.sqlite.SqliteDatabase.busy_seconds", 0.2)
     with another_process(path) as other:
         other.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
@@ -247,18 +248,18 @@ async def test_all_that_wait_for_a_locked_ledger_wait_together(
 
 
 async def test_a_full_disk_is_an_outage_until_there_is_room(ledger: SqlLedger) -> None:
-    make_room = told_before_each(ledger._engine, "max_page_count = 1")
+    make_room = told_before_each(engine_of(ledger), "max_page_count = 1")
     with pytest.raises(LedgerUnavailable, match="database or disk is full: make room"):
         await ledger.transact(lambda tx: tx.set_meta("a", "x" * 100_000))
     make_room()
-    told_before_each(ledger._engine, "max_page_count = 100000")
+    told_before_each(engine_of(ledger), "max_page_count = 100000")
     await works(ledger)
 
 
 async def test_a_connection_that_was_made_while_nothing_could_be_written_is_made_again(
     ledger: SqlLedger,
 ) -> None:
-    stop = told_before_each(ledger._engine, "query_only = ON")
+    stop = told_before_each(engine_of(ledger), "query_only = ON")
     await unavailable(ledger, "readonly database: let this user write")
     stop()
     await works(ledger)
@@ -399,7 +400,7 @@ async def test_any_number_of_rows_is_read_and_pruned(ledger: SqlLedger) -> None:
             episode = an_episode(id=f"e{number}", model_id=f"m{number}")
             tx.add_target(failing(model_id=f"m{number}", episode=episode, next_check_at=NOW))
 
-    @event.listens_for(ledger._engine, "checkout")
+    @event.listens_for(engine_of(ledger), "checkout")
     def checkout(connection: Any, *_: Any) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
 

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, event
 
 from tests.contract.test_ledger import MINUTE, FixedClock
 from tests.fakes.records import NOW, ago, failing, healthy
+from tests.fakes.sqlite import engine_of
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
 from watchdog.ledger.opening import SCHEMA
@@ -65,11 +66,11 @@ async def test_each_role_has_one_holder_and_readers_need_none(tmp_path: Path) ->
         opened(tmp_path)
     command = opened(tmp_path, role=Role.COMMAND)
     await use(opened(tmp_path, role=Role.READER))
-    assert not command.knows_dead(daemon.owner)
-    assert not daemon.knows_dead(command.owner)
+    assert not command.knows_dead(daemon.owner, MINUTE)
+    assert not daemon.knows_dead(command.owner, MINUTE)
     await command.close()
-    assert daemon.knows_dead(command.owner)
-    assert daemon.knows_dead("daemon:of-an-earlier-life")
+    assert daemon.knows_dead(command.owner, MINUTE)
+    assert daemon.knows_dead("daemon:of-an-earlier-life", MINUTE)
     await daemon.close()
     await use(opened(tmp_path))
 
@@ -96,6 +97,9 @@ async def test_what_cannot_be_used_is_refused_in_one_line(
         else:
             with sqlite3.connect(path) as connection:
                 connection.execute("UPDATE alembic_version SET version_num = ?", (spoil,))
+                connection.execute(
+                    "UPDATE meta SET value = ? WHERE key = 'oldest_schema'", (spoil,)
+                )
             connection.close()
     with pytest.raises(LedgerSetupError, match=says) as refused:
         opened(tmp_path, role=role)
@@ -207,7 +211,7 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
         tx.fleet_usage(minute=ago(minutes=1), day=ago(hours=24), most=50)
         tx.pending_attempts()
 
-    event.listen(ledger._engine, "before_cursor_execute", note)
+    event.listen(engine_of(ledger), "before_cursor_execute", note)
     await use(ledger, work)
     with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
         for statement, parameters in statements:
@@ -231,3 +235,15 @@ async def test_no_command_migrates_the_ledger_under_a_daemon_of_an_older_version
         with pytest.raises(LedgerSetupError, match="start the daemon of this version first"):
             opened(tmp_path, role=role)
     await daemon.close()
+
+
+async def test_a_newer_ledger_is_used_where_it_says_that_this_program_may(tmp_path: Path) -> None:
+    await use(opened(tmp_path), lambda tx: tx.add_target(failing()))
+    with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.execute("ALTER TABLE targets ADD COLUMN colour TEXT")
+        connection.execute("CREATE TABLE colours (id TEXT PRIMARY KEY)")
+    connection.close()
+    ledger = opened(tmp_path)
+    assert not ledger.created
+    assert await use(ledger, lambda tx: tx.targets()) == [failing()]

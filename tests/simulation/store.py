@@ -13,7 +13,8 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from watchdog.engine.ports import Clock
 from watchdog.ledger import Role, SqlLedger
 from watchdog.ledger.locks import FileLock
-from watchdog.ledger.opening import make_engine, prepare
+from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.sqlite import SqliteDatabase, make_engine
 
 BASE_URL = "http://baseten.invalid"
 
@@ -43,15 +44,9 @@ class LedgerFile:
         """As `SqlLedger.open` does, for a file that is known to be good."""
         locks = {kind: FileLock(self.path.with_name(f"{kind}.lock")) for kind in self._engines}
         assert locks[role].acquire(), f"two of role {role} at a time"
-        ledger = SqlLedger(
-            self._engines[role],
-            locks,
-            clock,
-            role=role,
-            observe=observe,
-            created_at=self._started_at,
-            created=False,
-        )
+        database = SqliteDatabase(self._engines[role], locks, clock)
+        opened = Opened(self._started_at, created=False)
+        ledger = SqlLedger(database, opened, role=role, observe=observe)
         ledger.owner = owner  # Its own is drawn by lot.
         ledger._worker.shutdown()  # It has no thread yet.
         ledger._worker = worker  # type: ignore[assignment]
@@ -77,7 +72,9 @@ class LedgerFile:
 
 def release(ledger: SqlLedger) -> None:
     """What the kernel does when a process ends."""
-    for lock in ledger._locks.values():
+    database = ledger._database
+    assert isinstance(database, SqliteDatabase)
+    for lock in database._locks.values():
         lock.release()
 
 

@@ -18,6 +18,7 @@ from watchdog.app.parts import (
     open_ledger,
 )
 from watchdog.app.reload import ConfigSource, Reloader
+from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
@@ -30,9 +31,10 @@ from watchdog.engine.events import (
     LedgerOpened,
     Started,
     Stopped,
+    TargetForgotten,
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
-from watchdog.engine.record import Recorder
+from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import Settings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
@@ -51,7 +53,8 @@ PRUNE_INTERVAL = timedelta(hours=1)
 
 
 class Daemon:
-    """The whole daemon. `started` is set once it watches; `metrics_url` is known from then on."""
+    """The whole daemon. `started` is set once it watches, or stands by; `metrics_url` is known from
+    then on."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Daemon:
         self._config = config
         self._source = source or ConfigSource(None, lambda: LoadedConfig(config, (), {}))
         self._reloader: Reloader | None = None
+        self._sweep: Sweep | None = None
         self._environ = environ
         self._warnings = warnings
         self._listener = Fanout(listeners)
@@ -105,22 +109,21 @@ class Daemon:
             self.metrics_url = f"{web.url}/metrics"
             await web.start()
             engine = Engine(config, api, ledger, clock, listener)
-            sweep = await self._begin(engine, ledger, clock)
+            self._announce(engine, ledger)
 
             async def take_up(wanted: Config) -> None:
-                await self._take_up(wanted, engine, sweep, ledger, api)
+                await self._take_up(wanted, engine, ledger, api)
                 form = wanted.logging
                 log.use(start_logging(form.level, form.format, writer, key))
 
             self._reloader = Reloader(self._source, config, take_up, listener)
-            self.started.set()
-            await self._watch(engine, sweep, liveness, clock, stop)
+            await self._serve(engine, liveness, clock, stop)
 
     async def _take_up(
-        self, config: Config, engine: Engine, sweep: Sweep, ledger: SqlLedger, api: HttpBasetenApi
+        self, config: Config, engine: Engine, ledger: SqlLedger, api: HttpBasetenApi
     ) -> None:
         """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
-        changed nothing then."""
+        changed nothing then. A replica that stands by leaves the ledger as it is."""
         settings, before = make_settings(config, ledger.owner), engine.live.current
         recorder = Recorder(engine.ledger, settings)
         try:
@@ -132,7 +135,9 @@ class Daemon:
             )
         except ApiSetupError as error:
             raise SetupError(str(error)) from error
-        known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        known: Sequence[Recorded] = ()
+        if self._sweep is not None:
+            known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
         engine.live.current = settings
         ledger.observe = settings.observe
         await take_up_api()
@@ -140,23 +145,19 @@ class Daemon:
             self._tell_stretched(settings)
         for recorded in known:
             tell(recorded, settings, self._listener)
-        sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+        if self._sweep is not None:
+            self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
     def _tell_stretched(self, settings: Settings) -> None:
         effective = settings.effective_interval
         if effective > settings.interval:
             self._listener(IntervalStretched(interval=settings.interval, effective=effective))
 
-    async def _begin(self, engine: Engine, ledger: SqlLedger, clock: Clock) -> Sweep:
-        """Settle what an earlier life left behind, and take up the watch list."""
+    def _announce(self, engine: Engine, ledger: SqlLedger) -> None:
         settings, listener, where = engine.settings, self._listener, self._config.store.display_url
         listener(LedgerOpened(created_at=ledger.created_at))
         if ledger.created:
             listener(LedgerCreated(ledger=where))
-        try:
-            known = await engine.ledger.transact(lambda tx: begin(tx, engine.recorder, settings))
-        except LedgerUnavailable as error:
-            raise SetupError(str(error)) from error
         listener(
             Started(
                 version=__version__,
@@ -167,35 +168,75 @@ class Daemon:
             )
         )
         self._tell_stretched(settings)
-        for recorded in known:
-            tell(recorded, settings, listener)
-        watched = [recorded.after for recorded in known if recorded.after.watched]
-        return Sweep(
-            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
-        )
 
-    async def _watch(
-        self, engine: Engine, sweep: Sweep, liveness: Liveness, clock: Clock, stop: asyncio.Event
+    async def _serve(
+        self, engine: Engine, liveness: Liveness, clock: Clock, stop: asyncio.Event
     ) -> None:
-        ticker = Ticker()
+        """Watch while this replica is the active one, and stand by while another one is."""
+        standing, ticker, late = Standing(engine.ledger, self._listener), Ticker(), 0
         ticker.every(TICK, liveness.beat)
-        ticker.every(TICK, engine.breaker.tick)
-        ticker.every(TICK, sweep.tick)
+        ticker.every(TICK, standing.tick)
         if self._reloader is not None:
             ticker.every(TICK, self._reloader.tick)
+        try:
+            await standing.tick()
+            ticker.start()
+            while not stop.is_set():
+                if not standing.active:
+                    self.started.set()
+                if await standing.until(active=True, stop=stop):
+                    late = await self._watch(engine, standing, clock, stop)
+        finally:
+            engine.retrier.send_nothing_more()
+            await ticker.stop()
+            await engine.retrier.finish()
+            self._listener(Stopped(abandoned_checks=late))
+
+    async def _watch(
+        self, engine: Engine, standing: Standing, clock: Clock, stop: asyncio.Event
+    ) -> int:
+        """Check and retry until stopped, or until another replica is active; how many checks did
+        not end in time."""
+        try:
+            sweep = self._sweep = await self._begin(engine, clock)
+        except LedgerUnavailable as error:
+            if not self.started.is_set():
+                raise SetupError(str(error)) from error
+            await asyncio.sleep(TICK.total_seconds())
+            return 0
+        self.started.set()
+        ticker = Ticker()
+        ticker.every(TICK, engine.breaker.tick)
+        ticker.every(TICK, sweep.tick)
         ticker.every(PRUNE_INTERVAL, _prune, engine, clock, self._config.store.retention)
         try:
             sweep.start()
             await engine.breaker.tick()
             await sweep.tick()
             ticker.start()
-            await stop.wait()
+            await standing.until(active=False, stop=stop)
         finally:
-            engine.retrier.send_nothing_more()
+            if stop.is_set():
+                engine.retrier.send_nothing_more()
             await ticker.stop()
             late = await sweep.stop(GRACE)
-            await engine.retrier.finish()
-            self._listener(Stopped(abandoned_checks=late))
+            self._sweep = None
+        if not stop.is_set():
+            for model_id in engine.settings.models:
+                self._listener(TargetForgotten(model_id=model_id))
+        return late
+
+    async def _begin(self, engine: Engine, clock: Clock) -> Sweep:
+        """Settle what an earlier life left behind, and take up the watch list. Raises
+        LedgerUnavailable."""
+        settings, listener = engine.settings, self._listener
+        known = await engine.ledger.transact(lambda tx: begin(tx, engine.recorder, settings))
+        for recorded in known:
+            tell(recorded, settings, listener)
+        watched = [recorded.after for recorded in known if recorded.after.watched]
+        return Sweep(
+            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
+        )
 
 
 async def _prune(engine: Engine, clock: Clock, retention: timedelta) -> None:

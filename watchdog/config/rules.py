@@ -55,7 +55,8 @@ def warnings(config: Config) -> Iterator[str]:
             f"fleet.max_retries_per_minute: {config.fleet.max_retries_per_minute} is above the "
             f"API's {API_RETRIES_PER_MINUTE} a minute per key: the rest will be throttled"
         )
-    if not Path(config.store.url.partition(":///")[2]).is_absolute():
+    is_file = config.store.url.startswith("sqlite")
+    if is_file and not Path(config.store.url.partition(":///")[2]).is_absolute():
         yield (
             "store.url: relative to where each command is started, and a new ledger has fresh "
             "limits: write it like sqlite:////var/lib/baseten-watchdog/ledger.db"

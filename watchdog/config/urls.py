@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 _EXAMPLE = "sqlite:////var/lib/baseten-watchdog/ledger.db"
 
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
+_POSTGRES_EXAMPLE = "postgresql+psycopg://user:password@host/database"
+_POSTGRES = re.compile(r"postgresql\+psycopg://[^/?#]+/[^/?#]+(\?[^#]*)?")
 _SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:|file:)[^?#]+")
 
 
@@ -34,8 +36,11 @@ def store_url_problem(url: str) -> str | None:
     driver = re.match(r"([a-z0-9_]+(\+[a-z0-9_]+)?)://", url)
     if driver is None:
         return f"not a SQLAlchemy URL: write it like {_EXAMPLE}"
+    if driver[1].partition("+")[0] == "postgresql":
+        fits = _POSTGRES.fullmatch(url) is not None
+        return None if fits else f"write it like {_POSTGRES_EXAMPLE}"
     if driver[1] not in ("sqlite", "sqlite+pysqlite"):
-        return f"{driver[1]} is not supported by this version: use sqlite, like {_EXAMPLE}"
+        return f"{driver[1]} is not supported: use sqlite, like {_EXAMPLE}, or {_POSTGRES_EXAMPLE}"
     if not _SQLITE_FILE.fullmatch(url):
         return (
             f"the limits need a ledger that outlives the process: name just a file, like {_EXAMPLE}"

@@ -178,15 +178,18 @@ class Retrier:
         self, recorder: Recorder, settings: Settings, attempt: Attempt, *, forced: bool
     ) -> str | None:
         """Why it must not be sent after all. Asked at the last moment."""
+        asked = self._clock.monotonic()
         try:
-            wanted = await self._ledger.transact(
-                lambda tx: recorder.still_wanted(tx, attempt, forced=forced)
+            wanted, at = await self._ledger.transact(
+                lambda tx: (recorder.still_wanted(tx, attempt, forced=forced), tx.now())
             )
         except LedgerUnavailable as error:
             return str(error)
         if not wanted:
             return "a person paused or removed it meanwhile"
-        if self._clock.now() > attempt.reserved_at + RESERVATION_TTL:
+        # By the ledger's own clock, which may be another machine's.
+        at += timedelta(seconds=self._clock.monotonic() - asked)
+        if at > attempt.reserved_at + RESERVATION_TTL:
             return "the reservation expired before it could be sent"
         if self._stopping.is_set():
             return "stopping"

@@ -43,6 +43,20 @@ class Started(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BecameActive(Event):
+    """This replica watches and retries from now on."""
+
+    name = "replica_active"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BecameStandby(Event):
+    """Another replica watches; this one is ready to take over."""
+
+    name = "replica_standby"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDoubtful(Event):
     """A setting that works, and that somebody may not have meant."""
 

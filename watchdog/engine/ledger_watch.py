@@ -1,6 +1,7 @@
 """Tells when the ledger goes away and when it comes back."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from watchdog.engine.events import LedgerBack, LedgerLost
@@ -23,8 +24,14 @@ class WatchedLedger:
         self._failed_at: float | None = None
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
+        return await self._watched(self._ledger.transact(work))
+
+    async def hold_active(self) -> bool:
+        return await self._watched(self._ledger.hold_active())
+
+    async def _watched(self, asked: Awaitable[T]) -> T:
         try:
-            result = await self._ledger.transact(work)
+            result = await asked
         except LedgerUnavailable as error:
             if self._failed_at is None:
                 self._listener(LedgerLost(error=str(error)))
@@ -36,5 +43,5 @@ class WatchedLedger:
             self._listener(LedgerBack())
         return result
 
-    def knows_dead(self, owner: str) -> bool:
-        return self._ledger.knows_dead(owner)
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+        return self._ledger.knows_dead(owner, waited)

@@ -309,5 +309,9 @@ class Ledger(Protocol):
         caller that is cancelled gives up the result and not the work, which runs in its turn.
         """
 
-    def knows_dead(self, owner: str) -> bool:
-        """Whether the owner of a reservation surely can no longer send it."""
+    async def hold_active(self) -> bool:
+        """Whether this process is the active one; if none is, it is from now on. Raises
+        LedgerUnavailable when that cannot be told."""
+
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+        """Whether the owner of a reservation that old surely can no longer send it."""

@@ -188,10 +188,15 @@ class Recorder:
 
     def resolve_left_behind(self, tx: LedgerTransaction) -> None:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
-        left = [each for each in tx.pending_attempts() if self._ledger.knows_dead(each.owner)]
+        now = tx.now()
+        left = [
+            each
+            for each in tx.pending_attempts()
+            if self._ledger.knows_dead(each.owner, now - each.reserved_at)
+        ]
         for attempt in left:
             lost = self._lost(tx, attempt)
-            self._leave_behind(tx, tx.target(attempt.model_id), lost, tx.now())
+            self._leave_behind(tx, tx.target(attempt.model_id), lost, now)
 
     def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
         """Those of the target's episode and window; ones left behind come out as unknown."""
@@ -213,7 +218,7 @@ class Recorder:
         return (
             attempt.outcome is Outcome.PENDING
             and now > attempt.reserved_at + RESERVATION_TTL
-            and self._ledger.knows_dead(attempt.owner)
+            and self._ledger.knows_dead(attempt.owner, now - attempt.reserved_at)
         )
 
     @staticmethod

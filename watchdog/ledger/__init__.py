@@ -1,4 +1,4 @@
-"""The ledger on SQLite, and later on PostgreSQL through the same code."""
+"""The ledger on SQLite or PostgreSQL, through the same code."""
 
 from watchdog.ledger.errors import LedgerMissing, LedgerSetupError
 from watchdog.ledger.locks import Role

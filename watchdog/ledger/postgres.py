@@ -1,0 +1,245 @@
+"""A ledger on a PostgreSQL server, which several replicas may share."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from watchdog.engine.ports import RESERVATION_TTL, Clock, LedgerUnavailable
+from watchdog.ledger.errors import LedgerBroken, LedgerSetupError
+from watchdog.ledger.locks import Role
+from watchdog.ledger.opening import Opened, prepare
+
+_CALL_SECONDS = 5.0
+"""How long one call may take. Transactions take milliseconds; each waits for one or two others."""
+
+_OPENING_SECONDS = 60
+"""How long an opening may wait for another replica's: one of them makes the schema."""
+
+_CONNECT_SECONDS = 3
+
+_SESSION = {
+    "application_name": "baseten-watchdog",
+    "default_transaction_isolation": "read committed",
+    "lock_timeout": "4s",
+    "statement_timeout": "5s",
+    # A replica that is frozen while it holds the ledger's lock must not hold up the others.
+    "idle_in_transaction_session_timeout": "5s",
+    # The server's side of the connection: a dead replica's locks fall free within 15 s.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "5",
+}
+_KEEPALIVES = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 5,
+    "tcp_user_timeout": 15_000,
+}
+
+# Advisory locks are the whole database's: the second key is of the schema, that is, of the ledger.
+_TRANSACTION, _ACTIVE, _PROBE = 0x62775F74, 0x62775F61, 0x62775F70
+_LEDGER = "hashtext(current_schema())"
+_LOCK = text(f"SELECT pg_advisory_xact_lock({_TRANSACTION}, {_LEDGER})")
+_NOW = text("SELECT clock_timestamp()")
+_TRY_ACTIVE = text(f"SELECT pg_try_advisory_lock({_ACTIVE}, {_LEDGER})")
+_ALIVE = text("SELECT 1")
+_PROBE_LOCK = text(f"SELECT pg_try_advisory_lock({_PROBE}, pg_backend_pid())")
+_PROBED = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+    "AND pid = pg_backend_pid() AND classid = :probe"
+).bindparams(probe=_PROBE)
+_PROBE_UNLOCK = text(f"SELECT pg_advisory_unlock({_PROBE}, pg_backend_pid())")
+
+
+class PostgresDatabase:
+    """See `database.Database`. The active replica holds a lock on a connection of its own, which
+    the server frees when that connection ends, however its holder died."""
+
+    busy_seconds = _CALL_SECONDS
+
+    def __init__(self, url: URL, *, read_only: bool) -> None:
+        self.where = url.render_as_string(hide_password=True)
+        self._read_only = read_only
+        self._engine = _make_engine(url)
+        self._active_engine = _make_engine(url)
+        self._active: Connection | None = None
+        self._in_use: Connection | None = None
+
+    @classmethod
+    def open(
+        cls, url: URL, *, clock: Clock, base_url: str, role: Role
+    ) -> tuple["PostgresDatabase", Opened]:
+        """Raises LedgerSetupError."""
+        del clock  # The time is the server's: one for all replicas.
+        try:
+            database = cls(url, read_only=role is Role.READER)
+        except ImportError as error:
+            raise LedgerSetupError(
+                "store.url needs the PostgreSQL driver: pip install 'baseten-watchdog[postgres]'"
+            ) from error
+        try:
+            with database._engine.connect() as connection:
+                database._check_sessions(connection)
+                with connection.begin():
+                    connection.execute(text(f"SET LOCAL lock_timeout = '{_OPENING_SECONDS}s'"))
+                    connection.execute(text(f"SET LOCAL statement_timeout = '{_OPENING_SECONDS}s'"))
+                    connection.execute(_LOCK)
+                    opened = prepare(
+                        connection,
+                        base_url=base_url,
+                        now=_read_now(connection),
+                        make=role is not Role.READER,
+                        migrate=role is Role.DAEMON,
+                        where=database.where,
+                    )
+        except BaseException as error:
+            database.close()
+            if isinstance(error, SQLAlchemyError):
+                raise LedgerBroken(
+                    f"the ledger {database.where} cannot be used: {_cause(error)}: "
+                    "see that the server runs, and that store.url names its address, user and "
+                    "password"
+                ) from error
+            raise
+        return database, opened
+
+    def _check_sessions(self, connection: Connection) -> None:
+        """Raises LedgerSetupError where a session is not ours alone: behind a pooler that gives
+        each transaction any connection to the server, locks would be held by nobody."""
+        with connection.begin():
+            connection.execute(_PROBE_LOCK)
+        try:
+            # An idle session's connection is what such a pooler gives the next one that asks.
+            with self._active_engine.connect() as other, other.begin():
+                shared = bool(other.scalar(_PROBED))
+            with connection.begin():
+                shared = shared or not connection.scalar(_PROBED)
+        finally:
+            with connection.begin():
+                connection.execute(_PROBE_UNLOCK)
+        if shared:
+            raise LedgerSetupError(
+                f"the ledger {self.where} is behind a pooler in transaction mode, which breaks "
+                "session locks: connect to PostgreSQL itself, or to a pool in session mode"
+            )
+
+    @contextmanager
+    def transaction(self, deadline: float) -> Iterator[tuple[Connection, datetime]]:
+        """The lock is taken by a statement of its own, so that every later one sees what its last
+        holder committed; the time is read after it."""
+        if time.monotonic() >= deadline:
+            raise LedgerUnavailable(f"the ledger {self.where} does not answer in time")
+        with self._used(self._engine.connect()) as connection, connection.begin():
+            if self._read_only:
+                # One picture for all statements, and nobody is held up.
+                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+            else:
+                connection.execute(_LOCK)
+            yield connection, _read_now(connection)
+
+    @contextmanager
+    def _used(self, connection: Connection) -> Iterator[Connection]:
+        with connection:
+            self._in_use = connection
+            try:
+                yield connection
+            finally:
+                self._in_use = None
+
+    def unavailable(self, error: Exception) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the ledger {self.where} does not answer: {_cause(error)}")
+
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+        """Nobody sends what was reserved longer ago, the owner itself included."""
+        del owner
+        return waited > RESERVATION_TTL
+
+    def interrupt(self) -> None:
+        """Called from another thread: ends the connection under a call that the server leaves
+        without an answer."""
+        connection = self._in_use
+        if connection is None:
+            return
+        with suppress(OSError, SQLAlchemyError, AttributeError, TypeError):
+            driver: Any = connection.connection.driver_connection
+            with socket.socket(fileno=os.dup(driver.fileno())) as line:
+                line.shutdown(socket.SHUT_RDWR)
+
+    def hold_active(self) -> bool:
+        if self._active is not None:
+            try:
+                self._in_use = self._active
+                with self._active.begin():
+                    self._active.execute(_ALIVE)
+            except SQLAlchemyError:
+                self._let_go()  # Only a new connection tells whether another one is active now.
+            else:
+                return True
+            finally:
+                self._in_use = None
+        connection = self._active_engine.connect()
+        try:
+            self._in_use = connection
+            with connection.begin():
+                held = bool(connection.scalar(_TRY_ACTIVE))
+        except BaseException:
+            connection.invalidate()
+            connection.close()
+            raise
+        finally:
+            self._in_use = None
+        if held:
+            self._active = connection
+        else:
+            connection.close()
+        return held
+
+    def _let_go(self) -> None:
+        active, self._active = self._active, None
+        if active is not None:
+            with suppress(SQLAlchemyError):
+                active.invalidate()
+                active.close()
+
+    def close(self) -> None:
+        self._let_go()
+        self._active_engine.dispose()
+        self._engine.dispose()
+
+
+def _make_engine(url: URL) -> Engine:
+    # Asked before use whether it still lives: else each break would cost one transaction.
+    engine = create_engine(
+        url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=_KEEPALIVES
+    )
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _: Any) -> None:
+        # Not as start-up parameters: poolers refuse those that they do not know.
+        connection.autocommit = True
+        for name, value in _SESSION.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.autocommit = False
+
+    return engine
+
+
+def _read_now(connection: Connection) -> datetime:
+    now: datetime = connection.execute(_NOW).scalar_one()
+    return now.astimezone(UTC)
+
+
+def _cause(error: Exception) -> str:
+    """The driver's own words, on one line, without the statement and its values."""
+    words = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return " ".join(words.splitlines()[0].split())
