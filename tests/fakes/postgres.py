@@ -48,7 +48,7 @@ class Postgres:
         if self._drop is not None:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
-        self.port = _free_port()
+        self.port = free_port()
         self._run("initdb", "-D", self._data, "-U", "watchdog", "--auth", "trust", "--no-sync")
         self.start()
 
@@ -132,7 +132,7 @@ def _become_nobody() -> None:
     os.setuid(nobody.pw_uid)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -144,6 +144,6 @@ def make_ledger(stage: Stage, *, statement: str = "") -> None:
     asyncio.run(ledger.close())
     if statement:
         connection = sqlite3.connect(stage.ledger)
-        connection.execute(statement)
+        connection.executescript(statement)
         connection.commit()
         connection.close()

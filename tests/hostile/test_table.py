@@ -96,7 +96,8 @@ STARTS = [
             starts.with_ledger(lambda path: path.write_bytes(path.read_bytes()[:9_000])),
             ("ledger.db cannot be used: database disk image is malformed",)),
     Refused("ledger-newer-schema", "a newer version has written the ledger",
-            starts.with_ledger_after("UPDATE alembic_version SET version_num = '9999'"),
+            starts.with_ledger_after("UPDATE alembic_version SET version_num = '9999';"
+                                     "UPDATE meta SET value = '9999' WHERE key = 'oldest_schema'"),
             ("was written by a newer version (schema 9999", "upgrade")),
     Refused("ledger-other-base-url", "the ledger holds the history of another API",
             starts.with_ledger_of_another_api,

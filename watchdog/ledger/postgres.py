@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -70,10 +70,11 @@ class PostgresDatabase:
     def __init__(self, url: URL, *, read_only: bool) -> None:
         self.where = url.render_as_string(hide_password=True)
         self._read_only = read_only
-        self._engine = _make_engine(url)
-        self._active_engine = _make_engine(url)
+        # The driver's connection that a call is waiting on, for `interrupt`.
+        self._in_use: Any = None
+        self._engine = self._make_engine(url)
+        self._active_engine = self._make_engine(url)
         self._active: Connection | None = None
-        self._in_use: Connection | None = None
 
     @classmethod
     def open(
@@ -150,7 +151,7 @@ class PostgresDatabase:
     @contextmanager
     def _used(self, connection: Connection) -> Iterator[Connection]:
         with connection:
-            self._in_use = connection
+            self._in_use = connection.connection.driver_connection
             try:
                 yield connection
             finally:
@@ -168,41 +169,54 @@ class PostgresDatabase:
         """Called from another thread: ends the connection under a call that the server leaves
         without an answer."""
         connection = self._in_use
-        if connection is None:
+        if connection is None or connection.closed:
             return
-        with suppress(OSError, SQLAlchemyError, AttributeError, TypeError):
-            driver: Any = connection.connection.driver_connection
-            with socket.socket(fileno=os.dup(driver.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def hold_active(self) -> bool:
         if self._active is not None:
             try:
-                self._in_use = self._active
-                with self._active.begin():
-                    self._active.execute(_ALIVE)
+                self._ask(self._active, _ALIVE)
             except SQLAlchemyError:
                 self._let_go()  # Only a new connection tells whether another one is active now.
             else:
                 return True
-            finally:
-                self._in_use = None
         connection = self._active_engine.connect()
         try:
-            self._in_use = connection
-            with connection.begin():
-                held = bool(connection.scalar(_TRY_ACTIVE))
+            held = bool(self._ask(connection, _TRY_ACTIVE))
         except BaseException:
             connection.invalidate()
             connection.close()
             raise
-        finally:
-            self._in_use = None
         if held:
             self._active = connection
         else:
             connection.close()
         return held
+
+    def _ask(self, connection: Connection, query: TextClause) -> Any:
+        self._in_use = connection.connection.driver_connection
+        try:
+            with connection.begin():
+                return connection.scalar(query)
+        finally:
+            self._in_use = None
+
+    def _make_engine(self, url: URL) -> Engine:
+        engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=_KEEPALIVES)
+
+        @event.listens_for(engine, "connect")
+        def connect(connection: Any, _: Any) -> None:
+            self._in_use = connection
+            # Not as start-up parameters: poolers refuse those that they do not know.
+            connection.autocommit = True
+            query = "SELECT set_config(%s, %s, false)"
+            for name, value in _SESSION.items():
+                connection.execute(query, (name, value), prepare=False)
+            connection.autocommit = False
+
+        return engine
 
     def _let_go(self) -> None:
         active, self._active = self._active, None
@@ -215,23 +229,6 @@ class PostgresDatabase:
         self._let_go()
         self._active_engine.dispose()
         self._engine.dispose()
-
-
-def _make_engine(url: URL) -> Engine:
-    # Asked before use whether it still lives: else each break would cost one transaction.
-    engine = create_engine(
-        url, pool_size=1, max_overflow=0, pool_pre_ping=True, connect_args=_KEEPALIVES
-    )
-
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _: Any) -> None:
-        # Not as start-up parameters: poolers refuse those that they do not know.
-        connection.autocommit = True
-        for name, value in _SESSION.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-        connection.autocommit = False
-
-    return engine
 
 
 def _read_now(connection: Connection) -> datetime:

@@ -22,6 +22,8 @@ from watchdog.ledger.transaction import SqlTransaction
 
 T = TypeVar("T")
 
+_INTERRUPT_AGAIN_SECONDS = 0.1
+
 _HOST_LENGTH = 50
 """So much of the host's name an owner carries: its column holds 100 characters."""
 
@@ -80,12 +82,22 @@ class SqlLedger:
     async def _in_turn(self, work: Callable[[float], T]) -> T:
         deadline = time.monotonic() + self._database.busy_seconds
         asked = asyncio.wrap_future(self._worker.submit(work, deadline))
-        loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._database.busy_seconds, self._database.interrupt)
-        asked.add_done_callback(lambda _: timer.cancel())
+        self._interrupt_after(self._database.busy_seconds, asked)
         asked.add_done_callback(_heeded)
         await asyncio.wait((asked,))
         return asked.result()
+
+    def _interrupt_after(self, seconds: float, asked: asyncio.Future[Any]) -> None:
+        """Have it fail once it is overdue, and again until it has: it may only begin then. What
+        runs before it was asked for sooner, so that is overdue as well."""
+
+        def overdue() -> None:
+            if not asked.done():
+                self._database.interrupt()
+                self._interrupt_after(_INTERRUPT_AGAIN_SECONDS, asked)
+
+        timer = asyncio.get_running_loop().call_later(seconds, overdue)
+        asked.add_done_callback(lambda _: timer.cancel())
 
     def _transact(self, work: Callable[[LedgerTransaction], T], deadline: float) -> T:
         def whole() -> T:

@@ -1,0 +1,201 @@
+"""What only a ledger on PostgreSQL has: other replicas, a server that goes away, and its clock."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg import sql
+from sqlalchemy import create_engine
+
+from tests.contract.test_ledger import FixedClock
+from tests.fakes.postgres import Postgres, shared
+from tests.fakes.records import failing
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
+from watchdog.ledger.postgres import PostgresDatabase
+from watchdog.ledger.schema import metadata
+
+BASE_URL = "https://api.example.com"
+
+
+def opened(url: str, role: Role = Role.DAEMON, **more: Any) -> SqlLedger:
+    values: Any = {"base_url": BASE_URL, "clock": FixedClock()} | more
+    return SqlLedger.open(url, role=role, **values)
+
+
+async def use(ledger: SqlLedger, work: Callable[[Any], Any] = lambda tx: None) -> Any:
+    try:
+        return await ledger.transact(work)
+    finally:
+        await ledger.close()
+
+
+@pytest.fixture
+def url() -> str:
+    return shared().new_schema()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Postgres]:
+    """One of the test's own, to be stopped and frozen."""
+    monkeypatch.setattr(PostgresDatabase, "busy_seconds", 0.5)
+    made = Postgres()
+    yield made
+    made.remove()
+
+
+async def eventually(ask: Callable[[], Any]) -> None:
+    """Ask until it does not raise LedgerUnavailable."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            await ask()
+        except LedgerUnavailable:
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+async def test_the_migrations_make_the_schema(url: str) -> None:
+    await use(opened(url))
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+async def test_ten_replicas_that_start_at_once_make_one_ledger(url: str) -> None:
+    with ThreadPoolExecutor(max_workers=10) as starts:
+        found = list(starts.map(lambda _: opened(url), range(10)))
+    assert sum(ledger.created for ledger in found) == 1
+    assert len({ledger.created_at for ledger in found}) == 1
+    active = [await ledger.hold_active() for ledger in found]
+    assert sum(active) == 1
+    for ledger in found:
+        await ledger.close()
+
+
+async def test_one_replica_is_active_until_its_connection_ends(url: str) -> None:
+    first, second = opened(url), opened(url)
+    assert [await first.hold_active(), await second.hold_active()] == [True, False]
+    assert [await first.hold_active(), await second.hold_active()] == [True, False]
+    await first.close()
+    assert await second.hold_active()
+    await second.close()
+
+
+async def test_a_replica_whose_connection_was_cut_finds_that_another_one_is_active(
+    url: str,
+) -> None:
+    first, second = opened(url), opened(url)
+    assert await first.hold_active()
+    cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+    schema = url.partition("%3D")[2].partition(",")[0]
+    held = f" AND objid::bigint = (hashtext('{schema}')::bigint & 4294967295)"
+    shared().execute(sql.SQL(cut + held).format())
+    assert await second.hold_active()
+    assert not await first.hold_active()
+    await second.close()
+    assert await first.hold_active()
+    await first.close()
+
+
+async def test_two_ledgers_in_one_database_do_not_know_each_other(url: str) -> None:
+    first, other = opened(url), opened(shared().new_schema())
+    assert await first.hold_active()
+    assert await other.hold_active()
+    await first.close()
+    await other.close()
+
+
+async def test_transactions_of_several_processes_never_overlap(url: str) -> None:
+    ledgers = [opened(url, role) for role in (Role.DAEMON, Role.DAEMON, Role.COMMAND)]
+
+    def count(tx: LedgerTransaction) -> None:
+        tx.set_meta("count", str(int(tx.meta("count") or 0) + 1))
+
+    await asyncio.gather(*(ledger.transact(count) for ledger in ledgers for _ in range(20)))
+    assert await ledgers[0].transact(lambda tx: tx.meta("count")) == "60"
+    for ledger in ledgers:
+        await ledger.close()
+
+
+async def test_the_time_is_the_servers() -> None:
+    there = datetime(2031, 5, 6, 7, 8, 9, 10, tzinfo=UTC)
+    ledger = opened(shared().new_schema(now=there.isoformat()))
+    assert ledger.created_at == there
+    assert await use(ledger, lambda tx: tx.now()) == there
+
+
+async def test_an_owner_is_dead_once_it_may_no_longer_send(url: str) -> None:
+    ledger = opened(url)
+    assert not ledger.knows_dead("daemon:another", timedelta(seconds=30))
+    assert ledger.knows_dead("daemon:another", timedelta(seconds=31))
+    await ledger.close()
+
+
+async def test_a_reader_makes_nothing_and_waits_for_nobody(url: str) -> None:
+    with pytest.raises(LedgerMissing):
+        opened(url, Role.READER)
+    writer = opened(url)
+    await writer.transact(lambda tx: tx.add_target(failing()))
+    reader = opened(url, Role.READER)
+
+    def read_meanwhile(tx: LedgerTransaction) -> Any:
+        tx.set_meta("a", "b")
+        return asyncio.run(reader.transact(lambda own: (own.targets(), own.meta("a"))))
+
+    assert await writer.transact(read_meanwhile) == ([failing()], None)
+    await reader.close()
+    await writer.close()
+
+
+async def test_a_ledger_belongs_to_one_api(url: str) -> None:
+    await use(opened(url))
+    with pytest.raises(LedgerSetupError, match=r"not of https://other\.example\.com"):
+        opened(url, base_url="https://other.example.com")
+
+
+def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
+    url = "postgresql+psycopg://watchdog:hunter2@127.0.0.1:1/postgres"
+    with pytest.raises(LedgerSetupError, match="see that the server runs") as refused:
+        opened(url)
+    assert "hunter2" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+async def test_a_server_that_stops_is_an_outage_until_it_is_back(server: Postgres) -> None:
+    ledger = opened(server.url())
+    assert await ledger.hold_active()
+    server.stop()
+    with pytest.raises(LedgerUnavailable, match="does not answer: ") as lost:
+        await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    assert "\n" not in str(lost.value)
+    with pytest.raises(LedgerUnavailable):
+        await ledger.hold_active()
+    server.start()
+    await eventually(lambda: ledger.transact(lambda tx: tx.set_meta("a", "b")))
+    assert await ledger.hold_active()
+    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+
+
+async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
+    server: Postgres,
+) -> None:
+    ledger = opened(server.url())
+    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    server.freeze()
+    try:
+        both = [ledger.transact(lambda tx: tx.meta("a")), ledger.hold_active()]
+        found = await asyncio.gather(*both, return_exceptions=True)
+        assert [type(each) for each in found] == [LedgerUnavailable] * 2
+    finally:
+        server.thaw()
+    await eventually(lambda: ledger.transact(lambda tx: tx.meta("a")))
+    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
