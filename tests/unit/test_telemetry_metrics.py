@@ -34,6 +34,7 @@ CONTRACT = {
     "last_sweep_timestamp_seconds": set(),
     "api_requests_total": {"operation", "code"},
     "api_request_duration_seconds_bucket": {"operation", "le"},
+    "active": set(),
     "api_up": set(),
     "api_key_accepted": set(),
     "breaker_open": set(),
