@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -14,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from tests.fakes.processes import Process, command, environment, running
+from tests.fakes.processes import Process, command, environment, free_port, running
 
 PATIENCE_SECONDS = 90
 """For a machine that is very busy."""
@@ -40,11 +39,6 @@ def get_json(url: str) -> Any:
             return json.load(answer)
     except OSError:
         return None
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -73,7 +67,7 @@ def alertmanager(folder: Path) -> Iterator[str]:
     folder.mkdir()
     config = folder / "alertmanager.yml"
     config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
-    port = _free_port()
+    port = free_port()
     arguments = [
         shutil.which("prometheus-alertmanager") or "alertmanager",
         f"--config.file={config}",
@@ -118,7 +112,7 @@ def prometheus(
         config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [address]}]}]}
     path = folder / "prometheus.yml"
     path.write_text(json.dumps(config))
-    port = _free_port()
+    port = free_port()
     arguments = [
         "prometheus",
         f"--config.file={path}",
@@ -159,7 +153,7 @@ def demo(
     emulator = command("emulator", "--port", "0", "--time-scale", "30", *other)
     with running(Process(emulator, environment())) as api:
         url = api.until("export ").strip().rpartition("=")[2]
-        port = _free_port()
+        port = free_port()
         env = environment(
             BASETEN_WATCHDOG_BASETEN__BASE_URL=url,
             BASETEN_WATCHDOG_STORE__URL=f"sqlite:///{folder}/ledger.db",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.postgres import free_port, shared
+from tests.fakes.postgres import shared
+from tests.fakes.processes import free_port
 from watchdog.clock import SystemClock
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
 

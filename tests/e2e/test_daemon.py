@@ -2,10 +2,7 @@
 
 import json
 import signal
-import socket
 import stat
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +10,14 @@ import pytest
 
 from tests.fakes.processes import (
     KEY,
-    PATIENCE_SECONDS,
     Process,
     command,
     config_file,
     daemon,
     emulator,
     environment,
+    free_port,
+    get,
     posts,
     run,
     running,
@@ -37,20 +35,6 @@ REFUSES: dict[str, Any] = {
     "refuses": f"no\n\x1b[31m source for {KEY}",
 }
 HEALTHY: dict[str, Any] = {"id": "h3althyx", "name": "healthy", "deploys": [["ACTIVE"]]}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def test_it_retries_what_fails_and_says_so_everywhere(tmp_path: Path) -> None:

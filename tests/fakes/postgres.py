@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
+
+from tests.fakes.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,13 +131,6 @@ def _become_nobody() -> None:
     os.setgroups([])
     os.setgid(nobody.pw_gid)
     os.setuid(nobody.pw_uid)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @cache

@@ -3,10 +3,12 @@
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -100,6 +102,22 @@ class Process:
         if self._process.poll() is None:
             self._process.kill()
             self.wait()
+
+
+def free_port() -> int:
+    """One that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def get(url: str) -> tuple[int, str]:
+    """The status and the text of what is there."""
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
 @contextmanager

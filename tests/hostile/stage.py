@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -14,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from tests.fakes.processes import KEY, command, config_file, environment
+from tests.fakes.processes import KEY, command, config_file, environment, free_port
 from tests.hostile.emulated import Emulated
 
 PATIENCE_SECONDS = 40
@@ -167,11 +166,6 @@ class Stage:
     def kept(self) -> bytes:
         """All that is in the ledger's files, deleted or not."""
         return b"".join(file.read_bytes() for file in self.folder.glob("ledger.db*"))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections: Any) -> Stage:

@@ -16,24 +16,16 @@ from sqlalchemy import create_engine
 from tests.contract.test_ledger import FixedClock
 from tests.fakes.postgres import Postgres, shared
 from tests.fakes.records import failing
+from tests.integration.test_ledger_sqlite import BASE_URL, use
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
 from watchdog.ledger.postgres import PostgresDatabase
 from watchdog.ledger.schema import metadata
 
-BASE_URL = "https://api.example.com"
-
 
 def opened(url: str, role: Role = Role.DAEMON, **more: Any) -> SqlLedger:
     values: Any = {"base_url": BASE_URL, "clock": FixedClock()} | more
     return SqlLedger.open(url, role=role, **values)
-
-
-async def use(ledger: SqlLedger, work: Callable[[Any], Any] = lambda tx: None) -> Any:
-    try:
-        return await ledger.transact(work)
-    finally:
-        await ledger.close()
 
 
 @pytest.fixture

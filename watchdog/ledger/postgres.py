@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
@@ -140,7 +141,11 @@ class PostgresDatabase:
         holder committed; the time is read after it."""
         if time.monotonic() >= deadline:
             raise LedgerUnavailable(f"the ledger {self.where} does not answer in time")
-        with self._used(self._engine.connect()) as connection, connection.begin():
+        with (
+            self._engine.connect() as connection,
+            self._waiting_on(connection),
+            connection.begin(),
+        ):
             if self._read_only:
                 # One picture for all statements, and nobody is held up.
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
@@ -149,13 +154,12 @@ class PostgresDatabase:
             yield connection, _read_now(connection)
 
     @contextmanager
-    def _used(self, connection: Connection) -> Iterator[Connection]:
-        with connection:
-            self._in_use = connection.connection.driver_connection
-            try:
-                yield connection
-            finally:
-                self._in_use = None
+    def _waiting_on(self, connection: Connection) -> Iterator[None]:
+        self._in_use = connection.connection.driver_connection
+        try:
+            yield
+        finally:
+            self._in_use = None
 
     def unavailable(self, error: Exception) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.where} does not answer: {_cause(error)}")
@@ -196,12 +200,8 @@ class PostgresDatabase:
         return held
 
     def _ask(self, connection: Connection, query: TextClause) -> Any:
-        self._in_use = connection.connection.driver_connection
-        try:
-            with connection.begin():
-                return connection.scalar(query)
-        finally:
-            self._in_use = None
+        with self._waiting_on(connection), connection.begin():
+            return connection.scalar(query)
 
     def _make_engine(self, url: URL) -> Engine:
         engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=_KEEPALIVES)
@@ -211,9 +211,8 @@ class PostgresDatabase:
             self._in_use = connection
             # Not as start-up parameters: poolers refuse those that they do not know.
             connection.autocommit = True
-            query = "SELECT set_config(%s, %s, false)"
-            for name, value in _SESSION.items():
-                connection.execute(query, (name, value), prepare=False)
+            query = f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(_SESSION))}"
+            connection.execute(query, tuple(chain(*_SESSION.items())), prepare=False)
             connection.autocommit = False
 
         return engine

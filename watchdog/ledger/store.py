@@ -17,6 +17,7 @@ from watchdog.engine.ports import Clock, LedgerTransaction
 from watchdog.ledger.database import Database
 from watchdog.ledger.locks import Role
 from watchdog.ledger.opening import Opened
+from watchdog.ledger.postgres import PostgresDatabase
 from watchdog.ledger.sqlite import SqliteDatabase
 from watchdog.ledger.transaction import SqlTransaction
 
@@ -53,18 +54,10 @@ class SqlLedger:
         Blocks for a moment: call it before the loop has other work. Raises LedgerSetupError.
         """
         parsed = make_url(url)
-        database: Database
+        kind: type[SqliteDatabase | PostgresDatabase] = SqliteDatabase
         if parsed.get_backend_name() == "postgresql":
-            # Slow to import, and an extra that need not be installed.
-            from watchdog.ledger.postgres import PostgresDatabase
-
-            database, opened = PostgresDatabase.open(
-                parsed, clock=clock, base_url=base_url, role=role
-            )
-        else:
-            database, opened = SqliteDatabase.open(
-                parsed, clock=clock, base_url=base_url, role=role
-            )
+            kind = PostgresDatabase
+        database, opened = kind.open(parsed, clock=clock, base_url=base_url, role=role)
         return cls(database, opened, role=role, observe=observe)
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
@@ -72,16 +65,21 @@ class SqlLedger:
         done in its turn, before any later work and before `close` returns, so that no answer that
         was to be recorded is lost with its caller.
         """
-        return await self._in_turn(lambda deadline: self._transact(work, deadline))
+
+        def whole(deadline: float) -> T:
+            with self._database.transaction(deadline) as (connection, now):
+                return work(SqlTransaction(connection, now, observe=self.observe))
+
+        return await self._in_turn(whole)
 
     async def hold_active(self) -> bool:
         """Whether this replica is the active one; if none is, it is from now on. Raises
         LedgerUnavailable when that cannot be told."""
-        return await self._in_turn(lambda _: self._guarded(self._database.hold_active))
+        return await self._in_turn(lambda _: self._database.hold_active())
 
     async def _in_turn(self, work: Callable[[float], T]) -> T:
         deadline = time.monotonic() + self._database.busy_seconds
-        asked = asyncio.wrap_future(self._worker.submit(work, deadline))
+        asked = asyncio.wrap_future(self._worker.submit(self._guarded, work, deadline))
         self._interrupt_after(self._database.busy_seconds, asked)
         asked.add_done_callback(_heeded)
         await asyncio.wait((asked,))
@@ -99,16 +97,9 @@ class SqlLedger:
         timer = asyncio.get_running_loop().call_later(seconds, overdue)
         asked.add_done_callback(lambda _: timer.cancel())
 
-    def _transact(self, work: Callable[[LedgerTransaction], T], deadline: float) -> T:
-        def whole() -> T:
-            with self._database.transaction(deadline) as (connection, now):
-                return work(SqlTransaction(connection, now, observe=self.observe))
-
-        return self._guarded(whole)
-
-    def _guarded(self, work: Callable[[], T]) -> T:
+    def _guarded(self, work: Callable[[float], T], deadline: float) -> T:
         try:
-            return work()
+            return work(deadline)
         except IntegrityError:
             raise  # Two rows that contradict each other: a bug of ours, which no waiting mends.
         except (SQLAlchemyError, sqlite3.Error) as error:
