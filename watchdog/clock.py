@@ -27,7 +27,8 @@ def _steady() -> float:
 class SystemClock:
     """Ledger time: it starts at the wall clock and then follows the monotonic one.
 
-    A step of the wall clock moves nothing. A lasting difference is reported once and then adopted
+    The wall clock is this machine's, or that of a server which others use as well. A step of it
+    moves nothing. A lasting difference is reported once and then adopted
     gradually. The loop and the ledger's thread may read it at once.
     """
 
@@ -47,6 +48,12 @@ class SystemClock:
         self._read_at = steady()
         self._drifting = False
         self._reading = threading.Lock()
+
+    def follow(self, wall: Callable[[], datetime]) -> None:
+        """Go by another machine's clock, before anybody has gone by this one's."""
+        with self._reading:
+            self._wall = wall
+            self._time, self._read_at = wall(), self._steady()
 
     def now(self) -> datetime:
         with self._reading:

@@ -409,8 +409,6 @@ async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Benc
 
 
 async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
-    if isinstance(bench.ledger, SqlLedger):
-        assert not bench.ledger.knows_dead(bench.ledger.owner, MINUTE)
     assert not bench.ledger.knows_dead("nobody:that-we-know", timedelta(seconds=29))
 
 

@@ -132,7 +132,7 @@ class World:
             concurrency=self._concurrency,
             max_rate=50,
         )
-        live = self._live = LiveSettings(settings)
+        live = self.live = LiveSettings(settings)
         ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
         recorder = Recorder(ledger, settings)
         listener = self._listen
@@ -158,7 +158,7 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return self._live.current
+        return self.live.current
 
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)
@@ -171,11 +171,11 @@ class World:
         """Take up the models as they are now, as the daemon does when its file changes."""
         assert self._sweep is not None
         settings = replace(
-            self._live.current, models=dict(self.models), observe=self.observe, **changes
+            self.live.current, models=dict(self.models), observe=self.observe, **changes
         )
         recorder = Recorder(self._ledger, settings)
         known = await self._ledger.transact(lambda tx: begin(tx, recorder, settings))
-        self._live.current = settings
+        self.live.current = settings
         self.ledger.observe = self.observe
         for recorded in known:
             tell(recorded, settings, self._listen)

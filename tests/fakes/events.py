@@ -30,7 +30,12 @@ PAUSE = Action(NOW, ActionKind.PAUSE, "m1", "ann@desk", "platform incident", unt
 
 LOGGED: dict[str, e.Event] = {
     "started": e.Started(
-        version="1.2.3", mode="retry", targets=1, limits=LIMITS, ledger="sqlite:///ledger.db"
+        version="1.2.3",
+        replica="daemon:host:5f3a",
+        mode="retry",
+        targets=1,
+        limits=LIMITS,
+        ledger="sqlite:///ledger.db",
     ),
     "stopped": e.Stopped(abandoned_checks=1),
     "replica_active": e.BecameActive(),
@@ -87,6 +92,7 @@ QUIET: list[e.Event] = [
     e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),
     e.LedgerOpened(created_at=NOW),
+    e.LedgerTransacted(duration_seconds=0.002),
     e.SweepDone(at=NOW, first=True),
     e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),
     e.TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,)),

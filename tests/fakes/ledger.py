@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Outcome,
     Target,
 )
+from watchdog.domain.replica import Replica
 from watchdog.engine.ports import (
     Clock,
     FleetUsage,
@@ -41,6 +42,8 @@ class _Rows:
     openings: dict[str, Opening] = field(default_factory=dict)
     canaries: dict[str, Canary] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
+    replicas: dict[str, Replica] = field(default_factory=dict)
+    configured: dict[str, frozenset[str]] = field(default_factory=dict)
 
 
 TARGET_TIMES = (
@@ -260,6 +263,28 @@ class _Transaction:
 
     def actions_after(self, action_id: int) -> list[Action]:
         return [action for number, action in self._rows.actions.items() if number > action_id]
+
+    def save_replica(self, replica: Replica) -> None:
+        if replica.active:
+            for other in self._rows.replicas.values():
+                self._rows.replicas[other.id] = replace(other, active=False)
+        self._rows.replicas[replica.id] = replica
+
+    def remove_replica(self, replica_id: str) -> None:
+        self._rows.replicas.pop(replica_id, None)
+        self._rows.configured.pop(replica_id, None)
+
+    def replicas(self) -> list[Replica]:
+        return sorted(
+            self._rows.replicas.values(), key=lambda each: (not each.active, each.started_at)
+        )
+
+    def configure(self, replica_id: str, model_ids: Collection[str]) -> None:
+        self._rows.configured[replica_id] = frozenset(model_ids)
+
+    def configured(self, replica_ids: Collection[str]) -> frozenset[str]:
+        known = [self._rows.configured.get(each, frozenset()) for each in replica_ids]
+        return frozenset[str]().union(*known)
 
     def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
         times = (t.broke_at for t in self._watched(but) if t.broke_at is not None)

@@ -71,6 +71,7 @@ async def test_each_role_has_one_holder_and_readers_need_none(tmp_path: Path) ->
     await command.close()
     assert daemon.knows_dead(command.owner, MINUTE)
     assert daemon.knows_dead("daemon:of-an-earlier-life", MINUTE)
+    assert not daemon.knows_dead(daemon.owner, MINUTE)
     await daemon.close()
     await use(opened(tmp_path))
 

@@ -81,3 +81,16 @@ def test_what_ntp_corrects_all_the_time_is_no_drift(machine: Machine) -> None:
     machine.steps(timedelta(seconds=1.5))
     clock.now()
     assert told == []
+
+
+def test_it_follows_another_machines_clock_at_once_and_then_as_its_own(machine: Machine) -> None:
+    ahead = HOUR * 24
+    told: list[timedelta] = []
+    clock = SystemClock(told.append)
+    clock.follow(lambda: datetime.now(UTC) + ahead)
+    assert clock.now() == START + ahead
+    machine.passes(HOUR)
+    assert clock.now() == START + ahead + HOUR
+    machine.steps(-HOUR)
+    assert clock.now() == START + ahead + HOUR
+    assert told == [-HOUR]

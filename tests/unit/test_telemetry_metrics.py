@@ -44,9 +44,11 @@ CONTRACT = {
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "log_lines_dropped_total": set(),
+    "ledger_transaction_seconds_bucket": {"le"},
     "ledger_up": set(),
     "ledger_created_timestamp_seconds": set(),
     "mode_info": {"mode"},
+    "replica_info": {"replica"},
     "build_info": {"version", "python"},
 }
 """Every metric of ours, a histogram by its buckets, with the names of its labels."""

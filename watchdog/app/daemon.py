@@ -34,6 +34,7 @@ from watchdog.engine.events import (
     TargetForgotten,
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.presence import HEARTBEAT, Presence
 from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import Settings
 from watchdog.engine.sweep import TICK, Sweep
@@ -65,12 +66,13 @@ class Daemon:
         warnings: Sequence[str] = (),
         listeners: Sequence[Listener] = (),
         log_stream: TextIO | None = None,
-        make_clock: Callable[[OnDrift], Clock] = SystemClock,
+        make_clock: Callable[[OnDrift], SystemClock] = SystemClock,
     ) -> None:
         self._config = config
         self._source = source or ConfigSource(None, lambda: LoadedConfig(config, (), {}))
         self._reloader: Reloader | None = None
         self._sweep: Sweep | None = None
+        self._presence: Presence | None = None
         self._environ = environ
         self._warnings = warnings
         self._listener = Fanout(listeners)
@@ -125,6 +127,7 @@ class Daemon:
         """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
         changed nothing then. A replica that stands by leaves the ledger as it is."""
         settings, before = make_settings(config, ledger.owner), engine.live.current
+        gone = before.models.keys() - settings.models.keys()
         recorder = Recorder(engine.ledger, settings)
         try:
             take_up_api = api.prepare(
@@ -145,8 +148,12 @@ class Daemon:
             self._tell_stretched(settings)
         for recorded in known:
             tell(recorded, settings, self._listener)
+        for model_id in gone:
+            self._listener(TargetForgotten(model_id=model_id))
         if self._sweep is not None:
             self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+        if self._presence is not None:
+            await self._presence.tick()
 
     def _tell_stretched(self, settings: Settings) -> None:
         effective = settings.effective_interval
@@ -162,6 +169,7 @@ class Daemon:
             Started(
                 version=__version__,
                 mode=self._config.mode,
+                replica=settings.owner,
                 targets=len(settings.models),
                 limits=settings.limits,
                 ledger=where,
@@ -174,22 +182,33 @@ class Daemon:
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
         standing, ticker, late = Standing(engine.ledger, self._listener), Ticker(), 0
+        presence = self._presence = Presence(
+            engine.ledger,
+            engine.live,
+            self._listener,
+            version=__version__,
+            is_active=lambda: bool(standing.active),
+        )
         ticker.every(TICK, liveness.beat)
         ticker.every(TICK, standing.tick)
+        ticker.every(HEARTBEAT, presence.tick)
         if self._reloader is not None:
             ticker.every(TICK, self._reloader.tick)
         try:
             await standing.tick()
             ticker.start()
             while not stop.is_set():
-                if not standing.active:
-                    self.started.set()
-                if await standing.until(active=True, stop=stop):
+                await presence.tick()
+                if standing.active:
                     late = await self._watch(engine, standing, clock, stop)
+                else:
+                    self.started.set()
+                    await standing.until(active=True, stop=stop)
         finally:
             engine.retrier.send_nothing_more()
             await ticker.stop()
             await engine.retrier.finish()
+            await presence.leave()
             self._listener(Stopped(abandoned_checks=late))
 
     async def _watch(

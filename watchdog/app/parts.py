@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from watchdog import __version__
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
+from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
@@ -110,9 +111,10 @@ def make_api(config: Config, key: KeySource, clock: Clock, listener: Listener) -
         raise SetupError(str(error)) from error
 
 
-def open_ledger(config: Config, clock: Clock, role: Role) -> SqlLedger:
+def open_ledger(config: Config, clock: SystemClock, role: Role) -> SqlLedger:
+    """Raises SetupError. From then on `clock` is the ledger's."""
     try:
-        return SqlLedger.open(
+        ledger = SqlLedger.open(
             config.store.url,
             clock=clock,
             base_url=config.baseten.base_url,
@@ -121,3 +123,6 @@ def open_ledger(config: Config, clock: Clock, role: Role) -> SqlLedger:
         )
     except LedgerSetupError as error:
         raise SetupError(str(error)) from error
+    if ledger.wall is not None:
+        clock.follow(ledger.wall)
+    return ledger

@@ -29,9 +29,8 @@ class Standing:
             self._listener(BecameActive() if active else BecameStandby())
             self._changed.set()
 
-    async def until(self, *, active: bool, stop: asyncio.Event) -> bool:
-        """Wait until this replica is the active one, or is no longer; False when `stop` was set
-        first."""
+    async def until(self, *, active: bool, stop: asyncio.Event) -> None:
+        """Wait until this replica is the active one, or is no longer, or until `stop` is set."""
         stopped = asyncio.create_task(stop.wait())
         try:
             while bool(self.active) is not active and not stop.is_set():
@@ -41,4 +40,3 @@ class Standing:
                 changed.cancel()
         finally:
             stopped.cancel()
-        return not stop.is_set()

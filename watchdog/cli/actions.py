@@ -8,14 +8,21 @@ from watchdog.domain.untrusted import clean
 
 
 def action_cells(action: Action) -> tuple[str, ...]:
-    """A line of the history: time, model, what, result, detail."""
+    """A line of the history: time, model, what, result, by, detail."""
     result = ""
     if action.kind is ActionKind.PAUSE:
         result = f"until {clock_time(action.until)}"
         if action.ended_at is not None:
             result = f"ended {clock_time(action.ended_at)}"
-    by = f"by {action.who}" + (f": {action.note}" if action.note else "")
-    return (clock_time(action.at), action.model_id or "all", action.kind.value, result, by)
+    whom = action.model_id or "all"
+    return (
+        clock_time(action.at),
+        whom,
+        action.kind.value,
+        result,
+        action.who,
+        action.note,
+    )
 
 
 def action_json(action: Action) -> dict[str, Any]:

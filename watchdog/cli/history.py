@@ -11,7 +11,7 @@ from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
 from watchdog.cli.models import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import age, clock_time, print_json, print_table
+from watchdog.cli.output import age, clock_time, print_json, print_table, signature
 from watchdog.domain.records import Action, Attempt, Episode, Resolution
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def history(
     lines += [(a.reserved_at, _attempt_cells(a)) for a in attempts]
     lines += [(a.at, action_cells(a)) for a in actions]
     lines.sort(key=lambda line: line[0], reverse=True)
-    print_table(("time", "model", "what", "result", "detail"), [cells for _, cells in lines])
+    print_table(("time", "model", "what", "result", "by", "detail"), [cells for _, cells in lines])
 
 
 def _past(
@@ -78,6 +78,7 @@ def _episode_cells(episode: Episode) -> tuple[str, ...]:
         episode.model_id,
         f"failing: {episode.status}",
         episode.result.value if episode.result else "open",
+        "",
         ended,
     )
 
@@ -91,6 +92,7 @@ def _attempt_cells(attempt: Attempt) -> tuple[str, ...]:
         attempt.model_id,
         f"attempt {attempt.number}",
         attempt.outcome.value,
+        signature(attempt.owner),
         "; ".join(parts),
     )
 

@@ -15,6 +15,9 @@ from watchdog.domain.untrusted import clean
 _PIPE_WIDTH = 100_000
 """Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""
 
+_MARK_LENGTH = 6
+"""Enough to tell processes of one host apart."""
+
 _STATE_STYLES = {
     "healthy": "green",
     "in_progress": "cyan",
@@ -81,6 +84,15 @@ def age(duration: timedelta) -> str:
 def clock_time(moment: datetime | None) -> str:
     """A moment to the second, in UTC as in the logs; `-` for none."""
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def signature(owner: str) -> str:
+    """Who signed a reservation, in short: `host/5f3a2c`, and `command@host/5f3a2c` for a command
+    that a person ran."""
+    role, _, process = owner.partition(":")
+    host, _, mark = process.rpartition(":")
+    name = "/".join(filter(None, (host, mark[:_MARK_LENGTH])))
+    return name if role == "daemon" else f"{role}@{name}"
 
 
 def _plain(value: Any) -> Any:

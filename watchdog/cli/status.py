@@ -12,11 +12,22 @@ from watchdog.cli.actions import action_json, pause_line
 from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import ago, ahead, clock_time, print_json, print_table, table
+from watchdog.cli.output import (
+    age,
+    ago,
+    ahead,
+    clock_time,
+    print_json,
+    print_table,
+    signature,
+    table,
+)
 from watchdog.domain.breaker import Opening
 from watchdog.domain.limits import episode_used, window_remaining, window_starts
 from watchdog.domain.records import Action, Attempt, Policy, Target
+from watchdog.domain.replica import Replica
 from watchdog.domain.status import state_of
+from watchdog.domain.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config
@@ -48,6 +59,7 @@ def status(
                 "targets": [standing.as_json() for standing in shown.standings],
                 "pauses": [action_json(pause) for pause in shown.pauses],
                 "breaker_open": shown.opening is not None,
+                "replicas": [_replica_json(replica, shown.now) for replica in shown.replicas],
             }
         )
         return
@@ -61,10 +73,15 @@ class _Shown:
     standings: "tuple[_Standing, ...]"
     pauses: tuple[Action, ...]
     opening: Opening | None
+    replicas: tuple[Replica, ...]
+    now: datetime
 
     def notes(self) -> list[str]:
         """What concerns more than one target, a line each."""
-        notes = [pause_line(pause) for pause in self.pauses]
+        notes = [_replica_line(replica, self.now) for replica in self.replicas]
+        if all(replica.is_gone(self.now) for replica in self.replicas):
+            notes.append("no daemon is running: this is how the last one left it")
+        notes += [pause_line(pause) for pause in self.pauses]
         if self.opening is not None:
             notes.append(
                 f"breaker open since {clock_time(self.opening.opened_at)}: "
@@ -126,7 +143,33 @@ def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
             continue
         since = window_starts(target, policy, now) if policy else now
         standings.append(_Standing(target, tx.attempts(target, since=since), policy, now))
-    return _Shown(tuple(standings), tuple(tx.pauses()), tx.opening())
+    pauses, replicas = tuple(tx.pauses()), tuple(tx.replicas())
+    return _Shown(tuple(standings), pauses, tx.opening(), replicas, now)
+
+
+def _replica_state(replica: Replica, now: datetime) -> str:
+    if replica.is_gone(now):
+        return "gone"
+    return "active" if replica.active else "standby"
+
+
+def _replica_line(replica: Replica, now: datetime) -> str:
+    """A daemon, in one line."""
+    state, name = _replica_state(replica, now), clean(signature(replica.id))
+    lived = f"up {age(now - replica.started_at)}, " if state != "gone" else ""
+    seen = ago(replica.seen_at, now)
+    return f"replica {name} {state}: {lived}version {clean(replica.version)}, seen {seen}"
+
+
+def _replica_json(replica: Replica, now: datetime) -> dict[str, Any]:
+    return {
+        "replica": replica.id,
+        "state": _replica_state(replica, now),
+        "version": replica.version,
+        "started_at": replica.started_at,
+        "configured_at": replica.configured_at,
+        "seen_at": replica.seen_at,
+    }
 
 
 def _watch(settings: "Config") -> None:

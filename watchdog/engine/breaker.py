@@ -130,10 +130,15 @@ class Breaker:
             return
         if self._settings.observe:
             self._close(opening, ClosedBy.OBSERVE)
-        elif not self._tx.waiting():
+        elif not self._waiting():
             self._close(opening, ClosedBy.NONE_ELIGIBLE)
-        elif ready := self._tx.waiting(DecisionReason.BREAKER_OPEN):
+        elif ready := self._waiting(DecisionReason.BREAKER_OPEN):
             self._name_canary(opening, ready)
+
+    def _waiting(self, reason: DecisionReason | None = None) -> list[str]:
+        """Those that this process checks: another replica may be configured with more."""
+        waiting = self._tx.waiting(reason)
+        return [model_id for model_id in waiting if model_id in self._settings.models]
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
         """The one that was canary least recently, and have it checked at once."""

@@ -32,10 +32,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """`ledger` is a URL without its password."""
+    """`ledger` is a URL without its password, `replica` what it signs its reservations with."""
 
     name = "started"
     version: str
+    replica: str
     mode: str
     targets: int
     limits: FleetLimits
@@ -115,6 +116,13 @@ class LedgerLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerBack(Event):
     name = "ledger_available"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerTransacted(Event):
+    """A transaction was done; it took so long from when it was asked for."""
+
+    duration_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from watchdog.engine.events import LedgerBack, LedgerLost
+from watchdog.engine.events import LedgerBack, LedgerLost, LedgerTransacted
 from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 
 T = TypeVar("T")
@@ -24,7 +24,10 @@ class WatchedLedger:
         self._failed_at: float | None = None
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
-        return await self._watched(self._ledger.transact(work))
+        asked_at = self._clock.monotonic()
+        result = await self._watched(self._ledger.transact(work))
+        self._listener(LedgerTransacted(duration_seconds=self._clock.monotonic() - asked_at))
+        return result
 
     async def hold_active(self) -> bool:
         return await self._watched(self._ledger.hold_active())

@@ -1,6 +1,6 @@
 """What the engine needs of the world: adapters implement it, the contract tests hold them to it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from watchdog.domain.records import (
     Hold,
     Target,
 )
+from watchdog.domain.replica import Replica
 from watchdog.engine.events import Event
 
 T = TypeVar("T")
@@ -246,6 +247,22 @@ class LedgerTransaction(Protocol):
     def actions_after(self, action_id: int) -> Sequence[Action]:
         """Oldest first."""
 
+    # The replicas
+
+    def save_replica(self, replica: Replica) -> None:
+        """Write what a replica says of itself. One that is active takes that from all others."""
+
+    def remove_replica(self, replica_id: str) -> None: ...
+
+    def replicas(self) -> Sequence[Replica]:
+        """The active one first, then the longest running."""
+
+    def configure(self, replica_id: str, model_ids: Collection[str]) -> None:
+        """Write which models a replica is configured with, in place of what it was before."""
+
+    def configured(self, replica_ids: Collection[str]) -> frozenset[str]:
+        """The models that any of these replicas is configured with."""
+
     # The breaker
 
     def broken(self, since: datetime, *, but: str | None, most: int) -> Sequence[datetime]:
@@ -314,4 +331,5 @@ class Ledger(Protocol):
         LedgerUnavailable when that cannot be told."""
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        """Whether the owner of a reservation that old surely can no longer send it."""
+        """Whether an owner that was last heard of so long ago surely sends nothing more of what it
+        had reserved by then."""

@@ -21,6 +21,7 @@ from watchdog.domain.records import (
     Policy,
     Target,
 )
+from watchdog.domain.replica import Replica
 from watchdog.domain.transition import Transition, adopted, left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event
@@ -198,11 +199,21 @@ class Recorder:
             lost = self._lost(tx, attempt)
             self._leave_behind(tx, tx.target(attempt.model_id), lost, now)
 
+    def living_others(self, tx: LedgerTransaction) -> list[Replica]:
+        """The other daemons that may be alive, by what they last said."""
+        now = tx.now()
+        return [
+            each
+            for each in tx.replicas()
+            if each.id != self._settings.owner
+            and not self._ledger.knows_dead(each.id, now - each.seen_at)
+        ]
+
     def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
         """Those of the target's episode and window; ones left behind come out as unknown."""
         since = window_starts(target, self._policy(target), now)
         return tuple(
-            self._lost(tx, attempt) if self._left_behind(attempt, now) else attempt
+            self._lost(tx, attempt) if self._left_behind(attempt, tx.now()) else attempt
             for attempt in tx.attempts(target, since=since)
         )
 

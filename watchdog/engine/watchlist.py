@@ -20,13 +20,8 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     # Commands do not: one may run beside a daemon whose clock is ahead of theirs.
     tx.clamp_future()
     recorder.resolve_left_behind(tx)
-    now = tx.now()
+    gone = remove_unwanted(tx, recorder, settings)
     known = {target.model_id: target for target in tx.targets()}
-    gone = [
-        _remove(tx, target, recorder, now)
-        for target in known.values()
-        if target.watched and target.model_id not in settings.models
-    ]
     went_live = tx.meta(_MODE) == "observe" and not settings.observe
     tx.set_meta(_MODE, "observe" if settings.observe else "retry")
     watched = [
@@ -34,6 +29,21 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
         for model_id in settings.models
     ]
     return [*gone, *watched]
+
+
+def remove_unwanted(
+    tx: LedgerTransaction, recorder: Recorder, settings: Settings
+) -> list[Recorded]:
+    """Remove each target that no living daemon is configured with: while a changed configuration
+    goes round, those that have it already must not take away what the others still watch."""
+    unwanted = [
+        target
+        for target in tx.targets()
+        if target.watched and target.model_id not in settings.models
+    ]
+    others = [each.id for each in recorder.living_others(tx)] if unwanted else []
+    wanted = tx.configured(others) if others else frozenset()
+    return [_remove(tx, target, tx.now()) for target in unwanted if target.model_id not in wanted]
 
 
 def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:
@@ -55,7 +65,7 @@ def _known(tx: LedgerTransaction, model_id: str, settings: Settings) -> Target:
     return target
 
 
-def _remove(tx: LedgerTransaction, target: Target, recorder: Recorder, now: datetime) -> Recorded:
+def _remove(tx: LedgerTransaction, target: Target, now: datetime) -> Recorded:
     attempts = tx.attempts(target, since=now)
     step = unwatched(target, attempts, now)
     for attempt in step.resolved:

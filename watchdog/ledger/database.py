@@ -1,5 +1,6 @@
 """What SQLite and PostgreSQL differ in. All else is one code base."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -10,7 +11,8 @@ from watchdog.engine.ports import LedgerUnavailable
 
 
 class Database(Protocol):
-    """Where the rows are. Used by one thread at a time, but for `knows_dead` and `interrupt`."""
+    """Where the rows are. Used by one thread at a time, but for `knows_dead`, `wall` and
+    `interrupt`."""
 
     @property
     def busy_seconds(self) -> float:
@@ -27,8 +29,12 @@ class Database(Protocol):
     def unavailable(self, error: Exception, /) -> LedgerUnavailable:
         """What to tell of a driver's error."""
 
-    def knows_dead(self, owner: str, waited: timedelta, /) -> bool:
-        """Whether the owner of a reservation that old surely can no longer send it."""
+    def knows_dead(self, owner: str, waited: timedelta, /, *, own: bool) -> bool:
+        """See the ledger's port; `own` where the owner is this process."""
+
+    @property
+    def wall(self) -> Callable[[], datetime] | None:
+        """The server's clock; None where it is this machine's."""
 
     def interrupt(self) -> None:
         """Have the call under way fail: it is beyond its deadline."""

@@ -26,6 +26,9 @@ _OPENING_SECONDS = 60
 
 _CONNECT_SECONDS = 3
 
+_PROMPT_SECONDS = 0.5
+"""What the server's clock said is out of date when it took longer than this to hear it."""
+
 _SESSION = {
     "application_name": "baseten-watchdog",
     "default_transaction_isolation": "read committed",
@@ -71,6 +74,8 @@ class PostgresDatabase:
     def __init__(self, url: URL, *, read_only: bool) -> None:
         self.where = url.render_as_string(hide_password=True)
         self._read_only = read_only
+        # What the server's clock said, and this machine's monotonic one when that was heard.
+        self._read_now = datetime.now(UTC), time.monotonic()
         # The driver's connection that a call is waiting on, for `interrupt`.
         self._in_use: Any = None
         self._engine = self._make_engine(url)
@@ -91,15 +96,15 @@ class PostgresDatabase:
             ) from error
         try:
             with database._engine.connect() as connection:
-                database._check_sessions(connection)
+                if role is Role.DAEMON:  # Nobody else holds a lock for longer than a transaction.
+                    database._check_sessions(connection)
                 with connection.begin():
                     connection.execute(text(f"SET LOCAL lock_timeout = '{_OPENING_SECONDS}s'"))
                     connection.execute(text(f"SET LOCAL statement_timeout = '{_OPENING_SECONDS}s'"))
-                    connection.execute(_LOCK)
                     opened = prepare(
                         connection,
                         base_url=base_url,
-                        now=_read_now(connection),
+                        now=database._begin(connection),
                         make=role is not Role.READER,
                         migrate=role is Role.DAEMON,
                         where=database.where,
@@ -146,12 +151,26 @@ class PostgresDatabase:
             self._waiting_on(connection),
             connection.begin(),
         ):
-            if self._read_only:
-                # One picture for all statements, and nobody is held up.
-                connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            else:
-                connection.execute(_LOCK)
-            yield connection, _read_now(connection)
+            yield connection, self._begin(connection)
+
+    def _begin(self, connection: Connection) -> datetime:
+        """Take the ledger's lock; the time after it."""
+        if self._read_only:
+            # One picture for all statements, and nobody is held up.
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        else:
+            connection.execute(_LOCK)
+        asked_at = time.monotonic()
+        now: datetime = connection.execute(_NOW).scalar_one()
+        read_at = time.monotonic()
+        if read_at - asked_at < _PROMPT_SECONDS:
+            self._read_now = now.astimezone(UTC), read_at
+        return now.astimezone(UTC)
+
+    def wall(self) -> datetime:
+        """What the server's clock says: as it was last read, and the time since then."""
+        now, read_at = self._read_now
+        return now + timedelta(seconds=time.monotonic() - read_at)
 
     @contextmanager
     def _waiting_on(self, connection: Connection) -> Iterator[None]:
@@ -164,9 +183,10 @@ class PostgresDatabase:
     def unavailable(self, error: Exception) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger {self.where} does not answer: {_cause(error)}")
 
-    def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        """Nobody sends what was reserved longer ago, the owner itself included."""
-        del owner
+    def knows_dead(self, owner: str, waited: timedelta, *, own: bool) -> bool:
+        """Nobody sends what was reserved longer ago, this process itself included: where the answer
+        to a COMMIT was lost, it does not even know of it."""
+        del owner, own
         return waited > RESERVATION_TTL
 
     def interrupt(self) -> None:
@@ -228,11 +248,6 @@ class PostgresDatabase:
         self._let_go()
         self._active_engine.dispose()
         self._engine.dispose()
-
-
-def _read_now(connection: Connection) -> datetime:
-    now: datetime = connection.execute(_NOW).scalar_one()
-    return now.astimezone(UTC)
 
 
 def _cause(error: Exception) -> str:

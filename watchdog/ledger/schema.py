@@ -195,6 +195,25 @@ actions = Table(
     Index(None, "until"),
 )
 
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("version", String(50), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("configured_at", UtcTime, nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+# Which models each replica is configured with.
+configured = Table(
+    "configured",
+    metadata,
+    Column("replica_id", String(100), primary_key=True),
+    Column("model_id", String(100), primary_key=True),
+)
+
 PAST = {
     targets: (
         "status_since",

@@ -54,6 +54,7 @@ class SqliteDatabase:
     """See `database.Database`. One daemon and one command at a time hold its file locks."""
 
     busy_seconds = BUSY_SECONDS
+    wall = None
 
     def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: Clock) -> None:
         self._engine = engine
@@ -161,8 +162,10 @@ class SqliteDatabase:
                 "put that back, or restart to use this"
             )
 
-    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+    def knows_dead(self, owner: str, waited: timedelta, *, own: bool) -> bool:
         """Whoever finds a role's lock free, or holds it, knows that an earlier owner is dead."""
+        if own:
+            return False
         try:
             lock = self._locks[Role(owner.partition(":")[0])]
         except (KeyError, ValueError):

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import make_url
@@ -107,7 +107,12 @@ class SqlLedger:
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """See the port."""
-        return owner != self.owner and self._database.knows_dead(owner, waited)
+        return self._database.knows_dead(owner, waited, own=owner == self.owner)
+
+    @property
+    def wall(self) -> Callable[[], datetime] | None:
+        """The clock that the ledger's times are of; None where it is this machine's."""
+        return self._database.wall
 
     async def close(self) -> None:
         """Finish the transaction under way, and give the locks back."""

@@ -27,6 +27,7 @@ from watchdog.domain.records import Attempt, Episode, Outcome, Target
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
+from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.rows import (
     attempt_values,
     episode_values,
@@ -45,7 +46,7 @@ _VARIABLES = 500
 """In one statement: well below any database's limit."""
 
 
-class SqlTransaction(BreakerQueries, ActionQueries):
+class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:

@@ -36,6 +36,7 @@ from watchdog.engine.events import (
     LedgerBack,
     LedgerLost,
     LedgerOpened,
+    LedgerTransacted,
     OperatorActed,
     PausesSeen,
     Recovered,
@@ -59,6 +60,7 @@ _RECOVERY_BUCKETS = tuple(
 
 _LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+_LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _CHECK_RESULTS = ("healthy", "failing", "in_progress", "not_retryable", "missing", "error")
 
 _NEVER_COUNTED = frozenset(
@@ -130,6 +132,12 @@ class Metrics:
             buckets=_REQUEST_BUCKETS,
             registry=self._registry,
         )
+        self._transactions = Histogram(
+            f"{PREFIX}ledger_transaction_seconds",
+            "How long the ledger's transactions took, waiting for their turn included.",
+            buckets=_LEDGER_BUCKETS,
+            registry=self._registry,
+        )
         self._gauges: dict[str, Gauge] = {}
         self._infos: dict[str, Info] = {}
 
@@ -190,6 +198,7 @@ class Metrics:
                 self._reloaded(ok=True)
                 version = platform.python_version()
                 self._info("build", "What runs.", version=event.version, python=version)
+                self._info("replica", "What it signs its attempts with.", replica=event.replica)
             case BecameActive() | BecameStandby():
                 self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
@@ -221,6 +230,8 @@ class Metrics:
                     event.created_at.timestamp(),
                 )
                 self._set("ledger_up", _LEDGER_UP, 1)
+            case LedgerTransacted():
+                self._transactions.observe(event.duration_seconds)
             case LedgerBack():
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():

@@ -1,0 +1,73 @@
+"""The program before the newest migration, run on a ledger that today's program has written."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.postgres import shared
+from tests.fakes.processes import (
+    Process,
+    config_file,
+    daemon,
+    emulator,
+    environment,
+    posts,
+    run,
+    running,
+)
+
+ROOT = Path(__file__).parents[2]
+MIGRATIONS = "watchdog/ledger/migrations/versions"
+FAILS = {
+    "id": "fails4vr",
+    "name": "fails",
+    "deploys": [["BUILD_FAILED"], [{"BUILDING": "2s"}, "BUILD_FAILED"]],
+}
+
+
+def git(*arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def previous_program(folder: Path) -> Path:
+    """Where it is, as it was right before the newest migration was added."""
+    newest = max((ROOT / MIGRATIONS).glob("r*.py")).relative_to(ROOT)
+    added = git("log", "--diff-filter=A", "--format=%H", "-1", "--", str(newest)).decode().strip()
+    archive = git("archive", f"{added}~1" if added else "HEAD", "watchdog")
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        files.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_previous_program_goes_on_where_todays_left_off(kind: str, tmp_path: Path) -> None:
+    if (ROOT / ".git/shallow").exists():
+        pytest.skip("a shallow clone does not have the previous program")
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    if kind == "postgresql":
+        url = shared().new_schema()
+    previous = previous_program(tmp_path / "previous")
+    with emulator(tmp_path, [FAILS]) as api:
+        config = config_file(tmp_path, api, ["fails4vr"], store={"url": url})
+        with running(daemon(config)) as todays:
+            todays.event("retry_accepted")
+            todays.signal(signal.SIGTERM)
+            assert todays.wait() == 0
+        # -P: what is in the working directory is today's.
+        arguments = [sys.executable, "-P", "-m", "watchdog", "run", "--config", str(config)]
+        with running(Process(arguments, environment(PYTHONPATH=str(previous)))) as rolled_back:
+            assert "internal_error" not in rolled_back.until('"event": "gave_up"')
+            rolled_back.signal(signal.SIGTERM)
+            assert rolled_back.wait() == 0
+        assert len(posts(api)) == 2
+        with running(daemon(config)) as todays:
+            todays.event("started")
+            shown = run("history", "--json", "--config", config)
+        assert [a["outcome"] for a in json.loads(shown.stdout)["attempts"]] == ["accepted"] * 2
+    assert not (previous / MIGRATIONS / max((ROOT / MIGRATIONS).glob("r*.py")).name).exists()

@@ -1,0 +1,157 @@
+"""What a replica tells the ledger of itself, and what it makes of the others."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import World
+from watchdog.domain.replica import Replica
+from watchdog.engine.events import TargetRemoved
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.presence import Presence
+
+pytestmark = pytest.mark.looptime
+
+OTHER = "daemon:elsewhere:1"
+
+
+class Replicas:
+    """A world with one replica in it, and what another one says of itself."""
+
+    def __init__(self) -> None:
+        self.world = World("stays", "leaves")
+        self.active = True
+
+    def presence(self) -> Presence:
+        world = self.world
+        return Presence(
+            world.ledger,
+            world.live,
+            world.events.append,
+            version="1",
+            is_active=lambda: self.active,
+        )
+
+    async def other_says(self, *, configured: Collection[str] = ()) -> None:
+        now = self.world.clock.now()
+        other = Replica(OTHER, "1", now, now, now, active=False)
+
+        def say(tx: LedgerTransaction) -> None:
+            tx.save_replica(other)
+            tx.configure(OTHER, configured)
+
+        await self.world.ledger.transact(say)
+
+    async def known(self) -> list[Replica]:
+        return await self.world.ledger.transact(lambda tx: list(tx.replicas()))
+
+    async def reload_without(self, model_id: str) -> None:
+        del self.world.models[model_id]
+        await self.world.reload()
+
+
+async def test_it_says_when_it_began_and_that_it_still_lives() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        own = replicas.presence()
+        await own.tick()
+        (first,) = await replicas.known()
+        assert (first.id, first.version, first.active) == (world.settings.owner, "1", True)
+        assert first.started_at == first.configured_at == first.seen_at
+
+        replicas.active = False
+        await world.run_for(seconds=10)
+        await own.tick()
+        (second,) = await replicas.known()
+        assert second == replace(first, seen_at=second.seen_at, active=False)
+        assert second.seen_at - first.seen_at >= timedelta(seconds=10)
+
+        await replicas.reload_without("leaves")
+        await own.tick()
+        (third,) = await replicas.known()
+        assert third.started_at == first.started_at
+        assert third.configured_at == third.seen_at
+        assert await world.ledger.transact(lambda tx: tx.configured([third.id])) == {"stays"}
+        await own.leave()
+        assert await replicas.known() == []
+
+
+async def test_those_that_are_dead_are_forgotten_when_another_one_starts() -> None:
+    replicas = Replicas()
+    async with replicas.world.running():
+        await replicas.other_says()
+        replicas.world.ledger.dead_owners.add(OTHER)
+        await replicas.presence().tick()
+        assert [each.id for each in await replicas.known()] == [replicas.world.settings.owner]
+
+
+async def test_a_ledger_that_is_away_is_told_later() -> None:
+    replicas = Replicas()
+    async with replicas.world.running():
+        own = replicas.presence()
+        replicas.world.ledger.fail_with = LedgerUnavailable("away")
+        await own.tick()
+        await own.leave()
+        replicas.world.ledger.fail_with = None
+        await own.tick()
+        assert len(await replicas.known()) == 1
+        replicas.world.ledger.fail_with = LedgerUnavailable("away")
+        await own.leave()
+        replicas.world.ledger.fail_with = None
+
+
+async def test_a_target_that_another_living_replica_is_configured_with_stays() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        own = replicas.presence()
+        await own.tick()
+        await replicas.other_says(configured=["leaves"])
+        await own.tick()
+        await replicas.reload_without("leaves")
+        await own.tick()
+        assert world.target("leaves").watched
+        looks = world.api.gets["leaves"]
+        await world.run_for(minutes=5)
+        assert world.api.gets["leaves"] == looks, "nobody knows its policy here"
+        assert "internal_error" not in world.log()
+
+        await replicas.other_says(configured=["stays"])
+        await own.tick()
+        assert not world.target("leaves").watched
+        assert [e.target.model_id for e in world.events if isinstance(e, TargetRemoved)] == [
+            "leaves"
+        ]
+
+
+async def test_a_target_goes_when_the_last_one_that_was_configured_with_it_dies() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        own = replicas.presence()
+        await replicas.other_says(configured=["leaves"])
+        await own.tick()
+        await replicas.reload_without("leaves")
+        await own.tick()
+        assert world.target("leaves").watched
+        world.ledger.dead_owners.add(OTHER)
+        await own.tick()
+        assert not world.target("leaves").watched
+
+
+async def test_one_that_stands_by_removes_nothing() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        replicas.active = False
+        own = replicas.presence()
+        await own.tick()
+        await replicas.other_says(configured=["leaves"])
+        world.live.current = replace(world.settings, models={"stays": world.models["stays"]})
+        for _ in range(3):
+            await own.tick()
+            await world.run_for(seconds=10)
+        assert world.target("leaves").watched

@@ -1,0 +1,94 @@
+"""Tells the ledger that this replica lives and what it watches, and minds what the others do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from watchdog.domain.replica import Replica
+from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.record import Recorded, Recorder
+from watchdog.engine.settings import LiveSettings, Model
+from watchdog.engine.telling import tell
+from watchdog.engine.watchlist import remove_unwanted
+
+HEARTBEAT = timedelta(seconds=10)
+"""Often enough that two may be missed before a replica counts as gone: `ports.RESERVATION_TTL`."""
+
+
+class Presence:
+    """One replica's row in the ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        live: LiveSettings,
+        listener: Listener,
+        *,
+        version: str,
+        is_active: Callable[[], bool],
+    ) -> None:
+        self._ledger = ledger
+        self._live = live
+        self._listener = listener
+        self._version = version
+        self._is_active = is_active
+        # As the ledger has them, once it does.
+        self._own: Replica | None = None
+        self._models: Mapping[str, Model] | None = None
+        self._others: Sequence[tuple[str, datetime]] | None = None
+
+    async def tick(self) -> None:
+        """Say so again; the next time is soon enough where the ledger does not answer."""
+        settings = self._live.current
+        active = self._is_active()
+        recorder = Recorder(self._ledger, settings)
+
+        def beat(
+            tx: LedgerTransaction,
+        ) -> tuple[Replica, list[tuple[str, datetime]], list[Recorded]]:
+            own = self._save(tx, settings.owner, settings.models, active=active)
+            others = [(each.id, each.configured_at) for each in recorder.living_others(tx)]
+            # When it becomes active it looks at the whole watch list by itself.
+            changed = active and self._others not in (None, others)
+            return own, others, remove_unwanted(tx, recorder, settings) if changed else []
+
+        try:
+            own, others, gone = await self._ledger.transact(beat)
+        except LedgerUnavailable:
+            return
+        self._own, self._models = own, settings.models
+        self._others = others if active else None
+        for recorded in gone:
+            tell(recorded, settings, self._listener)
+
+    async def leave(self) -> None:
+        """It ends. Where the ledger does not answer, the others find out by themselves."""
+        own = self._own
+        if own is None:
+            return
+        try:
+            await self._ledger.transact(lambda tx: tx.remove_replica(own.id))
+        except LedgerUnavailable:
+            return
+
+    def _save(
+        self, tx: LedgerTransaction, owner: str, models: Mapping[str, Model], *, active: bool
+    ) -> Replica:
+        now, before = tx.now(), self._own
+        if before is None:
+            for each in tx.replicas():
+                if self._ledger.knows_dead(each.id, now - each.seen_at):
+                    tx.remove_replica(each.id)
+        if models is not self._models:
+            tx.configure(owner, models)
+        own = Replica(
+            id=owner,
+            version=self._version,
+            started_at=before.started_at if before is not None else now,
+            configured_at=(
+                before.configured_at if before is not None and models is self._models else now
+            ),
+            seen_at=now,
+            active=active,
+        )
+        tx.save_replica(own)
+        return own
