@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deploy-check manifests image simulate mutants format lock schema picture matrix clean
+.PHONY: help demo test check deploy-check manifests image simulate chaos bench mutants format lock schema picture matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -55,6 +55,12 @@ image: ## Build the image with docker, podman or buildah (BASE=... for another b
 
 simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay one (SEED=n)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
+
+chaos: $(STAMP) ## Trouble three replicas and their database for ten minutes (SECONDS=n, SEED=n)
+	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP) ## Measure how long nobody watches when the daemon is killed
+	@$(BIN)/python -m tests.bench.takeover
 
 mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
 	@$(BIN)/python -m tests.mutants

@@ -14,7 +14,8 @@ from watchdog.engine.ports import Clock
 from watchdog.ledger import Role, SqlLedger
 from watchdog.ledger.locks import FileLock
 from watchdog.ledger.opening import Opened, prepare
-from watchdog.ledger.sqlite import SqliteDatabase, make_engine
+from watchdog.ledger.sqlite import SqliteDatabase
+from watchdog.ledger.sqlite_file import make_engine
 
 BASE_URL = "http://baseten.invalid"
 

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import TextIO
 
 from watchdog import __version__
@@ -19,6 +18,7 @@ from watchdog.app.parts import (
 )
 from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.standing import Standing
+from watchdog.app.term import Term
 from watchdog.app.ticking import Ticker
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
@@ -35,22 +35,14 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.engine.presence import HEARTBEAT, Presence
-from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import Settings
-from watchdog.engine.sweep import TICK, Sweep
-from watchdog.engine.telling import tell
-from watchdog.engine.watchlist import begin
+from watchdog.engine.sweep import TICK
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging
 from watchdog.telemetry.metrics import Metrics
 from watchdog.web import PortTaken, WebServer, build_app
-
-GRACE = timedelta(seconds=10)
-"""How long checks under way may take to finish when the daemon stops."""
-
-PRUNE_INTERVAL = timedelta(hours=1)
 
 
 class Daemon:
@@ -71,7 +63,7 @@ class Daemon:
         self._config = config
         self._source = source or ConfigSource(None, lambda: LoadedConfig(config, (), {}))
         self._reloader: Reloader | None = None
-        self._sweep: Sweep | None = None
+        self._term: Term | None = None
         self._presence: Presence | None = None
         self._environ = environ
         self._warnings = warnings
@@ -128,7 +120,6 @@ class Daemon:
         changed nothing then. A replica that stands by leaves the ledger as it is."""
         settings, before = make_settings(config, ledger.owner), engine.live.current
         gone = before.models.keys() - settings.models.keys()
-        recorder = Recorder(engine.ledger, settings)
         try:
             take_up_api = api.prepare(
                 make_key(config, self._environ),
@@ -138,20 +129,17 @@ class Daemon:
             )
         except ApiSetupError as error:
             raise SetupError(str(error)) from error
-        known: Sequence[Recorded] = ()
-        if self._sweep is not None:
-            known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        term = self._term
+        known = await term.take_up(settings) if term is not None else []
         engine.live.current = settings
         ledger.observe = settings.observe
         await take_up_api()
         if settings.effective_interval != before.effective_interval:
             self._tell_stretched(settings)
-        for recorded in known:
-            tell(recorded, settings, self._listener)
+        if self._term is not None:  # It may have ended meanwhile.
+            self._term.changed(known)
         for model_id in gone:
             self._listener(TargetForgotten(model_id=model_id))
-        if self._sweep is not None:
-            self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
         if self._presence is not None:
             await self._presence.tick()
 
@@ -214,57 +202,19 @@ class Daemon:
     async def _watch(
         self, engine: Engine, standing: Standing, clock: Clock, stop: asyncio.Event
     ) -> int:
-        """Check and retry until stopped, or until another replica is active; how many checks did
-        not end in time."""
+        """One term as the active replica; how many checks did not end in time."""
         try:
-            sweep = self._sweep = await self._begin(engine, clock)
+            term = self._term = await Term.start(engine, clock, self._listener)
         except LedgerUnavailable as error:
             if not self.started.is_set():
                 raise SetupError(str(error)) from error
             await asyncio.sleep(TICK.total_seconds())
             return 0
         self.started.set()
-        ticker = Ticker()
-        ticker.every(TICK, engine.breaker.tick)
-        ticker.every(TICK, sweep.tick)
-        ticker.every(PRUNE_INTERVAL, _prune, engine, clock, self._config.store.retention)
         try:
-            sweep.start()
-            await engine.breaker.tick()
-            await sweep.tick()
-            ticker.start()
-            await standing.until(active=False, stop=stop)
+            return await term.watch(standing, stop, self._config.store.retention)
         finally:
-            if stop.is_set():
-                engine.retrier.send_nothing_more()
-            await ticker.stop()
-            late = await sweep.stop(GRACE)
-            self._sweep = None
-        if not stop.is_set():
-            for model_id in engine.settings.models:
-                self._listener(TargetForgotten(model_id=model_id))
-        return late
-
-    async def _begin(self, engine: Engine, clock: Clock) -> Sweep:
-        """Settle what an earlier life left behind, and take up the watch list. Raises
-        LedgerUnavailable."""
-        settings, listener = engine.settings, self._listener
-        known = await engine.ledger.transact(lambda tx: begin(tx, engine.recorder, settings))
-        for recorded in known:
-            tell(recorded, settings, listener)
-        watched = [recorded.after for recorded in known if recorded.after.watched]
-        return Sweep(
-            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
-        )
-
-
-async def _prune(engine: Engine, clock: Clock, retention: timedelta) -> None:
-    """Delete what is older than the retention; the next hour is soon enough if that fails."""
-    before = clock.now() - retention
-    try:
-        await engine.ledger.transact(lambda tx: tx.prune(before))
-    except LedgerUnavailable:
-        return
+            self._term = None
 
 
 def _web(config: Config, metrics: Metrics, liveness: Liveness, readiness: Readiness) -> WebServer:

@@ -1,0 +1,113 @@
+"""How long nobody watches when the daemon that does is killed: with a replica that stands by, and
+with one daemon that a supervisor starts again at once."""
+
+import signal
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.fakes.postgres import shared
+from tests.fakes.processes import Process, config_file, daemon, emulator, requests, running
+from watchdog.cli.output import print_table
+
+TRIALS = 10
+TARGETS = 20
+"""Each is checked every second, which is as often as a configuration may ask for."""
+
+_MODELS = [{"id": f"model{n:03}", "name": f"m{n}", "deploys": [["ACTIVE"]]} for n in range(TARGETS)]
+_IDS = [str(model["id"]) for model in _MODELS]
+_PATIENCE_SECONDS = 60
+_POLL_SECONDS = 0.05
+
+
+class Gap:
+    """Seconds from the kill to the first check, and until every target was checked again."""
+
+    def __init__(self, killed_at: datetime, checks: dict[str, datetime]) -> None:
+        after = [(at - killed_at).total_seconds() for at in checks.values()]
+        self.first_seconds = min(after)
+        self.all_seconds = max(after)
+
+
+def of_a_standby() -> Gap:
+    """Two replicas on PostgreSQL, and the active one is killed."""
+    with _config(shared().new_schema()) as (api, config), running(daemon(config)) as active:
+        active.event("replica_active")
+        with running(daemon(config)) as other:
+            other.event("replica_standby")
+            _watched(api, datetime.now(UTC))
+            return Gap(*_killed(active, api))
+
+
+def of_a_restart() -> Gap:
+    """One daemon on SQLite is killed, and started again as soon as its end is known."""
+    with _config(None) as (api, config), running(daemon(config)) as first:
+        first.event("replica_active")
+        _watched(api, datetime.now(UTC))
+        killed_at = datetime.now(UTC)
+        first.signal(signal.SIGKILL)
+        first.wait()
+        with running(daemon(config)):
+            return Gap(killed_at, _watched(api, killed_at))
+
+
+@contextmanager
+def _config(url: str | None) -> Iterator[tuple[str, Path]]:
+    with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as name:
+        folder, store = Path(name), {} if url is None else {"store": {"url": url}}
+        with emulator(folder, _MODELS) as api:
+            yield api, config_file(folder, api, _IDS, **store)
+
+
+def _killed(process: Process, api: str) -> tuple[datetime, dict[str, datetime]]:
+    killed_at = datetime.now(UTC)
+    process.signal(signal.SIGKILL)
+    return killed_at, _watched(api, killed_at)
+
+
+def _watched(api: str, since: datetime) -> dict[str, datetime]:
+    """Wait until every target has been checked since then; when each was first."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        checks: dict[str, datetime] = {}
+        for request in requests(api):
+            at = datetime.fromisoformat(request["at"])
+            if at > since:
+                checks.setdefault(request["model_id"], at)
+        if len(checks) == TARGETS:
+            return checks
+        time.sleep(_POLL_SECONDS)
+    raise TimeoutError("nobody watches")
+
+
+def main() -> None:
+    """Print it, the two interleaved: whatever else the machine does befalls both."""
+    kinds = {"a replica stands by, PostgreSQL": of_a_standby, "restarted, SQLite": of_a_restart}
+    gaps: dict[str, list[Gap]] = {name: [] for name in kinds}
+    for _ in range(TRIALS):
+        for name, measure in kinds.items():
+            gaps[name].append(measure())
+    rows = [
+        (
+            name,
+            str(TRIALS),
+            _spread([gap.first_seconds for gap in found]),
+            _spread([gap.all_seconds for gap in found]),
+        )
+        for name, found in gaps.items()
+    ]
+    columns = ("kill -9", "times", "s until a check", f"s until all {TARGETS} were checked")
+    print_table(columns, rows)
+
+
+def _spread(values: list[float]) -> str:
+    """The median, the least and the most."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A term of the active replica: from taking up the watch list to its last check."""
+
+import asyncio
+from datetime import timedelta
+
+from watchdog.app.parts import Engine
+from watchdog.app.standing import Standing
+from watchdog.app.ticking import Ticker
+from watchdog.engine.events import TargetForgotten
+from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.record import Recorded, Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.sweep import TICK, Sweep
+from watchdog.engine.telling import tell
+from watchdog.engine.watchlist import begin
+
+GRACE = timedelta(seconds=10)
+"""How long checks under way may take to finish when the term ends."""
+
+PRUNE_INTERVAL = timedelta(hours=1)
+
+
+class Term:
+    """Made by `start`. Ends when the daemon stops or another replica is active."""
+
+    def __init__(self, engine: Engine, clock: Clock, listener: Listener, sweep: Sweep) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._listener = listener
+        self._sweep = sweep
+
+    @classmethod
+    async def start(cls, engine: Engine, clock: Clock, listener: Listener) -> "Term":
+        """Settle what an earlier life left behind, and take up the watch list. Raises
+        LedgerUnavailable."""
+        settings = engine.settings
+        known = await _take_up(engine, settings)
+        while settings is not engine.settings:  # Another configuration came into force meanwhile.
+            settings = engine.settings
+            known = await _take_up(engine, settings)
+        for recorded in known:
+            tell(recorded, settings, listener)
+        watched = [recorded.after for recorded in known if recorded.after.watched]
+        sweep = Sweep(
+            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
+        )
+        return cls(engine, clock, listener, sweep)
+
+    async def take_up(self, settings: Settings) -> list[Recorded]:
+        """Bring the ledger in line with other settings; what `changed` is to be given once they
+        are in force. Raises LedgerUnavailable."""
+        return await _take_up(self._engine, settings)
+
+    def changed(self, known: list[Recorded]) -> None:
+        for recorded in known:
+            tell(recorded, self._engine.settings, self._listener)
+        self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+
+    async def watch(self, standing: Standing, stop: asyncio.Event, retention: timedelta) -> int:
+        """Check and retry until the term ends; how many checks did not end in time."""
+        engine, sweep, ticker = self._engine, self._sweep, Ticker()
+        ticker.every(TICK, engine.breaker.tick)
+        ticker.every(TICK, sweep.tick)
+        ticker.every(PRUNE_INTERVAL, self._prune, retention)
+        try:
+            sweep.start()
+            await engine.breaker.tick()
+            await sweep.tick()
+            ticker.start()
+            await standing.until(active=False, stop=stop)
+        finally:
+            if stop.is_set():
+                engine.retrier.send_nothing_more()
+            await ticker.stop()
+            late = await sweep.stop(GRACE)
+        if not stop.is_set():
+            for model_id in engine.settings.models:
+                self._listener(TargetForgotten(model_id=model_id))
+        return late
+
+    async def _prune(self, retention: timedelta) -> None:
+        """Delete what is older than the retention; the next hour is soon enough if that fails."""
+        before = self._clock.now() - retention
+        try:
+            await self._engine.ledger.transact(lambda tx: tx.prune(before))
+        except LedgerUnavailable:
+            return
+
+
+async def _take_up(engine: Engine, settings: Settings) -> list[Recorded]:
+    recorder = Recorder(engine.ledger, settings)
+    return await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
