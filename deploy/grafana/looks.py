@@ -34,6 +34,7 @@ STATES = {
     TargetState.EXHAUSTED: Look("EXHAUSTED", RED),
     TargetState.STUCK: Look("STUCK", ORANGE),
     TargetState.PAUSED: Look("paused", PURPLE),
+    TargetState.IGNORED: Look("opted out", GREY),
     TargetState.NOT_RETRYABLE: Look("not retryable", GREY),
     TargetState.MISSING: Look("missing", GREY),
     TargetState.UNKNOWN: Look("not seen yet", GREY),
@@ -56,6 +57,7 @@ REASONS = {
     DecisionReason.EPISODE_SPENT: Look("gave up: retries spent", RED),
     DecisionReason.REFUSED_TWICE: Look("gave up: refused twice", RED),
     DecisionReason.STUCK: Look("stuck: nothing came of a retry", ORANGE),
+    DecisionReason.OPTED_OUT: Look("opted out by its label", GREY),
     DecisionReason.STANDING_FAILURE: Look("it failed before anyone watched", GREY),
     DecisionReason.MISSING: Look("missing", GREY),
 }

@@ -14,7 +14,9 @@ from watchdog.domain.records import (
     Hold,
     Outcome,
     Resolution,
+    TargetState,
 )
+from watchdog.domain.status import state_of
 from watchdog.engine.events import InternalError, RetryAnswered, RetryMismatched, RetryReserved
 from watchdog.engine.ports import (
     AnswerLost,
@@ -448,3 +450,30 @@ async def test_what_is_sent_was_recorded_before() -> None:
     async with world.running():
         await world.run_for(seconds=1)
     assert [attempt.outcome for attempt in recorded] == [Outcome.PENDING]
+
+
+async def test_a_model_that_is_opted_out_between_the_looks_is_not_retried() -> None:
+    world = a_failing_model()
+    world.api.model("llama").before_urgent = lambda: world.api.opt_out("llama")
+    async with world.running():
+        await world.run_for(minutes=30)
+        assert world.posts() == []
+        (attempt,) = world.attempts()
+        assert attempt.outcome is Outcome.ABANDONED
+        assert attempt.reason == "its label opts it out meanwhile"
+        assert state_of(world.target("llama")) is TargetState.IGNORED
+        world.api.model("llama").before_urgent = lambda: None
+        world.api.opt_out("llama", opted_out=False)
+        await world.run_for(minutes=30)
+    assert world.posts() != []
+
+
+async def test_a_person_may_force_a_retry_of_what_is_opted_out() -> None:
+    world = a_failing_model()
+    world.api.opt_out("llama")
+    async with world.running():
+        await world.run_for(minutes=30)
+        assert world.posts() == []
+        assert world.target("llama").decision.reason is DecisionReason.OPTED_OUT
+        await world.force("llama")
+    assert len(world.posts()) == 1

@@ -59,6 +59,10 @@ class ScriptedApi:
         model = self.model(model_id)
         model.deployment = replace(model.deployment, status=status)
 
+    def opt_out(self, model_id: str, *, opted_out: bool = True) -> None:
+        model = self.model(model_id)
+        model.deployment = replace(model.deployment, opted_out=opted_out)
+
     def push(self, model_id: str, status: str) -> None:
         """A person pushes: the slot keeps its id, and is new all the same."""
         model = self.model(model_id)

@@ -237,6 +237,13 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
         ),
         pytest.param(failing(), [], IGNORE, RETRY, id="not-standing"),
         pytest.param(
+            failing(opted_out=True),
+            [],
+            POLICY,
+            Decision(DecisionKind.NOTHING, DecisionReason.OPTED_OUT),
+            id="opted-out",
+        ),
+        pytest.param(
             failing(paused_until=NOW + timedelta(hours=1)),
             [],
             POLICY,

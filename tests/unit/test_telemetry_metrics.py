@@ -131,6 +131,7 @@ def test_every_reason_that_can_be_counted_is_there_from_the_start() -> None:
         (
             "missing",
             "standing_failure",
+            "opted_out",
             "first_delay",
             "backoff",
             "window_spent",

@@ -1,12 +1,15 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StrictBool, StringConstraints
 
 from watchdog.domain.records import DeploymentRef
 from watchdog.engine.ports import Deployment, RetryAnswer
+
+_LABEL = "watchdog"
+"""What a person sets to `off` on a deployment that is to be left alone."""
 
 _Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 
@@ -34,9 +37,14 @@ class DeploymentBody(_Body):
     id: _Text
     created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
     status: _Text
+    # Whatever a person put there must not make the rest unusable.
+    labels: Any = None
 
     def to_deployment(self) -> Deployment:
-        return Deployment(DeploymentRef(self.id, self.created_at), self.status)
+        labels = self.labels if isinstance(self.labels, dict) else {}
+        # An `off` without quotes is a boolean in YAML.
+        opted_out = labels.get(_LABEL) in ("off", False)
+        return Deployment(DeploymentRef(self.id, self.created_at), self.status, opted_out)
 
 
 class RetryBody(_Body):

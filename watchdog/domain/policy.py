@@ -73,6 +73,8 @@ def decide(
 def _left_alone(
     target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
 ) -> Decision | None:
+    if target.opted_out:
+        return _nothing(DecisionReason.OPTED_OUT)
     if target.episode and target.episode.standing and policy.standing is Standing.IGNORE:
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:

@@ -29,11 +29,13 @@ class DeploymentRef:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of a check that could see. One that could not is an error, never one of these."""
+    """The result of a check that could see. One that could not is an error, never one of these.
+    `opted_out`: a label on the deployment asks to be left alone."""
 
     status: str
     deployment: DeploymentRef
     at: datetime
+    opted_out: bool = False
 
 
 class DecisionKind(StrEnum):
@@ -57,6 +59,7 @@ class DecisionReason(StrEnum):
     NOT_RETRYABLE = "not_retryable"
     STUCK = "stuck"
     STANDING_FAILURE = "standing_failure"
+    OPTED_OUT = "opted_out"
     # wait
     ATTEMPT_UNDER_WAY = "attempt_under_way"
     FIRST_DELAY = "first_delay"
@@ -197,8 +200,8 @@ class Target:
     `status` and `deployment` are None until the first observation. `failing_since` is the first
     failing observation of the present span of failing ones. `healthy_for` is the health observed
     since the episode ended. `missing_since` is the first of an unbroken run of 404s; `missing` is
-    set by the second. `version` grows with each recorded change and fences reservations; claims do
-    not touch it.
+    set by the second. `opted_out` is what its deployment's label last said. `version` grows with
+    each recorded change and fences reservations; claims do not touch it.
 
     A person's: `paused_until` is the later end of its own pause and of everybody's, read with the
     target and never written with it; attempts before `window_since` count no more in the window.
@@ -223,6 +226,7 @@ class Target:
     window_since: datetime | None = None
     broke_at: datetime | None = None
     observed_twice: bool = False
+    opted_out: bool = False
     episode: Episode | None = None
     decision: Decision = UNOBSERVED
     next_check_at: datetime | None = None
@@ -343,6 +347,7 @@ class TargetState(StrEnum):
     EXHAUSTED = "exhausted"
     STUCK = "stuck"
     PAUSED = "paused"
+    IGNORED = "ignored"
     NOT_RETRYABLE = "not_retryable"
     MISSING = "missing"
     UNKNOWN = "unknown"

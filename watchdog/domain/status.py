@@ -58,6 +58,8 @@ def state_of(target: Target) -> TargetState:
             return TargetState.STUCK
         case DecisionReason.PAUSED:
             return TargetState.PAUSED
+    if target.opted_out:
+        return TargetState.IGNORED
     if target.health is Health.FAILING:
         gave_up = target.decision.kind is DecisionKind.GIVE_UP
         return TargetState.EXHAUSTED if gave_up else TargetState.WAITING

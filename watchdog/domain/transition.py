@@ -83,6 +83,7 @@ def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
         and target.health is health_of(observation.status, policy)
         and target.status == observation.status
         and target.deployment == observation.deployment
+        and target.opted_out is observation.opted_out
     )
 
 
@@ -267,6 +268,7 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         missing_since=None,
         missing=False,
         observed_twice=target.observed_at is not None,
+        opted_out=observation.opted_out,
     )
 
 

@@ -10,7 +10,6 @@ from watchdog.domain.records import (
     DeploymentRef,
     Health,
     Hold,
-    Observation,
     Outcome,
     Resolution,
     Target,
@@ -158,11 +157,12 @@ class Retrier:
             return self._abandoned(attempt, f"could not look again: {error}")
         now = self._clock.now()
         policy = settings.models[target.model_id].policy
-        if deployment.ref != target.deployment or (
-            health_of(deployment.status, policy) is not Health.FAILING
-        ):
-            look = Look(now, Observation(deployment.status, deployment.ref, now))
-            return self._abandoned(attempt, f"changed to {deployment.status} meanwhile", look)
+        changed = deployment.ref != target.deployment
+        opted_out = deployment.opted_out and not forced
+        if changed or opted_out or health_of(deployment.status, policy) is not Health.FAILING:
+            look = Look(now, deployment.observed(now))
+            why = "its label opts it out" if opted_out else f"changed to {deployment.status}"
+            return self._abandoned(attempt, f"{why} meanwhile", look)
 
         async def unless() -> str | None:
             return await self._hindrance(recorder, settings, attempt, forced=forced)

@@ -7,7 +7,6 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     Health,
-    Observation,
     Policy,
     Target,
 )
@@ -122,7 +121,7 @@ class Checker:
         except NotFound:
             return Look(self._clock.now(), None)
         now = self._clock.now()
-        return Look(now, Observation(deployment.status, deployment.ref, now))
+        return Look(now, deployment.observed(now))
 
     async def _act(
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool

@@ -13,6 +13,7 @@ from watchdog.domain.records import (
     DeploymentRef,
     Episode,
     Hold,
+    Observation,
     Target,
 )
 from watchdog.domain.replica import Replica
@@ -43,10 +44,14 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the API says of a development deployment."""
+    """What the API says of a development deployment. `opted_out` as in an observation."""
 
     ref: DeploymentRef
     status: str
+    opted_out: bool = False
+
+    def observed(self, at: datetime) -> Observation:
+        return Observation(self.status, self.ref, at, self.opted_out)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def target_values(target: Target) -> dict[str, Any]:
         "window_since": target.window_since,
         "broke_at": target.broke_at,
         "observed_twice": target.observed_twice,
+        "opted_out": target.opted_out,
         "episode_id": target.episode and target.episode.id,
         "decision": target.decision.kind,
         "decision_reason": target.decision.reason,
@@ -78,6 +79,7 @@ def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) 
         window_since=row["window_since"],
         broke_at=row["broke_at"],
         observed_twice=row["observed_twice"],
+        opted_out=row["opted_out"],
         episode=episode,
         decision=Decision(
             DecisionKind(row["decision"]),

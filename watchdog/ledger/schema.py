@@ -85,6 +85,7 @@ targets = Table(
     Column("window_since", UtcTime),
     Column("broke_at", UtcTime),
     Column("observed_twice", Boolean, nullable=False, server_default=false()),
+    Column("opted_out", Boolean, nullable=False, server_default=false()),
     Column("episode_id", String(200)),
     Column("decision", String(20), nullable=False),
     Column("decision_reason", String(40)),
@@ -212,6 +213,16 @@ configured = Table(
     metadata,
     Column("replica_id", String(100), primary_key=True),
     Column("model_id", String(100), primary_key=True),
+)
+
+# Each status that a target was seen to change to, and when.
+statuses = Table(
+    "statuses",
+    metadata,
+    Column("model_id", String(100), primary_key=True),
+    Column("at", UtcTime, primary_key=True),
+    Column("status", Text, nullable=False),
+    Index(None, "at"),
 )
 
 PAST = {
