@@ -18,6 +18,7 @@ from watchdog.domain.records import (
     Episode,
     Health,
     Outcome,
+    StatusChange,
     Target,
 )
 from watchdog.domain.replica import Replica
@@ -44,6 +45,7 @@ class _Rows:
     actions: dict[int, Action] = field(default_factory=dict)
     replicas: dict[str, Replica] = field(default_factory=dict)
     configured: dict[str, frozenset[str]] = field(default_factory=dict)
+    statuses: dict[tuple[str, datetime], StatusChange] = field(default_factory=dict)
 
 
 TARGET_TIMES = (
@@ -167,7 +169,7 @@ class _Transaction:
     def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
         return tuple(
             attempt
-            for attempt in sorted(self._visible(), key=lambda a: (a.reserved_at, a.number))
+            for attempt in self._visible()
             if attempt.model_id == target.model_id
             and (
                 (target.episode is not None and attempt.episode_id == target.episode.id)
@@ -175,6 +177,28 @@ class _Transaction:
                 or (attempt.sent_at or attempt.reserved_at) >= since
             )
         )
+
+    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
+        found = {target.model_id: self.attempts(target, since=since) for target in self.targets()}
+        return {model_id: own for model_id, own in found.items() if own}
+
+    def add_status(self, change: StatusChange) -> None:
+        self._rows.statuses[change.model_id, change.at] = change
+
+    def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
+        return [
+            change
+            for change in self._changes()
+            if model_id in (None, change.model_id)
+            and (change.at > since or change == self._in_force(change.model_id, since))
+        ]
+
+    def _changes(self) -> list[StatusChange]:
+        return [change for _, change in sorted(self._rows.statuses.items())]
+
+    def _in_force(self, model_id: str, at: datetime) -> StatusChange | None:
+        own = [each for each in self._changes() if each.model_id == model_id and each.at <= at]
+        return own[-1] if own else None
 
     def add_attempt(self, attempt: Attempt) -> None:
         if attempt.outcome is Outcome.PENDING and any(
@@ -385,7 +409,18 @@ class _Transaction:
             del self._rows.episodes[episode_id]
         for attempt_id in attempts:
             del self._rows.attempts[attempt_id]
-        return len(old) + len(attempts) + self._prune_openings(before)
+        gone = len(old) + len(attempts) + self._prune_openings(before)
+        return gone + self._prune_statuses(before)
+
+    def _prune_statuses(self, before: datetime) -> int:
+        old = [
+            change
+            for change in self._changes()
+            if change.at < before and change != self._in_force(change.model_id, before)
+        ]
+        for change in old:
+            del self._rows.statuses[change.model_id, change.at]
+        return len(old)
 
     def _prune_openings(self, before: datetime) -> int:
         old = {o.id for o in self._rows.openings.values() if o.closed_at and o.closed_at < before}

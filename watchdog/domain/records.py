@@ -233,6 +233,15 @@ class Target:
     version: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """From `at` on a target was seen with this status; None: it was seen no more."""
+
+    model_id: str
+    at: datetime
+    status: str | None
+
+
 class ActionKind(StrEnum):
     """What a person did to the watchdog."""
 

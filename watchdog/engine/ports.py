@@ -14,6 +14,7 @@ from watchdog.domain.records import (
     Episode,
     Hold,
     Observation,
+    StatusChange,
     Target,
 )
 from watchdog.domain.replica import Replica
@@ -211,6 +212,9 @@ class LedgerTransaction(Protocol):
         """The attempts of the target's episode and all that may have been sent since then, by
         number: the clock may have been set back between two of an episode."""
 
+    def all_attempts(self, *, since: datetime) -> Mapping[str, tuple[Attempt, ...]]:
+        """As `attempts`, of every target that has any, by model id."""
+
     def add_attempt(self, attempt: Attempt) -> None:
         """Raises VersionConflict when the target has a pending attempt already."""
 
@@ -234,6 +238,13 @@ class LedgerTransaction(Protocol):
 
     def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
         """Newest first, `dry_run` ones included in either mode."""
+
+    def add_status(self, change: StatusChange) -> None:
+        """Write what a target was seen to change to, in place of another one of that moment."""
+
+    def statuses(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
+        """What each target changed to since then, or one of them, after what it was at that
+        moment, where that is known: by model id, oldest first."""
 
     # What persons did
 
@@ -317,8 +328,9 @@ class LedgerTransaction(Protocol):
         """Have every watched target checked within so long from now, each at its own moment."""
 
     def prune(self, before: datetime) -> int:
-        """Delete the closed episodes that ended before with their attempts, and the openings of
-        the breaker that closed before with their canaries; how many rows went."""
+        """Delete the closed episodes that ended before with their attempts, the openings of the
+        breaker that closed before with their canaries, and the statuses that had given way to
+        another before; how many rows went."""
 
 
 class Ledger(Protocol):

@@ -19,6 +19,7 @@ from watchdog.domain.records import (
     Observation,
     Outcome,
     Policy,
+    StatusChange,
     Target,
 )
 from watchdog.domain.replica import Replica
@@ -63,6 +64,14 @@ class _Judged:
     decision: Decision
     fleet: Fleet
     breaker: Breaker | None
+
+
+def save(tx: LedgerTransaction, before: Target, after: Target, now: datetime) -> Target:
+    """Write a target, and what its status changed to if it did; the target as it is then."""
+    if after.status != before.status:
+        changed_at = now if after.status is None else after.status_since or now
+        tx.add_status(StatusChange(after.model_id, changed_at, after.status))
+    return tx.save_target(after)
 
 
 class Recorder:
@@ -274,7 +283,7 @@ class Recorder:
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)
         news = tuple(judged.breaker.news) if judged.breaker is not None else ()
-        return Recorded(before, tx.save_target(after), step, attempts, news)
+        return Recorded(before, save(tx, before, after, now), step, attempts, news)
 
     def _judge(
         self,

@@ -6,7 +6,7 @@ from datetime import datetime
 from watchdog.domain.records import Health, Target
 from watchdog.domain.transition import Transition, unwatched
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.record import Recorded, Recorder
+from watchdog.engine.record import Recorded, Recorder, save
 from watchdog.engine.settings import Settings
 
 _MODE = "mode"
@@ -70,7 +70,7 @@ def _remove(tx: LedgerTransaction, target: Target, now: datetime) -> Recorded:
     step = unwatched(target, attempts, now)
     for attempt in step.resolved:
         tx.resolve_attempt(attempt)
-    return Recorded(target, tx.save_target(step.target), step, attempts)
+    return Recorded(target, save(tx, target, step.target, now), step, attempts)
 
 
 def _watch(

@@ -215,7 +215,7 @@ configured = Table(
     Column("model_id", String(100), primary_key=True),
 )
 
-# Each status that a target was seen to change to, and when.
+# Each status that a target was seen to change to, and when; empty where it was seen no more.
 statuses = Table(
     "statuses",
     metadata,

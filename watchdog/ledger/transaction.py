@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +39,7 @@ from watchdog.ledger.rows import (
     to_target,
 )
 from watchdog.ledger.schema import PAST, attempts, episodes, meta, targets
+from watchdog.ledger.status_rows import StatusQueries
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
@@ -46,7 +48,7 @@ _VARIABLES = 500
 """In one statement: well below any database's limit."""
 
 
-class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries):
+class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, StatusQueries):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
@@ -151,12 +153,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries):
     # Attempts
 
     def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        sent_since = and_(
-            # What the index can use: nothing is sent later than this after its reservation.
-            attempts.c.reserved_at >= since - RESERVATION_TTL,
-            func.coalesce(attempts.c.sent_at, attempts.c.reserved_at) >= since,
-        )
-        wanted = [sent_since, _PENDING]
+        wanted = [self._sent_since(since), _PENDING]
         if target.episode is not None:
             wanted.append(attempts.c.episode_id == target.episode.id)
         query = (
@@ -165,6 +162,25 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries):
             .order_by(attempts.c.number, attempts.c.reserved_at)
         )
         return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
+
+    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
+        current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
+        wanted = (self._sent_since(since), _PENDING, attempts.c.episode_id.in_(current))
+        query = (
+            select(attempts)
+            .where(or_(*wanted), self._visible)
+            .order_by(attempts.c.model_id, attempts.c.number, attempts.c.reserved_at)
+        )
+        rows = [to_attempt(row) for row in self._connection.execute(query).mappings()]
+        return {key: tuple(own) for key, own in groupby(rows, lambda each: each.model_id)}
+
+    @staticmethod
+    def _sent_since(since: datetime) -> ColumnElement[bool]:
+        return and_(
+            # What the index can use: nothing is sent later than this after its reservation.
+            attempts.c.reserved_at >= since - RESERVATION_TTL,
+            func.coalesce(attempts.c.sent_at, attempts.c.reserved_at) >= since,
+        )
 
     def add_attempt(self, attempt: Attempt) -> None:
         # Asked first, and not told by the error: that would say the same of an id that is taken.
@@ -252,7 +268,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries):
         of_old = attempts.c.episode_id.in_(select(episodes.c.id).where(is_old))
         gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
         gone += self._connection.execute(delete(episodes).where(is_old)).rowcount
-        return gone + self._prune_openings(before)
+        return gone + self._prune_openings(before) + self._prune_statuses(before)
 
     def _joined(self, rows: Iterable[Any]) -> list[Target]:
         """Targets with their episodes: more queries, and only where one of them has any."""
