@@ -20,9 +20,11 @@ from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.standing import Standing
 from watchdog.app.term import Term
 from watchdog.app.ticking import Ticker
+from watchdog.app.viewing import Viewing
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config, LoadedConfig
+from watchdog.engine.condition import Condition
 from watchdog.engine.events import (
     ClockDrifted,
     ConfigDoubtful,
@@ -42,7 +44,7 @@ from watchdog.telemetry.health import Liveness, Readiness
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging
 from watchdog.telemetry.metrics import Metrics
-from watchdog.web import PortTaken, WebServer, build_app
+from watchdog.web import About, Page, PortTaken, WebServer, build_app
 
 
 class Daemon:
@@ -88,7 +90,8 @@ class Daemon:
         writer = LogWriter(self._log_stream, metrics.log_line_dropped)
         logger = start_logging(config.logging.level, config.logging.format, writer, key)
         log = LogListener(logger, key)
-        for each in (log, metrics, readiness):
+        condition = Condition()
+        for each in (log, metrics, readiness, condition):
             listener.add(each)
         for warning in self._warnings:
             listener(ConfigDoubtful(warning=warning))
@@ -98,11 +101,13 @@ class Daemon:
             parts.push_async_callback(api.close)
             ledger = open_ledger(config, clock, Role.DAEMON)
             parts.push_async_callback(ledger.close)
-            web = _web(config, metrics, liveness, readiness)
+            engine = Engine(config, api, ledger, clock, listener)
+            about = _about(config)
+            view = Viewing(engine.ledger, engine.live, clock, about=about, condition=condition)
+            web = _web(config, metrics, liveness, readiness, Page(view))
             parts.push_async_callback(web.stop)
             self.metrics_url = f"{web.url}/metrics"
             await web.start()
-            engine = Engine(config, api, ledger, clock, listener)
             self._announce(engine, ledger)
 
             async def take_up(wanted: Config) -> None:
@@ -217,8 +222,20 @@ class Daemon:
             self._term = None
 
 
-def _web(config: Config, metrics: Metrics, liveness: Liveness, readiness: Readiness) -> WebServer:
-    app = build_app(render_metrics=metrics.render, alive=liveness.reason, ready=readiness.reasons)
+def _about(config: Config) -> About:
+    kind = config.store.url.startswith("postgresql")
+    return About(version=__version__, ledger="PostgreSQL" if kind else "SQLite")
+
+
+def _web(
+    config: Config, metrics: Metrics, liveness: Liveness, readiness: Readiness, page: Page
+) -> WebServer:
+    app = build_app(
+        render_metrics=metrics.render,
+        alive=liveness.reason,
+        ready=readiness.reasons,
+        more=page.routes,
+    )
     try:
         return WebServer(app, host=config.server.host, port=config.server.port)
     except PortTaken as error:

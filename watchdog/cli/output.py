@@ -3,20 +3,20 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from watchdog.domain.phrases import age, ago, ahead, clock_time, signature
 from watchdog.domain.untrusted import clean
+
+__all__ = ["age", "ago", "ahead", "clock_time", "print_json", "print_table", "signature", "table"]
 
 _PIPE_WIDTH = 100_000
 """Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""
-
-_MARK_LENGTH = 6
-"""Enough to tell processes of one host apart."""
 
 _STATE_STYLES = {
     "healthy": "green",
@@ -53,46 +53,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         made.add_row(*(Text(clean(cell), style=_STATE_STYLES.get(cell, "")) for cell in row))
     return made
-
-
-def ago(moment: datetime | None, now: datetime) -> str:
-    """How long ago, as `kubectl` gives ages; `-` for never."""
-    return "-" if moment is None else f"{age(now - moment)} ago"
-
-
-def ahead(moment: datetime | None, now: datetime) -> str:
-    """How far ahead; `-` where there is no time."""
-    if moment is None:
-        return "-"
-    return f"in {age(moment - now)}" if moment > now else "now"
-
-
-def age(duration: timedelta) -> str:
-    """A duration in its two largest units: `45s`, `4m12s`, `3h5m`, `2d4h`."""
-    seconds = max(0, round(duration.total_seconds()))
-    parts = [
-        (seconds // 86_400, "d"),
-        (seconds // 3_600 % 24, "h"),
-        (seconds // 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ]
-    while len(parts) > 1 and parts[0][0] == 0:
-        parts.pop(0)
-    return "".join(f"{count}{unit}" for count, unit in parts[:2] if count) or "0s"
-
-
-def clock_time(moment: datetime | None) -> str:
-    """A moment to the second, in UTC as in the logs; `-` for none."""
-    return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def signature(owner: str) -> str:
-    """Who signed a reservation, in short: `host/5f3a2c`, and `command@host/5f3a2c` for a command
-    that a person ran."""
-    role, _, process = owner.partition(":")
-    host, _, mark = process.rpartition(":")
-    name = "/".join(filter(None, (host, mark[:_MARK_LENGTH])))
-    return name if role == "daemon" else f"{role}@{name}"
 
 
 def _plain(value: Any) -> Any:

@@ -23,11 +23,12 @@ from watchdog.cli.output import (
     table,
 )
 from watchdog.domain.breaker import Opening
-from watchdog.domain.limits import episode_used, window_remaining, window_starts
-from watchdog.domain.records import Action, Attempt, Policy, Target
+from watchdog.domain.records import Action
 from watchdog.domain.replica import Replica
 from watchdog.domain.status import state_of
 from watchdog.domain.untrusted import clean
+from watchdog.engine import overview
+from watchdog.engine.overview import Watched
 
 if TYPE_CHECKING:
     from watchdog.config import Config
@@ -56,21 +57,21 @@ def status(
     if json:
         print_json(
             {
-                "targets": [standing.as_json() for standing in shown.standings],
+                "targets": [_json(each, shown.now) for each in shown.watched],
                 "pauses": [action_json(pause) for pause in shown.pauses],
                 "breaker_open": shown.opening is not None,
                 "replicas": [_replica_json(replica, shown.now) for replica in shown.replicas],
             }
         )
         return
-    print_table(_COLUMNS, [standing.cells() for standing in shown.standings])
+    print_table(_COLUMNS, [_cells(each, shown.now) for each in shown.watched])
     for note in shown.notes():
         typer.echo(note)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    standings: "tuple[_Standing, ...]"
+    watched: tuple[Watched, ...]
     pauses: tuple[Action, ...]
     opening: Opening | None
     replicas: tuple[Replica, ...]
@@ -90,61 +91,45 @@ class _Shown:
         return notes
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    target: Target
-    attempts: tuple[Attempt, ...]
-    policy: Policy | None
-    now: datetime
+def _cells(watched: Watched, now: datetime) -> tuple[str, ...]:
+    target, policy, decision = watched.target, watched.policy, watched.target.decision
+    return (
+        target.model_id,
+        target.name or "-",
+        state_of(target).value,
+        target.status or "-",
+        ago(target.status_since, now),
+        f"{watched.used} of {policy.max_attempts}" if policy else str(watched.used),
+        ahead(decision.until, now),
+        decision.reason.value if decision.reason else "-",
+    )
 
-    def cells(self) -> tuple[str, ...]:
-        target, decision, now = self.target, self.target.decision, self.now
-        used = episode_used(target, self.attempts)
-        return (
-            target.model_id,
-            target.name or "-",
-            state_of(target).value,
-            target.status or "-",
-            ago(target.status_since, now),
-            f"{used} of {self.policy.max_attempts}" if self.policy else str(used),
-            ahead(decision.until, now),
-            decision.reason.value if decision.reason else "-",
-        )
 
-    def as_json(self) -> dict[str, Any]:
-        target, policy = self.target, self.policy
-        return {
-            "model_id": target.model_id,
-            "model_name": target.name,
-            "watched": target.watched,
-            "state": state_of(target),
-            "status": target.status,
-            "since": target.status_since,
-            "deployment_id": target.deployment.id if target.deployment else None,
-            "failing_since": target.failing_since,
-            "episode_id": target.episode.id if target.episode else None,
-            "attempts_used": episode_used(target, self.attempts),
-            "attempts_allowed": policy.max_attempts if policy else None,
-            "window_remaining": (
-                window_remaining(self.attempts, policy, self.now) if policy else None
-            ),
-            "paused_until": target.paused_until,
-            "next_attempt_at": target.decision.until,
-            "decision": target.decision.kind,
-            "decision_reason": target.decision.reason,
-        }
+def _json(watched: Watched, now: datetime) -> dict[str, Any]:
+    target, policy = watched.target, watched.policy
+    return {
+        "model_id": target.model_id,
+        "model_name": target.name,
+        "watched": target.watched,
+        "state": state_of(target),
+        "status": target.status,
+        "since": target.status_since,
+        "deployment_id": target.deployment.id if target.deployment else None,
+        "failing_since": target.failing_since,
+        "episode_id": target.episode.id if target.episode else None,
+        "attempts_used": watched.used,
+        "attempts_allowed": policy.max_attempts if policy else None,
+        "window_remaining": watched.window_left(now),
+        "paused_until": target.paused_until,
+        "next_attempt_at": target.decision.until,
+        "decision": target.decision.kind,
+        "decision_reason": target.decision.reason,
+    }
 
 
 def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
-    now, policies, standings = tx.now(), settings.policies(), []
-    for target in tx.targets():
-        policy = policies.get(target.model_id)
-        if not target.watched and policy is None:
-            continue
-        since = window_starts(target, policy, now) if policy else now
-        standings.append(_Standing(target, tx.attempts(target, since=since), policy, now))
-    pauses, replicas = tuple(tx.pauses()), tuple(tx.replicas())
-    return _Shown(tuple(standings), pauses, tx.opening(), replicas, now)
+    watched = tuple(overview.targets(tx, settings.policies()))
+    return _Shown(watched, tuple(tx.pauses()), tx.opening(), tuple(tx.replicas()), tx.now())
 
 
 def _replica_state(replica: Replica, now: datetime) -> str:
@@ -191,10 +176,10 @@ def _watch(settings: "Config") -> None:
             return Group(Text(str(error), style="red"))
         notes = shown.notes()
         room = max(1, console.height - len(notes) - 2)
-        hidden = len(shown.standings) - room
+        hidden = len(shown.watched) - room
         if hidden > 0:
             notes.append(f"{hidden} more: make the terminal taller, or see `status`")
-        cells = [standing.cells() for standing in shown.standings[:room]]
+        cells = [_cells(each, shown.now) for each in shown.watched[:room]]
         return Group(*map(Text, notes), table(_COLUMNS, cells))
 
     with Live(picture(), console=console, auto_refresh=False, screen=True) as live:

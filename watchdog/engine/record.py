@@ -298,7 +298,7 @@ class Recorder:
         limits, breaker = self._settings.limits, None
         fleet = Fleet(limits)
         if target.health is Health.FAILING:
-            hold = hold or _held(tx, now)
+            hold = hold or held(tx, now)
             usage = tx.fleet_usage(
                 minute=now - FLEET_MINUTE,
                 day=now - FLEET_DAY,
@@ -333,7 +333,7 @@ class Recorder:
 _HELD_UNTIL = "held_until"
 
 
-def _held(tx: LedgerTransaction, now: datetime) -> Hold | None:
+def held(tx: LedgerTransaction, now: datetime) -> Hold | None:
     """The hold that a 429 asked for, of whichever process."""
     kept = tx.meta(_HELD_UNTIL)
     until = datetime.fromisoformat(kept) if kept is not None else now

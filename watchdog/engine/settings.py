@@ -34,6 +34,11 @@ class Settings:
     max_rate: float
 
     @property
+    def policies(self) -> dict[str, Policy]:
+        """The rules of each model, by id."""
+        return {model_id: model.policy for model_id, model in self.models.items()}
+
+    @property
     def effective_interval(self) -> timedelta:
         """The configured interval, stretched to what the request rate can serve."""
         return max(self.interval, timedelta(seconds=len(self.models) / self.max_rate))

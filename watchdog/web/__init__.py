@@ -1,6 +1,8 @@
 """What the daemon shows over HTTP."""
 
+from watchdog.web.facts import About
 from watchdog.web.health import build_app
+from watchdog.web.page import Page
 from watchdog.web.server import PortTaken, WebServer
 
-__all__ = ["PortTaken", "WebServer", "build_app"]
+__all__ = ["About", "Page", "PortTaken", "WebServer", "build_app"]

@@ -1,6 +1,6 @@
 """What the daemon answers over HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +15,7 @@ def build_app(
     render_metrics: Callable[[], tuple[bytes, str]],
     alive: Callable[[], str | None],
     ready: Callable[[], tuple[str, ...]],
+    more: Sequence[Route] = (),
 ) -> Starlette:
     """`alive` and `ready` give the reasons why not; `render_metrics` a body and its type."""
 
@@ -34,6 +35,7 @@ def build_app(
             Route("/metrics", metrics),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            *more,
         ]
     )
 

@@ -1,0 +1,158 @@
+"""What the ledger holds of the fleet at one moment, for those who show it: a fixed number of
+queries, however many targets there are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from watchdog.domain.breaker import Opening
+from watchdog.domain.limits import (
+    FLEET_DAY,
+    FLEET_MINUTE,
+    charged_at,
+    episode_used,
+    window_remaining,
+    window_starts,
+)
+from watchdog.domain.records import (
+    Action,
+    Attempt,
+    Episode,
+    Fleet,
+    FleetLimits,
+    Policy,
+    StatusChange,
+    Target,
+)
+from watchdog.domain.replica import Replica
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.record import held
+
+TIMELINE = timedelta(hours=24)
+"""How far back the statuses are shown."""
+
+_LISTED = 50
+"""So many episodes, attempts and acts of persons are shown of one target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A target, the rules for it where it has any, the attempts of its episode and window, and
+    the statuses that it went through."""
+
+    target: Target
+    policy: Policy | None
+    attempts: tuple[Attempt, ...]
+    changes: tuple[StatusChange, ...] = ()
+
+    @property
+    def used(self) -> int:
+        """How many attempts its episode has been charged."""
+        return episode_used(self.target, self.attempts)
+
+    def window_left(self, now: datetime) -> int | None:
+        """How many attempts its window still has; None without a policy."""
+        return window_remaining(self.attempts, self.policy, now) if self.policy else None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All targets, and what concerns more than one of them."""
+
+    now: datetime
+    targets: tuple[Watched, ...]
+    fleet: Fleet
+    pauses: tuple[Action, ...]
+    opening: Opening | None
+    replicas: tuple[Replica, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One target, and what the ledger holds of its past, newest first."""
+
+    now: datetime
+    watched: Watched
+    episodes: tuple[Episode, ...]
+    history: tuple[Attempt, ...]
+    actions: tuple[Action, ...]
+
+
+def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
+    """Each target that is watched or has a policy, by model id. Without its statuses."""
+    now = tx.now()
+    shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
+    since = {each.model_id: _since(each, policies.get(each.model_id), now) for each in shown}
+    attempts = tx.all_attempts(since=min(since.values(), default=now))
+    return [
+        Watched(
+            each,
+            policies.get(each.model_id),
+            _counted(each, attempts.get(each.model_id, ()), since[each.model_id], now),
+        )
+        for each in shown
+    ]
+
+
+def overview(
+    tx: LedgerTransaction, policies: Mapping[str, Policy], limits: FleetLimits
+) -> Overview:
+    now = tx.now()
+    usage = tx.fleet_usage(
+        minute=now - FLEET_MINUTE,
+        day=now - FLEET_DAY,
+        most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
+    )
+    changes = _by_model(tx.statuses(now - TIMELINE))
+    return Overview(
+        now,
+        tuple(
+            Watched(each.target, each.policy, each.attempts, changes.get(each.target.model_id, ()))
+            for each in targets(tx, policies)
+        ),
+        Fleet(limits, usage.in_flight, usage.sent, usage.charged, hold=held(tx, now)),
+        tuple(tx.pauses()),
+        tx.opening(),
+        tuple(tx.replicas()),
+    )
+
+
+def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -> Past | None:
+    """None where the ledger knows no such target."""
+    target, now = tx.target(model_id), tx.now()
+    if target is None:
+        return None
+    policy = policies.get(model_id)
+    return Past(
+        now,
+        Watched(
+            target,
+            policy,
+            tx.attempts(target, since=_since(target, policy, now)),
+            tuple(tx.statuses(now - TIMELINE, model_id)),
+        ),
+        tuple(tx.episodes(model_id, limit=_LISTED)),
+        tuple(tx.attempt_history(model_id, limit=_LISTED)),
+        tuple(tx.actions(model_id, limit=_LISTED)),
+    )
+
+
+def _since(target: Target, policy: Policy | None, now: datetime) -> datetime:
+    return window_starts(target, policy, now) if policy else now
+
+
+def _counted(
+    target: Target, attempts: Iterable[Attempt], since: datetime, now: datetime
+) -> tuple[Attempt, ...]:
+    """Those of the target's episode and of its own window: others' may begin sooner."""
+    episode = target.episode.id if target.episode is not None else None
+    return tuple(
+        each for each in attempts if each.episode_id == episode or charged_at(each, now) >= since
+    )
+
+
+def _by_model(changes: Sequence[StatusChange]) -> dict[str, tuple[StatusChange, ...]]:
+    found: dict[str, list[StatusChange]] = {}
+    for change in changes:
+        found.setdefault(change.model_id, []).append(change)
+    return {model_id: tuple(own) for model_id, own in found.items()}
