@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,11 +31,13 @@ _MODULES = ["--module", "esnext", "--moduleResolution", "bundler"]
 
 
 def installed() -> Path:
-    """The packages of the lock file, installed when they are not there yet."""
+    """The packages of the lock file, installed when they are not there yet, or are older ones."""
     modules = _HERE / "node_modules"
+    done = modules / ".package-lock.json"
     with (_HERE / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (modules / ".package-lock.json").exists():
+        locked = os.fstat(lock.fileno()).st_mtime
+        if not done.exists() or done.stat().st_mtime < locked:
             command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
             subprocess.run(command, cwd=_HERE, check=True, capture_output=True)
     return modules

@@ -119,7 +119,7 @@ def _notable(fleet: Seeded) -> None:
     )
     fleet.add(
         _ill("q81xw5rl", 0.4, _decided(WAIT, DecisionReason.BACKOFF, minutes=7), name="llama-dev"),
-        [(30, "ACTIVE"), (0.4, "DEPLOY_FAILED")],
+        [(30, "ACTIVE"), (0.4, "BUILD_FAILED")],
         tried(0.3),
     )
     under_way = _decided(WAIT, DecisionReason.ATTEMPT_UNDER_WAY)

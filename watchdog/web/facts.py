@@ -123,9 +123,9 @@ def limits(seen: Overview) -> list[Limit]:
     return [
         Limit(name, limit - remaining, limit)
         for name, limit, remaining in (
-            ("retries this minute", allowed.max_retries_per_minute, left.minute),
-            ("retries under way", allowed.max_in_flight, left.in_flight),
-            ("retries in 24 hours", allowed.max_attempts_per_window, left.window),
+            ("Retries this minute", allowed.max_retries_per_minute, left.minute),
+            ("Retries under way", allowed.max_in_flight, left.in_flight),
+            ("Retries in 24 hours", allowed.max_attempts_per_window, left.window),
         )
     ]
 

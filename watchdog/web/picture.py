@@ -118,7 +118,7 @@ def _paths(ranks: Sequence[int], marks: Iterable[int]) -> dict[str, str]:
             box = _box(at, width, _HEIGHTS[health])
             paths[health.value] = paths.get(health.value, "") + box
         at += width
-    sent = "".join(_box(at, 2, HEIGHT) for at in marks)
+    sent = "".join(f"M{at} 0v{HEIGHT}" for at in marks)
     return paths | ({"sent": sent} if sent else {})
 
 

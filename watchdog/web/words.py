@@ -41,8 +41,8 @@ URGENT = (TargetState.EXHAUSTED, TargetState.STUCK)
 REASONS = {
     DecisionReason.UNOBSERVED: "It has not been looked at yet.",
     DecisionReason.MISSING: "The API knows no such model, or it has no development deployment.",
-    DecisionReason.HEALTHY: "It is well: there is nothing to do.",
-    DecisionReason.IN_PROGRESS: "It is on its way: nothing to retry while it builds or starts.",
+    DecisionReason.HEALTHY: "It is well.",
+    DecisionReason.IN_PROGRESS: "It builds or starts: there is nothing to retry.",
     DecisionReason.NOT_RETRYABLE: "Its status is not one that a retry is configured for.",
     DecisionReason.STUCK: "A retry was accepted, and nothing came of it: a person is needed.",
     DecisionReason.STANDING_FAILURE: "It failed before anyone watched, and such ones are left "
