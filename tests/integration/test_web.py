@@ -115,7 +115,7 @@ async def test_it_is_ready_when_it_can_do_its_work(
 
 
 async def test_there_is_nothing_else(site: Site) -> None:
-    assert (await site.get("/")).status_code == 404
+    assert (await site.get("/elsewhere")).status_code == 404
     assert (await site.get("/metrics", "POST")).status_code == 405
 
 

@@ -143,7 +143,7 @@ def headline(rows: Sequence[Row]) -> str:
     well = sum(row.state in (TargetState.HEALTHY, TargetState.IN_PROGRESS) for row in rows)
     if well == len(rows):
         return "The one model is well" if well == 1 else f"All {well} models are well"
-    return f"{well} of {_models(len(rows))} {'is' if well == 1 else 'are'} well, none is failing"
+    return f"{well} of {_models(len(rows))} well, none failing"
 
 
 def _models(count: int) -> str:

@@ -1,0 +1,216 @@
+"""The page's words: one for each thing that they are about, and the one line that sums up."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes.fleet import OTHER, OWNER, a_fleet, settings_of
+from tests.fakes.records import FLEET, NOW, POLICY, ago, failing, healthy
+from watchdog.domain.breaker import Opening
+from watchdog.domain.records import (
+    UNOBSERVED,
+    Action,
+    ActionKind,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    EpisodeResult,
+    Health,
+    Hold,
+    Outcome,
+    Resolution,
+    Target,
+    TargetState,
+)
+from watchdog.domain.replica import Replica
+from watchdog.engine.condition import Condition
+from watchdog.engine.events import (
+    ApiDown,
+    ApiHeld,
+    ApiRecovered,
+    ApiRequested,
+    AuthFailed,
+    AuthRecovered,
+    BecameActive,
+    BecameStandby,
+    Event,
+)
+from watchdog.engine.overview import Overview, Watched
+from watchdog.web import words
+from watchdog.web.facts import About, Fact, facts, headline, limits, living, notes
+from watchdog.web.rows import Row
+
+ABOUT = About(version="1.2.3", ledger="SQLite")
+SETTINGS = settings_of(a_fleet(8))
+HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(minutes=2))
+
+
+def seen(**values: Any) -> Overview:
+    return replace(Overview(NOW, (), FLEET, (), None, ()), **values)
+
+
+def condition(*events: Event) -> Condition:
+    made = Condition()
+    for event in events:
+        made(event)
+    return made
+
+
+def answered(code: str = "200") -> ApiRequested:
+    return ApiRequested(operation="get_deployment", code=code, duration_seconds=0.1)
+
+
+def fact(name: str, *events: Event, overview: Overview | None = None) -> Fact:
+    overview = overview if overview is not None else seen()
+    found = facts(ABOUT, SETTINGS, condition(*events), overview)
+    return next(each for each in found if each.name == name)
+
+
+def test_there_is_a_word_for_everything() -> None:
+    assert words.STATES.keys() == set(TargetState)
+    assert words.REASONS.keys() == set(DecisionReason)
+    assert words.OUTCOMES.keys() == set(Outcome)
+    assert words.RESOLUTIONS.keys() == set(Resolution)
+    assert words.RESULTS.keys() == set(EpisodeResult)
+    assert words.ACTIONS.keys() == set(ActionKind)
+    assert words.HEALTHS.keys() == {*Health, None}
+
+
+WELL = healthy(decision=Decision(DecisionKind.NOTHING, DecisionReason.HEALTHY))
+WAITS = failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW))
+SPENT = failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT))
+UNSEEN = Target("m1", decision=UNOBSERVED)
+
+
+@pytest.mark.parametrize(
+    ("targets", "text"),
+    [
+        ([], "No model is watched"),
+        ([WELL], "The one model is well"),
+        ([WELL, WELL], "All 2 models are well"),
+        ([WELL, WAITS], "1 model failing, none needs a person yet"),
+        ([WELL, WAITS, SPENT], "1 model needs a person"),
+        ([SPENT, SPENT], "2 models need a person"),
+        ([WELL, UNSEEN], "1 of 2 models well, none failing"),
+        ([UNSEEN], "0 of 1 model well, none failing"),
+    ],
+)
+def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
+    assert headline([Row(Watched(each, POLICY, ()), NOW) for each in targets]) == text
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([], Fact("API", "not asked yet")),
+        ([answered()], Fact("API", "answers", "key accepted", "good")),
+        ([answered("404")], Fact("API", "answers", "key accepted", "good")),
+        ([answered("500")], Fact("API", "not asked yet")),
+        (
+            [answered(), AuthFailed(code="401", hold=HELD)],
+            Fact("API", "refuses the key", "HTTP 401", "bad"),
+        ),
+        (
+            [AuthFailed(code="401", hold=HELD), AuthRecovered()],
+            Fact("API", "answers", "key accepted", "good"),
+        ),
+        (
+            [answered(), ApiDown(code="timeout", error="x", failures=3)],
+            Fact("API", "answers nobody", "timeout", "bad"),
+        ),
+        (
+            [
+                answered(),
+                ApiDown(code="timeout", error="x", failures=3),
+                ApiRecovered(after=timedelta(minutes=1)),
+            ],
+            Fact("API", "answers", "key accepted", "good"),
+        ),
+        (
+            [answered(), ApiHeld(operation="retry", hold=HELD)],
+            Fact("API", "asked for quiet", "in 2m", "warn"),
+        ),
+        (
+            [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=NOW))],
+            Fact("API", "answers", "key accepted", "good"),
+        ),
+    ],
+)
+def test_how_the_api_is(events: list[Event], expected: Fact) -> None:
+    assert fact("API", *events) == expected
+
+
+def test_which_replica_this_is() -> None:
+    two = seen(replicas=REPLICAS)
+    assert fact("This replica").text == "starts"
+    assert fact("This replica", BecameActive()).more == "watchdog-0/5f3a2c"
+    assert fact("This replica", BecameStandby(), overview=two) == Fact(
+        "This replica", "stands by", "watchdog-0/5f3a2c, one of 2", "hand"
+    )
+
+
+REPLICAS = (
+    Replica(OTHER, "1.2.3", ago(hours=30), ago(hours=30), NOW, active=True),
+    Replica(OWNER, "1.2.2", ago(hours=2), ago(hours=2), ago(minutes=5), active=False),
+)
+
+
+def test_the_replicas_known() -> None:
+    assert [tuple(each) for each in living(seen(replicas=REPLICAS))] == [
+        ("watchdog-1/99aa00", "active", "1.2.3", "1d6h", "0s ago"),
+        ("watchdog-0/5f3a2c", "gone", "1.2.2", "2h", "5m ago"),
+    ]
+
+
+def test_a_stretched_interval_is_told() -> None:
+    slow = replace(SETTINGS, max_rate=0.05)
+    found = {each.name: each for each in facts(ABOUT, slow, condition(), seen())}
+    assert found["Checks every"].text == "2m40s"
+    assert found["Checks every"].more == "stretched from 1m: so many models"
+    assert fact("Checks every").text == "1m"
+
+
+def test_what_is_left_of_the_limits() -> None:
+    used = replace(FLEET, in_flight=3, sent=(ago(seconds=5),), charged=(ago(hours=1),) * 12)
+    assert [(each.left, each.allowed) for each in limits(seen(fleet=used))] == [
+        (3, 4),
+        (7, 10),
+        (38, 50),
+    ]
+
+
+OPENING = Opening("o1", ago(minutes=4), failures=7, not_failing=3, held_until=NOW)
+PAUSE = Action(
+    ago(minutes=1), ActionKind.PAUSE, None, "ann@desk", "incident", until=NOW + timedelta(hours=1)
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "overview", "observe", "expected"),
+    [
+        ([BecameActive(), answered()], seen(pauses=(replace(PAUSE, model_id="m1"),)), False, []),
+        ([BecameStandby()], seen(replicas=REPLICAS), False, ["watchdog-1/99aa00 watches"]),
+        ([BecameStandby()], seen(), False, ["nobody watches"]),
+        ([], seen(), True, ["only observes"]),
+        ([AuthFailed(code="401", hold=HELD)], seen(), False, ["refuses the key"]),
+        ([ApiDown(code="timeout", error="x", failures=3)], seen(), False, ["answers nobody"]),
+        ([], seen(opening=OPENING), False, ["breaker is open: 7 models"]),
+        ([], seen(pauses=(PAUSE,)), False, ["paused: by ann@desk, for another 1h. “incident”"]),
+    ],
+)
+def test_what_is_not_as_usual_is_said(
+    events: list[Event], overview: Overview, observe: bool, expected: list[str]
+) -> None:
+    settings = replace(SETTINGS, observe=observe)
+    told = [note.text for note in notes(settings, condition(*events), overview)]
+    assert len(told) == len(expected)
+    assert all(part in text for part, text in zip(expected, told, strict=True))
+
+
+def test_an_open_breaker_and_a_ledger_that_is_away() -> None:
+    assert fact("Breaker", overview=seen(opening=OPENING)).more == "4m ago"
+    without = {each.name: each for each in facts(ABOUT, SETTINGS, condition(), None)}
+    assert without["Ledger"].text == "does not answer"
+    assert "Breaker" not in without

@@ -1,0 +1,52 @@
+"""How moments, durations and owners are written for people."""
+
+from datetime import timedelta, timezone
+
+import pytest
+
+from tests.fakes.records import NOW, ago
+from watchdog.domain import phrases
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0s"),
+        (0, "0s"),
+        (45, "45s"),
+        (252, "4m12s"),
+        (300, "5m"),
+        (11_100, "3h5m"),
+        (187_200, "2d4h"),
+        (172_801, "2d"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: int, text: str) -> None:
+    assert phrases.age(timedelta(seconds=seconds)) == text
+
+
+def test_a_moment_is_told_by_its_distance() -> None:
+    assert phrases.ago(ago(minutes=3), NOW) == "3m ago"
+    assert phrases.ago(None, NOW) == "-"
+    assert phrases.ahead(NOW + timedelta(hours=2), NOW) == "in 2h"
+    assert phrases.ahead(NOW, NOW) == "now"
+    assert phrases.ahead(None, NOW) == "-"
+
+
+def test_a_moment_is_written_in_utc() -> None:
+    assert phrases.clock_time(NOW) == "2026-03-01T12:00:00Z"
+    east = NOW.astimezone(timezone(timedelta(hours=2)))
+    assert phrases.clock_time(east) == "2026-03-01T12:00:00Z"
+    assert phrases.clock_time(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("owner", "text"),
+    [
+        ("daemon:host:5f3a2c1199", "host/5f3a2c"),
+        ("command:host:5f3a2c1199", "command@host/5f3a2c"),
+        ("daemon:1", "1"),
+    ],
+)
+def test_an_owner_is_its_host_and_a_mark(owner: str, text: str) -> None:
+    assert phrases.signature(owner) == text
