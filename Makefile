@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deploy-check manifests image simulate chaos bench mutants format lock schema picture matrix clean
+.PHONY: help demo test check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -75,6 +75,9 @@ schema: $(STAMP) ## Write config/schema.json anew
 
 picture: $(STAMP) ## Write the README's picture of the demo anew
 	$(BIN)/baseten-watchdog demo --svg deploy/demo.svg
+
+pictures: $(STAMP) ## Write the README's pictures of the page anew (needs Chromium)
+	$(BIN)/python -m tests.deploy.pictures
 
 lock: $(STAMP) ## Resolve the dependencies anew, with hashes, for every supported Python
 	$(LOCK) --extra postgres --group dev --output-file requirements-dev.lock

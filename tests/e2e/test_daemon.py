@@ -67,6 +67,12 @@ def test_it_retries_what_fails_and_says_so_everywhere(tmp_path: Path) -> None:
             ):
                 assert line in metrics
 
+            code, page = get(f"http://127.0.0.1:{port}/?q=refuses")
+            assert (code, "1 model needs a person" in page) == (200, True)
+            assert "The API refused two retries in a row" in page
+            _, page_of_one = get(f"http://127.0.0.1:{port}/targets/refus3sx")
+            assert "source for ***" in page_of_one
+
             targets = status_of(config)
             assert targets["refus3sx"]["state"] == "exhausted"
             assert targets["refus3sx"]["decision_reason"] == "refused_twice"
@@ -84,6 +90,7 @@ def test_it_retries_what_fails_and_says_so_everywhere(tmp_path: Path) -> None:
         assert history.stdout.count("refused") >= 2
         assert len(posts(url)) == 3
     output = "".join(process.lines) + history.stdout + metrics + second.stderr
+    output += page + page_of_one
     assert KEY not in output
     assert "\x1b" not in output
     assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600

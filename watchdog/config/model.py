@@ -202,7 +202,9 @@ class Store(_Section):
 
 
 class Server(_Section):
-    host: Text = Field("127.0.0.1", description="Where /metrics, /healthz and /readyz listen.")
+    host: Text = Field(
+        "127.0.0.1", description="Where the page, /metrics, /healthz and /readyz listen."
+    )
     port: Port = Field(9464, description="0: any free one.")
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from watchdog.domain.records import StatusChange
 from watchdog.ledger.schema import statuses, targets
@@ -25,26 +25,27 @@ class StatusQueries:
             self._connection.execute(insert(statuses).values(values))
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
-        earlier = statuses.alias()
-        in_force = (
-            select(func.max(earlier.c.at))
-            .where(earlier.c.model_id == targets.c.model_id, earlier.c.at <= since)
-            .scalar_subquery()
+        later = select(statuses.c.model_id, statuses.c.at, statuses.c.status).where(
+            statuses.c.at > since
         )
         # For each target two seeks in the primary key, however long its history is.
-        first = func.coalesce(in_force, literal(since, statuses.c.at.type))
-        query = (
-            select(statuses)
-            .join(targets, targets.c.model_id == statuses.c.model_id)
-            .where(statuses.c.at >= first)
-            .order_by(statuses.c.model_id, statuses.c.at)
+        newest = (
+            select(statuses.c.at, statuses.c.status)
+            .where(statuses.c.model_id == targets.c.model_id, statuses.c.at <= since)
+            .order_by(statuses.c.at.desc())
+            .limit(1)
+        )
+        in_force = select(
+            targets.c.model_id,
+            newest.with_only_columns(statuses.c.at).scalar_subquery(),
+            newest.with_only_columns(statuses.c.status).scalar_subquery(),
         )
         if model_id is not None:
-            query = query.where(statuses.c.model_id == model_id)
-        return [
-            StatusChange(row.model_id, row.at, row.status or None)
-            for row in self._connection.execute(query)
-        ]
+            later = later.where(statuses.c.model_id == model_id)
+            in_force = in_force.where(targets.c.model_id == model_id)
+        rows = [*self._connection.execute(in_force), *self._connection.execute(later)]
+        found = [StatusChange(row[0], row[1], row[2] or None) for row in rows if row[1] is not None]
+        return sorted(found, key=lambda change: (change.model_id, change.at))
 
     def _prune_statuses(self, before: datetime) -> int:
         """Delete those that had given way to another before; how many."""
