@@ -5,13 +5,12 @@ from datetime import datetime
 import pytest
 
 from tests.fakes.engine import START, World, at
-from watchdog.domain.records import StatusChange
 
 pytestmark = pytest.mark.looptime
 
 
 async def written(world: World) -> list[tuple[datetime, str | None]]:
-    changes: list[StatusChange] = await world.ledger.transact(lambda tx: list(tx.statuses(START)))
+    changes = await world.ledger.transact(lambda tx: list(tx.statuses(START)))
     return [(change.at, change.status) for change in changes]
 
 

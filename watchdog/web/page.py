@@ -75,6 +75,7 @@ class Page:
         }
         marks = {name: file.mark for name, file in self._files.items()}
         self._renderer = Renderer(view.about, marks)
+        self._rendering = asyncio.Lock()
 
     @property
     def routes(self) -> list[Route]:
@@ -92,7 +93,7 @@ class Page:
         except LedgerUnavailable:
             return await self._away(".")
         render = self._renderer.fleet
-        return await _answer(lambda: render(seen, asked, view.settings, view.condition))
+        return await self._answer(lambda: render(seen, asked, view.settings, view.condition))
 
     async def _target(self, request: Request) -> Response:
         model_id: str = request.path_params["model_id"]
@@ -101,12 +102,12 @@ class Page:
         except LedgerUnavailable:
             return await self._away("..")
         if past is None:
-            return await _answer(lambda: self._renderer.unknown(model_id), status=404)
-        return await _answer(lambda: self._renderer.target(past))
+            return await self._answer(lambda: self._renderer.unknown(model_id), status=404)
+        return await self._answer(lambda: self._renderer.target(past))
 
     async def _away(self, root: str) -> Response:
         view = self._view
-        return await _answer(
+        return await self._answer(
             lambda: self._renderer.away(root, view.settings, view.condition), status=503
         )
 
@@ -116,8 +117,9 @@ class Page:
             return Response(status_code=404, headers=_PAGE_HEADERS)
         return Response(file.body, media_type=file.media_type, headers=_FILE_HEADERS)
 
-
-async def _answer(render: Callable[[], str], *, status: int = 200) -> Response:
-    """Render in a thread: for hundreds of targets that takes too long for the loop."""
-    text = await asyncio.to_thread(render)
-    return HTMLResponse(text, status_code=status, headers=_PAGE_HEADERS)
+    async def _answer(self, render: Callable[[], str], *, status: int = 200) -> Response:
+        """Render in a thread, as it takes long where there are hundreds of targets; and one page
+        at a time, as each further thread would make the loop wait longer for its turn."""
+        async with self._rendering:
+            text = await asyncio.to_thread(render)
+        return HTMLResponse(text, status_code=status, headers=_PAGE_HEADERS)
