@@ -38,6 +38,8 @@ CONTRACT = {
     "api_up": set(),
     "api_key_accepted": set(),
     "breaker_open": set(),
+    "discovered_targets": set(),
+    "discovery_last_success_timestamp_seconds": set(),
     "paused": {"model_id"},
     "pause_expiry_timestamp_seconds": {"model_id"},
     "operator_actions_total": {"action"},

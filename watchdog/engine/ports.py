@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -135,6 +136,9 @@ class BasetenApi(Protocol):
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
+
+    async def list_models(self) -> Sequence[ListedModel]:
+        """Every model that the key may see."""
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         """POST the retry: once, on a new connection, never repeated.

@@ -30,6 +30,7 @@ from watchdog.engine.events import (
     ConfigReloaded,
     ConfigReloadFailed,
     DeploymentReplaced,
+    DiscoveryDone,
     EpisodeSuperseded,
     Event,
     GaveUp,
@@ -214,6 +215,12 @@ class Metrics:
             case BreakerSeen():
                 text = "Whether the breaker stops all retries but its canary's."
                 self._set("breaker_open", text, int(event.open))
+            case DiscoveryDone():
+                text = "Models that are watched because the API lists them."
+                self._set("discovered_targets", text, event.discovered)
+                text = "When the API's list of models was last taken up."
+                name = "discovery_last_success_timestamp_seconds"
+                self._set(name, text, event.at.timestamp())
             case SweepDone():
                 self._set(
                     "last_sweep_timestamp_seconds",
