@@ -122,9 +122,7 @@ class Driver:
             await asyncio.sleep(_WAIT_SECONDS)
         self._count("freeze", replica.life.name)
         replica.freeze()
-        await asyncio.sleep(action.cut_after)
-        await self._cut(action)
-        await asyncio.sleep(action.lasts - action.cut_after)
+        await asyncio.sleep(action.lasts)
         self._note("thaw", replica.life.name)
         replica.thaw()
 

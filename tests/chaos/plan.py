@@ -25,16 +25,14 @@ _ACTIVE = None
 @dataclass(frozen=True, slots=True)
 class Action:
     """`lasts`: until it is over, or until a replica is started again. `replica`: which one; None
-    is the one that is active then. `cut_after`: how long after it freezes its connections to the
-    database are cut, so that another one takes over. `faults` are of a storm; `interval`,
-    `visitors` and the `gaps` between one replica and the next of a change of configuration;
-    `model_id` is what a person pushes."""
+    is the one that is active then. `faults` are of a storm; `interval`, `visitors` and the `gaps`
+    between one replica and the next of a change of configuration; `model_id` is what a person
+    pushes."""
 
     at: float
     kind: Kind
     lasts: float = 0.0
     replica: int | None = None
-    cut_after: float = 0.0
     faults: tuple[dict[str, Any], ...] = ()
     interval: int = 1
     visitors: tuple[str, ...] = ()
@@ -92,7 +90,8 @@ def _end(rng: random.Random, at: float) -> Action:
 
 
 def _freeze(rng: random.Random, at: float) -> Action:
-    return Action(at, "freeze", lasts=FREEZE_SECONDS, cut_after=rng.uniform(0, 6))
+    del rng
+    return Action(at, "freeze", lasts=FREEZE_SECONDS)
 
 
 def _database(rng: random.Random, at: float) -> Action:

@@ -1,5 +1,6 @@
 """What a replica tells the ledger of itself, and what it makes of the others."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ class Replicas:
     """A world with one replica in it, and what another one says of itself."""
 
     def __init__(self) -> None:
-        self.world = World("stays", "leaves")
+        self.world = World("stays", "leaves", first_delay=timedelta(0))
         self.active = True
 
     def presence(self) -> Presence:
@@ -125,6 +126,22 @@ async def test_a_target_that_another_living_replica_is_configured_with_stays() -
         assert [e.target.model_id for e in world.events if isinstance(e, TargetRemoved)] == [
             "leaves"
         ]
+
+
+async def test_a_target_that_leaves_between_its_look_and_the_reservation_is_not_retried() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        await replicas.other_says(configured=["leaves"])
+        await world.run_for(minutes=3)
+        go_on = world.api.model("leaves").before_get = asyncio.Event()
+        world.api.set_status("leaves", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        await replicas.reload_without("leaves")
+        go_on.set()
+        await world.run_for(minutes=10)
+    assert world.posts() == []
+    assert "internal_error" not in world.log()
 
 
 async def test_a_target_goes_when_the_last_one_that_was_configured_with_it_dies() -> None:

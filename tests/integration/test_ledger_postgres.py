@@ -22,7 +22,7 @@ from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
-from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
+from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.postgres import PostgresDatabase
 from watchdog.ledger.schema import metadata
 
@@ -109,6 +109,19 @@ async def test_a_replica_whose_connection_was_cut_finds_that_another_one_is_acti
     await second.close()
     assert await becomes_active(first)
     await first.close()
+
+
+async def test_a_replica_that_stops_asking_is_replaced(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 1)
+    first, second = opened(url), opened(url)
+    assert await first.hold_active()
+    assert not await second.hold_active()
+    assert await becomes_active(second)
+    assert not await first.hold_active()
+    for ledger in (first, second):
+        await ledger.close()
 
 
 async def test_two_ledgers_in_one_database_do_not_know_each_other(url: str) -> None:

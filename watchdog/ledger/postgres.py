@@ -41,6 +41,10 @@ _SESSION = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "5",
 }
+_IDLE_SECONDS = 15
+"""A replica that asks nothing for so long on the connection that makes it the active one has
+stopped, though its machine lives and answers keepalives. It asks each second."""
+
 _KEEPALIVES = {
     "connect_timeout": _CONNECT_SECONDS,
     "keepalives": 1,
@@ -79,7 +83,7 @@ class PostgresDatabase:
         # The driver's connection that a call is waiting on, for `interrupt`.
         self._in_use: Any = None
         self._engine = self._make_engine(url)
-        self._active_engine = self._make_engine(url)
+        self._active_engine = self._make_engine(url, idle_session_timeout=f"{_IDLE_SECONDS}s")
         self._active: Connection | None = None
 
     @classmethod
@@ -223,7 +227,8 @@ class PostgresDatabase:
         with self._waiting_on(connection), connection.begin():
             return connection.scalar(query)
 
-    def _make_engine(self, url: URL) -> Engine:
+    def _make_engine(self, url: URL, **more: str) -> Engine:
+        settings = _SESSION | more
         engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=_KEEPALIVES)
 
         @event.listens_for(engine, "connect")
@@ -231,8 +236,8 @@ class PostgresDatabase:
             self._in_use = connection
             # Not as start-up parameters: poolers refuse those that they do not know.
             connection.autocommit = True
-            query = f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(_SESSION))}"
-            connection.execute(query, tuple(chain(*_SESSION.items())), prepare=False)
+            query = f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(settings))}"
+            connection.execute(query, tuple(chain(*settings.items())), prepare=False)
             connection.autocommit = False
 
         return engine
