@@ -139,23 +139,23 @@ class Daemon:
             engine.live,
             self._listener,
             version=__version__,
-            is_active=lambda: bool(standing.active),
+            is_active=lambda: bool(standing.term),
         )
         ticker.every(TICK, liveness.beat)
         ticker.every(TICK, standing.tick)
-        ticker.every(HEARTBEAT, presence.tick)
+        ticker.every(HEARTBEAT, in_force.beat)
         if self._reloader is not None:
             ticker.every(TICK, self._reloader.tick)
         try:
             await standing.tick()
             ticker.start()
             while not stop.is_set():
-                await presence.tick()
-                if standing.active:
-                    late = await self._watch(in_force, standing, clock, stop)
+                await in_force.beat()
+                if number := standing.term:
+                    late = await self._watch(number, in_force, standing, clock, stop)
                 else:
                     self.started.set()
-                    await standing.until(active=True, stop=stop)
+                    await standing.until_another(number, stop)
         finally:
             engine.retrier.send_nothing_more()
             await ticker.stop()
@@ -164,7 +164,12 @@ class Daemon:
             self._listener(Stopped(abandoned_checks=late))
 
     async def _watch(
-        self, in_force: InForce, standing: Standing, clock: Clock, stop: asyncio.Event
+        self,
+        number: int,
+        in_force: InForce,
+        standing: Standing,
+        clock: Clock,
+        stop: asyncio.Event,
     ) -> int:
         """One term as the active replica; how many checks did not end in time."""
         try:
@@ -177,7 +182,7 @@ class Daemon:
         self.started.set()
         try:
             retention, discover = self._config.store.retention, in_force.discovery(clock)
-            return await term.watch(standing, stop, retention, discover)
+            return await term.watch(number, standing, stop, retention, discover)
         finally:
             in_force.end_term()
 

@@ -98,9 +98,18 @@ class InForce:
         self._engine.put_in_force(settings)
         if settings.effective_interval != before.effective_interval:
             self.tell_stretched()
-        if self._term is not None:  # It may have ended meanwhile.
-            self._term.changed(known)
+        if term is not None and self._term is term:  # It may have ended meanwhile.
+            term.changed(known)
         for model_id in before.models.keys() - settings.models.keys():
             self._listener(TargetForgotten(model_id=model_id))
+        await self._beat()
+
+    async def beat(self) -> None:
+        """Tell the ledger that this replica lives. Not while something changes: what is not in
+        force yet must not be taken for unwanted."""
+        async with self._changing:
+            await self._beat()
+
+    async def _beat(self) -> None:
         if self.presence is not None:
-            await self.presence.tick()
+            await self.presence.tick(watching=self._term is not None)

@@ -63,6 +63,7 @@ class Term:
 
     async def watch(
         self,
+        number: int,
         standing: Standing,
         stop: asyncio.Event,
         retention: timedelta,
@@ -79,7 +80,7 @@ class Term:
             await engine.breaker.tick()
             await sweep.tick()
             ticker.start()
-            await standing.until(active=False, stop=stop)
+            await standing.until_another(number, stop)
         finally:
             if stop.is_set():
                 engine.retrier.send_nothing_more()

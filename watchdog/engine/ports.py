@@ -31,7 +31,8 @@ class Clock(Protocol):
     """Wall time for what is stored, monotonic time for waits."""
 
     def now(self) -> datetime:
-        """The present time: aware, in UTC, and never stepping while the process runs."""
+        """The present time, aware and in UTC: the ledger server's own, where there is one, and else
+        one that never steps while the process runs."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment."""
@@ -197,6 +198,9 @@ class LedgerTransaction(Protocol):
 
     def target(self, model_id: str) -> Target | None: ...
 
+    def watched(self) -> Sequence[str]:
+        """The ids of the watched targets."""
+
     def targets(self) -> Sequence[Target]:
         """Every target, the unwatched ones included, by model id."""
 
@@ -335,9 +339,12 @@ class Ledger(Protocol):
         caller that is cancelled gives up the result and not the work, which runs in its turn.
         """
 
-    async def hold_active(self) -> bool:
-        """Whether this process is the active one; if none is, it is from now on. Raises
-        LedgerUnavailable when that cannot be told."""
+    async def hold_active(self) -> int:
+        """0 while another process is the active one. If none is, this one is from now on.
+
+        Then it is the number of the term, another one whenever somebody else may have been active
+        in between. Raises LedgerUnavailable when that cannot be told.
+        """
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """Whether an owner that was last heard of so long ago surely sends nothing more of what it

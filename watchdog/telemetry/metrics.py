@@ -139,6 +139,7 @@ class Metrics:
             buckets=_LEDGER_BUCKETS,
             registry=self._registry,
         )
+        self._standby = False
         self._gauges: dict[str, Gauge] = {}
         self._infos: dict[str, Info] = {}
 
@@ -163,6 +164,8 @@ class Metrics:
 
     def _note_target(self, event: Event) -> None:
         match event:
+            case TargetChanged() | TargetUnrecorded() | CheckDone() if self._standby:
+                return  # What was under way ends late; another replica exports the targets now.
             case TargetChanged():
                 self._snapshot.put(event.target, event.policy, event.attempts)
             case TargetUnrecorded():
@@ -178,7 +181,7 @@ class Metrics:
 
     def _note_attempt(self, event: Event) -> None:
         match event:
-            case RetryAnswered():
+            case RetryAnswered() if not self._standby:
                 self._snapshot.answered(event.target.model_id, event.attempt.outcome)
             case RetrySuppressed() | GaveUp():
                 self._suppressed.labels(event.decision.reason).inc()
@@ -201,6 +204,7 @@ class Metrics:
                 self._info("build", "What runs.", version=event.version, python=version)
                 self._info("replica", "What it signs its attempts with.", replica=event.replica)
             case BecameActive() | BecameStandby():
+                self._standby = isinstance(event, BecameStandby)
                 self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
