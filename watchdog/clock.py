@@ -27,8 +27,7 @@ def _steady() -> float:
 class SystemClock:
     """Ledger time: it starts at the wall clock and then follows the monotonic one.
 
-    The wall clock is this machine's, or that of a server which others use as well. A step of it
-    moves nothing. A lasting difference is reported once and then adopted
+    A step of the wall clock moves nothing. A lasting difference is reported once and then adopted
     gradually. The loop and the ledger's thread may read it at once.
     """
 
@@ -42,6 +41,7 @@ class SystemClock:
         """`wall` and `steady` are the machine's two clocks: aware UTC, and seconds that never go
         back."""
         self._on_drift = on_drift
+        self._server: Callable[[], datetime] | None = None
         self._wall = wall
         self._steady = steady
         self._time = wall()
@@ -49,13 +49,14 @@ class SystemClock:
         self._drifting = False
         self._reading = threading.Lock()
 
-    def follow(self, wall: Callable[[], datetime]) -> None:
-        """Go by another machine's clock, before anybody has gone by this one's."""
-        with self._reading:
-            self._wall = wall
-            self._time, self._read_at = wall(), self._steady()
+    def follow(self, server: Callable[[], datetime]) -> None:
+        """Go by the clock of a server, step and all, as everybody else does who uses it: what is
+        reckoned there and what is reckoned here must never be apart."""
+        self._server = server
 
     def now(self) -> datetime:
+        if self._server is not None:
+            return self._server()
         with self._reading:
             now, difference, is_news = self._advance()
         if is_news and self._on_drift is not None:

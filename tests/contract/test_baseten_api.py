@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.baseten_http import ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
@@ -66,6 +67,10 @@ class Subject(ABC):
         """Wait until the first look has arrived."""
 
     @abstractmethod
+    def list_models(self, *models: ListedModel) -> None:
+        """These are there from now on."""
+
+    @abstractmethod
     def posts(self) -> list[str]:
         """The models of the retries that arrived."""
 
@@ -98,6 +103,9 @@ class Scripted(Subject):
     async def looked(self) -> None:
         await asyncio.sleep(0)  # it needs no more than to have begun
         assert self._api.gets.total() == 1
+
+    def list_models(self, *models: ListedModel) -> None:
+        self._api.listing = models
 
     def posts(self) -> list[str]:
         return [model_id for model_id, _ in self._api.posts]
@@ -142,6 +150,19 @@ class Http(Subject):
 
     async def looked(self) -> None:
         await self._setup.server.arrived(1)
+
+    def list_models(self, *models: ListedModel) -> None:
+        bodies = [
+            {
+                "id": model.id,
+                "name": model.name,
+                "team_name": model.team,
+                "development_deployment_id": "d1" if model.has_development else None,
+                "created_at": "2026-02-01T00:00:00Z",
+            }
+            for model in models
+        ]
+        self._setup.baseten.always("GET /v1/models", Reply(body={"models": bodies}))
 
     def posts(self) -> list[str]:
         requests = self._setup.server.requests
@@ -291,3 +312,13 @@ async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> 
         await slow
     go_on.set()
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
+
+
+async def test_the_models_are_listed_with_their_teams(subject: Subject) -> None:
+    assert list(await subject.api.list_models()) == []
+    models = [
+        ListedModel("m1", "llama", "team-a", True),
+        ListedModel("m2", "llama", "team-b", False),
+    ]
+    subject.list_models(*models)
+    assert list(await subject.api.list_models()) == models

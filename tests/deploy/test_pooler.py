@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.fakes.postgres import shared
@@ -60,18 +61,21 @@ def _wait_for(port: int) -> None:
             return
 
 
-def opened(url: str) -> SqlLedger:
-    return SqlLedger.open(
-        url, clock=SystemClock(), base_url="https://api.example.com", role=Role.DAEMON
-    )
+def opened(url: str, role: Role = Role.DAEMON) -> SqlLedger:
+    return SqlLedger.open(url, clock=SystemClock(), base_url="https://api.example.com", role=role)
 
 
-def test_a_pooler_that_breaks_session_locks_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    with (
-        pooler("transaction", tmp_path) as url,
-        pytest.raises(LedgerSetupError, match=r"a pooler in transaction mode.*in session mode"),
-    ):
-        opened(url)
+def test_a_pooler_that_breaks_session_locks_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    with pooler("transaction", tmp_path) as url:
+        for role in Role:
+            with pytest.raises(LedgerSetupError, match=r"a pooler in transaction mode.*session"):
+                opened(url, role)
+        with psycopg.connect(url.replace("+psycopg", "")) as another:
+            settings = another.execute("SELECT current_setting('statement_timeout')").fetchone()
+            locks = another.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            ).fetchone()
+    assert (settings, locks) == (("0",), (0,))
 
 
 def test_a_pooler_in_session_mode_will_do(tmp_path: Path) -> None:
@@ -79,7 +83,7 @@ def test_a_pooler_in_session_mode_will_do(tmp_path: Path) -> None:
         active = await ledger.hold_active()
         await ledger.transact(lambda tx: tx.set_meta("a", "b"))
         await ledger.close()
-        return active
+        return bool(active)
 
     with pooler("session", tmp_path) as url:
         assert asyncio.run(use(opened(url)))

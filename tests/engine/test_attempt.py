@@ -31,6 +31,7 @@ from watchdog.engine.ports import (
     Unless,
     VersionConflict,
 )
+from watchdog.engine.record import Look
 
 pytestmark = pytest.mark.looptime
 
@@ -476,4 +477,24 @@ async def test_a_person_may_force_a_retry_of_what_is_opted_out() -> None:
         assert world.posts() == []
         assert world.target("llama").decision.reason is DecisionReason.OPTED_OUT
         await world.force("llama")
+    assert len(world.posts()) == 1
+
+
+async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_it() -> None:
+    world = a_failing_model(first_delay=timedelta(minutes=2))
+    world.on_retry("llama", "BUILDING")
+    async with world.running():
+        await world.run_for(minutes=1, seconds=30)
+        seen, deployment = world.target("llama"), world.api.model("llama").deployment
+        look = Look(world.clock.now(), deployment.observed(world.clock.now()))
+        await world.run_for(minutes=2)
+        assert len(world.posts()) == 1
+        recorder = world.recorder()
+        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, None)) is None
+        (attempt,) = world.attempts()
+        assert attempt.under_way
+        due = world.target("llama").next_check_at
+        assert due is not None
+        assert due <= world.clock.now()
+        await world.run_for(minutes=30)
     assert len(world.posts()) == 1

@@ -1,5 +1,6 @@
 """What a replica tells the ledger of itself, and what it makes of the others."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ class Replicas:
     """A world with one replica in it, and what another one says of itself."""
 
     def __init__(self) -> None:
-        self.world = World("stays", "leaves")
+        self.world = World("stays", "leaves", first_delay=timedelta(0))
         self.active = True
 
     def presence(self) -> Presence:
@@ -57,20 +58,20 @@ async def test_it_says_when_it_began_and_that_it_still_lives() -> None:
     world = replicas.world
     async with world.running():
         own = replicas.presence()
-        await own.tick()
+        await own.tick(watching=True)
         (first,) = await replicas.known()
         assert (first.id, first.version, first.active) == (world.settings.owner, "1", True)
         assert first.started_at == first.configured_at == first.seen_at
 
         replicas.active = False
         await world.run_for(seconds=10)
-        await own.tick()
+        await own.tick(watching=True)
         (second,) = await replicas.known()
         assert second == replace(first, seen_at=second.seen_at, active=False)
         assert second.seen_at - first.seen_at >= timedelta(seconds=10)
 
         await replicas.reload_without("leaves")
-        await own.tick()
+        await own.tick(watching=True)
         (third,) = await replicas.known()
         assert third.started_at == first.started_at
         assert third.configured_at == third.seen_at
@@ -84,7 +85,7 @@ async def test_those_that_are_dead_are_forgotten_when_another_one_starts() -> No
     async with replicas.world.running():
         await replicas.other_says()
         replicas.world.ledger.dead_owners.add(OTHER)
-        await replicas.presence().tick()
+        await replicas.presence().tick(watching=True)
         assert [each.id for each in await replicas.known()] == [replicas.world.settings.owner]
 
 
@@ -93,10 +94,10 @@ async def test_a_ledger_that_is_away_is_told_later() -> None:
     async with replicas.world.running():
         own = replicas.presence()
         replicas.world.ledger.fail_with = LedgerUnavailable("away")
-        await own.tick()
+        await own.tick(watching=True)
         await own.leave()
         replicas.world.ledger.fail_with = None
-        await own.tick()
+        await own.tick(watching=True)
         assert len(await replicas.known()) == 1
         replicas.world.ledger.fail_with = LedgerUnavailable("away")
         await own.leave()
@@ -108,11 +109,11 @@ async def test_a_target_that_another_living_replica_is_configured_with_stays() -
     world = replicas.world
     async with world.running():
         own = replicas.presence()
-        await own.tick()
+        await own.tick(watching=True)
         await replicas.other_says(configured=["leaves"])
-        await own.tick()
+        await own.tick(watching=True)
         await replicas.reload_without("leaves")
-        await own.tick()
+        await own.tick(watching=True)
         assert world.target("leaves").watched
         looks = world.api.gets["leaves"]
         await world.run_for(minutes=5)
@@ -120,11 +121,56 @@ async def test_a_target_that_another_living_replica_is_configured_with_stays() -
         assert "internal_error" not in world.log()
 
         await replicas.other_says(configured=["stays"])
-        await own.tick()
+        await own.tick(watching=True)
         assert not world.target("leaves").watched
         assert [e.target.model_id for e in world.events if isinstance(e, TargetRemoved)] == [
             "leaves"
         ]
+
+
+async def test_one_that_was_taken_for_dead_says_again_what_it_is_configured_with() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        own = replicas.presence()
+        await own.tick(watching=True)
+        await world.ledger.transact(lambda tx: tx.remove_replica(world.settings.owner))
+        await own.tick(watching=True)
+        (known,) = await replicas.known()
+        configured = await world.ledger.transact(lambda tx: tx.configured([known.id]))
+        assert configured == {"stays", "leaves"}
+
+
+async def test_what_nobody_wants_is_dropped_whoever_changed_first() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        own = replicas.presence()
+        await replicas.other_says(configured=["leaves"])
+        await own.tick(watching=True)
+        await replicas.reload_without("leaves")
+        await replicas.other_says(configured=["stays"])
+        world.ledger.fail_with = LedgerUnavailable("away")
+        await own.tick(watching=True)
+        world.ledger.fail_with = None
+        await own.tick(watching=True)
+        assert not world.target("leaves").watched
+
+
+async def test_a_target_that_leaves_between_its_look_and_the_reservation_is_not_retried() -> None:
+    replicas = Replicas()
+    world = replicas.world
+    async with world.running():
+        await replicas.other_says(configured=["leaves"])
+        await world.run_for(minutes=3)
+        go_on = world.api.model("leaves").before_get = asyncio.Event()
+        world.api.set_status("leaves", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        await replicas.reload_without("leaves")
+        go_on.set()
+        await world.run_for(minutes=10)
+    assert world.posts() == []
+    assert "internal_error" not in world.log()
 
 
 async def test_a_target_goes_when_the_last_one_that_was_configured_with_it_dies() -> None:
@@ -133,12 +179,12 @@ async def test_a_target_goes_when_the_last_one_that_was_configured_with_it_dies(
     async with world.running():
         own = replicas.presence()
         await replicas.other_says(configured=["leaves"])
-        await own.tick()
+        await own.tick(watching=True)
         await replicas.reload_without("leaves")
-        await own.tick()
+        await own.tick(watching=True)
         assert world.target("leaves").watched
         world.ledger.dead_owners.add(OTHER)
-        await own.tick()
+        await own.tick(watching=True)
         assert not world.target("leaves").watched
 
 
@@ -148,10 +194,10 @@ async def test_one_that_stands_by_removes_nothing() -> None:
     async with world.running():
         replicas.active = False
         own = replicas.presence()
-        await own.tick()
+        await own.tick(watching=False)
         await replicas.other_says(configured=["leaves"])
         world.live.current = replace(world.settings, models={"stays": world.models["stays"]})
         for _ in range(3):
-            await own.tick()
+            await own.tick(watching=False)
             await world.run_for(seconds=10)
         assert world.target("leaves").watched

@@ -43,6 +43,8 @@ LOGGED: dict[str, e.Event] = {
     "config_reloaded": e.ConfigReloaded(
         changed=("policy.max_attempts", "models"), mode="retry", targets=2, limits=LIMITS
     ),
+    "models_discovered": e.ModelsDiscovered(joined=("m1", "m2"), left=("m3",), discovered=2),
+    "discovery_failed": e.DiscoveryFailed(error="bad gateway"),
     "config_reload_failed": e.ConfigReloadFailed(problems=("a.yaml:3: not YAML", "and more")),
     "operator_action": e.OperatorActed(action=PAUSE),
     "config_warning": e.ConfigDoubtful(warning="policy.retry_on: empty"),
@@ -93,6 +95,7 @@ QUIET: list[e.Event] = [
     e.BreakerSeen(open=True),
     e.LedgerOpened(created_at=NOW),
     e.LedgerTransacted(duration_seconds=0.002),
+    e.DiscoveryDone(at=NOW, discovered=2),
     e.SweepDone(at=NOW, first=True),
     e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),
     e.TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,)),

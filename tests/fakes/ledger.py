@@ -84,8 +84,8 @@ class InMemoryLedger:
         self._rows = rows
         return result
 
-    async def hold_active(self) -> bool:
-        return True
+    async def hold_active(self) -> int:
+        return 1
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         return owner in self.dead_owners
@@ -287,6 +287,9 @@ class _Transaction:
 
     def actions_after(self, action_id: int) -> list[Action]:
         return [action for number, action in self._rows.actions.items() if number > action_id]
+
+    def watched(self) -> list[str]:
+        return [target.model_id for target in self._rows.targets.values() if target.watched]
 
     def save_replica(self, replica: Replica) -> None:
         if replica.active:

@@ -33,7 +33,7 @@ _START_SECONDS = 60
 class Postgres:
     """A server of its own. It refuses to run as root, so root runs it as `nobody`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="watchdog-postgres-"))
         self._bin = _SITE / _BIN
         self._drop: Callable[[], None] | None = None
@@ -49,7 +49,7 @@ class Postgres:
         if self._drop is not None:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
-        self.port = free_port()
+        self.port = port or free_port()
         self._run("initdb", "-D", self._data, "-U", "watchdog", "--auth", "trust", "--no-sync")
         self.start()
 
@@ -76,7 +76,7 @@ class Postgres:
             )
         return self.url(name)
 
-    def execute(self, query: sql.Composed) -> None:
+    def execute(self, query: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user="watchdog", dbname="postgres", autocommit=True
         ) as connection:
@@ -90,6 +90,15 @@ class Postgres:
     def stop(self) -> None:
         """At once, as a crash: connections are cut."""
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    def cut(self) -> None:
+        """End every session but the one that asks for it."""
+        self.execute(
+            sql.SQL(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+        )
 
     def freeze(self) -> None:
         """Stop every process of it where it is: connections stay, and nothing is answered."""

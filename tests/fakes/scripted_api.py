@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
@@ -45,6 +46,8 @@ class ScriptedApi:
         self._models: dict[str, _Model] = {}
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
+        self.listing: Sequence[ListedModel] = ()
+        self.list_error: ApiError | None = None
         self.hold: Hold | None = None
         self.throttled_model: str | None = None
         self.hanging = 0
@@ -69,6 +72,11 @@ class ScriptedApi:
         ref = model.deployment.ref
         newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
         model.deployment = Deployment(newer, status)
+
+    async def list_models(self) -> Sequence[ListedModel]:
+        if self.list_error is not None:
+            raise self.list_error
+        return self.listing
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         model = self.model(model_id)

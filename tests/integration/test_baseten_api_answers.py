@@ -297,3 +297,42 @@ async def test_requests_say_who_asks() -> None:
         for request in setup.server.requests:
             assert request.headers["authorization"] == f"Api-Key {KEY}"
             assert request.headers["user-agent"] == "baseten-watchdog/1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("labels", "opted_out"),
+    [
+        ({"watchdog": "off"}, True),
+        pytest.param({"watchdog": False}, True, id="an off without quotes in YAML"),
+        ({"watchdog": "on"}, False),
+        ({"team": "off"}, False),
+        ({"watchdog": ["off"]}, False),
+        ({}, False),
+        (None, False),
+        pytest.param("watchdog=off", False, id="not labels at all"),
+    ],
+)
+async def test_a_label_opts_a_deployment_out(labels: object, opted_out: bool) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(body=DEPLOYMENT | {"labels": labels}))
+        assert (await setup.api.get_deployment("m1")).opted_out is opted_out
+
+
+async def test_what_is_listed_is_untrusted() -> None:
+    listed = {"id": "m1", "name": "a\x1b[2Jb", "development_deployment_id": "d1", "more": 1}
+    strange = [{**listed, "id": each} for each in ("../m2", "", "m 3", "m" * 65)]
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body={"models": [listed, *strange]}))
+        (found,) = await setup.api.list_models()
+        assert (found.id, found.name, found.team) == ("m1", "a\\x1b[2Jb", "")
+        setup.baseten.always("GET /v1/models", Reply(body={"models": [{"id": 7, "name": "x"}]}))
+        with pytest.raises(AnswerLost, match="the answer cannot be used"):
+            await setup.api.list_models()
+
+
+async def test_a_list_of_ten_thousand_models_is_read() -> None:
+    one = {"name": "n" * 90, "team_name": "t" * 90, "development_deployment_id": "d" * 90}
+    models = [{**one, "id": f"m{number}"} for number in range(10_000)]
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body={"models": models}))
+        assert len(await setup.api.list_models()) == 10_000

@@ -95,6 +95,17 @@ async def test_a_late_answer(client: httpx.AsyncClient) -> None:
     assert time.monotonic() - began >= 0.2
 
 
+async def test_a_connection_that_its_client_closed_is_no_longer_broken(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    await befall(client, {"fault": "late", "delay": "100ms"}, {"fault": "reset"})
+    with pytest.raises(httpx.ReadTimeout):
+        await client.get(DEVELOPMENT, timeout=0.02)
+    with pytest.raises(httpx.ReadError):  # By then the first one's turn has come, too.
+        await client.get(DEVELOPMENT)
+    assert not caplog.records
+
+
 async def test_the_rate_limit_of_retries(client: httpx.AsyncClient) -> None:
     codes = [(await client.post(RETRY)).status_code for _ in range(11)]
     assert codes == [200] * 10 + [429]

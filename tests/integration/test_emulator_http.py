@@ -1,5 +1,6 @@
 """The emulator over real sockets, as any HTTP client sees it."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -177,6 +178,7 @@ async def test_logs_what_was_asked_and_answered_and_the_status_at_that_time(
         "executed": True,
         "retried": None,
         "faults": [],
+        "client": log[0]["client"],
     }
     assert log[1] == {
         "at": "2026-08-01T12:00:02Z",
@@ -192,11 +194,13 @@ async def test_logs_what_was_asked_and_answered_and_the_status_at_that_time(
         "executed": True,
         "retried": True,
         "faults": [],
+        "client": log[1]["client"],
     }
     assert [(r["code"], r["status"], r["retried"]) for r in log[2:]] == [
         (403, "BUILDING", None),
         (200, "FAILED", False),
     ]
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+", r["client"]) for r in log)
 
 
 async def test_a_status_can_be_set_from_outside(client: httpx.AsyncClient) -> None:

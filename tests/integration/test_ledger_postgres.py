@@ -22,7 +22,7 @@ from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
-from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
+from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.postgres import PostgresDatabase
 from watchdog.ledger.schema import metadata
 
@@ -56,6 +56,14 @@ async def eventually(ask: Callable[[], Any]) -> None:
             assert time.monotonic() < deadline
         else:
             return
+
+
+def cut_sessions_that_hold(url: str) -> None:
+    """End the sessions that hold a lock of this ledger."""
+    cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+    schema = url.partition("%3D")[2].partition(",")[0]
+    held = f" AND objid::bigint = (hashtext('{schema}')::bigint & 4294967295)"
+    shared().execute(sql.SQL(cut + held).format())
 
 
 async def becomes_active(ledger: SqlLedger) -> bool:
@@ -100,15 +108,40 @@ async def test_a_replica_whose_connection_was_cut_finds_that_another_one_is_acti
 ) -> None:
     first, second = opened(url), opened(url)
     assert await first.hold_active()
-    cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
-    schema = url.partition("%3D")[2].partition(",")[0]
-    held = f" AND objid::bigint = (hashtext('{schema}')::bigint & 4294967295)"
-    shared().execute(sql.SQL(cut + held).format())
+    cut_sessions_that_hold(url)
     assert await second.hold_active()
     assert not await first.hold_active()
     await second.close()
     assert await becomes_active(first)
     await first.close()
+
+
+async def test_a_replica_that_is_active_again_knows_that_another_one_may_have_been(
+    url: str,
+) -> None:
+    first, second = opened(url), opened(url)
+    term = await first.hold_active()
+    assert await first.hold_active() == term
+    cut_sessions_that_hold(url)
+    assert await second.hold_active()
+    await second.close()
+    while not (again := await first.hold_active()):
+        pass
+    assert again != term
+    await first.close()
+
+
+async def test_a_replica_that_stops_asking_is_replaced(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 1)
+    first, second = opened(url), opened(url)
+    assert await first.hold_active()
+    assert not await second.hold_active()
+    assert await becomes_active(second)
+    assert not await first.hold_active()
+    for ledger in (first, second):
+        await ledger.close()
 
 
 async def test_two_ledgers_in_one_database_do_not_know_each_other(url: str) -> None:
@@ -147,14 +180,28 @@ async def test_an_owner_is_dead_once_it_may_no_longer_send(url: str) -> None:
     await ledger.close()
 
 
-async def test_a_daemon_goes_by_the_servers_clock() -> None:
-    there = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
-    url = shared().new_schema(now=there.isoformat())
+async def test_a_daemon_goes_by_the_servers_clock_step_and_all(url: str) -> None:
+    hour = timedelta(hours=1)
     config = Config.model_validate({"store": {"url": url}, "models": [{"id": "m1"}]})
     clock = SystemClock()
     ledger = open_ledger(config, clock, Role.DAEMON)
-    assert timedelta(0) <= clock.now() - there < MINUTE
+    for ahead in (hour, -hour):
+        step_clock(url, ahead)
+        there = await ledger.transact(lambda tx: tx.now())
+        assert abs(there - datetime.now(UTC) - ahead) < MINUTE
+        assert timedelta(0) <= clock.now() - there < MINUTE
     await ledger.close()
+
+
+def step_clock(url: str, ahead: timedelta) -> None:
+    """Have the server's clock be ahead of what it is, for one ledger."""
+    schema = url.partition("%3D")[2].partition(",")[0]
+    shared().execute(
+        sql.SQL(
+            "CREATE OR REPLACE FUNCTION {}.clock_timestamp() RETURNS timestamptz "
+            "LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + {}::interval $$"
+        ).format(sql.Identifier(schema), sql.Literal(f"{ahead.total_seconds()} seconds"))
+    )
 
 
 async def test_who_opens_it_to_read_waits_for_nobody(url: str) -> None:

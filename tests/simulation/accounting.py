@@ -22,7 +22,7 @@ def check_accounting(
     locked = any(fault.kind == "ledger_locked" for fault in scenario.faults)
     sent: dict[str, list[Request]] = {row["id"]: [] for row in attempts}
     for post in (request for request in log.requests if request.operation == "retry"):
-        row = _attempt_of(post, attempts, log)
+        row = attempt_of(post, attempts, log)
         if row is None:
             yield _wrong(post, "it has no attempt")
         else:
@@ -46,7 +46,7 @@ def check_accounting(
                 yield _wrong(only, f"answered, and its attempt is {row['outcome']}")
 
 
-def _attempt_of(
+def attempt_of(
     post: Request, attempts: Sequence[dict[str, Any]], log: Log
 ) -> dict[str, Any] | None:
     """The last one that its sender began for that model before. The rows' own times will not do:

@@ -23,17 +23,21 @@ from tests.simulation.verdict import Violation
 
 def check(result: Result) -> list[Violation]:
     """What was broken, in the order of time."""
+    liveness = check_liveness(result.scenario, result.log, result.statuses, result.ended_at)
+    return sorted([*check_safety(result), *liveness], key=lambda each: each.at)
+
+
+def check_safety(result: Result) -> list[Violation]:
+    """What was done that must not be."""
     scenario, log = result.scenario, result.log
-    found = [
+    return [
         *check_clocks(log),
         *check_limits(scenario, log),
         *check_episodes(scenario, log),
         *check_conduct(scenario, log),
         *check_accounting(scenario, log, result.attempts),
-        *check_liveness(scenario, log, result.statuses, result.ended_at),
         *(Violation("internal error", result.ended_at, None, text) for text in result.problems),
     ]
-    return sorted(found, key=lambda each: each.at)
 
 
 def settled(result: Result) -> bool:
@@ -43,7 +47,9 @@ def settled(result: Result) -> bool:
     )
 
 
-def report(log: Log, violations: list[Violation], seed: int) -> str:
+def report(
+    log: Log, violations: list[Violation], seed: int, *, replay: str = "make simulate"
+) -> str:
     """For people: what was broken, the lines of the log that show it, how to see it again."""
     first = violations[0]
     lines = log.lines(model_id=first.model_id, until=first.at + 60).splitlines()[-60:]
@@ -52,6 +58,6 @@ def report(log: Log, violations: list[Violation], seed: int) -> str:
             f"seed {seed}: {len(violations)} broken",
             *(f"  {each}" for each in violations[:10]),
             *lines,
-            f"replay: make simulate SEED={seed}",
+            f"replay: {replay} SEED={seed}",
         ]
     )

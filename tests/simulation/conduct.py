@@ -26,7 +26,7 @@ def check_conduct(scenario: Scenario, log: Log) -> Iterator[Violation]:
             yield from _standing(requests)
     for client in {request.client: None for request in log.requests}:
         own = [request for request in log.requests if request.client == client]
-        yield from _holds(own)
+        yield from _holds(own, scenario.reaction)
         yield from _key_refused(own)
 
 
@@ -46,6 +46,8 @@ def _looked_before(
         yield _violation("look again", post, f"the look before it was {age:.1f} s old")
     if post.before in FAILING or post.arrived is None:
         return
+    if post.stopped:
+        return  # Whatever happened while its sender was stopped: it was charged for that.
     if not look.stale:
         between = [p for p in before if _began_between(p, look, post)]
         if between:
@@ -89,7 +91,7 @@ def _standing(requests: Sequence[Request]) -> Iterator[Violation]:
             return
 
 
-def _holds(own: Sequence[Request]) -> Iterator[Violation]:
+def _holds(own: Sequence[Request], reaction: float) -> Iterator[Violation]:
     for throttled in own:
         if throttled.code != 429 or throttled.delivered is None:
             continue
@@ -102,7 +104,7 @@ def _holds(own: Sequence[Request]) -> Iterator[Violation]:
         for later in own:
             if (
                 later.operation == throttled.operation
-                and later.departed > throttled.delivered
+                and later.departed > throttled.delivered + reaction
                 and later.clock < until
             ):
                 text = f"within {span:g} s of the 429 to #{throttled.number}"

@@ -6,9 +6,10 @@ no process runs, which is believed, shortens a limit by as much; after one back 
 the future counts as now.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from tests.simulation.log import Log, Request
+from tests.simulation.log import NEVER, Log, Request
 from tests.simulation.scenario import FAILING, Scenario
 from tests.simulation.verdict import (
     DAY,
@@ -53,29 +54,41 @@ def _within(
 
 def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterator[Violation]:
     """As far as it can be seen: what a retry began, and is surely still under way."""
+    ends = _ends(sent, log)
     for index, post in enumerate(sent):
-        going = [each for each in sent[:index] if _under_way(each, post, scenario, log)]
+        going = [
+            each for each in sent[:index] if _under_way(each, post, scenario, ends[each.number])
+        ]
         if len(going) + 1 > scenario.limits.in_flight:
             numbers = ", ".join(f"#{each.number}" for each in going)
             text = f"#{post.number} beside {numbers}, at most {scenario.limits.in_flight}"
             yield Violation("in flight", post.departed, None, text)
 
 
-def _under_way(post: Request, other: Request, scenario: Scenario, log: Log) -> bool:
+def _under_way(post: Request, other: Request, scenario: Scenario, ended_at: float) -> bool:
     """Whether what `post` began is under way when `other` leaves, and nothing can have made the
     watchdog think that it ended."""
     if post.arrived is None or not post.executed or post.settles_at is None:
         return False
     if post.settles_at <= other.departed or post.model_id == other.model_id:
         return False
-    rules, end = scenario.rules(post.model_id), other.departed
-    if for_limits(post, other) >= rules.stuck_after - ROUNDING:
+    if for_limits(post, other) >= scenario.rules(post.model_id).stuck_after - ROUNDING:
         return False
-    if any(a.who == post.model_id and post.departed <= a.at <= end for a in log.happened):
-        return False
-    looks = [
-        look
-        for look in of_model(log.requests, post.model_id)
-        if look.operation == "look" and post.departed <= (look.delivered or -1) <= end
-    ]
-    return not any(look.code == 404 or look.served in FAILING for look in looks)
+    return ended_at > other.departed
+
+
+def _ends(sent: Sequence[Request], log: Log) -> dict[int, float]:
+    """By the number of each POST, when the watchdog may first have thought that what it began
+    ended: a person did something, or a look found it failing or gone."""
+    moments: dict[str, list[float]] = defaultdict(list)
+    for one in log.happened:
+        moments[one.who].append(one.at)
+    for look in log.requests:
+        if look.operation == "look" and (look.code == 404 or look.served in FAILING):
+            moments[look.model_id].append(-1 if look.delivered is None else look.delivered)
+    return {
+        post.number: min(
+            (at for at in moments[post.model_id] if at >= post.departed), default=NEVER
+        )
+        for post in sent
+    }

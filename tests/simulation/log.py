@@ -5,7 +5,7 @@ from typing import Literal
 
 Operation = Literal["look", "retry", "list"]
 
-Kind = Literal["start", "kill", "stop", "act", "step", "suspend", "calm"]
+Kind = Literal["start", "kill", "stop", "act", "step", "suspend", "calm", "chaos"]
 
 NEVER = float("inf")
 
@@ -18,7 +18,8 @@ class Request:
     would tell), in seconds since the start. `before` and `after` are the true status when it was
     executed or looked at. `served`, `ref` are what the answer said; `code` is None when there was
     no HTTP answer. `settles_at` is when what a retry began comes to rest. `stale` tells that the
-    answer lagged behind the truth; `fault` what was done to it.
+    answer lagged behind the truth; `fault` what was done to it. `stopped`: its sender was, by a
+    signal, at the very last moment; it counts as having left then.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Request:
     stale: bool = False
     fault: str | None = None
     delivered: float | None = None
+    stopped: bool = False
 
     def line(self) -> str:
         answer = "-" if self.code is None else str(self.code)
@@ -55,6 +57,7 @@ class Request:
                 "EXECUTED" if self.executed else "",
                 f"truth={self.before}->{self.after}" if self.arrived is not None else "lost before",
                 "STALE" if self.stale else "",
+                f"SENDER STOPPED, arrived {self.arrived:.3f}" if self.stopped else "",
                 f"fault={self.fault}" if self.fault else "",
                 "undelivered" if self.delivered is None else f"delivered {self.delivered:.3f}",
             )

@@ -127,7 +127,8 @@ class Scenario:
 
     `starts_at` is when the daemon first starts; `races` are the numbers of the reservations after
     which, so many seconds later, a person pushes just that model; `steps` those of the wall clock,
-    and `suspends` how long the machine sleeps, each with its moment.
+    and `suspends` how long the machine sleeps, each with its moment. `reaction` is how long a
+    process may take to act on an answer: virtual ones take no time.
     """
 
     seed: int
@@ -151,6 +152,7 @@ class Scenario:
     suspends: tuple[tuple[float, float], ...]
     calm_at: float
     bound: float
+    reaction: float = 0.0
 
     @property
     def effective_interval(self) -> float:

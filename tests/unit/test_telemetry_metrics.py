@@ -10,7 +10,14 @@ from prometheus_client.samples import Sample
 from tests.fakes.events import ATTEMPT, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET
 from tests.fakes.records import NOW, POLICY, ago, healthy
 from watchdog.domain.records import Target
-from watchdog.engine.events import CheckDone, RetryAnswered, TargetChanged, TargetForgotten
+from watchdog.engine.events import (
+    BecameActive,
+    BecameStandby,
+    CheckDone,
+    RetryAnswered,
+    TargetChanged,
+    TargetForgotten,
+)
 from watchdog.telemetry.metrics import Metrics
 
 PREFIX = "baseten_watchdog_"
@@ -38,6 +45,8 @@ CONTRACT = {
     "api_up": set(),
     "api_key_accepted": set(),
     "breaker_open": set(),
+    "discovered_targets": set(),
+    "discovery_last_success_timestamp_seconds": set(),
     "paused": {"model_id"},
     "pause_expiry_timestamp_seconds": {"model_id"},
     "operator_actions_total": {"action"},
@@ -149,3 +158,23 @@ def test_every_reason_that_can_be_counted_is_there_from_the_start() -> None:
         ),
         0,
     )
+
+
+def test_a_check_that_ends_after_its_replica_stood_down_exports_nothing() -> None:
+    page = metrics()
+    page(BecameActive())
+    changed = TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,))
+    page(changed)
+    assert values(page, "target_state", "state")
+    page(BecameStandby())
+    page(TargetForgotten(model_id=TARGET.model_id))
+    for late in (
+        changed,
+        CheckDone(model_id=TARGET.model_id, result="failing", observed_at=NOW),
+        RetryAnswered(target=TARGET, attempt=ATTEMPT),
+    ):
+        page(late)
+    assert not [each for each in samples(page) if TARGET.model_id in each.labels.values()]
+    page(BecameActive())
+    page(changed)
+    assert values(page, "target_state", "state")

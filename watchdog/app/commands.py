@@ -1,15 +1,25 @@
 """What commands do with the parts: one pass, or one look at the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
-from watchdog.app.parts import Engine, Fanout, SetupError, make_api, make_key, open_ledger
+from watchdog.app.parts import (
+    Engine,
+    Fanout,
+    SetupError,
+    make_api,
+    make_key,
+    make_settings,
+    open_ledger,
+)
 from watchdog.clock import SystemClock
 from watchdog.config import Config
+from watchdog.domain.discovery import ListedModel, after_listing
 from watchdog.engine.check import Checked, look
-from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.discovery import Known
+from watchdog.engine.ports import BasetenApi, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.watchlist import enlist
 from watchdog.ledger import Role
 
@@ -17,10 +27,12 @@ T = TypeVar("T")
 
 
 async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool) -> list[Checked]:
-    """One pass over all targets. Without `retry` the ledger is neither read nor written. Raises
-    SetupError."""
+    """One pass over all targets, listed and discovered ones. Without `retry` the ledger is neither
+    read nor written. Raises SetupError, and ApiError where the models cannot be listed."""
     if retry:
         async with open_engine(config, environ, Role.COMMAND) as engine:
+            discovered = await discover(engine.api, config)
+            engine.put_in_force(make_settings(config, engine.settings.owner, discovered))
             await engine.breaker.tick()
             targets = await engine.ledger.transact(
                 lambda tx: enlist(tx, engine.recorder, engine.settings)
@@ -29,13 +41,29 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
     clock = SystemClock()
     api = make_api(config, make_key(config, environ), clock, Fanout())
     try:
-        models = {model.id: model.name for model in config.models}
+        models = make_settings(config, "", await discover(api, config)).models
         return await asyncio.gather(
             *(
-                look(api, clock, policy, model_id, models[model_id])
-                for model_id, policy in config.policies().items()
+                look(api, clock, model.policy, model_id, model.name)
+                for model_id, model in models.items()
             )
         )
+    finally:
+        await api.close()
+
+
+async def discover(api: BasetenApi, config: Config) -> Known:
+    """What the configuration's patterns find now. Raises ApiError."""
+    if config.discovery is None:
+        return {}
+    return after_listing({}, await api.list_models(), config.discovery.rules())
+
+
+async def list_models(config: Config, environ: Mapping[str, str]) -> Sequence[ListedModel]:
+    """Raises SetupError and ApiError."""
+    api = make_api(config, make_key(config, environ), SystemClock(), Fanout())
+    try:
+        return await api.list_models()
     finally:
         await api.close()
 

@@ -7,37 +7,32 @@ from contextlib import AsyncExitStack
 from typing import TextIO
 
 from watchdog import __version__
+from watchdog.app.in_force import InForce
 from watchdog.app.parts import (
     Engine,
     Fanout,
     SetupError,
     make_api,
     make_key,
-    make_settings,
     open_ledger,
 )
 from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.standing import Standing
-from watchdog.app.term import Term
 from watchdog.app.ticking import Ticker
 from watchdog.app.viewing import Viewing
-from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config, LoadedConfig
 from watchdog.engine.condition import Condition
 from watchdog.engine.events import (
     ClockDrifted,
     ConfigDoubtful,
-    IntervalStretched,
     LedgerCreated,
     LedgerOpened,
     Started,
     Stopped,
-    TargetForgotten,
 )
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.engine.presence import HEARTBEAT, Presence
-from watchdog.engine.settings import Settings
 from watchdog.engine.sweep import TICK
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
@@ -65,8 +60,6 @@ class Daemon:
         self._config = config
         self._source = source or ConfigSource(None, lambda: LoadedConfig(config, (), {}))
         self._reloader: Reloader | None = None
-        self._term: Term | None = None
-        self._presence: Presence | None = None
         self._environ = environ
         self._warnings = warnings
         self._listener = Fanout(listeners)
@@ -108,50 +101,17 @@ class Daemon:
             parts.push_async_callback(web.stop)
             self.metrics_url = f"{web.url}/metrics"
             await web.start()
+            in_force = InForce(config, engine, self._environ, listener)
             self._announce(engine, ledger)
+            in_force.tell_stretched()
 
             async def take_up(wanted: Config) -> None:
-                await self._take_up(wanted, engine, ledger, api)
+                await in_force.reload(wanted)
                 form = wanted.logging
                 log.use(start_logging(form.level, form.format, writer, key))
 
             self._reloader = Reloader(self._source, config, take_up, listener)
-            await self._serve(engine, liveness, clock, stop)
-
-    async def _take_up(
-        self, config: Config, engine: Engine, ledger: SqlLedger, api: HttpBasetenApi
-    ) -> None:
-        """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
-        changed nothing then. A replica that stands by leaves the ledger as it is."""
-        settings, before = make_settings(config, ledger.owner), engine.live.current
-        gone = before.models.keys() - settings.models.keys()
-        try:
-            take_up_api = api.prepare(
-                make_key(config, self._environ),
-                request_timeout=settings.timeout,
-                max_requests_per_second=settings.max_rate,
-                concurrency=settings.concurrency,
-            )
-        except ApiSetupError as error:
-            raise SetupError(str(error)) from error
-        term = self._term
-        known = await term.take_up(settings) if term is not None else []
-        engine.live.current = settings
-        ledger.observe = settings.observe
-        await take_up_api()
-        if settings.effective_interval != before.effective_interval:
-            self._tell_stretched(settings)
-        if self._term is not None:  # It may have ended meanwhile.
-            self._term.changed(known)
-        for model_id in gone:
-            self._listener(TargetForgotten(model_id=model_id))
-        if self._presence is not None:
-            await self._presence.tick()
-
-    def _tell_stretched(self, settings: Settings) -> None:
-        effective = settings.effective_interval
-        if effective > settings.interval:
-            self._listener(IntervalStretched(interval=settings.interval, effective=effective))
+            await self._serve(engine, in_force, liveness, clock, stop)
 
     def _announce(self, engine: Engine, ledger: SqlLedger) -> None:
         settings, listener, where = engine.settings, self._listener, self._config.store.display_url
@@ -168,35 +128,39 @@ class Daemon:
                 ledger=where,
             )
         )
-        self._tell_stretched(settings)
 
     async def _serve(
-        self, engine: Engine, liveness: Liveness, clock: Clock, stop: asyncio.Event
+        self,
+        engine: Engine,
+        in_force: InForce,
+        liveness: Liveness,
+        clock: Clock,
+        stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
         standing, ticker, late = Standing(engine.ledger, self._listener), Ticker(), 0
-        presence = self._presence = Presence(
+        presence = in_force.presence = Presence(
             engine.ledger,
             engine.live,
             self._listener,
             version=__version__,
-            is_active=lambda: bool(standing.active),
+            is_active=lambda: bool(standing.term),
         )
         ticker.every(TICK, liveness.beat)
         ticker.every(TICK, standing.tick)
-        ticker.every(HEARTBEAT, presence.tick)
+        ticker.every(HEARTBEAT, in_force.beat)
         if self._reloader is not None:
             ticker.every(TICK, self._reloader.tick)
         try:
             await standing.tick()
             ticker.start()
             while not stop.is_set():
-                await presence.tick()
-                if standing.active:
-                    late = await self._watch(engine, standing, clock, stop)
+                await in_force.beat()
+                if number := standing.term:
+                    late = await self._watch(number, in_force, standing, clock, stop)
                 else:
                     self.started.set()
-                    await standing.until(active=True, stop=stop)
+                    await standing.until_another(number, stop)
         finally:
             engine.retrier.send_nothing_more()
             await ticker.stop()
@@ -205,11 +169,16 @@ class Daemon:
             self._listener(Stopped(abandoned_checks=late))
 
     async def _watch(
-        self, engine: Engine, standing: Standing, clock: Clock, stop: asyncio.Event
+        self,
+        number: int,
+        in_force: InForce,
+        standing: Standing,
+        clock: Clock,
+        stop: asyncio.Event,
     ) -> int:
         """One term as the active replica; how many checks did not end in time."""
         try:
-            term = self._term = await Term.start(engine, clock, self._listener)
+            term = await in_force.start_term(clock)
         except LedgerUnavailable as error:
             if not self.started.is_set():
                 raise SetupError(str(error)) from error
@@ -217,9 +186,10 @@ class Daemon:
             return 0
         self.started.set()
         try:
-            return await term.watch(standing, stop, self._config.store.retention)
+            retention, discover = self._config.store.retention, in_force.discovery(clock)
+            return await term.watch(number, standing, stop, retention, discover)
         finally:
-            self._term = None
+            in_force.end_term()
 
 
 def _about(config: Config) -> About:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from watchdog import __version__
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
@@ -11,6 +12,7 @@ from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
+from watchdog.engine.discovery import Known
 from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, Listener
@@ -48,7 +50,9 @@ class Engine:
         clock: Clock,
         listener: Fanout,
     ) -> None:
+        self.api = api
         self.live = LiveSettings(make_settings(config, ledger.owner))
+        self._own_ledger = ledger
         self.ledger = WatchedLedger(ledger, clock, listener)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
@@ -64,17 +68,25 @@ class Engine:
     def settings(self) -> Settings:
         return self.live.current
 
+    def put_in_force(self, settings: Settings) -> None:
+        self.live.current = settings
+        self._own_ledger.observe = settings.observe
+
     @property
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)
 
 
-def make_settings(config: Config, owner: str) -> Settings:
+def make_settings(config: Config, owner: str, discovered: Known = MappingProxyType({})) -> Settings:
+    """Models that the configuration names go by that, whether or not they are discovered too."""
     names = {model.id: model.name for model in config.models}
+    common = config.discovered_policy()
+    found = {model_id: Model(each.name, common) for model_id, each in discovered.items()}
     return Settings(
         observe=config.mode == "observe",
         owner=owner,
-        models={
+        models=found
+        | {
             model_id: Model(names[model_id], policy)
             for model_id, policy in config.policies().items()
         },

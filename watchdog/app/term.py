@@ -1,13 +1,15 @@
 """A term of the active replica: from taking up the watch list to its last check."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from watchdog.app.parts import Engine
 from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
+from watchdog.engine.discovery import Known, save
 from watchdog.engine.events import TargetForgotten
-from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import Settings
 from watchdog.engine.sweep import TICK, Sweep
@@ -33,11 +35,8 @@ class Term:
     async def start(cls, engine: Engine, clock: Clock, listener: Listener) -> "Term":
         """Settle what an earlier life left behind, and take up the watch list. Raises
         LedgerUnavailable."""
-        settings = engine.settings
-        known = await _take_up(engine, settings)
-        while settings is not engine.settings:  # Another configuration came into force meanwhile.
-            settings = engine.settings
-            known = await _take_up(engine, settings)
+        settings, recorder = engine.settings, engine.recorder
+        known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
         for recorded in known:
             tell(recorded, settings, listener)
         watched = [recorded.after for recorded in known if recorded.after.watched]
@@ -46,28 +45,42 @@ class Term:
         )
         return cls(engine, clock, listener, sweep)
 
-    async def take_up(self, settings: Settings) -> list[Recorded]:
+    async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
         are in force. Raises LedgerUnavailable."""
-        return await _take_up(self._engine, settings)
+        recorder = Recorder(self._engine.ledger, settings)
+
+        def work(tx: LedgerTransaction) -> list[Recorded]:
+            save(tx, discovered)
+            return begin(tx, recorder, settings)
+
+        return await self._engine.ledger.transact(work)
 
     def changed(self, known: list[Recorded]) -> None:
         for recorded in known:
             tell(recorded, self._engine.settings, self._listener)
         self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
-    async def watch(self, standing: Standing, stop: asyncio.Event, retention: timedelta) -> int:
+    async def watch(
+        self,
+        number: int,
+        standing: Standing,
+        stop: asyncio.Event,
+        retention: timedelta,
+        discover: Callable[[], Awaitable[None]],
+    ) -> int:
         """Check and retry until the term ends; how many checks did not end in time."""
         engine, sweep, ticker = self._engine, self._sweep, Ticker()
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)
+        ticker.every(TICK, discover)
         ticker.every(PRUNE_INTERVAL, self._prune, retention)
         try:
             sweep.start()
             await engine.breaker.tick()
             await sweep.tick()
             ticker.start()
-            await standing.until(active=False, stop=stop)
+            await standing.until_another(number, stop)
         finally:
             if stop.is_set():
                 engine.retrier.send_nothing_more()
@@ -85,8 +98,3 @@ class Term:
             await self._engine.ledger.transact(lambda tx: tx.prune(before))
         except LedgerUnavailable:
             return
-
-
-async def _take_up(engine: Engine, settings: Settings) -> list[Recorded]:
-    recorder = Recorder(engine.ledger, settings)
-    return await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))

@@ -1,15 +1,23 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StrictBool, StringConstraints
 
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef
+from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import Deployment, RetryAnswer
 
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""
+
+_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""As in the configuration."""
+
+_LONGEST_NAME = 100
 
 _Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
 
@@ -45,6 +53,29 @@ class DeploymentBody(_Body):
         # An `off` without quotes is a boolean in YAML.
         opted_out = labels.get(_LABEL) in ("off", False)
         return Deployment(DeploymentRef(self.id, self.created_at), self.status, opted_out)
+
+
+class ListedBody(_Body):
+    """A model in the list. Its id is a part of paths and a metric's label."""
+
+    id: str
+    name: str
+    team_name: str = ""
+    development_deployment_id: str | None = None
+
+    def to_model(self) -> ListedModel:
+        has_development = self.development_deployment_id is not None
+        name, team = clean(self.name)[:_LONGEST_NAME], clean(self.team_name)[:_LONGEST_NAME]
+        return ListedModel(self.id, name, team, has_development)
+
+
+class ModelsBody(_Body):
+    """The list of models. One whose id is like no model's is left out."""
+
+    models: tuple[ListedBody, ...]
+
+    def to_models(self) -> list[ListedModel]:
+        return [each.to_model() for each in self.models if _MODEL_ID.fullmatch(each.id)]
 
 
 class RetryBody(_Body):

@@ -10,10 +10,18 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from watchdog.baseten_api.bodies import AnyBody, DeploymentBody, ErrorBody, RetryBody, ThrottledBody
+from watchdog.baseten_api.bodies import (
+    AnyBody,
+    DeploymentBody,
+    ErrorBody,
+    ModelsBody,
+    RetryBody,
+    ThrottledBody,
+)
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import Hold
 from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
@@ -41,6 +49,9 @@ LIST_MODELS = "list_models"
 
 _BODY_MOST_BYTES = 1_000_000
 """A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
+
+_LIST_MOST_BYTES = 20_000_000
+"""Of the list of all models: some hundred bytes for each of ten thousand, and room."""
 
 _NOT_CONNECTED = (
     httpx.ConnectError,
@@ -113,6 +124,11 @@ class HttpBasetenApi:
         body, _ = await self._call(request, DeploymentBody, urgent=urgent)
         return body.to_deployment()
 
+    async def list_models(self) -> list[ListedModel]:
+        request = _Request(LIST_MODELS, "GET", "/v1/models", most_bytes=_LIST_MOST_BYTES)
+        body, _ = await self._call(request, ModelsBody, urgent=False)
+        return body.to_models()
+
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         request = _Request(RETRY, "POST", f"{_development(model_id)}/retry", model_id)
         body, key = await self._call(request, RetryBody, urgent=True, unless=unless)
@@ -176,7 +192,8 @@ class HttpBasetenApi:
                 asyncio.timeout(seconds),
                 client.stream(request.method, request.path, headers=headers) as response,
             ):
-                return _Answer(response.status_code, response.headers, await _read(response), key)
+                body = await _read(response, request.most_bytes)
+                return _Answer(response.status_code, response.headers, body, key)
         except _NOT_CONNECTED as error:
             raise NotSent(_text("no connection", error, key), code="connect") from error
         except (httpx.TimeoutException, TimeoutError) as error:
@@ -225,6 +242,7 @@ class _Request:
     method: str
     path: str
     model_id: str | None = None
+    most_bytes: int = _BODY_MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +273,12 @@ class _Answer:
             return None
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, most_bytes: int) -> bytes:
     parts, size = [], 0
     async for part in response.aiter_bytes():
         parts.append(part)
         size += len(part)
-        if size > _BODY_MOST_BYTES:
+        if size > most_bytes:
             break
     return b"".join(parts)
 

@@ -44,15 +44,19 @@ def check(
     3 the API could not be asked about some, and the others are well.
     """
     loaded = load(config, models=model or ())
-    if not loaded.config.models:
+    if not loaded.config.watches_any:
         fail("no models to check: list them under `models:` in the file, or give --model ID")
     from watchdog.app.commands import check_once
     from watchdog.app.parts import SetupError
+    from watchdog.engine.ports import ApiError
 
     try:
         checked = asyncio.run(check_once(loaded.config, os.environ, retry=retry))
     except SetupError as error:
         fail(str(error))
+    except ApiError as error:
+        typer.echo(f"error: the models cannot be listed: {error}", err=True)
+        raise typer.Exit(EXIT_API) from None
     rows = [_row(one, retried=retry) for one in checked]
     if json:
         print_json({"targets": rows})

@@ -103,6 +103,7 @@ _ITS_OWN = frozenset(
         "window_spent",
         "paused",
         "standing_failure",
+        "opted_out",
         "outside_allowed_times",
     }
 )

@@ -40,13 +40,13 @@ def run(
 
     def again() -> "LoadedConfig":
         found = load_config(config, model_ids=model or (), overrides=overrides(dry_run=dry_run))
-        if not found.config.models:
+        if not found.config.watches_any:
             raise ConfigError(_NO_MODELS)
         return found
 
     source = ConfigSource(config, again)
     loaded = load(config, models=model or (), dry_run=dry_run)
-    if not loaded.config.models:
+    if not loaded.config.watches_any:
         fail(_NO_MODELS)
     daemon = Daemon(loaded.config, os.environ, source=source, warnings=loaded.warnings)
     try:

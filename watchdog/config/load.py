@@ -106,7 +106,7 @@ def _narrowed(config: Config, model_ids: Sequence[str]) -> Config:
         problems = (f"--model: {dotted(at)}: {text}" for at, text in shape_problems(error))
         raise ConfigError(*dict.fromkeys(problems)) from None
     models = tuple(known.get(model.id, model) for model in asked.models)
-    return config.model_copy(update={"models": models})
+    return config.model_copy(update={"models": models, "discovery": None})
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The configuration's shape: every key, its default, its unit and the reason for it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,6 +24,7 @@ from watchdog.config.values import (
     Text,
 )
 from watchdog.domain.breaker import BreakerRules
+from watchdog.domain.discovery import DiscoveryRules
 from watchdog.domain.duration import parse_duration
 from watchdog.domain.records import FleetLimits, Policy, Standing
 
@@ -185,6 +187,23 @@ class Model(_Section):
     )
 
 
+class Discovery(_Section):
+    """Which of the models that the API lists are watched, beside those in `models`."""
+
+    include: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
+        description="Patterns: 'team/name', or a name alone; * stands for anything."
+    )
+    exclude: tuple[Text, ...] = Field(
+        (), description="The same, for what is not watched all the same."
+    )
+    interval: Duration = Field(
+        parse_duration("5m"), description="How often the API is asked for its list of models."
+    )
+
+    def rules(self) -> DiscoveryRules:
+        return DiscoveryRules(self.include, self.exclude)
+
+
 class Store(_Section):
     url: Annotated[Text, Field(repr=False)] = Field(
         default_factory=lambda: f"sqlite:///{_state_folder()}/ledger.db",
@@ -237,7 +256,12 @@ class Config(_Section):
     )
     fleet: Fleet = Field(default_factory=Fleet, description="The limits over all models.")
     models: Annotated[tuple[Model, ...], BeforeValidator(_list)] = Field(
-        (), description="What is watched. None means nothing."
+        (), description="What is watched. None means nothing, but for what is discovered."
+    )
+    discovery: Discovery | None = Field(
+        None,
+        description="Watch models by their team and name; `models` need not list them then. "
+        "policy.standing is ignore for these, unless it is set.",
     )
     store: Store = Field(default_factory=Store, description="The ledger.")
     server: Server = Field(
@@ -247,6 +271,11 @@ class Config(_Section):
         default_factory=Logging, description="What the daemon logs on standard error."
     )
 
+    @property
+    def watches_any(self) -> bool:
+        """Whether there may be anything to watch."""
+        return bool(self.models) or self.discovery is not None
+
     def rules_of(self, model: Model) -> PolicyRules:
         """A model's rules: the common ones, with its own on top."""
         own = {name: getattr(model.policy, name) for name in model.policy.model_fields_set}
@@ -255,11 +284,19 @@ class Config(_Section):
     def only(self, model_id: str) -> Self:
         """The same, for one model, configured or not."""
         found = [model for model in self.models if model.id == model_id]
-        return self.model_copy(update={"models": tuple(found) or (Model(id=model_id),)})
+        models = tuple(found) or (Model(id=model_id),)
+        return self.model_copy(update={"models": models, "discovery": None})
 
     def policies(self) -> Mapping[str, Policy]:
-        """The rules of each model, by id."""
+        """The rules of each configured model, by id."""
         return {model.id: _policy(self.rules_of(model)) for model in self.models}
+
+    def discovered_policy(self) -> Policy:
+        """The rules of a discovered model. Nobody named it: that it fails when it is first seen may
+        be known, unless the file says otherwise."""
+        policy = _policy(self.policy)
+        chosen = "standing" in self.policy.model_fields_set
+        return policy if chosen else replace(policy, standing=Standing.IGNORE)
 
     def fleet_limits(self) -> FleetLimits:
         return FleetLimits(

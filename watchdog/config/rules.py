@@ -45,6 +45,7 @@ def breaches(config: Config) -> Iterator[Breach]:
         yield from _together(path, rules, config)
     yield from _fleet(config)
     yield from _models(config)
+    yield from _discovery(config)
     yield from _store(config)
 
 
@@ -198,6 +199,11 @@ def _models(config: Config) -> Iterator[Breach]:
             if first != number:
                 path = f"models[{number}].{kind}"
                 yield Breach(path, f"{word} is models[{first}]'s already", (f"models[{first}].id",))
+
+
+def _discovery(config: Config) -> Iterator[Breach]:
+    if config.discovery is not None and config.discovery.interval < TICK:
+        yield Breach("discovery.interval", f"must be at least {format_duration(TICK)}")
 
 
 def _store(config: Config) -> Iterator[Breach]:

@@ -37,6 +37,9 @@ def store_url_problem(url: str) -> str | None:
     if driver is None:
         return f"not a SQLAlchemy URL: write it like {_EXAMPLE}"
     if driver[1].partition("+")[0] == "postgresql":
+        # Elsewhere it would not be masked when the URL is shown.
+        if re.search(r"[?&]password=", url):
+            return f"the password stands before the host: write it like {_POSTGRES_EXAMPLE}"
         fits = _POSTGRES.fullmatch(url) is not None
         return None if fits else f"write it like {_POSTGRES_EXAMPLE}"
     if driver[1] not in ("sqlite", "sqlite+pysqlite"):

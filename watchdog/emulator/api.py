@@ -100,6 +100,7 @@ class _Api:
                 executed=answer.executed,
                 retried=answer.retried,
                 faults=faults.names,
+                client=_client(request),
             )
         )
         return answer
@@ -145,7 +146,8 @@ class _Api:
     async def no_such_operation(self, request: Request, error: Exception) -> Response:
         code = error.status_code if isinstance(error, HTTPException) else 500
         path = request.url.path
-        record = RequestRecord(self._now(), request.method, path, None, None, code)
+        client = _client(request)
+        record = RequestRecord(self._now(), request.method, path, None, None, code, client=client)
         self._world.requests.append(record)
         body = bodies.error(HTTPStatus(code).name, "The emulator has no such operation.")
         return JSONResponse(body, status_code=code)
@@ -177,6 +179,10 @@ class _Api:
         except NotFound as error:
             return JSONResponse(bodies.error("NOT_FOUND", str(error)), status_code=404)
         return JSONResponse(wanted.model_dump())
+
+
+def _client(request: Request) -> str | None:
+    return f"{request.client.host}:{request.client.port}" if request.client else None
 
 
 async def _padded(answer: Reply) -> AsyncIterator[bytes]:

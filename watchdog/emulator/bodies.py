@@ -50,7 +50,7 @@ def deployment(item: Deployment) -> Body:
         "autoscaling_settings": _AUTOSCALING if item.status in _DEPLOYED else None,
         "instance_type_name": _INSTANCE_TYPE,
         "environment": None,
-        "labels": None,
+        "labels": item.labels,
         "region": None,
         "request_backpressure_settings": {"policy": None},
     }
@@ -84,6 +84,7 @@ def request(item: RequestRecord) -> Body:
         "executed": item.executed,
         "retried": item.retried,
         "faults": item.faults,
+        "client": item.client,
     }
 
 

@@ -100,7 +100,8 @@ def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
 class ModelScenario(BaseModel):
     """One model. Its first deploy has been pushed when the scenario starts; each later push and
     each accepted retry takes the next one, and the last repeats. No deploys: no development
-    deployment. `refuses` is the reason with which every retry is refused. `acts` are a person's."""
+    deployment. `refuses` is the reason with which every retry is refused. `labels` are the
+    deployment's, `acts` a person's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -109,6 +110,7 @@ class ModelScenario(BaseModel):
     team: Name = "default"
     deploys: tuple[Deploy, ...]
     refuses: Name | None = None
+    labels: dict[str, Any] | None = None
     acts: Annotated[tuple[Act, ...], AfterValidator(_in_order)] = ()
 
     @model_validator(mode="after")

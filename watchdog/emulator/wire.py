@@ -34,9 +34,10 @@ class Wire:
     async def reset(self, request: Request) -> None:
         """Break the connection: the other side gets a TCP reset, not an end of file."""
         transport = _transport(request)
-        broken: socket.socket = transport.get_extra_info("socket")
-        broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        transport.abort()
+        if not transport.is_closing():  # The other side may have hung up meanwhile.
+            broken: socket.socket = transport.get_extra_info("socket")
+            broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
         await _gone(request)
 
     def hang_up(self) -> None:

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from watchdog.emulator.scenario import ActKind, ModelScenario, Scenario, Step
 
@@ -32,6 +34,7 @@ class Deployment:
     created_at: datetime
     model_id: str
     status: str
+    labels: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class RequestRecord:
     `operation` is None when there is no such operation. `status` and `status_after` are the true
     ones of the model's development deployment before and after the request, whatever the answer
     said; `deployment` is that deployment afterwards. `executed`: it got as far as the workspace.
-    `retried` is the word of an answer to a retry.
+    `retried` is the word of an answer to a retry. `client` is who asked, as `host:port`.
     """
 
     at: datetime
@@ -76,6 +79,7 @@ class RequestRecord:
     executed: bool = False
     retried: bool | None = None
     faults: tuple[str, ...] = ()
+    client: str | None = None
 
 
 @dataclass(slots=True)
@@ -257,6 +261,7 @@ class World:
             created_at=slot.running.created_at,
             model_id=slot.scenario.id,
             status=self._status(slot.running, now),
+            labels=slot.scenario.labels,
         )
 
     def _status(self, running: _Running, now: datetime) -> str:

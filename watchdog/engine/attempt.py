@@ -112,6 +112,8 @@ class Retrier:
 
     async def _retry(self, seen: Target, forced: bool) -> Target:
         settings = self._live.current
+        if seen.model_id not in settings.models:
+            return seen  # It left the configuration since it was looked at.
         recorder = Recorder(self._ledger, settings)
         attempt_id, hold = self._new_id(), self._api.retry_hold(seen.model_id)
         recorded, attempt = await self._ledger.transact(

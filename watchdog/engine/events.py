@@ -77,6 +77,32 @@ class ConfigReloaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsDiscovered(Event):
+    """Other models are watched than before. Both are ids; `discovered` is how many there are."""
+
+    name = "models_discovered"
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+    discovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryFailed(Event):
+    """The first of a row of rounds that could not be made: what was watched still is."""
+
+    name = "discovery_failed"
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryDone(Event):
+    """A round was made."""
+
+    at: datetime
+    discovered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloadFailed(Event):
     """What was in force still is."""
 

@@ -29,7 +29,7 @@ class WatchedLedger:
         self._listener(LedgerTransacted(duration_seconds=self._clock.monotonic() - asked_at))
         return result
 
-    async def hold_active(self) -> bool:
+    async def hold_active(self) -> int:
         return await self._watched(self._ledger.hold_active())
 
     async def _watched(self, asked: Awaitable[T]) -> T:

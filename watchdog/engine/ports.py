@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -31,7 +32,8 @@ class Clock(Protocol):
     """Wall time for what is stored, monotonic time for waits."""
 
     def now(self) -> datetime:
-        """The present time: aware, in UTC, and never stepping while the process runs."""
+        """The present time, aware and in UTC: the ledger server's own, where there is one, and else
+        one that never steps while the process runs."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed moment."""
@@ -137,6 +139,9 @@ class BasetenApi(Protocol):
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
 
+    async def list_models(self) -> Sequence[ListedModel]:
+        """Every model that the key may see."""
+
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         """POST the retry: once, on a new connection, never repeated.
 
@@ -193,6 +198,9 @@ class LedgerTransaction(Protocol):
         """
 
     def target(self, model_id: str) -> Target | None: ...
+
+    def watched(self) -> Sequence[str]:
+        """The ids of the watched targets."""
 
     def targets(self) -> Sequence[Target]:
         """Every target, the unwatched ones included, by model id."""
@@ -343,9 +351,12 @@ class Ledger(Protocol):
         caller that is cancelled gives up the result and not the work, which runs in its turn.
         """
 
-    async def hold_active(self) -> bool:
-        """Whether this process is the active one; if none is, it is from now on. Raises
-        LedgerUnavailable when that cannot be told."""
+    async def hold_active(self) -> int:
+        """0 while another process is the active one. If none is, this one is from now on.
+
+        Then it is the number of the term, another one whenever somebody else may have been active
+        in between. Raises LedgerUnavailable when that cannot be told.
+        """
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """Whether an owner that was last heard of so long ago surely sends nothing more of what it

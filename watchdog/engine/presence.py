@@ -1,7 +1,7 @@
 """Tells the ledger that this replica lives and what it watches, and minds what the others do."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from watchdog.domain.replica import Replica
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
@@ -34,29 +34,23 @@ class Presence:
         # As the ledger has them, once it does.
         self._own: Replica | None = None
         self._models: Mapping[str, Model] | None = None
-        self._others: Sequence[tuple[str, datetime]] | None = None
 
-    async def tick(self) -> None:
-        """Say so again; the next time is soon enough where the ledger does not answer."""
-        settings = self._live.current
-        active = self._is_active()
+    async def tick(self, *, watching: bool) -> None:
+        """Say so again; the next time is soon enough where the ledger does not answer. Who watches
+        also sees that nothing is left which nobody wants any more."""
+        settings, active = self._live.current, self._is_active()
         recorder = Recorder(self._ledger, settings)
 
-        def beat(
-            tx: LedgerTransaction,
-        ) -> tuple[Replica, list[tuple[str, datetime]], list[Recorded]]:
+        def beat(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:
             own = self._save(tx, settings.owner, settings.models, active=active)
-            others = [(each.id, each.configured_at) for each in recorder.living_others(tx)]
-            # When it becomes active it looks at the whole watch list by itself.
-            changed = active and self._others not in (None, others)
-            return own, others, remove_unwanted(tx, recorder, settings) if changed else []
+            unwanted = active and watching
+            return own, remove_unwanted(tx, recorder, settings) if unwanted else []
 
         try:
-            own, others, gone = await self._ledger.transact(beat)
+            own, gone = await self._ledger.transact(beat)
         except LedgerUnavailable:
             return
         self._own, self._models = own, settings.models
-        self._others = others if active else None
         for recorded in gone:
             tell(recorded, settings, self._listener)
 
@@ -73,12 +67,13 @@ class Presence:
     def _save(
         self, tx: LedgerTransaction, owner: str, models: Mapping[str, Model], *, active: bool
     ) -> Replica:
-        now, before = tx.now(), self._own
+        now, before, known = tx.now(), self._own, tx.replicas()
         if before is None:
-            for each in tx.replicas():
+            for each in known:
                 if self._ledger.knows_dead(each.id, now - each.seen_at):
                     tx.remove_replica(each.id)
-        if models is not self._models:
+        # Another one may have taken this one for dead, and forgotten it.
+        if models is not self._models or all(each.id != owner for each in known):
             tx.configure(owner, models)
         own = Replica(
             id=owner,

@@ -84,11 +84,15 @@ class Recorder:
     def look(
         self, tx: LedgerTransaction, seen: Target, look: Look, hold: Hold | None
     ) -> Recorded | None:
-        """Record a look at a target and judge it; None when it is no longer watched."""
+        """Record a look at a target and judge it; None when it is no longer watched, or when
+        another process made an attempt since: what was seen before that says nothing of it."""
         target = tx.target(seen.model_id)
         if target is None or (seen.watched and not target.watched):
             return None
         attempts = self.attempts(tx, target, look.at)
+        if target.version != seen.version and any(a.reserved_at > look.at for a in attempts):
+            tx.make_due(target.model_id, tx.now())
+            return None
         step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
         judged = self._judge(tx, step.target, attempts, hold, look.at)
         return self._save(tx, target, step, attempts, judged, look.at)

@@ -36,14 +36,12 @@ def remove_unwanted(
 ) -> list[Recorded]:
     """Remove each target that no living daemon is configured with: while a changed configuration
     goes round, those that have it already must not take away what the others still watch."""
-    unwanted = [
-        target
-        for target in tx.targets()
-        if target.watched and target.model_id not in settings.models
-    ]
-    others = [each.id for each in recorder.living_others(tx)] if unwanted else []
-    wanted = tx.configured(others) if others else frozenset()
-    return [_remove(tx, target, tx.now()) for target in unwanted if target.model_id not in wanted]
+    unwanted = [model_id for model_id in tx.watched() if model_id not in settings.models]
+    if not unwanted:
+        return []
+    wanted = tx.configured([each.id for each in recorder.living_others(tx)])
+    gone = [tx.target(model_id) for model_id in unwanted if model_id not in wanted]
+    return [_remove(tx, target, tx.now()) for target in gone if target is not None]
 
 
 def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:

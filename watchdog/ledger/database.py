@@ -39,9 +39,8 @@ class Database(Protocol):
     def interrupt(self) -> None:
         """Have the call under way fail: it is beyond its deadline."""
 
-    def hold_active(self) -> bool:
-        """Whether this process is the active one; if none is, it is from now on. Raises as
-        `transaction` does."""
+    def hold_active(self) -> int:
+        """See the ledger's port. Raises as `transaction` does."""
 
     def close(self) -> None:
         """Give everything back."""

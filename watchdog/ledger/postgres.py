@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from threading import Timer
 from typing import Any
 
 from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from watchdog.engine.ports import RESERVATION_TTL, Clock, LedgerUnavailable
 from watchdog.ledger.errors import LedgerBroken, LedgerSetupError
@@ -21,8 +23,9 @@ from watchdog.ledger.opening import Opened, prepare
 _CALL_SECONDS = 5.0
 """How long one call may take. Transactions take milliseconds; each waits for one or two others."""
 
-_OPENING_SECONDS = 60
-"""How long an opening may wait for another replica's: one of them makes the schema."""
+_OPENING_SECONDS = 20
+"""How long an opening may wait for another replica's: one of them makes the schema. Nothing else
+goes on meanwhile, not even an end by SIGTERM."""
 
 _CONNECT_SECONDS = 3
 
@@ -40,7 +43,12 @@ _SESSION = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "5",
+    "tcp_user_timeout": "15000",
 }
+_IDLE_SECONDS = 15
+"""A replica that asks nothing for so long on the connection that makes it the active one has
+stopped, though its machine lives and answers keepalives. It asks each second."""
+
 _KEEPALIVES = {
     "connect_timeout": _CONNECT_SECONDS,
     "keepalives": 1,
@@ -75,12 +83,13 @@ class PostgresDatabase:
         self.where = url.render_as_string(hide_password=True)
         self._read_only = read_only
         # What the server's clock said, and this machine's monotonic one when that was heard.
-        self._read_now = datetime.now(UTC), time.monotonic()
+        self._read_now: tuple[datetime, float] | None = None
         # The driver's connection that a call is waiting on, for `interrupt`.
         self._in_use: Any = None
         self._engine = self._make_engine(url)
-        self._active_engine = self._make_engine(url)
+        self._active_engine = self._make_engine(url, idle_session_timeout=f"{_IDLE_SECONDS}s")
         self._active: Connection | None = None
+        self._terms = 0
 
     @classmethod
     def open(
@@ -95,12 +104,12 @@ class PostgresDatabase:
                 "store.url needs the PostgreSQL driver: pip install 'baseten-watchdog[postgres]'"
             ) from error
         try:
-            with database._engine.connect() as connection:
-                if role is Role.DAEMON:  # Nobody else holds a lock for longer than a transaction.
-                    database._check_sessions(connection)
-                with connection.begin():
-                    connection.execute(text(f"SET LOCAL lock_timeout = '{_OPENING_SECONDS}s'"))
-                    connection.execute(text(f"SET LOCAL statement_timeout = '{_OPENING_SECONDS}s'"))
+            with database._overdue_after(2 * _OPENING_SECONDS):
+                database._check_sessions(url)
+                with database._engine.begin() as connection:
+                    for name in ("lock", "statement", "idle_in_transaction_session"):
+                        query = f"SET LOCAL {name}_timeout = '{_OPENING_SECONDS}s'"
+                        connection.execute(text(query))
                     opened = prepare(
                         connection,
                         base_url=base_url,
@@ -120,25 +129,42 @@ class PostgresDatabase:
             raise
         return database, opened
 
-    def _check_sessions(self, connection: Connection) -> None:
-        """Raises LedgerSetupError where a session is not ours alone: behind a pooler that gives
-        each transaction any connection to the server, locks would be held by nobody."""
-        with connection.begin():
-            connection.execute(_PROBE_LOCK)
+    @contextmanager
+    def _overdue_after(self, seconds: float) -> Iterator[None]:
+        """A server may take a connection and then leave everything without an answer."""
+        timer = Timer(seconds, self.interrupt)
+        timer.start()
         try:
-            # An idle session's connection is what such a pooler gives the next one that asks.
-            with self._active_engine.connect() as other, other.begin():
-                shared = bool(other.scalar(_PROBED))
-            with connection.begin():
-                shared = shared or not connection.scalar(_PROBED)
+            yield
         finally:
+            timer.cancel()
+
+    def _check_sessions(self, url: URL) -> None:
+        """Raises LedgerSetupError where a session is not ours alone: behind a pooler that gives
+        each transaction any connection to the server, locks would be held by nobody, and what is
+        set for a session would befall other programs. So it is asked before anything is set."""
+        engine = create_engine(url, poolclass=NullPool, connect_args=_KEEPALIVES)
+        event.listen(engine, "connect", self._note_in_use)
+        with engine.connect() as connection:
             with connection.begin():
-                connection.execute(_PROBE_UNLOCK)
+                connection.execute(_PROBE_LOCK)
+            try:
+                # An idle session's connection is what such a pooler gives the next one that asks.
+                with engine.begin() as other:
+                    shared = bool(other.scalar(_PROBED))
+                with connection.begin():
+                    shared = shared or not connection.scalar(_PROBED)
+            finally:
+                with connection.begin():
+                    connection.execute(_PROBE_UNLOCK)
         if shared:
             raise LedgerSetupError(
                 f"the ledger {self.where} is behind a pooler in transaction mode, which breaks "
                 "session locks: connect to PostgreSQL itself, or to a pool in session mode"
             )
+
+    def _note_in_use(self, connection: Any, _: Any) -> None:
+        self._in_use = connection
 
     @contextmanager
     def transaction(self, deadline: float) -> Iterator[tuple[Connection, datetime]]:
@@ -163,13 +189,13 @@ class PostgresDatabase:
         asked_at = time.monotonic()
         now: datetime = connection.execute(_NOW).scalar_one()
         read_at = time.monotonic()
-        if read_at - asked_at < _PROMPT_SECONDS:
+        if self._read_now is None or read_at - asked_at < _PROMPT_SECONDS:
             self._read_now = now.astimezone(UTC), read_at
         return now.astimezone(UTC)
 
     def wall(self) -> datetime:
         """What the server's clock says: as it was last read, and the time since then."""
-        now, read_at = self._read_now
+        now, read_at = self._read_now or (datetime.now(UTC), time.monotonic())
         return now + timedelta(seconds=time.monotonic() - read_at)
 
     @contextmanager
@@ -195,17 +221,18 @@ class PostgresDatabase:
         connection = self._in_use
         if connection is None or connection.closed:
             return
-        with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        # The driver has errors of its own for a connection that was closed just now.
+        with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
 
-    def hold_active(self) -> bool:
+    def hold_active(self) -> int:
         if self._active is not None:
             try:
                 self._ask(self._active, _ALIVE)
             except SQLAlchemyError:
                 self._let_go()  # Only a new connection tells whether another one is active now.
             else:
-                return True
+                return self._terms
         connection = self._active_engine.connect()
         try:
             held = bool(self._ask(connection, _TRY_ACTIVE))
@@ -213,26 +240,29 @@ class PostgresDatabase:
             connection.invalidate()
             connection.close()
             raise
-        if held:
-            self._active = connection
-        else:
+        if not held:
             connection.close()
-        return held
+            return 0
+        self._active = connection
+        self._terms += 1
+        return self._terms
 
     def _ask(self, connection: Connection, query: TextClause) -> Any:
         with self._waiting_on(connection), connection.begin():
             return connection.scalar(query)
 
-    def _make_engine(self, url: URL) -> Engine:
+    def _make_engine(self, url: URL, **more: str) -> Engine:
+        settings = _SESSION | more
         engine = create_engine(url, pool_size=1, max_overflow=0, connect_args=_KEEPALIVES)
+
+        event.listen(engine, "connect", self._note_in_use)
 
         @event.listens_for(engine, "connect")
         def connect(connection: Any, _: Any) -> None:
-            self._in_use = connection
             # Not as start-up parameters: poolers refuse those that they do not know.
             connection.autocommit = True
-            query = f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(_SESSION))}"
-            connection.execute(query, tuple(chain(*_SESSION.items())), prepare=False)
+            query = f"SELECT {', '.join(['set_config(%s, %s, false)'] * len(settings))}"
+            connection.execute(query, tuple(chain(*settings.items())), prepare=False)
             connection.autocommit = False
 
         return engine

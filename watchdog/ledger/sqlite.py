@@ -169,9 +169,9 @@ class SqliteDatabase:
     def interrupt(self) -> None:
         """Nothing to do: SQLite itself waits no longer than until the deadline."""
 
-    def hold_active(self) -> bool:
-        """The daemon's file lock was taken when the ledger was opened."""
-        return True
+    def hold_active(self) -> int:
+        """The daemon's file lock was taken when the ledger was opened, for good."""
+        return 1
 
     def close(self) -> None:
         self._engine.dispose()

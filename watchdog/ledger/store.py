@@ -72,9 +72,8 @@ class SqlLedger:
 
         return await self._in_turn(whole)
 
-    async def hold_active(self) -> bool:
-        """Whether this replica is the active one; if none is, it is from now on. Raises
-        LedgerUnavailable when that cannot be told."""
+    async def hold_active(self) -> int:
+        """See the port."""
         return await self._in_turn(lambda _: self._database.hold_active())
 
     async def _in_turn(self, work: Callable[[float], T]) -> T:

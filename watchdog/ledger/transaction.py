@@ -111,6 +111,10 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, StatusQuerie
         found = self._joined(self._connection.execute(query).mappings())
         return found[0] if found else None
 
+    def watched(self) -> list[str]:
+        query = select(targets.c.model_id).where(targets.c.watched)
+        return list(self._connection.scalars(query))
+
     def targets(self) -> list[Target]:
         query = select(targets).order_by(targets.c.model_id)
         return self._joined(self._connection.execute(query).mappings())

@@ -32,6 +32,7 @@ from watchdog.engine.events import (
     DeploymentFailedAgain,
     DeploymentFailing,
     DeploymentStuck,
+    DiscoveryFailed,
     Event,
     GaveUp,
     InternalError,
@@ -58,6 +59,7 @@ _WARNINGS = (
     ConfigDoubtful,
     DeploymentFailedAgain,
     DeploymentFailing,
+    DiscoveryFailed,
     RetryMismatched,
     TargetMissing,
 )

@@ -30,6 +30,7 @@ from watchdog.engine.events import (
     ConfigReloaded,
     ConfigReloadFailed,
     DeploymentReplaced,
+    DiscoveryDone,
     EpisodeSuperseded,
     Event,
     GaveUp,
@@ -138,6 +139,7 @@ class Metrics:
             buckets=_LEDGER_BUCKETS,
             registry=self._registry,
         )
+        self._standby = False
         self._gauges: dict[str, Gauge] = {}
         self._infos: dict[str, Info] = {}
 
@@ -162,6 +164,8 @@ class Metrics:
 
     def _note_target(self, event: Event) -> None:
         match event:
+            case TargetChanged() | TargetUnrecorded() | CheckDone() if self._standby:
+                return  # What was under way ends late; another replica exports the targets now.
             case TargetChanged():
                 self._snapshot.put(event.target, event.policy, event.attempts)
             case TargetUnrecorded():
@@ -177,7 +181,7 @@ class Metrics:
 
     def _note_attempt(self, event: Event) -> None:
         match event:
-            case RetryAnswered():
+            case RetryAnswered() if not self._standby:
                 self._snapshot.answered(event.target.model_id, event.attempt.outcome)
             case RetrySuppressed() | GaveUp():
                 self._suppressed.labels(event.decision.reason).inc()
@@ -200,6 +204,7 @@ class Metrics:
                 self._info("build", "What runs.", version=event.version, python=version)
                 self._info("replica", "What it signs its attempts with.", replica=event.replica)
             case BecameActive() | BecameStandby():
+                self._standby = isinstance(event, BecameStandby)
                 self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
@@ -214,6 +219,12 @@ class Metrics:
             case BreakerSeen():
                 text = "Whether the breaker stops all retries but its canary's."
                 self._set("breaker_open", text, int(event.open))
+            case DiscoveryDone():
+                text = "Models that are watched because the API lists them."
+                self._set("discovered_targets", text, event.discovered)
+                text = "When the API's list of models was last taken up."
+                name = "discovery_last_success_timestamp_seconds"
+                self._set(name, text, event.at.timestamp())
             case SweepDone():
                 self._set(
                     "last_sweep_timestamp_seconds",

@@ -1,0 +1,167 @@
+"""Does what the plan says to real parts, and notes what happened."""
+
+import asyncio
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from tests.chaos.configuring import write_config
+from tests.chaos.fleet import VISITORS
+from tests.chaos.plan import Action
+from tests.chaos.replica import Replica
+from tests.chaos.tap import Tap
+from tests.fakes.postgres import Postgres
+from tests.simulation.log import Happened
+from tests.simulation.scenario import Scenario
+
+_HTTP_SECONDS = 30
+
+_WAIT_SECONDS = 0.1
+
+
+class Driver:
+    """`happened` is what it did, `counts` how often of each kind."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        replicas: Sequence[Replica],
+        database: Postgres,
+        api: str,
+        tap: Tap,
+        clock: Callable[[], float],
+        push: Callable[[str], None],
+    ) -> None:
+        self._scenario = scenario
+        self._replicas = replicas
+        self._database = database
+        self._api = api
+        self._tap = tap
+        self._clock = clock
+        self._push_model = push
+        self.happened: list[Happened] = []
+        self.counts: Counter[str] = Counter()
+        self._doings = {
+            "kill": self._end,
+            "terminate": self._end,
+            "freeze": self._freeze,
+            "database stop": self._stop_database,
+            "cut": self._cut,
+            "storm": self._storm,
+            "change": self._change,
+            "push": self._push,
+        }
+
+    async def do(self, lanes: Sequence[Sequence[Action]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes:
+                group.create_task(self._one_after_the_other(lane))
+
+    async def heal(self) -> None:
+        """From now on nothing is wrong, and every replica watches everything."""
+        self.happened.append(Happened(self._clock(), "calm", ""))
+        await self._put_faults(())
+        for replica in self._replicas:
+            self.write(replica)
+            replica.reload()
+
+    def write(
+        self,
+        replica: Replica,
+        *,
+        interval: int = 1,
+        visitors: Sequence[str] = VISITORS,
+    ) -> None:
+        """A replica's configuration."""
+        write_config(
+            replica.config,
+            self._scenario,
+            api=self._api,
+            ledger=self._database.url(),
+            interval=interval,
+            visitors=visitors,
+        )
+
+    async def _one_after_the_other(self, lane: Sequence[Action]) -> None:
+        for action in lane:
+            await asyncio.sleep(max(0.0, action.at - self._clock()))
+            await self._doings[action.kind](action)
+
+    def _note(self, kind: str, what: str) -> None:
+        self.happened.append(Happened(self._clock(), "chaos", kind, detail=what))
+
+    def _count(self, kind: str, what: str = "") -> None:
+        self.counts[kind] += 1
+        self._note(kind, what)
+
+    def _victim(self, number: int | None) -> Replica | None:
+        """A replica that runs: the one that is meant, if it does."""
+        if number is None:
+            last = self._tap.last_client or ""
+            number = next((r.number for r in self._replicas if r.life.name == last), 0)
+        turn = [*self._replicas[number:], *self._replicas[:number]]
+        return next((replica for replica in turn if replica.running), None)
+
+    async def _end(self, action: Action) -> None:
+        replica = self._victim(action.replica)
+        if replica is None:
+            return
+        self._count(action.kind, replica.life.name)
+        if action.kind == "kill":
+            replica.kill(action.lasts)
+        else:
+            replica.terminate(action.lasts)
+
+    async def _freeze(self, action: Action) -> None:
+        while (replica := self._victim(action.replica)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(_WAIT_SECONDS)
+        self._count("freeze", replica.life.name)
+        replica.freeze()
+        await asyncio.sleep(action.lasts)
+        self._note("thaw", replica.life.name)
+        replica.thaw()
+
+    async def _stop_database(self, action: Action) -> None:
+        self._count("database stop")
+        await asyncio.to_thread(self._database.stop)
+        await asyncio.sleep(action.lasts)
+        await asyncio.to_thread(self._database.start)
+        self._note("database start", "")
+
+    async def _cut(self, _: Action) -> None:
+        self._count("cut")
+        with suppress(psycopg.OperationalError):  # There are none: it is down.
+            await asyncio.to_thread(self._database.cut)
+
+    async def _storm(self, action: Action) -> None:
+        kinds = "+".join(fault["fault"] for fault in action.faults)
+        self._count("storm", f"{kinds} for {action.lasts:.1f} s")
+        await self._put_faults(action.faults)
+        await asyncio.sleep(action.lasts)
+
+    async def _put_faults(self, faults: Sequence[dict[str, Any]]) -> None:
+        request = urllib.request.Request(
+            f"{self._api}/_emulator/faults", json.dumps(faults).encode(), method="PUT"
+        )
+
+        def put() -> None:
+            urllib.request.urlopen(request, timeout=_HTTP_SECONDS).close()
+
+        await asyncio.to_thread(put)
+
+    async def _change(self, action: Action) -> None:
+        self._count("change", f"every {action.interval} s, {', '.join(action.visitors) or 'none'}")
+        for replica, gap in zip(self._replicas, action.gaps, strict=True):
+            self.write(replica, interval=action.interval, visitors=action.visitors)
+            replica.reload()
+            await asyncio.sleep(gap)
+
+    async def _push(self, action: Action) -> None:
+        self.counts["push"] += 1
+        self.happened.append(Happened(self._clock(), "act", action.model_id, detail="push"))
+        self._push_model(action.model_id)

@@ -1,0 +1,169 @@
+"""One run: everything starts, is troubled, is healed, comes to rest and is judged."""
+
+import asyncio
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos import configuring, fleet, ledger, plan
+from tests.chaos.driver import Driver
+from tests.chaos.judge import Evidence, judge
+from tests.chaos.replica import Replica
+from tests.chaos.tap import KEY, Tap, tap
+from tests.fakes.postgres import Postgres
+from tests.simulation.checker import report
+from watchdog.emulator import Emulator
+from watchdog.emulator.server import system_now
+
+_PORTS = range(15_000, 30_000)
+"""Below those that are given to outgoing connections, one of which could take the database's while
+it is down."""
+
+_BUILDING = ("BUILDING", "DEPLOYING")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rested:
+    """`due` is what may be retried and was not."""
+
+    at: float
+    statuses: dict[str, str | None]
+    due: dict[str, str]
+
+
+class Run:
+    """`broken` is what was, for people; None when nothing was. `summary` is one line. The
+    replicas' logs are in `folder`, which is gone when nothing was broken."""
+
+    def __init__(self, seed: int, seconds: float) -> None:
+        self.seed = seed
+        self.seconds = seconds
+        self.folder = Path(tempfile.mkdtemp(prefix="watchdog-chaos-"))
+        self.broken: str | None = None
+        self.summary = ""
+        self._scenario = fleet.make(seed, seconds)
+        self._began_at, self._began, self._moment = time.time(), time.monotonic(), system_now()
+        self._replicas = [
+            Replica(number, self.folder, self._clock) for number in range(plan.REPLICAS)
+        ]
+
+    def _clock(self) -> float:
+        return time.monotonic() - self._began
+
+    async def run(self) -> None:
+        database = await asyncio.to_thread(Postgres, random.choice(_PORTS))
+        try:
+            evidence, counts = await self._watch(database)
+        finally:
+            await asyncio.to_thread(database.remove)
+        self._judge(evidence, counts)
+
+    async def _watch(self, database: Postgres) -> tuple[Evidence, Counter[str]]:
+        self._began_at, self._began, self._moment = time.time(), time.monotonic(), system_now()
+        emulator = Emulator(configuring.emulated(self._scenario), api_key=KEY, now=self._moment)
+        between = tap(emulator, self._clock)
+        ids = tuple(model.id for model in self._scenario.models)
+        async with emulator:
+            driver = Driver(
+                self._scenario,
+                self._replicas,
+                database,
+                emulator.url,
+                between,
+                self._clock,
+                lambda model_id: emulator.world.push(model_id, self._moment()),
+            )
+            for replica in self._replicas:
+                driver.write(replica)
+            async with self._supervised():
+                await driver.do(plan.make(self.seed, self.seconds, ids))
+                await driver.heal()
+                rested = await self._rest(emulator, database)
+            return await self._evidence(emulator, between, driver, database, rested), driver.counts
+
+    @asynccontextmanager
+    async def _supervised(self) -> AsyncIterator[None]:
+        """The replicas run, and end in order."""
+        tasks = [asyncio.create_task(replica.supervise()) for replica in self._replicas]
+        try:
+            yield
+            await asyncio.gather(*(replica.finish() for replica in self._replicas))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
+        finally:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _rest(self, emulator: Emulator, database: Postgres) -> "_Rested":
+        """Wait until nothing builds and nothing may be retried, and tell how things stood then.
+        What is well stays so from now on."""
+        deadline = self._clock() + self._scenario.bound
+        while True:
+            await asyncio.sleep(1)
+            now, statuses = self._clock(), self._statuses(emulator)
+            for model_id, status in statuses.items():
+                if status == "ACTIVE":
+                    emulator.world.set_status(model_id, status, self._moment())
+            rows, episodes = await asyncio.to_thread(ledger.read, database, self._began_at)
+            builds = any(status in _BUILDING for status in statuses.values())
+            due = ledger.still_due(self._scenario, rows, episodes, statuses, now)
+            if now > deadline or not (builds or due):
+                return _Rested(now, statuses, due)
+
+    def _statuses(self, emulator: Emulator) -> dict[str, str | None]:
+        now = self._moment()
+        return {
+            model.id: emulator.world.development(model.id, now).status
+            for model in self._scenario.models
+        }
+
+    async def _evidence(
+        self,
+        emulator: Emulator,
+        between: Tap,
+        driver: Driver,
+        database: Postgres,
+        rested: "_Rested",
+    ) -> Evidence:
+        rows, _ = await asyncio.to_thread(ledger.read, database, self._began_at)
+        lives = [life for replica in self._replicas for life in replica.lives]
+        return Evidence(
+            scenario=self._scenario,
+            notes=between.notes,
+            records=list(emulator.world.requests),
+            lives=lives,
+            happened=driver.happened,
+            rows=rows,
+            statuses=rested.statuses,
+            due=rested.due,
+            ended_at=rested.at,
+            problems=[problem for life in lives for problem in life.problems()],
+        )
+
+    def _judge(self, evidence: Evidence, counts: Counter[str]) -> None:
+        log, violations = judge(evidence)
+        posts = sum(request.operation == "retry" for request in log.requests)
+        takeovers = sum(len(life.said("replica_active")) for life in evidence.lives)
+        told = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+        self.summary = (
+            f"{evidence.ended_at:.0f} s, seed {self.seed}: {len(log.requests)} requests, "
+            f"{posts} POSTs, {len(evidence.rows)} attempts, {len(evidence.lives)} lives, "
+            f"{takeovers} take-overs; {told}"
+        )
+        if violations:
+            replay = f"make chaos SECONDS={self.seconds:g}"
+            text = report(log, violations, self.seed, replay=replay)
+            self.broken = f"{text}\n{self.summary}\nlogs: {self.folder}"
+            (self.folder / "log.txt").write_text(log.lines())
+            rows = "\n".join(map(str, evidence.rows))
+            (self.folder / "attempts.txt").write_text(rows)
+        else:
+            self.summary += "; nothing broken"
+            shutil.rmtree(self.folder)

@@ -1,0 +1,117 @@
+"""Rounds of discovery: when they are made, and what a failing one leaves as it is."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import World
+from watchdog.domain.discovery import DiscoveryRules, ListedModel
+from watchdog.engine.discovery import Discoverer, Known, load, save
+from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
+from watchdog.engine.ports import AnswerLost, LedgerUnavailable
+
+pytestmark = pytest.mark.looptime
+
+RULES = DiscoveryRules(include=("team-a/*",))
+INTERVAL = timedelta(minutes=5)
+LOST = AnswerLost("bad gateway", code="502")
+
+
+def listed(model_id: str, name: str | None = None, team: str = "team-a") -> ListedModel:
+    return ListedModel(model_id, name or model_id, team, has_development=True)
+
+
+class Rounds:
+    """A discoverer, and what it had watched."""
+
+    def __init__(self, known: Known | None = None) -> None:
+        self.world = World()
+        self.watched: Known = known or {}
+        self.error: LedgerUnavailable | None = None
+        self.discoverer = Discoverer(
+            self.world.api,
+            self.world.clock,
+            self.world.events.append,
+            known=self.watched,
+            take_up=self._take_up,
+        )
+
+    async def _take_up(self, known: Known) -> None:
+        if self.error is not None:
+            raise self.error
+        self.watched = known
+
+    async def after(self, *listing: ListedModel, rules: DiscoveryRules = RULES) -> list[object]:
+        """What is told of the next round."""
+        self.world.api.listing = listing
+        told = len(self.world.events)
+        await asyncio.sleep(INTERVAL.total_seconds())
+        await self.discoverer.tick(rules, INTERVAL)
+        return [type(event) for event in self.world.events[told:]]
+
+
+async def test_models_join_and_leave() -> None:
+    rounds = Rounds()
+    assert await rounds.after(listed("m1"), listed("m2"), listed("x", team="team-b")) == [
+        ModelsDiscovered,
+        DiscoveryDone,
+    ]
+    assert rounds.watched.keys() == {"m1", "m2"}
+    assert await rounds.after(listed("m1")) == [DiscoveryDone]
+    assert await rounds.after(listed("m1")) == [ModelsDiscovered, DiscoveryDone]
+    told = [event for event in rounds.world.events if isinstance(event, ModelsDiscovered)]
+    assert [(event.joined, event.left) for event in told] == [(("m1", "m2"), ()), ((), ("m2",))]
+
+
+async def test_a_round_is_made_when_it_is_time_or_when_the_rules_change() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1"))
+    told = len(rounds.world.events)
+    await rounds.discoverer.tick(RULES, INTERVAL)
+    assert len(rounds.world.events) == told
+    await rounds.discoverer.tick(DiscoveryRules(include=("other",)), INTERVAL)
+    assert rounds.watched == {}
+
+
+async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1"))
+    rounds.world.api.list_error = LOST
+    assert await rounds.after() == [DiscoveryFailed]
+    for _ in range(12):
+        assert await rounds.after() == []
+    rounds.world.api.list_error = None
+    assert await rounds.after() == []
+    assert rounds.watched.keys() == {"m1"}
+    assert await rounds.after(listed("m1"), listed("m2")) == [ModelsDiscovered, DiscoveryDone]
+    rounds.world.api.list_error = LOST
+    assert await rounds.after() == [DiscoveryFailed]
+
+
+async def test_what_the_ledger_would_not_take_is_tried_again() -> None:
+    rounds = Rounds()
+    rounds.error = LedgerUnavailable("away")
+    assert await rounds.after(listed("m1")) == [DiscoveryFailed]
+    rounds.error = None
+    assert await rounds.after(listed("m1")) == [ModelsDiscovered, DiscoveryDone]
+
+
+async def test_a_model_that_was_renamed_is_watched_by_its_new_name() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1", "old"))
+    assert await rounds.after(listed("m1", "new")) == [DiscoveryDone]
+    assert rounds.watched["m1"].name == "new"
+
+
+async def test_the_next_one_goes_on_from_what_was_discovered() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1", "llama"))
+    ledger = rounds.world.ledger
+    await ledger.transact(lambda tx: save(tx, rounds.watched))
+    known = await ledger.transact(load)
+    assert known == rounds.watched
+    later = Rounds(known)
+    later.world.api.list_error = LOST
+    assert await later.after() == [DiscoveryFailed]
+    assert later.watched.keys() == {"m1"}

@@ -1,0 +1,115 @@
+"""What is in force: the configuration and the discovered models, changed one at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from watchdog.app.parts import Engine, SetupError, make_key, make_settings
+from watchdog.app.term import Term
+from watchdog.baseten_api import ApiSetupError
+from watchdog.config import Config
+from watchdog.engine.discovery import Discoverer, Known, load
+from watchdog.engine.events import IntervalStretched, TargetForgotten
+from watchdog.engine.ports import Clock, Listener
+
+if TYPE_CHECKING:
+    from watchdog.engine.presence import Presence
+
+
+class InForce:
+    """Every change is taken up whole, or not at all."""
+
+    def __init__(
+        self, config: Config, engine: Engine, environ: Mapping[str, str], listener: Listener
+    ) -> None:
+        self.config = config
+        self.presence: Presence | None = None
+        self._term: Term | None = None
+        self._discovered: Known = {}
+        self._engine = engine
+        self._environ = environ
+        self._listener = listener
+        self._changing = asyncio.Lock()
+
+    async def reload(self, config: Config) -> None:
+        """Take up another configuration. Raises SetupError or LedgerUnavailable."""
+        try:
+            take_up_api = self._engine.api.prepare(
+                make_key(config, self._environ),
+                request_timeout=config.baseten.timeout,
+                max_requests_per_second=config.baseten.max_requests_per_second,
+                concurrency=config.watch.concurrency,
+            )
+        except ApiSetupError as error:
+            raise SetupError(str(error)) from error
+        async with self._changing:
+            await self._change(config, self._discovered if config.discovery is not None else {})
+            await take_up_api()
+
+    async def start_term(self, clock: Clock) -> Term:
+        """Watch, beginning with what was discovered by whoever watched before. Raises
+        LedgerUnavailable."""
+        async with self._changing:
+            engine = self._engine
+            if self.config.discovery is not None:
+                self._discovered = await engine.ledger.transact(load)
+                owner = engine.settings.owner
+                engine.put_in_force(make_settings(self.config, owner, self._discovered))
+            self._term = await Term.start(engine, clock, self._listener)
+            return self._term
+
+    def end_term(self) -> None:
+        self._term = None
+
+    def discovery(self, clock: Clock) -> Callable[[], Awaitable[None]]:
+        """What makes a round of discovery when it is time for one."""
+
+        async def take_up(known: Known) -> None:
+            async with self._changing:
+                if self.config.discovery is not None:
+                    await self._change(self.config, known)
+
+        discoverer = Discoverer(
+            self._engine.api, clock, self._listener, known=self._discovered, take_up=take_up
+        )
+
+        async def discover() -> None:
+            section = self.config.discovery
+            if section is None:
+                discoverer.forget()
+            else:
+                await discoverer.tick(section.rules(), section.interval)
+
+        return discover
+
+    def tell_stretched(self) -> None:
+        settings = self._engine.settings
+        effective = settings.effective_interval
+        if effective > settings.interval:
+            self._listener(IntervalStretched(interval=settings.interval, effective=effective))
+
+    async def _change(self, config: Config, discovered: Known) -> None:
+        """A replica that stands by leaves the ledger as it is. Raises LedgerUnavailable."""
+        before = self._engine.settings
+        settings = make_settings(config, before.owner, discovered)
+        term = self._term
+        known = await term.take_up(settings, discovered) if term is not None else []
+        self.config, self._discovered = config, discovered
+        self._engine.put_in_force(settings)
+        if settings.effective_interval != before.effective_interval:
+            self.tell_stretched()
+        if term is not None and self._term is term:  # It may have ended meanwhile.
+            term.changed(known)
+        for model_id in before.models.keys() - settings.models.keys():
+            self._listener(TargetForgotten(model_id=model_id))
+        await self._beat()
+
+    async def beat(self) -> None:
+        """Tell the ledger that this replica lives. Not while something changes: what is not in
+        force yet must not be taken for unwanted."""
+        async with self._changing:
+            await self._beat()
+
+    async def _beat(self) -> None:
+        if self.presence is not None:
+            await self.presence.tick(watching=self._term is not None)

@@ -1,0 +1,106 @@
+"""`models`: what would be watched, and why."""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watchdog.config import Config
+    from watchdog.domain.discovery import DiscoveryRules, ListedModel
+
+_EXIT_API = 3
+
+
+def models(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the models that are watched with this configuration, the others that the API lists
+    where some are discovered, and why.
+
+    Exit status: 0; 2 wrong usage or configuration; 3 the API could not be asked.
+    """
+    settings = load(config).config
+    listing = _listing(settings) if settings.discovery is not None else ()
+    rows = [*_configured(settings, listing), *_listed(settings, listing)]
+    if json:
+        print_json({"models": rows})
+        return
+    columns = ("model_id", "model_name", "team", "watched", "why")
+    print_table(
+        ("model", "name", "team", "watched", "why"),
+        [[_text(row[column]) for column in columns] for row in rows],
+    )
+
+
+def _listing(settings: "Config") -> "Sequence[ListedModel]":
+    from watchdog.app.commands import list_models
+    from watchdog.app.parts import SetupError
+    from watchdog.engine.ports import ApiError
+
+    try:
+        return asyncio.run(list_models(settings, os.environ))
+    except SetupError as error:
+        fail(str(error))
+    except ApiError as error:
+        typer.echo(f"error: the models cannot be listed: {error}", err=True)
+        raise typer.Exit(_EXIT_API) from None
+
+
+def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
+    teams = {model.id: model.team for model in listing}
+    return [
+        {
+            "model_id": model.id,
+            "model_name": model.name,
+            "team": teams.get(model.id),
+            "watched": True,
+            "why": "configured",
+        }
+        for model in settings.models
+    ]
+
+
+def _listed(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
+    """Those that the file does not name: what is watched first, then by team and name."""
+    if settings.discovery is None:
+        return []
+    named = {model.id for model in settings.models}
+    judged = [
+        (*_judged(model, settings.discovery.rules()), model)
+        for model in listing
+        if model.id not in named
+    ]
+    judged.sort(key=lambda each: (not each[0], each[2].team, each[2].name, each[2].id))
+    return [
+        {
+            "model_id": model.id,
+            "model_name": model.name,
+            "team": model.team,
+            "watched": watched,
+            "why": why,
+        }
+        for watched, why, model in judged
+    ]
+
+
+def _judged(model: "ListedModel", rules: "DiscoveryRules") -> tuple[bool, str]:
+    included, excluded = rules.included_by(model), rules.excluded_by(model)
+    if included is None:
+        return False, "no pattern includes it"
+    if excluded is not None:
+        return False, f"excluded by {excluded}"
+    if not model.has_development:
+        return False, f"included by {included}, without a development deployment"
+    return True, f"included by {included}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)

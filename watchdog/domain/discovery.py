@@ -1,0 +1,71 @@
+"""Which of the models that the API lists are watched."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+ROUNDS = 2
+"""A model leaves when so many listings in a row do not have it: one may be short for a passing
+reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model as the API lists it. Names are not unique."""
+
+    id: str
+    name: str
+    team: str
+    has_development: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryRules:
+    """Patterns as a shell's: one with a slash is held against `team/name`, one without against the
+    name alone. What is excluded is not watched, whatever includes it."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+
+    def included_by(self, model: ListedModel) -> str | None:
+        return _first(self.include, model)
+
+    def excluded_by(self, model: ListedModel) -> str | None:
+        return _first(self.exclude, model)
+
+    def wants(self, model: ListedModel) -> bool:
+        return self.included_by(model) is not None and self.excluded_by(model) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A model that is watched because it was listed, and how many listings in a row lacked it."""
+
+    name: str
+    missed: int = 0
+
+
+def after_listing(
+    known: Mapping[str, Discovered], listing: Sequence[ListedModel], rules: DiscoveryRules
+) -> Mapping[str, Discovered]:
+    """What is discovered after one more listing. An empty one says nothing."""
+    if not listing:
+        return known
+    wanted = {model.id: Discovered(model.name) for model in listing if rules.wants(model)}
+    with_slot = {model.id for model in listing if model.has_development}
+    unwanted = {model.id for model in listing} - wanted.keys()
+    kept = {
+        model_id: replace(model, missed=model.missed + 1)
+        for model_id, model in known.items()
+        if model_id not in with_slot and model_id not in unwanted and model.missed + 1 < ROUNDS
+    }
+    return kept | {model_id: model for model_id, model in wanted.items() if model_id in with_slot}
+
+
+def _first(patterns: Iterable[str], model: ListedModel) -> str | None:
+    return next((pattern for pattern in patterns if _matches(pattern, model)), None)
+
+
+def _matches(pattern: str, model: ListedModel) -> bool:
+    text = f"{model.team}/{model.name}" if "/" in pattern else model.name
+    return fnmatchcase(text, pattern)

@@ -1,0 +1,94 @@
+"""Asks the API now and then which models there are, and has those watched that are wanted."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from watchdog.domain.discovery import Discovered, DiscoveryRules, after_listing
+from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
+from watchdog.engine.ports import (
+    ApiError,
+    BasetenApi,
+    Clock,
+    LedgerTransaction,
+    LedgerUnavailable,
+    Listener,
+)
+
+Known = Mapping[str, Discovered]
+"""The discovered models, by id."""
+
+_KEY = "discovered"
+
+
+def load(tx: LedgerTransaction) -> Known:
+    """What was discovered by whoever watched last: until a listing is there, that is watched."""
+    kept = json.loads(tx.meta(_KEY) or "{}")
+    return {model_id: Discovered(name) for model_id, name in kept.items()}
+
+
+def save(tx: LedgerTransaction, known: Known) -> None:
+    names = {model_id: model.name for model_id, model in known.items()}
+    text = json.dumps(names, sort_keys=True)
+    if text != (tx.meta(_KEY) or "{}"):
+        tx.set_meta(_KEY, text)
+
+
+class Discoverer:
+    """Rounds of discovery, `interval` apart. A round that fails changes nothing."""
+
+    def __init__(
+        self,
+        api: BasetenApi,
+        clock: Clock,
+        listener: Listener,
+        *,
+        known: Known,
+        take_up: Callable[[Known], Awaitable[None]],
+    ) -> None:
+        """`take_up` has other models watched. It raises LedgerUnavailable, and has changed nothing
+        then."""
+        self._api = api
+        self._clock = clock
+        self._listener = listener
+        self._known = known
+        self._take_up = take_up
+        self._next_at = clock.monotonic()
+        self._rules: DiscoveryRules | None = None
+        self._failed = False
+
+    def forget(self) -> None:
+        """Nothing is to be discovered any more."""
+        self._rules, self._known = None, {}
+
+    async def tick(self, rules: DiscoveryRules, interval: timedelta) -> None:
+        """Make a round if it is time for one, or if the rules have changed."""
+        now = self._clock.monotonic()
+        if now < self._next_at and rules == self._rules:
+            return
+        self._rules, self._next_at = rules, now + interval.total_seconds()
+        try:
+            await self._round(rules)
+        except (ApiError, LedgerUnavailable) as error:
+            if not self._failed:
+                self._listener(DiscoveryFailed(error=str(error)))
+            self._failed = True
+        else:
+            self._failed = False
+
+    async def _round(self, rules: DiscoveryRules) -> None:
+        before = self._known
+        listing = await self._api.list_models()
+        known = after_listing(before, listing, rules)
+        joined, left = known.keys() - before.keys(), before.keys() - known.keys()
+        if joined or left or any(known[each].name != before[each].name for each in known):
+            await self._take_up(known)
+        self._known = known
+        if joined or left:
+            self._listener(
+                ModelsDiscovered(
+                    joined=tuple(sorted(joined)), left=tuple(sorted(left)), discovered=len(known)
+                )
+            )
+        if listing:
+            self._listener(DiscoveryDone(at=self._clock.now(), discovered=len(known)))
