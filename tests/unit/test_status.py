@@ -81,6 +81,7 @@ UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
             failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)),
             TargetState.EXHAUSTED,
         ),
+        (failing(opted_out=True), TargetState.IGNORED),
     ],
 )
 def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
