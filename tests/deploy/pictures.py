@@ -21,7 +21,7 @@ async def take(folder: Path) -> None:
     try:
         async with chromium() as tab:
             for name, (path, scheme, height) in _PICTURES.items():
-                await tab.look(scheme=scheme, width=1180, height=height)
+                await tab.look(scheme=scheme, width=1280, height=height)
                 await tab.open(f"{site.server.url}{path}")
                 picture = await tab.picture()
                 await asyncio.to_thread((folder / name).write_bytes, picture)

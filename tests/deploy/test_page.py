@@ -10,7 +10,7 @@ import pytest
 
 from tests.deploy.browser import Tab, chromium
 from tests.deploy.grafana_schema import installed
-from tests.fakes.fleet import HOSTILE, a_fleet
+from tests.fakes.fleet import HOSTILE, OTHER, a_fleet
 from tests.fakes.site import Site
 from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
@@ -111,6 +111,17 @@ async def test_it_is_refreshed_in_place(site: Site, tab: Tab) -> None:
     assert await tab.value("window.scrollY") == 250
     assert await tab.value("document.activeElement.id") == "model-7hs2v0yb"
     assert await tab.value("document.querySelector('th[aria-sort] a').id") == "sort-model"
+
+
+async def test_a_replica_that_joins_or_leaves_is_seen_without_a_reload(
+    site: Site, tab: Tab
+) -> None:
+    await tab.open(f"{site.server.url}/")
+    assert await tab.value("document.getElementById('replicas').innerText.includes('stands by')")
+    await site.ledger.transact(lambda tx: tx.remove_replica(OTHER))
+    site.later()
+    await tab.value(REFRESH)
+    await tab.until("!document.getElementById('replicas-table')")
 
 
 async def test_it_refreshes_by_itself_and_rests_while_hidden(site: Site, tab: Tab) -> None:
