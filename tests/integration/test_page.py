@@ -230,6 +230,13 @@ async def test_an_unknown_target_is_told_so(model_id: str, site: Site) -> None:
     assert "\0" not in answer.text
 
 
+@pytest.mark.parametrize("model_id", ["%00", "%0A", "%ED%A0%80", "x" * 101])
+async def test_what_can_be_no_id_is_not_asked_for(model_id: str, site: Site) -> None:
+    before = site.ledger.transactions
+    assert (await site.get(f"/targets/{model_id}")).status_code == 404
+    assert site.ledger.transactions == before
+
+
 async def test_hostile_text_is_printed_and_nothing_else(site: Site) -> None:
     for path in ("/", "/targets/h0st1le0"):
         answer = await site.get(path)

@@ -31,6 +31,9 @@ _PAGE_HEADERS = _HEADERS | {"Cache-Control": "no-store"}
 _FILE_HEADERS = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 """A changed file has another address: its hash is in the query."""
 
+_LONGEST_ID = 100
+"""As long as the ledger's column."""
+
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -97,6 +100,9 @@ class Page:
 
     async def _target(self, request: Request) -> Response:
         model_id: str = request.path_params["model_id"]
+        if not model_id.isprintable() or len(model_id) > _LONGEST_ID:
+            # PostgreSQL would refuse it, which is not to be taken for an outage.
+            return await self._answer(lambda: self._renderer.unknown(model_id), status=404)
         try:
             past = await self._view.past(model_id)
         except LedgerUnavailable:
