@@ -66,7 +66,7 @@ def urgent(*_: Any, urgent: bool = False) -> bool:
     return urgent
 
 
-def of_a_post(response: Any) -> bool:
+def of_a_post(response: Any, *_: Any) -> bool:
     return bool(response.request.method == "POST")
 
 
