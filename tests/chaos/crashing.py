@@ -66,7 +66,7 @@ def urgent(*_: Any, urgent: bool = False) -> bool:
     return urgent
 
 
-def of_a_post(response: Any) -> bool:
+def of_a_post(response: Any, *_: Any) -> bool:
     return bool(response.request.method == "POST")
 
 
@@ -99,7 +99,7 @@ POINTS: dict[str, Callable[[], object]] = {
     "before looking again": lambda: before(API, "get_deployment", urgent),
     "looked again": lambda: after_awaiting(API, "get_deployment", urgent),
     "before the POST": lambda: before(API, "retry"),
-    "executed, answer on its way": lambda: before(client, "_read", of_a_post),
+    "executed, answer on its way": lambda: before(client, "read_body", of_a_post),
     "answered": lambda: on(lambda event: isinstance(event, RetryAnswered)),
     "recorded, not committed": lambda: after(SqlTransaction, "record_answer"),
     "recorded": lambda: on(recorded),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.finding import Finding
 from watchdog.domain.limits import charged_at
 from watchdog.domain.records import (
     Action,
@@ -46,6 +47,7 @@ class _Rows:
     replicas: dict[str, Replica] = field(default_factory=dict)
     configured: dict[str, frozenset[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, datetime], StatusChange] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
 
 
 TARGET_TIMES = (
@@ -291,6 +293,18 @@ class _Transaction:
     def watched(self) -> list[str]:
         return [target.model_id for target in self._rows.targets.values() if target.watched]
 
+    def note_error_lines(self, episode_id: str, lines: tuple[str, ...]) -> None:
+        found = self._rows.findings.get(episode_id, Finding())
+        self._rows.findings[episode_id] = replace(found, error_lines=lines)
+
+    def note_actor(self, episode_id: str, actor: str) -> None:
+        found = self._rows.findings.get(episode_id, Finding())
+        self._rows.findings[episode_id] = replace(found, actor=actor)
+
+    def findings(self, model_id: str) -> dict[str, Finding]:
+        own = {e.id for e in self._rows.episodes.values() if e.model_id == model_id}
+        return {each: found for each, found in self._rows.findings.items() if each in own}
+
     def save_replica(self, replica: Replica) -> None:
         if replica.active:
             for other in self._rows.replicas.values():
@@ -410,6 +424,7 @@ class _Transaction:
         attempts = {a.id for a in self._rows.attempts.values() if a.episode_id in old}
         for episode_id in old:
             del self._rows.episodes[episode_id]
+            self._rows.findings.pop(episode_id, None)
         for attempt_id in attempts:
             del self._rows.attempts[attempt_id]
         gone = len(old) + len(attempts) + self._prune_openings(before)

@@ -10,6 +10,7 @@ from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
+    Act,
     AnswerLost,
     ApiError,
     Clock,
@@ -48,6 +49,10 @@ class ScriptedApi:
         self.gets: Counter[str] = Counter()
         self.listing: Sequence[ListedModel] = ()
         self.list_error: ApiError | None = None
+        self.log_lines: dict[str, Sequence[str]] = {}
+        self.audit: dict[str, Sequence[Act]] = {}
+        self.log_error: ApiError | None = None
+        self.asked_for_acts = 0
         self.hold: Hold | None = None
         self.throttled_model: str | None = None
         self.hanging = 0
@@ -72,6 +77,19 @@ class ScriptedApi:
         ref = model.deployment.ref
         newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
         model.deployment = Deployment(newer, status)
+
+    async def error_lines(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> Sequence[str]:
+        if (error := self.log_error) is not None:
+            raise error
+        return self.log_lines.get(deployment_id, ())
+
+    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
+        self.asked_for_acts += 1
+        if (error := self.log_error) is not None:
+            raise error
+        return [act for act in self.audit.get(model_id, ()) if since <= act.at <= until]
 
     async def list_models(self) -> Sequence[ListedModel]:
         if self.list_error is not None:

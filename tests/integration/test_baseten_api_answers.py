@@ -18,6 +18,7 @@ from tests.fakes.baseten_http import (
 from tests.fakes.http_server import HOST, Reply, Request
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.engine.ports import (
+    Act,
     AnswerLost,
     ApiError,
     Denied,
@@ -336,3 +337,48 @@ async def test_a_list_of_ten_thousand_models_is_read() -> None:
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": models}))
         assert len(await setup.api.list_models()) == 10_000
+
+
+SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)
+_SPAN = "start_epoch_millis=1769904000000&end_epoch_millis=1769905800000"
+_LOGS = f"GET /v1/models/m1/deployments/d%2F1/logs?{_SPAN}&direction=desc&limit=20"
+_AUDIT = f"GET /v1/models/m1/audit_logs?{_SPAN}"
+
+
+def _lines(*messages: str) -> Reply:
+    return Reply(body={"logs": [{"message": each, "level": None} for each in messages]})
+
+
+async def test_the_lines_of_errors_come_oldest_first_and_without_the_key() -> None:
+    async with running() as setup:
+        setup.baseten.always(f"{_LOGS}&min_level=ERROR", _lines(f"key {KEY}", "a\x1b[2Jb"))
+        found = await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL)
+        assert found == ["a\\x1b[2Jb", "key ***"]
+
+
+async def test_where_no_line_is_marked_as_an_error_the_last_ones_are_asked_for() -> None:
+    async with running() as setup:
+        setup.baseten.always(f"{_LOGS}&min_level=ERROR", _lines())
+        setup.baseten.always(_LOGS, _lines("second", "first"))
+        found = await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL)
+        assert found == ["first", "second"]
+        setup.baseten.always(_LOGS, _lines())
+        assert await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL) == []
+
+
+@pytest.mark.parametrize(
+    ("actor", "name", "own"),
+    [
+        ({"type": "USER", "email": "ann@example.com"}, "ann@example.com", False),
+        ({"type": "API_KEY", "api_key_name": "ci"}, "API key ci", False),
+        ({"type": "API_KEY", "api_key_prefix": "abcd1234"}, "API key abcd1234", True),
+        ({"type": "API_KEY", "api_key_prefix": "other"}, "API key other", False),
+        ({"type": "BASETEN_SYSTEM"}, "baseten_system", False),
+    ],
+)
+async def test_who_acted(actor: dict[str, str], name: str, own: bool) -> None:
+    entry = {"created": "2026-02-01T00:00:00Z", "event_type": "MODEL_DEPLOYED", "actor": actor}
+    async with running() as setup:
+        setup.baseten.always(_AUDIT, Reply(body={"items": [entry], "pagination": {}}))
+        (act,) = await setup.api.acts("m1", since=SINCE, until=UNTIL)
+        assert act == Act(SINCE, "MODEL_DEPLOYED", name, own)

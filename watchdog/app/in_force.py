@@ -30,6 +30,7 @@ class InForce:
         self._environ = environ
         self._listener = listener
         self._changing = asyncio.Lock()
+        engine.diagnosis.enabled = config.diagnose
 
     async def reload(self, config: Config) -> None:
         """Take up another configuration. Raises SetupError or LedgerUnavailable."""
@@ -96,6 +97,7 @@ class InForce:
         known = await term.take_up(settings, discovered) if term is not None else []
         self.config, self._discovered = config, discovered
         self._engine.put_in_force(settings)
+        self._engine.diagnosis.enabled = config.diagnose
         if settings.effective_interval != before.effective_interval:
             self.tell_stretched()
         if term is not None and self._term is term:  # It may have ended meanwhile.

@@ -12,6 +12,7 @@ from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
+from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.discovery import Known
 from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
@@ -63,6 +64,8 @@ class Engine:
             api, self.ledger, clock, listener, self.live, self.retrier, self.api_watch
         )
         listener.add(self.breaker)
+        self.diagnosis = Diagnosis(api, self.ledger, clock)
+        listener.add(self.diagnosis)
 
     @property
     def settings(self) -> Settings:

@@ -75,6 +75,7 @@ class Term:
         ticker.every(TICK, sweep.tick)
         ticker.every(TICK, discover)
         ticker.every(PRUNE_INTERVAL, self._prune, retention)
+        finding_out = asyncio.create_task(engine.diagnosis.run(), name="diagnosis")
         try:
             sweep.start()
             await engine.breaker.tick()
@@ -86,6 +87,8 @@ class Term:
                 engine.retrier.send_nothing_more()
             await ticker.stop()
             late = await sweep.stop(GRACE)
+            finding_out.cancel()
+            await asyncio.gather(finding_out, return_exceptions=True)
         if not stop.is_set():
             for model_id in engine.settings.models:
                 self._listener(TargetForgotten(model_id=model_id))

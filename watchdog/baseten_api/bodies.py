@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StrictBool, 
 from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef
 from watchdog.domain.untrusted import clean
-from watchdog.engine.ports import Deployment, RetryAnswer
+from watchdog.engine.ports import Act, Deployment, RetryAnswer
 
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""
@@ -76,6 +76,45 @@ class ModelsBody(_Body):
 
     def to_models(self) -> list[ListedModel]:
         return [each.to_model() for each in self.models if _MODEL_ID.fullmatch(each.id)]
+
+
+class _LogLine(_Body):
+    message: str
+
+
+class LogsBody(_Body):
+    """Lines of a deployment's logs, the newest first where that was asked for."""
+
+    logs: tuple[_LogLine, ...]
+
+
+class _Actor(_Body):
+    email: str | None = None
+    api_key_name: str | None = None
+    api_key_prefix: str | None = None
+    type: str = "somebody"
+
+
+class _AuditEntry(_Body):
+    created: Annotated[datetime, AfterValidator(_utc)]
+    event_type: str
+    actor: _Actor
+
+    def to_act(self, key: str) -> Act:
+        actor, prefix = self.actor, self.actor.api_key_prefix
+        name = f"API key {actor.api_key_name or prefix}" if actor.api_key_name or prefix else None
+        return Act(
+            self.created,
+            self.event_type,
+            clean(actor.email or name or actor.type.lower(), key),
+            own=bool(prefix) and key.startswith(prefix or ""),
+        )
+
+
+class AuditBody(_Body):
+    """A page of a model's audit log."""
+
+    items: tuple[_AuditEntry, ...]
 
 
 class RetryBody(_Body):

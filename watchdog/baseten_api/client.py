@@ -2,21 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TypeVar
-from urllib.parse import quote
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
+from watchdog.baseten_api.answers import Answer, Body, parse, read_body, told
 from watchdog.baseten_api.bodies import (
     AnyBody,
+    AuditBody,
     DeploymentBody,
-    ErrorBody,
+    LogsBody,
     ModelsBody,
     RetryBody,
-    ThrottledBody,
 )
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
@@ -26,6 +25,7 @@ from watchdog.domain.records import Hold
 from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
+    Act,
     AnswerLost,
     ApiError,
     Clock,
@@ -41,11 +41,14 @@ from watchdog.engine.ports import (
     Unwanted,
 )
 
-Body = TypeVar("Body", bound=BaseModel)
-
 GET_DEPLOYMENT = "get_deployment"
 RETRY = "retry"
 LIST_MODELS = "list_models"
+GET_LOGS = "get_logs"
+LIST_AUDIT_LOGS = "list_audit_logs"
+
+_LOG_LINES = 20
+"""As many as fit on a screen, and enough for the end of a traceback."""
 
 _BODY_MOST_BYTES = 1_000_000
 """A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
@@ -124,6 +127,26 @@ class HttpBasetenApi:
         body, _ = await self._call(request, DeploymentBody, urgent=urgent)
         return body.to_deployment()
 
+    async def error_lines(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> list[str]:
+        path = f"/v1/models/{_quoted(model_id)}/deployments/{_quoted(deployment_id)}/logs"
+        span = {"start_epoch_millis": _millis(since), "end_epoch_millis": _millis(until)}
+        for more in ({"min_level": "ERROR"}, {}):
+            query = urlencode({**span, "direction": "desc", "limit": _LOG_LINES, **more})
+            request = _Request(GET_LOGS, "GET", f"{path}?{query}", model_id)
+            body, key = await self._call(request, LogsBody, urgent=False)
+            if body.logs:
+                return [clean(line.message, key) for line in reversed(body.logs[:_LOG_LINES])]
+        return []
+
+    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> list[Act]:
+        span = {"start_epoch_millis": _millis(since), "end_epoch_millis": _millis(until)}
+        path = f"/v1/models/{_quoted(model_id)}/audit_logs?{urlencode(span)}"
+        request = _Request(LIST_AUDIT_LOGS, "GET", path, model_id)
+        body, key = await self._call(request, AuditBody, urgent=False)
+        return [entry.to_act(key) for entry in body.items]
+
     async def list_models(self) -> list[ListedModel]:
         request = _Request(LIST_MODELS, "GET", "/v1/models", most_bytes=_LIST_MOST_BYTES)
         body, _ = await self._call(request, ModelsBody, urgent=False)
@@ -166,7 +189,7 @@ class HttpBasetenApi:
             started = self._clock.monotonic()
             try:
                 answer = await self._exchange(request)
-                body = _parse(model, answer.body) if answer.status // 100 == 2 else None
+                body = parse(model, answer.body) if answer.status // 100 == 2 else None
             except ApiError as error:
                 self._tell(operation, error.code, started)
                 raise
@@ -180,7 +203,7 @@ class HttpBasetenApi:
         seconds = self._clock.monotonic() - started
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
-    async def _exchange(self, request: "_Request") -> "_Answer":
+    async def _exchange(self, request: "_Request") -> Answer:
         once = request.method == "POST"
         connection = self._connections.fresh() if once else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
@@ -192,17 +215,17 @@ class HttpBasetenApi:
                 asyncio.timeout(seconds),
                 client.stream(request.method, request.path, headers=headers) as response,
             ):
-                body = await _read(response, request.most_bytes)
-                return _Answer(response.status_code, response.headers, body, key)
+                body = await read_body(response, request.most_bytes)
+                return Answer(response.status_code, response.headers, body, key)
         except _NOT_CONNECTED as error:
-            raise NotSent(_text("no connection", error, key), code="connect") from error
+            raise NotSent(told("no connection", error, key), code="connect") from error
         except (httpx.TimeoutException, TimeoutError) as error:
             raise AnswerLost(f"no answer within {seconds:g} s", code="timeout") from error
         except (httpx.HTTPError, OSError) as error:
             # OSError: httpx lets an ssl.SSLError after the handshake through as it is.
-            raise AnswerLost(_text("the connection broke", error, key), code="connect") from error
+            raise AnswerLost(told("the connection broke", error, key), code="connect") from error
 
-    async def _error(self, request: "_Request", answer: "_Answer") -> ApiError:
+    async def _error(self, request: "_Request", answer: Answer) -> ApiError:
         operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
@@ -220,7 +243,7 @@ class HttpBasetenApi:
             return Rejected(text, code=code)
         return AnswerLost(text, code=code)
 
-    async def _key_refused(self, operation: str, answer: "_Answer") -> bool:
+    async def _key_refused(self, operation: str, answer: Answer) -> bool:
         """Whether a 401 or 403 is about the present key, not about one model or the key before."""
         if operation == LIST_MODELS:
             return False  # It is asked below, for another request, which then decides.
@@ -245,58 +268,14 @@ class _Request:
     most_bytes: int = _BODY_MOST_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: httpx.Headers
-    body: bytes
-    key: str = field(repr=False)
-
-    def text(self) -> str:
-        """What an answer other than a 2xx says, for people."""
-        try:
-            found = ErrorBody.model_validate_json(self.body)
-        except ValidationError:
-            found = ErrorBody()
-        message = found.message or found.error or "(no message)"
-        return clean(f"HTTP {self.status}: {message}", self.key)
-
-    def retry_after(self) -> float | None:
-        """How many seconds a 429 asks for: in its body, as documented, else in the header."""
-        try:
-            return ThrottledBody.model_validate_json(self.body).retry_after
-        except ValidationError:
-            pass
-        try:
-            return float(self.headers.get("Retry-After", ""))
-        except ValueError:
-            return None
-
-
-async def _read(response: httpx.Response, most_bytes: int) -> bytes:
-    parts, size = [], 0
-    async for part in response.aiter_bytes():
-        parts.append(part)
-        size += len(part)
-        if size > most_bytes:
-            break
-    return b"".join(parts)
-
-
 def _development(model_id: str) -> str:
-    """The path of a model's development deployment: no id, not even `..`, leads out of it."""
-    return f"/v1/models/{quote(model_id, safe='').replace('.', '%2E')}/deployments/development"
+    return f"/v1/models/{_quoted(model_id)}/deployments/development"
 
 
-def _parse(model: type[Body], body: bytes) -> Body:
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        text = f"the answer cannot be used: {where}: {first['msg']}"
-        raise AnswerLost(text, code="invalid_body") from None
+def _quoted(part: str) -> str:
+    """A part of a path: no id, not even `..`, leads out of it."""
+    return quote(part, safe="").replace(".", "%2E")
 
 
-def _text(what: str, error: Exception, key: str) -> str:
-    return clean(f"{what}: {str(error) or type(error).__name__}", key)
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

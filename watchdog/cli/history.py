@@ -1,6 +1,7 @@
 """`history`: what the ledger knows of the past, beside a running daemon or without one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,9 @@ from watchdog.cli.ledger import read
 from watchdog.cli.models import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import age, clock_time, print_json, print_table, signature
+from watchdog.domain.finding import Finding
 from watchdog.domain.records import Action, Attempt, Episode, Resolution
+from watchdog.domain.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config
@@ -39,37 +42,56 @@ def history(
         else:
             print_table(fleet_history.COLUMNS, fleet_history.lines(openings, canaries))
         return
-    episodes, attempts, actions = read(settings, lambda tx: _past(tx, settings, model, limit))
+    past = read(settings, lambda tx: _past(tx, settings, model, limit))
+    episodes, attempts, actions = past.episodes, past.attempts, past.actions
     if json:
         print_json(
             {
-                "episodes": [_episode_json(episode) for episode in episodes],
+                "episodes": [_episode_json(episode, past.findings) for episode in episodes],
                 "attempts": [_attempt_json(attempt) for attempt in attempts],
                 "actions": [action_json(action) for action in actions],
             }
         )
         return
-    lines = [(e.opened_at, _episode_cells(e)) for e in episodes]
+    lines = [(e.opened_at, _episode_cells(e, past.findings.get(e.id))) for e in episodes]
     lines += [(a.reserved_at, _attempt_cells(a)) for a in attempts]
     lines += [(a.at, action_cells(a)) for a in actions]
     lines.sort(key=lambda line: line[0], reverse=True)
     print_table(("time", "model", "what", "result", "by", "detail"), [cells for _, cells in lines])
+    for episode in episodes:
+        _print_why(episode, past.findings.get(episode.id))
 
 
-def _past(
-    tx: "LedgerTransaction", settings: "Config", model: str | None, limit: int
-) -> tuple[Sequence[Episode], Sequence[Attempt], Sequence[Action]]:
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """`findings` are by episode, of one model only: what logs say may be a secret."""
+
+    episodes: Sequence[Episode]
+    attempts: Sequence[Attempt]
+    actions: Sequence[Action]
+    findings: Mapping[str, Finding]
+
+
+def _print_why(episode: Episode, finding: Finding | None) -> None:
+    if finding is not None and finding.error_lines:
+        typer.echo(f"\nthe last lines of the logs, failing since {clock_time(episode.opened_at)}:")
+        for line in finding.error_lines:
+            typer.echo(f"  {clean(line)}")
+
+
+def _past(tx: "LedgerTransaction", settings: "Config", model: str | None, limit: int) -> _Past:
     model_id = None
     if model is not None:
         model_id = resolve(model, configured(settings), tx.targets())
-    return (
+    return _Past(
         tx.episodes(model_id, limit=limit),
         tx.attempt_history(model_id, limit=limit),
         tx.actions(model_id, limit=limit),
+        tx.findings(model_id) if model_id is not None else {},
     )
 
 
-def _episode_cells(episode: Episode) -> tuple[str, ...]:
+def _episode_cells(episode: Episode, finding: Finding | None) -> tuple[str, ...]:
     ended = ""
     if episode.ended_at is not None:
         ended = f"after {age(episode.ended_at - episode.failing_from)}"
@@ -78,7 +100,7 @@ def _episode_cells(episode: Episode) -> tuple[str, ...]:
         episode.model_id,
         f"failing: {episode.status}",
         episode.result.value if episode.result else "open",
-        "",
+        (finding.actor if finding is not None else None) or "",
         ended,
     )
 
@@ -97,7 +119,8 @@ def _attempt_cells(attempt: Attempt) -> tuple[str, ...]:
     )
 
 
-def _episode_json(episode: Episode) -> dict[str, Any]:
+def _episode_json(episode: Episode, findings: Mapping[str, Finding]) -> dict[str, Any]:
+    finding = findings.get(episode.id, Finding())
     return {
         "episode_id": episode.id,
         "model_id": episode.model_id,
@@ -107,6 +130,8 @@ def _episode_json(episode: Episode) -> dict[str, Any]:
         "opened_at": episode.opened_at,
         "ended_at": episode.ended_at,
         "result": episode.result,
+        "ended_by": finding.actor,
+        "error_lines": finding.error_lines,
     }
 
 

@@ -263,6 +263,11 @@ class Config(_Section):
         description="Watch models by their team and name; `models` need not list them then. "
         "policy.standing is ignore for these, unless it is set.",
     )
+    diagnose: bool = Field(
+        True,
+        description="Keep the last error lines of a failed deployment's logs, and who ended an "
+        "episode, for `history MODEL`.",
+    )
     store: Store = Field(default_factory=Store, description="The ledger.")
     server: Server = Field(
         default_factory=Server, description="Where the daemon answers over HTTP."

@@ -43,6 +43,8 @@ def build_app(
             api.route("GET", f"{model}/deployments", Operation.LIST_DEPLOYMENTS),
             api.route("GET", development, Operation.GET_DEVELOPMENT),
             api.route("POST", f"{development}/retry", Operation.RETRY_DEVELOPMENT),
+            api.route("GET", f"{model}/deployments/{{deployment_id}}/logs", Operation.GET_LOGS),
+            api.route("GET", f"{model}/audit_logs", Operation.LIST_AUDIT_LOGS),
             Route("/_emulator/requests", api.requests, methods=["GET"]),
             Route("/_emulator/faults", api.put_faults, methods=["PUT"]),
             Route("/_emulator/models/{model_id}/status", api.set_status, methods=["POST"]),

@@ -1,8 +1,10 @@
 """The JSON bodies of the API. They carry every field that is described, used here or not."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from watchdog.emulator.scenario import Act, ActKind
 from watchdog.emulator.world import Deployment, Model, RequestRecord, RetryResult
 
 Body = dict[str, Any]
@@ -64,6 +66,38 @@ def retry(item: RetryResult) -> Body:
     }
 
 
+def logs(lines: Sequence[str], now: datetime) -> Body:
+    """The newest first, a millisecond apart."""
+    latest = int(now.timestamp() * 1e9)
+    return {
+        "logs": [
+            {
+                "timestamp": str(latest - number * 1_000_000),
+                "message": line,
+                "replica": None,
+                "request_id": None,
+                "level": "ERROR",
+            }
+            for number, line in enumerate(reversed(lines))
+        ]
+    }
+
+
+def audit_logs(acts: Sequence[tuple[datetime, Act]]) -> Body:
+    items = [
+        {
+            "id": f"a{number}",
+            "created": _time(at),
+            "event_type": _EVENTS[act.act],
+            "event_data": {"event_type": _EVENTS[act.act]},
+            "source": "UI",
+            "actor": {"type": "USER", "email": act.who},
+        }
+        for number, (at, act) in enumerate(acts)
+    ]
+    return {"items": items, "pagination": {"has_more": False, "cursor": None}}
+
+
 def error(code: str, message: str) -> Body:
     return {"code": code, "message": message}
 
@@ -87,6 +121,14 @@ def request(item: RequestRecord) -> Body:
         "client": item.client,
     }
 
+
+_EVENTS = {
+    ActKind.PUSH: "MODEL_DEPLOYED",
+    ActKind.PUSH_NEW_ID: "MODEL_DEPLOYED",
+    ActKind.STOP: "MODEL_DEPLOYMENT_DEACTIVATED",
+    ActKind.DEACTIVATE: "MODEL_DEPLOYMENT_DEACTIVATED",
+    ActKind.DELETE: "MODEL_DEPLOYMENT_DELETED",
+}
 
 _AUTOSCALING = {
     "min_replica": 0,

@@ -28,6 +28,8 @@ class Operation(StrEnum):
     LIST_DEPLOYMENTS = "list_deployments"
     GET_DEVELOPMENT = "get_development"
     RETRY_DEVELOPMENT = "retry_development"
+    GET_LOGS = "get_logs"
+    LIST_AUDIT_LOGS = "list_audit_logs"
 
 
 class FaultKind(StrEnum):

@@ -20,11 +20,14 @@ class RateLimits(BaseModel):
 
     requests_per_second: _Limit = 100
     retries_per_minute: _Limit = 10
+    logs_per_second: _Limit = 30
 
     def of(self, operation: Operation) -> tuple[int | None, timedelta]:
         """How many requests may be made in which span."""
         if operation is Operation.RETRY_DEVELOPMENT:
             return self.retries_per_minute, timedelta(minutes=1)
+        if operation is Operation.GET_LOGS:
+            return self.logs_per_second, timedelta(seconds=1)
         return self.requests_per_second, timedelta(seconds=1)
 
 

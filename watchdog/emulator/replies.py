@@ -114,12 +114,22 @@ def _retry_development(world: World, call: Call, faults: Befallen, now: datetime
     return bodies.retry(result)
 
 
+def _get_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+    return bodies.logs(world.logs(call.model_id or "", now), now)
+
+
+def _list_audit_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+    return bodies.audit_logs(world.acts(call.model_id or "", now))
+
+
 _OPERATIONS: dict[Operation, Callable[[World, Call, Befallen, datetime], bodies.Body]] = {
     Operation.LIST_MODELS: _list_models,
     Operation.GET_MODEL: _get_model,
     Operation.LIST_DEPLOYMENTS: _list_deployments,
     Operation.GET_DEVELOPMENT: _get_development,
     Operation.RETRY_DEVELOPMENT: _retry_development,
+    Operation.GET_LOGS: _get_logs,
+    Operation.LIST_AUDIT_LOGS: _list_audit_logs,
 }
 
 

@@ -89,6 +89,7 @@ class Act(BaseModel):
 
     at: Span
     act: ActKind
+    who: Name = "ann@example.com"
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:
@@ -101,7 +102,7 @@ class ModelScenario(BaseModel):
     """One model. Its first deploy has been pushed when the scenario starts; each later push and
     each accepted retry takes the next one, and the last repeats. No deploys: no development
     deployment. `refuses` is the reason with which every retry is refused. `labels` are the
-    deployment's, `acts` a person's."""
+    deployment's, `logs` the lines of errors that it logs when it fails, `acts` a person's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -111,6 +112,7 @@ class ModelScenario(BaseModel):
     deploys: tuple[Deploy, ...]
     refuses: Name | None = None
     labels: dict[str, Any] | None = None
+    logs: tuple[str, ...] = ()
     acts: Annotated[tuple[Act, ...], AfterValidator(_in_order)] = ()
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchdog.emulator.scenario import ActKind, ModelScenario, Scenario, Step
+from watchdog.emulator.scenario import Act, ActKind, ModelScenario, Scenario, Step
 
 MAX_TIME_SCALE = 10_000
 """At this a build of ten minutes takes 60 ms: faster than anybody looks."""
@@ -211,6 +211,17 @@ class World:
         if not slot.scenario.deploys:
             raise NotFound(f"the scenario gives model {model_id} no deploys")
         self._put(slot, (Step(status),), now)
+
+    def logs(self, model_id: str, now: datetime) -> tuple[str, ...]:
+        """What the development deployment has logged: lines of errors, if it failed."""
+        failed = self.development(model_id, now).status in RETRYABLE_STATUSES
+        return self._slot(model_id, now).scenario.logs if failed else ()
+
+    def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
+        """What persons have done to the model so far, newest first."""
+        slot = self._slot(model_id, now)
+        done = slot.scenario.acts[: slot.acts]
+        return [(self._started_at + act.at / self._time_scale, act) for act in reversed(done)]
 
     def elapsed(self, now: datetime) -> timedelta:
         """Scenario time since the start."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.discovery import ListedModel
+from watchdog.domain.finding import Finding
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -55,6 +56,16 @@ class Deployment:
 
     def observed(self, at: datetime) -> Observation:
         return Observation(self.status, self.ref, at, self.opted_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An entry of the audit log. `event` is the API's own word; `own`: with the key in use."""
+
+    at: datetime
+    event: str
+    actor: str
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,15 @@ class BasetenApi(Protocol):
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
+
+    async def error_lines(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> Sequence[str]:
+        """The last lines of errors in a deployment's logs, or its last ones of any kind where none
+        is marked as such. Without control characters and the key; untrusted all the same."""
+
+    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
+        """What was done to a model, by its audit log."""
 
     async def list_models(self) -> Sequence[ListedModel]:
         """Every model that the key may see."""
@@ -270,6 +290,15 @@ class LedgerTransaction(Protocol):
 
     def actions_after(self, action_id: int) -> Sequence[Action]:
         """Oldest first."""
+
+    # What was found out of episodes
+
+    def note_error_lines(self, episode_id: str, lines: tuple[str, ...]) -> None: ...
+
+    def note_actor(self, episode_id: str, actor: str) -> None: ...
+
+    def findings(self, model_id: str) -> Mapping[str, Finding]:
+        """By episode id, where there are any."""
 
     # The replicas
 

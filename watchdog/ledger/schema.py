@@ -225,6 +225,15 @@ statuses = Table(
     Index(None, "at"),
 )
 
+# What was found out about an episode; its lines are one text.
+findings = Table(
+    "findings",
+    metadata,
+    Column("episode_id", String(200), primary_key=True),
+    Column("error_lines", Text),
+    Column("actor", Text),
+)
+
 PAST = {
     targets: (
         "status_since",

@@ -28,6 +28,7 @@ from watchdog.domain.records import Attempt, Episode, Outcome, Target
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
+from watchdog.ledger.finding_rows import FindingQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.rows import (
     attempt_values,
@@ -38,7 +39,7 @@ from watchdog.ledger.rows import (
     to_episode,
     to_target,
 )
-from watchdog.ledger.schema import PAST, attempts, episodes, meta, targets
+from watchdog.ledger.schema import PAST, attempts, episodes, findings, meta, targets
 from watchdog.ledger.status_rows import StatusQueries
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
@@ -48,7 +49,7 @@ _VARIABLES = 500
 """In one statement: well below any database's limit."""
 
 
-class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, StatusQueries):
+class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
@@ -271,6 +272,8 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, StatusQuerie
         is_old = and_(episodes.c.ended_at < before, episodes.c.id.not_in(current))
         of_old = attempts.c.episode_id.in_(select(episodes.c.id).where(is_old))
         gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
+        found = findings.c.episode_id.in_(select(episodes.c.id).where(is_old))
+        self._connection.execute(delete(findings).where(found))
         gone += self._connection.execute(delete(episodes).where(is_old)).rowcount
         return gone + self._prune_openings(before) + self._prune_statuses(before)
 

@@ -1,0 +1,110 @@
+"""Why it failed and who acted: asked of the API in the background, and never in the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import World
+from watchdog.domain.finding import Finding
+from watchdog.engine.diagnosis import Diagnosis
+from watchdog.engine.ports import Act, AnswerLost, Denied
+
+pytestmark = pytest.mark.looptime
+
+LINES = ("Traceback (most recent call last):", "CUDA out of memory")
+
+
+class Asked:
+    """A world whose events a diagnosis hears."""
+
+    def __init__(self) -> None:
+        self.world = World("llama", first_delay=timedelta(0))
+        self.diagnosis = Diagnosis(self.world.api, self.world.ledger, self.world.clock)
+        self.diagnosis.enabled = True
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[World]:
+        told = len(self.world.events)
+        async with self.world.running():
+            task = asyncio.create_task(self.diagnosis.run())
+            yield self.world
+            for event in self.world.events[told:]:
+                self.diagnosis(event)
+            await asyncio.sleep(1)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def findings(self) -> list[Finding]:
+        found = await self.world.ledger.transact(lambda tx: tx.findings("llama"))
+        return list(found.values())
+
+    def deployment(self) -> str:
+        return self.world.api.model("llama").deployment.ref.id
+
+    def acted(self, event: str, *, own: bool = False, who: str = "ann@example.com") -> None:
+        now = self.world.clock.now()
+        acts = [*self.world.api.audit.get("llama", ()), Act(now, event, who, own)]
+        self.world.api.audit["llama"] = acts
+
+
+async def test_the_error_lines_of_a_new_failure_are_kept_with_its_episode() -> None:
+    asked = Asked()
+    async with asked.running() as world:
+        await world.run_for(minutes=2)
+        world.api.log_lines[asked.deployment()] = LINES
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+    assert await asked.findings() == [Finding(LINES)]
+
+
+async def test_who_ended_an_episode_is_kept_and_our_own_retries_are_nobody() -> None:
+    asked = Asked()
+    async with asked.running() as world:
+        await world.run_for(minutes=2)
+        world.api.set_status("llama", "BUILD_FAILED")
+        world.on_retry("llama", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        asked.acted("MODEL_DEPLOYED")
+        asked.acted("SECRET_UPDATED", who="bob@example.com")
+        asked.acted("MODEL_DEPLOYMENT_RETRIED", own=True, who="API key watchdog")
+        world.api.push("llama", "BUILDING")
+        await world.run_for(minutes=2)
+    assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
+
+
+async def test_a_key_that_may_not_read_the_audit_log_is_not_asked_again() -> None:
+    asked = Asked()
+    asked.world.api.log_error = Denied("forbidden", code="403")
+    async with asked.running() as world:
+        for _ in range(3):
+            world.api.set_status("llama", "BUILD_FAILED")
+            await world.run_for(minutes=3)
+            world.api.push("llama", "BUILDING")
+            await world.run_for(minutes=3)
+    assert world.api.asked_for_acts == 1
+    assert await asked.findings() == []
+
+
+async def test_answers_that_fail_or_are_empty_are_normal() -> None:
+    for error in (None, AnswerLost("bad gateway", code="502")):
+        asked = Asked()
+        asked.world.api.log_error = error
+        async with asked.running() as world:
+            world.api.set_status("llama", "BUILD_FAILED")
+            await world.run_for(minutes=30)
+        assert await asked.findings() == []
+        assert "internal_error" not in world.log()
+
+
+async def test_nothing_is_asked_while_it_is_off() -> None:
+    asked = Asked()
+    asked.diagnosis.enabled = False
+    async with asked.running() as world:
+        world.api.log_lines[asked.deployment()] = LINES
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+    assert await asked.findings() == []
