@@ -1003,7 +1003,7 @@ PERSONS = (
         "a 429 holds in one process only",
         "429: the operation is held.",
         "engine/record.py",
-        "hold = hold or _held(tx, now)",
+        "hold = hold or held(tx, now)",
         "pass",
         RESERVATION,
     ),

@@ -1,0 +1,17 @@
+"""Which replicas count as alive."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.records import NOW, ago
+from watchdog.domain.replica import Replica
+
+
+@pytest.mark.parametrize(("silent_seconds", "gone"), [(0, False), (30, False), (31, True)])
+def test_a_replica_that_is_silent_for_more_than_half_a_minute_is_gone(
+    silent_seconds: int, gone: bool
+) -> None:
+    seen_at = NOW - timedelta(seconds=silent_seconds)
+    replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), seen_at, active=True)
+    assert replica.is_gone(NOW) is gone
