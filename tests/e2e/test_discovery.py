@@ -105,6 +105,36 @@ def test_a_listing_that_fails_changes_nothing_not_even_at_a_restart(tmp_path: Pa
             assert process.wait() == 0
 
 
+def test_what_changed_patterns_exclude_is_not_retried_before_the_next_listing(
+    tmp_path: Path,
+) -> None:
+    prod = {
+        "id": "prod1",
+        "name": "prod-1",
+        "team": "team-a",
+        "deploys": [[{"ACTIVE": "4s"}, "BUILD_FAILED"]],
+    }
+    with emulator(tmp_path, [prod, workspace()[1]]) as api:
+        config = config_file(tmp_path, api, [], discovery=DISCOVERY, policy={"first_delay": "3s"})
+        with running(daemon(config)) as process:
+            process.event("models_discovered")
+            process.event("deployment_failing")
+            process.signal(signal.SIGTERM)
+            assert process.wait() == 0
+        fault(api, {"fault": "unavailable", "operation": "list_models"})
+        config_file(
+            tmp_path,
+            api,
+            [],
+            discovery={**DISCOVERY, "exclude": ["prod-*"]},
+            policy={"first_delay": "0s"},
+        )
+        with running(daemon(config)) as process:
+            assert process.event("target_removed")["model_id"] == "prod1"
+            process.event("discovery_failed")
+        assert posts(api) == []
+
+
 def test_a_team_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
     models = [
         {**model, "id": str(model["id"])} for model in workspace() if model["id"][1:] < "0004"

@@ -22,7 +22,9 @@ class Asked:
 
     def __init__(self) -> None:
         self.world = World("llama", first_delay=timedelta(0))
-        self.diagnosis = Diagnosis(self.world.api, self.world.ledger, self.world.clock)
+        self.diagnosis = Diagnosis(
+            self.world.api, self.world.ledger, self.world.clock, self.world.events.append
+        )
         self.diagnosis.enabled = True
 
     @asynccontextmanager
@@ -45,10 +47,16 @@ class Asked:
     def deployment(self) -> str:
         return self.world.api.model("llama").deployment.ref.id
 
-    def acted(self, event: str, *, own: bool = False, who: str = "ann@example.com") -> None:
-        now = self.world.clock.now()
-        acts = [*self.world.api.audit.get("llama", ()), Act(now, event, who, own)]
-        self.world.api.audit["llama"] = acts
+    def acted(
+        self,
+        event: str,
+        *,
+        own: bool = False,
+        who: str = "ann@example.com",
+        deployment_id: str | None = None,
+    ) -> None:
+        act = Act(self.world.clock.now(), event, who, own, deployment_id)
+        self.world.api.audit["llama"] = [*self.world.api.audit.get("llama", ()), act]
 
 
 async def test_the_error_lines_of_a_new_failure_are_kept_with_its_episode() -> None:
@@ -76,17 +84,28 @@ async def test_who_ended_an_episode_is_kept_and_our_own_retries_are_nobody() -> 
     assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
 
 
-async def test_a_key_that_may_not_read_the_audit_log_is_not_asked_again() -> None:
+async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_episode() -> None:
+    asked = Asked()
+    async with asked.running() as world:
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        asked.acted("MODEL_DEPLOYED", deployment_id=asked.deployment())
+        asked.acted("MODEL_DEPLOYMENT_DEACTIVATED", who="bob@example.com", deployment_id="old")
+        world.api.push("llama", "BUILDING")
+        await world.run_for(minutes=2)
+    assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
+
+
+async def test_a_key_that_may_not_read_the_audit_log_is_no_more_than_that() -> None:
     asked = Asked()
     asked.world.api.log_error = Denied("forbidden", code="403")
     async with asked.running() as world:
-        for _ in range(3):
-            world.api.set_status("llama", "BUILD_FAILED")
-            await world.run_for(minutes=3)
-            world.api.push("llama", "BUILDING")
-            await world.run_for(minutes=3)
-    assert world.api.asked_for_acts == 1
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=3)
+        world.api.push("llama", "BUILDING")
+        await world.run_for(minutes=3)
     assert await asked.findings() == []
+    assert "internal_error" not in world.log()
 
 
 async def test_answers_that_fail_or_are_empty_are_normal() -> None:
@@ -98,6 +117,18 @@ async def test_answers_that_fail_or_are_empty_are_normal() -> None:
             await world.run_for(minutes=30)
         assert await asked.findings() == []
         assert "internal_error" not in world.log()
+
+
+async def test_what_still_waits_when_it_is_turned_off_is_not_asked() -> None:
+    asked = Asked()
+    async with asked.running() as world:
+        world.api.log_lines[asked.deployment()] = LINES
+        world.api.set_status("llama", "BUILD_FAILED")
+        await world.run_for(minutes=2)
+        for event in world.events:
+            asked.diagnosis(event)
+        asked.diagnosis.enabled = False
+    assert await asked.findings() == []
 
 
 async def test_nothing_is_asked_while_it_is_off() -> None:

@@ -33,7 +33,7 @@ class Rounds:
             self.world.api,
             self.world.clock,
             self.world.events.append,
-            known=self.watched,
+            known=lambda: self.watched,
             take_up=self._take_up,
         )
 
@@ -115,3 +115,11 @@ async def test_the_next_one_goes_on_from_what_was_discovered() -> None:
     later.world.api.list_error = LOST
     assert await later.after() == [DiscoveryFailed]
     assert later.watched.keys() == {"m1"}
+
+
+async def test_what_was_dropped_meanwhile_is_found_again() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1"))
+    rounds.watched = {}
+    assert await rounds.after(listed("m1")) == [ModelsDiscovered, DiscoveryDone]
+    assert rounds.watched.keys() == {"m1"}

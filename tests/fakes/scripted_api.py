@@ -52,7 +52,6 @@ class ScriptedApi:
         self.log_lines: dict[str, Sequence[str]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
         self.log_error: ApiError | None = None
-        self.asked_for_acts = 0
         self.hold: Hold | None = None
         self.throttled_model: str | None = None
         self.hanging = 0
@@ -86,7 +85,6 @@ class ScriptedApi:
         return self.log_lines.get(deployment_id, ())
 
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
-        self.asked_for_acts += 1
         if (error := self.log_error) is not None:
             raise error
         return [act for act in self.audit.get(model_id, ()) if since <= act.at <= until]

@@ -320,13 +320,17 @@ async def test_a_label_opts_a_deployment_out(labels: object, opted_out: bool) ->
 
 
 async def test_what_is_listed_is_untrusted() -> None:
-    listed = {"id": "m1", "name": "a\x1b[2Jb", "development_deployment_id": "d1", "more": 1}
-    strange = [{**listed, "id": each} for each in ("../m2", "", "m 3", "m" * 65)]
+    name = {"name": "a\x1b[2Jb", "team_name": "t\u202e"}
+    listed = {**name, "id": "m1", "development_deployment_id": "d1", "more": 1}
+    strange: list[object] = [
+        {**listed, "id": each} for each in ("../m2", "", "m 3", "m" * 65, "m\n", 7)
+    ]
+    strange += [{**listed, "id": "m4", "name": None}, {"id": "m5", "name": "x"}, "m6"]
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": [listed, *strange]}))
         (found,) = await setup.api.list_models()
-        assert (found.id, found.name, found.team) == ("m1", "a\\x1b[2Jb", "")
-        setup.baseten.always("GET /v1/models", Reply(body={"models": [{"id": 7, "name": "x"}]}))
+        assert (found.id, found.name, found.team) == ("m1", "a\\x1b[2Jb", "t\\u202e")
+        setup.baseten.always("GET /v1/models", Reply(body={"models": "none"}))
         with pytest.raises(AnswerLost, match="the answer cannot be used"):
             await setup.api.list_models()
 
@@ -382,3 +386,28 @@ async def test_who_acted(actor: dict[str, str], name: str, own: bool) -> None:
         setup.baseten.always(_AUDIT, Reply(body={"items": [entry], "pagination": {}}))
         (act,) = await setup.api.acts("m1", since=SINCE, until=UNTIL)
         assert act == Act(SINCE, "MODEL_DEPLOYED", name, own)
+
+
+async def test_what_is_asked_for_people_decides_nothing_about_the_key() -> None:
+    async with running() as setup:
+        await setup.api.get_deployment("m1")
+        setup.baseten.always("GET /v1/models", Reply(503))
+        setup.baseten.always(_AUDIT, Reply(403))
+        for _ in range(2):
+            with pytest.raises(Denied):
+                await setup.api.acts("m1", since=SINCE, until=UNTIL)
+        await setup.api.get_deployment("m1")
+        assert setup.asked().count("GET /v1/models") == 0
+
+
+async def test_a_403_while_the_models_cannot_be_listed_is_about_one_model_if_the_key_was_good() -> (
+    None
+):
+    async with running() as setup:
+        other = GET.replace("/m1/", "/m2/")
+        setup.baseten.always(other, Reply(403))
+        setup.baseten.always("GET /v1/models", Reply(503))
+        await setup.api.get_deployment("m1")
+        with pytest.raises(Denied):
+            await setup.api.get_deployment("m2")
+        await setup.api.get_deployment("m1")

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.domain.discovery import Discovered, DiscoveryRules, ListedModel, after_listing
+from watchdog.domain.discovery import (
+    Discovered,
+    DiscoveryRules,
+    ListedModel,
+    after_listing,
+    still_wanted,
+)
 
 RULES = DiscoveryRules(include=("team-a/*", "llama-*"), exclude=("*-scratch", "team-c/*"))
 
@@ -71,6 +77,12 @@ def test_one_that_the_patterns_no_longer_want_leaves_at_once() -> None:
     known = after_listing({}, [listed("a"), listed("b")], RULES)
     other = DiscoveryRules(include=("b",))
     assert names(after_listing(known, [listed("a"), listed("b")], other)) == {"b"}
+
+
+def test_between_two_listings_the_rules_hold_for_what_is_known() -> None:
+    known = after_listing({}, [listed("a"), listed("b"), listed("llama-8b", "team-b")], RULES)
+    other = DiscoveryRules(include=("team-a/*",), exclude=("b",))
+    assert names(still_wanted(known, other)) == {"a"}
 
 
 def test_two_of_one_name_are_two() -> None:

@@ -1,13 +1,14 @@
 """What is in force: the configuration and the discovered models, changed one at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 from watchdog.app.parts import Engine, SetupError, make_key, make_settings
 from watchdog.app.term import Term
 from watchdog.baseten_api import ApiSetupError
 from watchdog.config import Config
+from watchdog.domain.discovery import still_wanted
 from watchdog.engine.discovery import Discoverer, Known, load
 from watchdog.engine.events import IntervalStretched, TargetForgotten
 from watchdog.engine.ports import Clock, Listener
@@ -44,7 +45,7 @@ class InForce:
         except ApiSetupError as error:
             raise SetupError(str(error)) from error
         async with self._changing:
-            await self._change(config, self._discovered if config.discovery is not None else {})
+            await self._change(config, _wanted(self._discovered, config))
             await take_up_api()
 
     async def start_term(self, clock: Clock) -> Term:
@@ -53,32 +54,47 @@ class InForce:
         async with self._changing:
             engine = self._engine
             if self.config.discovery is not None:
-                self._discovered = await engine.ledger.transact(load)
-                owner = engine.settings.owner
-                engine.put_in_force(make_settings(self.config, owner, self._discovered))
+                self._discovered = _wanted(await engine.ledger.transact(load), self.config)
+                self._put_in_force()
             self._term = await Term.start(engine, clock, self._listener)
             return self._term
 
     def end_term(self) -> None:
+        """What is discovered from now on is another replica's to say."""
         self._term = None
+        if self._discovered:
+            self._discovered = {}
+            self._put_in_force()
 
-    def discovery(self, clock: Clock) -> Callable[[], Awaitable[None]]:
+    def _put_in_force(self) -> None:
+        before = self._engine.settings
+        self._engine.put_in_force(make_settings(self.config, before.owner, self._discovered))
+        self._engine.diagnosis.enabled = self.config.diagnose
+        if self._engine.settings.effective_interval != before.effective_interval:
+            self.tell_stretched()
+
+    def discovery(self, clock: Clock) -> Callable[[], Coroutine[Any, Any, None]]:
         """What makes a round of discovery when it is time for one."""
 
         async def take_up(known: Known) -> None:
             async with self._changing:
-                if self.config.discovery is not None:
+                if self.config.discovery is None:
+                    return
+                if _named(known) == _named(self._discovered):
+                    self._discovered = known  # One was missed, or is back.
+                else:
                     await self._change(self.config, known)
 
         discoverer = Discoverer(
-            self._engine.api, clock, self._listener, known=self._discovered, take_up=take_up
+            self._engine.api,
+            clock,
+            self._listener,
+            known=lambda: self._discovered,
+            take_up=take_up,
         )
 
         async def discover() -> None:
-            section = self.config.discovery
-            if section is None:
-                discoverer.forget()
-            else:
+            if (section := self.config.discovery) is not None:
                 await discoverer.tick(section.rules(), section.interval)
 
         return discover
@@ -96,10 +112,7 @@ class InForce:
         term = self._term
         known = await term.take_up(settings, discovered) if term is not None else []
         self.config, self._discovered = config, discovered
-        self._engine.put_in_force(settings)
-        self._engine.diagnosis.enabled = config.diagnose
-        if settings.effective_interval != before.effective_interval:
-            self.tell_stretched()
+        self._put_in_force()
         if term is not None and self._term is term:  # It may have ended meanwhile.
             term.changed(known)
         for model_id in before.models.keys() - settings.models.keys():
@@ -115,3 +128,12 @@ class InForce:
     async def _beat(self) -> None:
         if self.presence is not None:
             await self.presence.tick(watching=self._term is not None)
+
+
+def _wanted(known: Known, config: Config) -> Known:
+    section = config.discovery
+    return {} if section is None else still_wanted(known, section.rules())
+
+
+def _named(known: Known) -> dict[str, tuple[str, str]]:
+    return {model_id: (model.name, model.team) for model_id, model in known.items()}

@@ -1,8 +1,9 @@
 """A term of the active replica: from taking up the watch list to its last check."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any
 
 from watchdog.app.parts import Engine
 from watchdog.app.standing import Standing
@@ -30,6 +31,7 @@ class Term:
         self._clock = clock
         self._listener = listener
         self._sweep = sweep
+        self._round: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, engine: Engine, clock: Clock, listener: Listener) -> "Term":
@@ -67,13 +69,13 @@ class Term:
         standing: Standing,
         stop: asyncio.Event,
         retention: timedelta,
-        discover: Callable[[], Awaitable[None]],
+        discover: Callable[[], Coroutine[Any, Any, None]],
     ) -> int:
         """Check and retry until the term ends; how many checks did not end in time."""
         engine, sweep, ticker = self._engine, self._sweep, Ticker()
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)
-        ticker.every(TICK, discover)
+        ticker.every(TICK, self._begin_round, discover)
         ticker.every(PRUNE_INTERVAL, self._prune, retention)
         finding_out = asyncio.create_task(engine.diagnosis.run(), name="diagnosis")
         try:
@@ -87,12 +89,19 @@ class Term:
                 engine.retrier.send_nothing_more()
             await ticker.stop()
             late = await sweep.stop(GRACE)
-            finding_out.cancel()
-            await asyncio.gather(finding_out, return_exceptions=True)
+            # Neither may hold up the end: the API may leave them without an answer.
+            background = [task for task in (finding_out, self._round) if task is not None]
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
         if not stop.is_set():
             for model_id in engine.settings.models:
                 self._listener(TargetForgotten(model_id=model_id))
         return late
+
+    def _begin_round(self, discover: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._round is None or self._round.done():
+            self._round = asyncio.create_task(discover(), name="discovery")
 
     async def _prune(self, retention: timedelta) -> None:
         """Delete what is older than the retention; the next hour is soon enough if that fails."""

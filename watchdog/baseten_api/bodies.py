@@ -1,10 +1,18 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
-import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, StrictBool, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Strict,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+)
 
 from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef
@@ -14,7 +22,7 @@ from watchdog.engine.ports import Act, Deployment, RetryAnswer
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""
 
-_MODEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """As in the configuration."""
 
 _LONGEST_NAME = 100
@@ -58,10 +66,11 @@ class DeploymentBody(_Body):
 class ListedBody(_Body):
     """A model in the list. Its id is a part of paths and a metric's label."""
 
-    id: str
+    id: Annotated[str, StringConstraints(strict=True, pattern=_MODEL_ID)]
     name: str
-    team_name: str = ""
-    development_deployment_id: str | None = None
+    team_name: str
+    # Always there: without it nothing is known of the slot.
+    development_deployment_id: str | None
 
     def to_model(self) -> ListedModel:
         has_development = self.development_deployment_id is not None
@@ -70,12 +79,16 @@ class ListedBody(_Body):
 
 
 class ModelsBody(_Body):
-    """The list of models. One whose id is like no model's is left out."""
+    """The list of models. One that cannot be read is left out: it stands for itself alone."""
 
-    models: tuple[ListedBody, ...]
+    models: tuple[Any, ...]
 
     def to_models(self) -> list[ListedModel]:
-        return [each.to_model() for each in self.models if _MODEL_ID.fullmatch(each.id)]
+        found = []
+        for each in self.models:
+            with suppress(ValidationError):
+                found.append(ListedBody.model_validate(each).to_model())
+        return found
 
 
 class _LogLine(_Body):
@@ -95,10 +108,15 @@ class _Actor(_Body):
     type: str = "somebody"
 
 
+class _EventData(_Body):
+    deployment_id: str | None = None
+
+
 class _AuditEntry(_Body):
     created: Annotated[datetime, AfterValidator(_utc)]
     event_type: str
     actor: _Actor
+    event_data: _EventData = _EventData()
 
     def to_act(self, key: str) -> Act:
         actor, prefix = self.actor, self.actor.api_key_prefix
@@ -108,6 +126,7 @@ class _AuditEntry(_Body):
             self.event_type,
             clean(actor.email or name or actor.type.lower(), key),
             own=bool(prefix) and key.startswith(prefix or ""),
+            deployment_id=self.event_data.deployment_id,
         )
 
 

@@ -47,6 +47,9 @@ LIST_MODELS = "list_models"
 GET_LOGS = "get_logs"
 LIST_AUDIT_LOGS = "list_audit_logs"
 
+_OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
+"""Nothing depends on these: they take no place of a check's, and decide nothing about the key."""
+
 _LOG_LINES = 20
 """As many as fit on a screen, and enough for the end of a traceback."""
 
@@ -175,9 +178,14 @@ class HttpBasetenApi:
         """Send one request, once, and return the body of its 2xx answer, and the key it went
         with."""
         operation = request.operation
+        optional = operation in _OPTIONAL
         if self._key.refresh():
             self._gate.key_changed()
-        async with self._connections.place(urgent=urgent):
+        if optional and self._gate.key_accepted is False:
+            raise NotSent(
+                "the key is refused, and a check is to find out when it is good", code="held"
+            )
+        async with self._connections.place(urgent=urgent or optional):
             await self._gate.enter(
                 operation,
                 request.model_id,
@@ -204,8 +212,8 @@ class HttpBasetenApi:
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
     async def _exchange(self, request: "_Request") -> Answer:
-        once = request.method == "POST"
-        connection = self._connections.fresh() if once else self._connections.reused()
+        alone = request.method == "POST" or request.operation in _OPTIONAL
+        connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
         headers = {"Authorization": f"Api-Key {key}"}
         try:
@@ -245,17 +253,21 @@ class HttpBasetenApi:
 
     async def _key_refused(self, operation: str, answer: Answer) -> bool:
         """Whether a 401 or 403 is about the present key, not about one model or the key before."""
-        if operation == LIST_MODELS:
-            return False  # It is asked below, for another request, which then decides.
+        if operation == LIST_MODELS or operation in _OPTIONAL:
+            return False  # The list is asked below, for another request, which then decides.
         if answer.status == 403 and await self._may_list_models():
             return False
         return answer.key == self._key()
 
     async def _may_list_models(self) -> bool:
+        was_good = self._gate.key_accepted is True
         try:
             await self._call(_Request(LIST_MODELS, "GET", "/v1/models"), AnyBody, urgent=True)
+        except Denied:
+            return False
         except ApiError as error:
-            return error.code == "invalid_body"  # A list too long to read is a 200 all the same.
+            # A list too long to read is a 200 all the same; others say nothing.
+            return was_good or error.code == "invalid_body"
         return True
 
 

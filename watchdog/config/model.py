@@ -289,7 +289,10 @@ class Config(_Section):
     def only(self, model_id: str) -> Self:
         """The same, for one model, configured or not."""
         found = [model for model in self.models if model.id == model_id]
-        models = tuple(found) or (Model(id=model_id),)
+        # One that is discovered goes by the rules of those.
+        ignores = self.discovery is not None and "standing" not in self.policy.model_fields_set
+        own = PolicyOverrides(standing=Standing.IGNORE) if ignores else PolicyOverrides()
+        models = tuple(found) or (Model(id=model_id, policy=own),)
         return self.model_copy(update={"models": models, "discovery": None})
 
     def policies(self) -> Mapping[str, Policy]:

@@ -42,7 +42,19 @@ class Discovered:
     """A model that is watched because it was listed, and how many listings in a row lacked it."""
 
     name: str
+    team: str
     missed: int = 0
+
+
+def still_wanted(
+    known: Mapping[str, Discovered], rules: DiscoveryRules
+) -> Mapping[str, Discovered]:
+    """Those that the rules want: they may have changed since the last listing."""
+    return {
+        model_id: model
+        for model_id, model in known.items()
+        if rules.wants(ListedModel(model_id, model.name, model.team, has_development=True))
+    }
 
 
 def after_listing(
@@ -51,7 +63,9 @@ def after_listing(
     """What is discovered after one more listing. An empty one says nothing."""
     if not listing:
         return known
-    wanted = {model.id: Discovered(model.name) for model in listing if rules.wants(model)}
+    wanted = {
+        model.id: Discovered(model.name, model.team) for model in listing if rules.wants(model)
+    }
     with_slot = {model.id for model in listing if model.has_development}
     unwanted = {model.id for model in listing} - wanted.keys()
     kept = {

@@ -12,14 +12,15 @@ from watchdog.engine.events import (
     EpisodeSuperseded,
     Event,
     GaveUp,
+    InternalError,
 )
-from watchdog.engine.ports import ApiError, BasetenApi, Clock, Denied, Ledger, LedgerUnavailable
+from watchdog.engine.ports import ApiError, BasetenApi, Clock, Ledger, LedgerUnavailable, Listener
 
 _MOST_WAITING = 100
 """More than that fail at once only when the platform does, and then their logs tell nothing."""
 
-_BEFORE = timedelta(minutes=30)
-"""How far back from the moment at which the failure was seen its cause is looked for."""
+_BEFORE = timedelta(days=7)
+"""How far back the API gives logs at once. A failure may be seen long after it happened."""
 
 _ACTS = {
     "MODEL_DEPLOYED": "pushed",
@@ -35,12 +36,12 @@ class Diagnosis:
     """Listens to events and, once it is enabled, asks the API one thing after another. What it is
     not told it does without: nothing depends on it."""
 
-    def __init__(self, api: BasetenApi, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, api: BasetenApi, ledger: Ledger, clock: Clock, listener: Listener) -> None:
         self._api = api
         self._ledger = ledger
         self._clock = clock
+        self._listener = listener
         self._wanted: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_WAITING)
-        self._may_read_audit = True
         self.enabled = False
 
     def __call__(self, event: Event) -> None:
@@ -50,40 +51,52 @@ class Diagnosis:
             case GaveUp() if event.target.episode is not None:
                 self._want(self._why, event.target.episode)
             case EpisodeSuperseded() | DeploymentReplaced():
-                self._want(self._who, event.episode)
+                now_there = event.target.deployment
+                self._want(self._who, event.episode, now_there.id if now_there else None)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
-            find_out = await self._wanted.get()
-            with suppress(ApiError, LedgerUnavailable):
-                await find_out()
+        """Until it is cancelled; then what is still waiting is forgotten."""
+        try:
+            while True:
+                find_out = await self._wanted.get()
+                if self.enabled:
+                    await self._attempt(find_out)
+        finally:
+            while not self._wanted.empty():
+                self._wanted.get_nowait()
 
-    def _want(self, find_out: Callable[[Episode, datetime], Awaitable[None]], of: Episode) -> None:
+    async def _attempt(self, find_out: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await find_out()
+        except (ApiError, LedgerUnavailable):
+            return
+        except Exception as error:  # noqa: BLE001 - a bug here must not end all further findings
+            self._listener(InternalError(model_id=None, error=error))
+
+    def _want(self, find_out: Callable[..., Awaitable[None]], *about: object) -> None:
         now = self._clock.now()
         if self.enabled:
             with suppress(asyncio.QueueFull):
-                self._wanted.put_nowait(lambda: find_out(of, now))
+                self._wanted.put_nowait(lambda: find_out(now, *about))
 
-    async def _why(self, episode: Episode, at: datetime) -> None:
+    async def _why(self, at: datetime, episode: Episode) -> None:
+        since = max(episode.deployment.created_at, at - _BEFORE)
         lines = await self._api.error_lines(
-            episode.model_id, episode.deployment.id, since=at - _BEFORE, until=at
+            episode.model_id, episode.deployment.id, since=min(since, at), until=at
         )
         if lines:
             found = tuple(lines)
             await self._ledger.transact(lambda tx: tx.note_error_lines(episode.id, found))
 
-    async def _who(self, episode: Episode, at: datetime) -> None:
-        if not self._may_read_audit:
-            return
-        try:
-            acts = await self._api.acts(
-                episode.model_id, since=max(episode.opened_at, at - _BEFORE), until=at
-            )
-        except Denied:
-            self._may_read_audit = False
-            return
-        known = [act for act in acts if act.event in _ACTS and not act.own]
+    async def _who(self, at: datetime, episode: Episode, deployment_id: str | None) -> None:
+        acts = await self._api.acts(
+            episode.model_id, since=max(episode.opened_at, at - _BEFORE), until=at
+        )
+        # The log is the whole model's, with its other deployments.
+        about = (episode.deployment.id, deployment_id, None)
+        known = [
+            act for act in acts if act.event in _ACTS and not act.own and act.deployment_id in about
+        ]
         if known:
             last = max(known, key=lambda act: act.at)
             actor = f"{_ACTS[last.event]} by {last.actor}"

@@ -24,12 +24,12 @@ _KEY = "discovered"
 def load(tx: LedgerTransaction) -> Known:
     """What was discovered by whoever watched last: until a listing is there, that is watched."""
     kept = json.loads(tx.meta(_KEY) or "{}")
-    return {model_id: Discovered(name) for model_id, name in kept.items()}
+    return {model_id: Discovered(name, team) for model_id, (name, team) in kept.items()}
 
 
 def save(tx: LedgerTransaction, known: Known) -> None:
-    names = {model_id: model.name for model_id, model in known.items()}
-    text = json.dumps(names, sort_keys=True)
+    kept = {model_id: (model.name, model.team) for model_id, model in known.items()}
+    text = json.dumps(kept, sort_keys=True)
     if text != (tx.meta(_KEY) or "{}"):
         tx.set_meta(_KEY, text)
 
@@ -43,11 +43,11 @@ class Discoverer:
         clock: Clock,
         listener: Listener,
         *,
-        known: Known,
+        known: Callable[[], Known],
         take_up: Callable[[Known], Awaitable[None]],
     ) -> None:
-        """`take_up` has other models watched. It raises LedgerUnavailable, and has changed nothing
-        then."""
+        """`known` is what is discovered at present. `take_up` has that changed; it raises
+        LedgerUnavailable, and has changed nothing then."""
         self._api = api
         self._clock = clock
         self._listener = listener
@@ -56,10 +56,6 @@ class Discoverer:
         self._next_at = clock.monotonic()
         self._rules: DiscoveryRules | None = None
         self._failed = False
-
-    def forget(self) -> None:
-        """Nothing is to be discovered any more."""
-        self._rules, self._known = None, {}
 
     async def tick(self, rules: DiscoveryRules, interval: timedelta) -> None:
         """Make a round if it is time for one, or if the rules have changed."""
@@ -77,13 +73,12 @@ class Discoverer:
             self._failed = False
 
     async def _round(self, rules: DiscoveryRules) -> None:
-        before = self._known
         listing = await self._api.list_models()
+        before = self._known()
         known = after_listing(before, listing, rules)
-        joined, left = known.keys() - before.keys(), before.keys() - known.keys()
-        if joined or left or any(known[each].name != before[each].name for each in known):
+        if known != before:
             await self._take_up(known)
-        self._known = known
+        joined, left = known.keys() - before.keys(), before.keys() - known.keys()
         if joined or left:
             self._listener(
                 ModelsDiscovered(

@@ -60,12 +60,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An entry of the audit log. `event` is the API's own word; `own`: with the key in use."""
+    """An entry of the audit log. `event` is the API's own word; `own`: with the key in use.
+    `deployment_id` is which deployment of the model it is about, where it says so."""
 
     at: datetime
     event: str
     actor: str
     own: bool
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
