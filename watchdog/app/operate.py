@@ -10,7 +10,7 @@ from watchdog.app.commands import open_engine
 from watchdog.app.parts import SetupError, make_settings, open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.domain.records import Attempt, DecisionKind, Target
+from watchdog.domain.records import Attempt, Target
 from watchdog.engine.operate import note_retry
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.record import Recorder
@@ -61,7 +61,7 @@ async def retry_once(
         await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
         checked = await engine.checker.check(target, forced=forced)
         for _ in range(_CONFLICTS):
-            if checked.error or checked.target.decision.kind is not DecisionKind.RETRY:
+            if not checked.overtaken:
                 break
             checked = await engine.checker.check(checked.target, forced=forced)
         made = await engine.ledger.transact(lambda tx: tx.attempt_history(model_id, limit=1))

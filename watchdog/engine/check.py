@@ -32,10 +32,12 @@ from watchdog.engine.telling import tell
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A target after its check, or the error that kept it from being seen."""
+    """A target after its check, or the error that kept it from being seen. `overtaken`: it was to
+    be retried, and somebody else recorded a change of it first."""
 
     target: Target
     error: ApiError | LedgerUnavailable | None = None
+    overtaken: bool = False
 
 
 async def look(
@@ -105,9 +107,7 @@ class Checker:
             self._done(target, look, policy)
             return Checked(replace(target, observed_at=look.at))
         try:
-            return Checked(
-                await self._act(settings, target, look, forced=forced, may_retry=may_retry)
-            )
+            return await self._act(settings, target, look, forced=forced, may_retry=may_retry)
         except LedgerUnavailable as error:
             blind = _unrecorded(target, look, policy)
             self._listener(TargetUnrecorded(target=blind))
@@ -125,21 +125,21 @@ class Checker:
 
     async def _act(
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
-    ) -> Target:
+    ) -> Checked:
         recorder = Recorder(self._ledger, settings)
         hold = self._api.retry_hold(target.model_id)
         recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, hold))
         if recorded is None:
-            return target
+            return Checked(target)
         tell(recorded, settings, self._listener)
         decided = recorded.after.decision.kind is DecisionKind.RETRY
         wanted = forced and recorded.after.health is Health.FAILING
         if not may_retry or not (decided or wanted):
-            return recorded.after
+            return Checked(recorded.after)
         try:
-            return await self._retrier.retry(recorded.after, forced=forced)
+            return Checked(await self._retrier.retry(recorded.after, forced=forced))
         except VersionConflict:
-            return recorded.after
+            return Checked(recorded.after, overtaken=True)
 
     def _done(self, target: Target, look: Look, policy: Policy) -> None:
         result = "missing"
