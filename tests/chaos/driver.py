@@ -1,8 +1,6 @@
 """Does what the plan says to real parts, and notes what happened."""
 
 import asyncio
-import json
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,10 +14,9 @@ from tests.chaos.plan import Action
 from tests.chaos.replica import Replica
 from tests.chaos.tap import Tap
 from tests.fakes.postgres import Postgres
+from tests.fakes.processes import put_faults
 from tests.simulation.log import Happened
 from tests.simulation.scenario import Scenario
-
-_HTTP_SECONDS = 30
 
 _WAIT_SECONDS = 0.1
 
@@ -145,14 +142,7 @@ class Driver:
         await asyncio.sleep(action.lasts)
 
     async def _put_faults(self, faults: Sequence[dict[str, Any]]) -> None:
-        request = urllib.request.Request(
-            f"{self._api}/_emulator/faults", json.dumps(faults).encode(), method="PUT"
-        )
-
-        def put() -> None:
-            urllib.request.urlopen(request, timeout=_HTTP_SECONDS).close()
-
-        await asyncio.to_thread(put)
+        await asyncio.to_thread(put_faults, self._api, faults)
 
     async def _change(self, action: Action) -> None:
         self._count("change", f"every {action.interval} s, {', '.join(action.visitors) or 'none'}")

@@ -84,12 +84,6 @@ async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIter
 
 
 @pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture(params=KINDS)
 async def observing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path, observe=True) as made:
         yield made

@@ -1,13 +1,10 @@
 """What every ledger holds of what persons did."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, ago, healthy
 from watchdog.domain.records import Action, ActionKind
 
@@ -16,12 +13,6 @@ OF_A = Action(ago(minutes=9), ActionKind.PAUSE, "a", "ann@desk", "mine", until=N
 OF_ALL = Action(ago(minutes=8), ActionKind.PAUSE, None, "bob@desk", "", until=NOW + 2 * HOUR)
 EXPIRED = Action(ago(hours=9), ActionKind.PAUSE, "b", "ann@desk", "", until=NOW)
 RESET = Action(ago(minutes=7), ActionKind.RESET, "b", "ann@desk", "fixed")
-
-
-@pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
 
 
 async def add_all(bench: Bench, *actions: Action) -> None:

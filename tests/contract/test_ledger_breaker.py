@@ -1,14 +1,12 @@
 """What every ledger holds of the breaker."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
@@ -32,12 +30,6 @@ FAILED = replace(
     ended_at=ago(minutes=1),
     result=CanaryResult.FAILED,
 )
-
-
-@pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
 
 
 def known(model_id: str, **values: object) -> Target:

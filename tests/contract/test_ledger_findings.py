@@ -1,21 +1,11 @@
 """What every ledger holds of what was found out about episodes."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, ago, an_episode
 from watchdog.domain.finding import Finding
 from watchdog.domain.records import EpisodeResult
-
-
-@pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
 
 
 async def test_lines_and_actor_are_kept_apart_and_replaced(bench: Bench) -> None:

@@ -1,24 +1,14 @@
 """What every ledger holds of the replicas."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
-
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, ago
 from watchdog.domain.replica import Replica
 
 FIRST = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=1), NOW, active=True)
 SECOND = replace(FIRST, id="daemon:b:2", started_at=ago(hours=3), active=False)
 THIRD = replace(SECOND, id="daemon:c:3", started_at=ago(hours=1))
-
-
-@pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
 
 
 async def save(bench: Bench, *replicas: Replica) -> None:

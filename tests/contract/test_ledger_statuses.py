@@ -1,21 +1,11 @@
 """The statuses that targets went through, on every ledger."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
-
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import EpisodeResult, Outcome, StatusChange
-
-
-@pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    async with opened(request.param, tmp_path) as made:
-        yield made
 
 
 async def write(bench: Bench, *changes: StatusChange) -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from tests.deploy.dashboards import filled, panel_queries, variable_query, variables
 from tests.deploy.servers import PATIENCE_SECONDS, ROOT, Demo, demo, get_json, prometheus, query
-from tests.fakes.processes import command
+from tests.fakes.processes import command, put_faults
 
 WATCHED = "m6z3p9td"
 """The demo's model that fails for ever: it is retried, given up, and here paused for a while."""
@@ -155,12 +155,7 @@ def _options(server: str, variable: dict[str, Any], chosen: dict[str, str]) -> l
 
 
 def _break_checks_of(model_id: str, live: Demo) -> None:
-    faults = [{"fault": "unavailable", "models": [model_id], "times": 5}]
-    asked = urllib.request.Request(
-        f"{live.api_url}/_emulator/faults", json.dumps(faults).encode(), method="PUT"
-    )
-    with urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
-        assert answer.status < 300
+    put_faults(live.api_url, [{"fault": "unavailable", "models": [model_id], "times": 5}])
 
 
 def _run(live: Demo, *arguments: str) -> None:

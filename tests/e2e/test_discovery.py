@@ -2,16 +2,15 @@
 
 import json
 import signal
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import (
-    PATIENCE_SECONDS,
     config_file,
     daemon,
     emulator,
     posts,
+    put_faults,
     run,
     running,
 )
@@ -93,7 +92,7 @@ def test_a_listing_that_fails_changes_nothing_not_even_at_a_restart(tmp_path: Pa
             assert process.event("models_discovered")["discovered"] == 27
             process.signal(signal.SIGTERM)
             assert process.wait() == 0
-        fault(api, {"fault": "unavailable", "operation": "list_models"})
+        put_faults(api, [{"fault": "unavailable", "operation": "list_models"}])
         with running(daemon(config, BASETEN_WATCHDOG_SERVER__PORT="0")) as process:
             assert process.event("started")["targets"] == 0
             process.event("discovery_failed")
@@ -121,7 +120,7 @@ def test_what_changed_patterns_exclude_is_not_retried_before_the_next_listing(
             process.event("deployment_failing")
             process.signal(signal.SIGTERM)
             assert process.wait() == 0
-        fault(api, {"fault": "unavailable", "operation": "list_models"})
+        put_faults(api, [{"fault": "unavailable", "operation": "list_models"}])
         config_file(
             tmp_path,
             api,
@@ -141,7 +140,7 @@ def test_a_team_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
     ]
     closed = [str(model["id"]) for model in models if model["team"] == "team-b"]
     with emulator(tmp_path, models) as api:
-        fault(api, {"fault": "forbidden", "models": closed, "operation": "get_development"})
+        put_faults(api, [{"fault": "forbidden", "models": closed, "operation": "get_development"}])
         config = config_file(tmp_path, api, [], discovery=DISCOVERY)
         with running(daemon(config)) as process:
             process.event("models_discovered")
@@ -150,10 +149,3 @@ def test_a_team_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> 
             states = {target["model_id"]: target["state"] for target in shown}
             assert {states[each] for each in states if each.startswith("a")} == {"healthy"}
             assert {states[each] for each in states if each.startswith("b")} == {"unknown"}
-
-
-def fault(api: str, *faults: dict[str, Any]) -> None:
-    body = json.dumps(faults).encode()
-    request = urllib.request.Request(f"{api}/_emulator/faults", body, method="PUT")
-    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
-        assert answer.status in (200, 204)

@@ -20,7 +20,7 @@ from tests.fakes.processes import (
     run,
     running,
 )
-from watchdog.cli.output import signature
+from watchdog.domain.phrases import signature
 
 HEALTHY = {"id": "healthy1", "name": "healthy", "deploys": [["ACTIVE"]]}
 FAILS_LATER = {

@@ -48,6 +48,13 @@ class Replicas:
     async def known(self) -> list[Replica]:
         return await self.world.ledger.transact(lambda tx: list(tx.replicas()))
 
+    async def leave_it_to_the_other(self, own: Presence) -> None:
+        """Only the other one is configured with that model from now on."""
+        await self.other_says(configured=["leaves"])
+        await own.tick(watching=True)
+        await self.reload_without("leaves")
+        await own.tick(watching=True)
+
     async def reload_without(self, model_id: str) -> None:
         del self.world.models[model_id]
         await self.world.reload()
@@ -110,10 +117,7 @@ async def test_a_target_that_another_living_replica_is_configured_with_stays() -
     async with world.running():
         own = replicas.presence()
         await own.tick(watching=True)
-        await replicas.other_says(configured=["leaves"])
-        await own.tick(watching=True)
-        await replicas.reload_without("leaves")
-        await own.tick(watching=True)
+        await replicas.leave_it_to_the_other(own)
         assert world.target("leaves").watched
         looks = world.api.gets["leaves"]
         await world.run_for(minutes=5)
@@ -178,10 +182,7 @@ async def test_a_target_goes_when_the_last_one_that_was_configured_with_it_dies(
     world = replicas.world
     async with world.running():
         own = replicas.presence()
-        await replicas.other_says(configured=["leaves"])
-        await own.tick(watching=True)
-        await replicas.reload_without("leaves")
-        await own.tick(watching=True)
+        await replicas.leave_it_to_the_other(own)
         assert world.target("leaves").watched
         world.ledger.dead_owners.add(OTHER)
         await own.tick(watching=True)

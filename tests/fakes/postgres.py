@@ -76,6 +76,11 @@ class Postgres:
             )
         return self.url(name)
 
+    @staticmethod
+    def schema_of(url: str) -> str:
+        """The one that `new_schema` gave the URL of."""
+        return url.partition("%3D")[2].partition(",")[0]
+
     def execute(self, query: sql.SQL | sql.Composed) -> None:
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user="watchdog", dbname="postgres", autocommit=True

@@ -150,6 +150,13 @@ def requests(url: str) -> list[dict[str, Any]]:
         return log
 
 
+def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
+    """Let these befall the emulator's requests from now on, in place of those before."""
+    body = json.dumps(faults).encode()
+    asked = urllib.request.Request(f"{url}/_emulator/faults", body, method="PUT")
+    urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS).close()
+
+
 def posts(url: str) -> list[dict[str, Any]]:
     """The retries that the emulator was asked for."""
     return [request for request in requests(url) if request["operation"] == "retry_development"]

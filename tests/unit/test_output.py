@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchdog.cli.output import signature
+from watchdog.domain.phrases import signature
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.records import NOW, ago
-from watchdog.domain.replica import Replica
+from watchdog.domain.replica import Replica, ReplicaState
 
 
 @pytest.mark.parametrize(("silent_seconds", "gone"), [(0, False), (30, False), (31, True)])
@@ -14,4 +14,4 @@ def test_a_replica_that_is_silent_for_more_than_half_a_minute_is_gone(
 ) -> None:
     seen_at = NOW - timedelta(seconds=silent_seconds)
     replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), seen_at, active=True)
-    assert replica.is_gone(NOW) is gone
+    assert (replica.state(NOW) is ReplicaState.GONE) is gone

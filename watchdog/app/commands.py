@@ -14,12 +14,13 @@ from watchdog.app.parts import (
     make_settings,
     open_ledger,
 )
+from watchdog.baseten_api import HttpBasetenApi
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.discovery import ListedModel, after_listing
 from watchdog.engine.check import Checked, look
 from watchdog.engine.discovery import Known
-from watchdog.engine.ports import BasetenApi, LedgerTransaction, LedgerUnavailable
+from watchdog.engine.ports import BasetenApi, Clock, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.watchlist import enlist
 from watchdog.ledger import Role
 
@@ -39,8 +40,7 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
             )
             return await asyncio.gather(*map(engine.checker.check, targets))
     clock = SystemClock()
-    api = make_api(config, make_key(config, environ), clock, Fanout())
-    try:
+    async with _api(config, environ, clock) as api:
         models = make_settings(config, "", await discover(api, config)).models
         return await asyncio.gather(
             *(
@@ -48,8 +48,6 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
                 for model_id, model in models.items()
             )
         )
-    finally:
-        await api.close()
 
 
 async def discover(api: BasetenApi, config: Config) -> Known:
@@ -61,9 +59,18 @@ async def discover(api: BasetenApi, config: Config) -> Known:
 
 async def list_models(config: Config, environ: Mapping[str, str]) -> Sequence[ListedModel]:
     """Raises SetupError and ApiError."""
-    api = make_api(config, make_key(config, environ), SystemClock(), Fanout())
-    try:
+    async with _api(config, environ, SystemClock()) as api:
         return await api.list_models()
+
+
+@asynccontextmanager
+async def _api(
+    config: Config, environ: Mapping[str, str], clock: Clock
+) -> AsyncIterator[HttpBasetenApi]:
+    """The API alone, for a command that needs no ledger. Raises SetupError."""
+    api = make_api(config, make_key(config, environ), clock, Fanout())
+    try:
+        yield api
     finally:
         await api.close()
 

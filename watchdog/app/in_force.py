@@ -12,6 +12,7 @@ from watchdog.domain.discovery import still_wanted
 from watchdog.engine.discovery import Discoverer, Known, load
 from watchdog.engine.events import IntervalStretched, TargetForgotten
 from watchdog.engine.ports import Clock, Listener
+from watchdog.engine.settings import Settings
 
 if TYPE_CHECKING:
     from watchdog.engine.presence import Presence
@@ -55,7 +56,7 @@ class InForce:
             engine = self._engine
             if self.config.discovery is not None:
                 self._discovered = _wanted(await engine.ledger.transact(load), self.config)
-                self._put_in_force()
+                self._put_in_force(self._settings(self.config, self._discovered))
             self._term = await Term.start(engine, clock, self._listener)
             return self._term
 
@@ -64,13 +65,16 @@ class InForce:
         self._term = None
         if self._discovered:
             self._discovered = {}
-            self._put_in_force()
+            self._put_in_force(self._settings(self.config, {}))
 
-    def _put_in_force(self) -> None:
+    def _settings(self, config: Config, discovered: Known) -> Settings:
+        return make_settings(config, self._engine.settings.owner, discovered)
+
+    def _put_in_force(self, settings: Settings) -> None:
         before = self._engine.settings
-        self._engine.put_in_force(make_settings(self.config, before.owner, self._discovered))
+        self._engine.put_in_force(settings)
         self._engine.diagnosis.enabled = self.config.diagnose
-        if self._engine.settings.effective_interval != before.effective_interval:
+        if settings.effective_interval != before.effective_interval:
             self.tell_stretched()
 
     def discovery(self, clock: Clock) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -107,12 +111,11 @@ class InForce:
 
     async def _change(self, config: Config, discovered: Known) -> None:
         """A replica that stands by leaves the ledger as it is. Raises LedgerUnavailable."""
-        before = self._engine.settings
-        settings = make_settings(config, before.owner, discovered)
+        before, settings = self._engine.settings, self._settings(config, discovered)
         term = self._term
         known = await term.take_up(settings, discovered) if term is not None else []
         self.config, self._discovered = config, discovered
-        self._put_in_force()
+        self._put_in_force(settings)
         if term is not None and self._term is term:  # It may have ended meanwhile.
             term.changed(known)
         for model_id in before.models.keys() - settings.models.keys():

@@ -178,14 +178,13 @@ class HttpBasetenApi:
         """Send one request, once, and return the body of its 2xx answer, and the key it went
         with."""
         operation = request.operation
-        optional = operation in _OPTIONAL
         if self._key.refresh():
             self._gate.key_changed()
-        if optional and self._gate.key_accepted is False:
+        if request.optional and self._gate.key_accepted is False:
             raise NotSent(
                 "the key is refused, and a check is to find out when it is good", code="held"
             )
-        async with self._connections.place(urgent=urgent or optional):
+        async with self._connections.place(urgent=urgent or request.optional):
             await self._gate.enter(
                 operation,
                 request.model_id,
@@ -212,7 +211,7 @@ class HttpBasetenApi:
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
     async def _exchange(self, request: "_Request") -> Answer:
-        alone = request.method == "POST" or request.operation in _OPTIONAL
+        alone = request.method == "POST" or request.optional
         connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
         headers = {"Authorization": f"Api-Key {key}"}
@@ -237,7 +236,7 @@ class HttpBasetenApi:
         operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
-            if await self._key_refused(operation, answer):
+            if await self._key_refused(request, answer):
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
@@ -251,9 +250,9 @@ class HttpBasetenApi:
             return Rejected(text, code=code)
         return AnswerLost(text, code=code)
 
-    async def _key_refused(self, operation: str, answer: Answer) -> bool:
+    async def _key_refused(self, request: "_Request", answer: Answer) -> bool:
         """Whether a 401 or 403 is about the present key, not about one model or the key before."""
-        if operation == LIST_MODELS or operation in _OPTIONAL:
+        if request.operation == LIST_MODELS or request.optional:
             return False  # The list is asked below, for another request, which then decides.
         if answer.status == 403 and await self._may_list_models():
             return False
@@ -278,6 +277,10 @@ class _Request:
     path: str
     model_id: str | None = None
     most_bytes: int = _BODY_MOST_BYTES
+
+    @property
+    def optional(self) -> bool:
+        return self.operation in _OPTIONAL
 
 
 def _development(model_id: str) -> str:

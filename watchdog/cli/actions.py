@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from watchdog.cli.output import clock_time
+from watchdog.domain.phrases import clock_time
 from watchdog.domain.records import Action, ActionKind
 from watchdog.domain.untrusted import clean
 

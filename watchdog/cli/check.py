@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import EXIT_API, fail
 from watchdog.cli.options import ConfigOption, JsonOption, ModelsOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from watchdog.engine.check import Checked
 
 EXIT_FAILING = 1
-EXIT_API = 3
 
 _HEADINGS = {
     "model_id": "model",
@@ -55,8 +54,7 @@ def check(
     except SetupError as error:
         fail(str(error))
     except ApiError as error:
-        typer.echo(f"error: the models cannot be listed: {error}", err=True)
-        raise typer.Exit(EXIT_API) from None
+        fail(f"the models cannot be listed: {error}", status=EXIT_API)
     rows = [_row(one, retried=retry) for one in checked]
     if json:
         print_json({"targets": rows})

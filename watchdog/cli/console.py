@@ -10,6 +10,9 @@ from typing import NoReturn
 EXIT_USAGE = 2
 """Wrong usage or configuration, as for every command."""
 
+EXIT_API = 3
+"""The API could not be asked."""
+
 _CANNOT_WRITE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
 )
@@ -17,12 +20,12 @@ _CANNOT_WRITE = frozenset(
 their errors are told."""
 
 
-def fail(*problems: str) -> NoReturn:
-    """Print each problem and end with exit status 2."""
+def fail(*problems: str, status: int = EXIT_USAGE) -> NoReturn:
+    """Print each problem and end."""
     with suppress(OSError):
         for problem in problems:
             sys.stderr.write(f"error: {problem}\n")
-    raise SystemExit(EXIT_USAGE)
+    raise SystemExit(status)
 
 
 def warn(text: str) -> None:

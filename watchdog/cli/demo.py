@@ -18,8 +18,9 @@ from rich.live import Live
 from rich.rule import Rule
 from rich.text import Text
 
-from watchdog.cli.output import ahead, table
+from watchdog.cli.output import table
 from watchdog.domain.limits import episode_used
+from watchdog.domain.phrases import ahead
 from watchdog.domain.records import Outcome, Target
 from watchdog.domain.status import state_of
 from watchdog.engine.events import Event, Recovered, RetryAnswered, TargetChanged

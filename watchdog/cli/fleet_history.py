@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchdog.cli.output import age, clock_time
 from watchdog.domain.breaker import Canary, CanaryResult, Opening
+from watchdog.domain.phrases import age, clock_time
 
 if TYPE_CHECKING:
     from watchdog.engine.ports import LedgerTransaction

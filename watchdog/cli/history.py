@@ -12,8 +12,9 @@ from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
 from watchdog.cli.models import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import age, clock_time, print_json, print_table, signature
+from watchdog.cli.output import print_json, print_table
 from watchdog.domain.finding import Finding
+from watchdog.domain.phrases import age, clock_time, signature
 from watchdog.domain.records import Action, Attempt, Episode, Resolution
 from watchdog.domain.untrusted import clean
 

@@ -4,9 +4,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-import typer
-
-from watchdog.cli.console import fail
+from watchdog.cli.console import EXIT_API, fail
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
     from watchdog.config import Config
     from watchdog.domain.discovery import DiscoveryRules, ListedModel
-
-_EXIT_API = 3
 
 
 def models(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -48,8 +44,7 @@ def _listing(settings: "Config") -> "Sequence[ListedModel]":
     except SetupError as error:
         fail(str(error))
     except ApiError as error:
-        typer.echo(f"error: the models cannot be listed: {error}", err=True)
-        raise typer.Exit(_EXIT_API) from None
+        fail(f"the models cannot be listed: {error}", status=EXIT_API)
 
 
 def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:

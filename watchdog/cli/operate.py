@@ -13,8 +13,8 @@ import typer
 from watchdog.cli.console import fail
 from watchdog.cli.models import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
-from watchdog.cli.output import clock_time
 from watchdog.domain.duration import parse_duration
+from watchdog.domain.phrases import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

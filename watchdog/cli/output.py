@@ -10,10 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from watchdog.domain.phrases import age, ago, ahead, clock_time, signature
 from watchdog.domain.untrusted import clean
-
-__all__ = ["age", "ago", "ahead", "clock_time", "print_json", "print_table", "signature", "table"]
 
 _PIPE_WIDTH = 100_000
 """Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import EXIT_API, fail
 from watchdog.cli.models import ModelArgument, configured, resolve
 from watchdog.cli.operate import NoteOption, YesOption, confirm, who
 from watchdog.cli.options import ConfigOption, load
-from watchdog.cli.output import age, ahead
+from watchdog.domain.phrases import age, ahead
 from watchdog.domain.records import Attempt, DecisionKind, Outcome, Resolution, Target
 from watchdog.domain.untrusted import clean
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from watchdog.config import Config
 
 EXIT_NOT_RETRIED = 1
-EXIT_API = 3
 
 
 def retry(

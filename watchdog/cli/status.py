@@ -12,19 +12,11 @@ from watchdog.cli.actions import action_json, pause_line
 from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import (
-    age,
-    ago,
-    ahead,
-    clock_time,
-    print_json,
-    print_table,
-    signature,
-    table,
-)
+from watchdog.cli.output import print_json, print_table, table
 from watchdog.domain.breaker import Opening
+from watchdog.domain.phrases import age, ago, ahead, clock_time, signature
 from watchdog.domain.records import Action
-from watchdog.domain.replica import Replica
+from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.domain.status import state_of
 from watchdog.domain.untrusted import clean
 from watchdog.engine import overview
@@ -80,7 +72,7 @@ class _Shown:
     def notes(self) -> list[str]:
         """What concerns more than one target, a line each."""
         notes = [_replica_line(replica, self.now) for replica in self.replicas]
-        if all(replica.is_gone(self.now) for replica in self.replicas):
+        if all(each.state(self.now) is ReplicaState.GONE for each in self.replicas):
             notes.append("no daemon is running: this is how the last one left it")
         notes += [pause_line(pause) for pause in self.pauses]
         if self.opening is not None:
@@ -132,16 +124,11 @@ def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
     return _Shown(watched, tuple(tx.pauses()), tx.opening(), tuple(tx.replicas()), tx.now())
 
 
-def _replica_state(replica: Replica, now: datetime) -> str:
-    if replica.is_gone(now):
-        return "gone"
-    return "active" if replica.active else "standby"
-
-
 def _replica_line(replica: Replica, now: datetime) -> str:
     """A daemon, in one line."""
-    state, name = _replica_state(replica, now), clean(signature(replica.id))
-    lived = f"up {age(now - replica.started_at)}, " if state != "gone" else ""
+    state, name = replica.state(now), clean(signature(replica.id))
+    gone = state is ReplicaState.GONE
+    lived = "" if gone else f"up {age(now - replica.started_at)}, "
     seen = ago(replica.seen_at, now)
     return f"replica {name} {state}: {lived}version {clean(replica.version)}, seen {seen}"
 
@@ -149,7 +136,7 @@ def _replica_line(replica: Replica, now: datetime) -> str:
 def _replica_json(replica: Replica, now: datetime) -> dict[str, Any]:
     return {
         "replica": replica.id,
-        "state": _replica_state(replica, now),
+        "state": replica.state(now),
         "version": replica.version,
         "started_at": replica.started_at,
         "configured_at": replica.configured_at,

@@ -2,9 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 GONE_AFTER = timedelta(seconds=30)
 """It says that it lives every ten seconds: twice it may have been held up."""
+
+
+class ReplicaState(StrEnum):
+    """What a replica does, in one word; `gone`: it hardly lives."""
+
+    ACTIVE = "active"
+    STANDBY = "standby"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class Replica:
     seen_at: datetime
     active: bool
 
-    def is_gone(self, now: datetime) -> bool:
-        """Whether it has been silent for so long that it hardly lives."""
-        return now - self.seen_at > GONE_AFTER
+    def state(self, now: datetime) -> ReplicaState:
+        if now - self.seen_at > GONE_AFTER:
+            return ReplicaState.GONE
+        return ReplicaState.ACTIVE if self.active else ReplicaState.STANDBY

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.records import DecisionKind, DecisionReason, Health
 from watchdog.ledger.rows import canary_values, opening_values, to_canary, to_opening
 from watchdog.ledger.schema import canaries, openings, targets
+from watchdog.ledger.upsert import upsert
 
 _FAILING = targets.c.health == Health.FAILING
 
@@ -80,10 +80,10 @@ class BreakerQueries:
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def save_opening(self, opening: Opening) -> None:
-        self._upsert(openings, opening_values(opening))
+        upsert(self._connection, openings, opening_values(opening))
 
     def save_canary(self, canary: Canary) -> None:
-        self._upsert(canaries, canary_values(canary))
+        upsert(self._connection, canaries, canary_values(canary))
 
     def _openings(self, limit: int, *where: ColumnElement[bool]) -> list[Opening]:
         query = select(openings).where(*where).order_by(openings.c.opened_at.desc()).limit(limit)
@@ -95,11 +95,6 @@ class BreakerQueries:
         gone = self._connection.execute(delete(canaries).where(canaries.c.opening_id.in_(old)))
         closed = self._connection.execute(delete(openings).where(openings.c.closed_at < before))
         return gone.rowcount + closed.rowcount
-
-    def _upsert(self, table: Table, values: dict[str, Any]) -> None:
-        same = table.c.id == values["id"]
-        if not self._connection.execute(update(table).where(same).values(values)).rowcount:
-            self._connection.execute(insert(table).values(values))
 
 
 def _is_not(model_id: str | None) -> ColumnElement[bool]:

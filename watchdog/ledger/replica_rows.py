@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from watchdog.domain.replica import Replica
 from watchdog.ledger.schema import configured, replicas
+from watchdog.ledger.upsert import upsert
 
 
 class ReplicaQueries:
@@ -18,10 +19,7 @@ class ReplicaQueries:
         if replica.active:
             others = (replicas.c.active, replicas.c.id != replica.id)
             self._connection.execute(update(replicas).where(*others).values(active=False))
-        own = replicas.c.id == replica.id
-        written = self._connection.execute(update(replicas).where(own).values(asdict(replica)))
-        if not written.rowcount:
-            self._connection.execute(insert(replicas).values(asdict(replica)))
+        upsert(self._connection, replicas, asdict(replica))
 
     def remove_replica(self, replica_id: str) -> None:
         self._connection.execute(delete(configured).where(configured.c.replica_id == replica_id))

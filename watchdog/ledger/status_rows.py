@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, select
 
 from watchdog.domain.records import StatusChange
 from watchdog.ledger.schema import statuses, targets
+from watchdog.ledger.upsert import upsert
 
 _UNSEEN = ""
 """The column takes no NULL, and no status is empty."""
@@ -17,12 +18,12 @@ class StatusQueries:
     _connection: Connection
 
     def add_status(self, change: StatusChange) -> None:
-        status = change.status or _UNSEEN
-        same = (statuses.c.model_id == change.model_id, statuses.c.at == change.at)
-        written = self._connection.execute(update(statuses).where(*same).values(status=status))
-        if not written.rowcount:
-            values = {"model_id": change.model_id, "at": change.at, "status": status}
-            self._connection.execute(insert(statuses).values(values))
+        values = {
+            "model_id": change.model_id,
+            "at": change.at,
+            "status": change.status or _UNSEEN,
+        }
+        upsert(self._connection, statuses, values)
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         later = select(statuses.c.model_id, statuses.c.at, statuses.c.status).where(

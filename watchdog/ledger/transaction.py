@@ -41,6 +41,7 @@ from watchdog.ledger.rows import (
 )
 from watchdog.ledger.schema import PAST, attempts, episodes, findings, meta, targets
 from watchdog.ledger.status_rows import StatusQueries
+from watchdog.ledger.upsert import upsert
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
@@ -66,11 +67,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         return self._connection.scalar(select(meta.c.value).where(meta.c.key == key))
 
     def set_meta(self, key: str, value: str) -> None:
-        written = self._connection.execute(
-            update(meta).where(meta.c.key == key).values(value=value)
-        )
-        if not written.rowcount:
-            self._connection.execute(insert(meta).values(key=key, value=value))
+        upsert(self._connection, meta, {"key": key, "value": value})
 
     # Targets
 
@@ -142,12 +139,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
     # Episodes
 
     def save_episode(self, episode: Episode) -> None:
-        values = episode_values(episode)
-        written = self._connection.execute(
-            update(episodes).where(episodes.c.id == episode.id).values(values)
-        )
-        if not written.rowcount:
-            self._connection.execute(insert(episodes).values(values))
+        upsert(self._connection, episodes, episode_values(episode))
 
     def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
         query = select(episodes).order_by(episodes.c.opened_at.desc()).limit(limit)

@@ -1,6 +1,6 @@
 """What the page says above its table: of the daemon, and of all targets together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from watchdog.domain.duration import format_duration
 from watchdog.domain.limits import fleet_remaining
 from watchdog.domain.phrases import age, ago, ahead, signature
 from watchdog.domain.records import Action, TargetState
-from watchdog.domain.replica import Replica
+from watchdog.domain.replica import ReplicaState
 from watchdog.engine.condition import Condition
 from watchdog.engine.overview import Overview
 from watchdog.engine.settings import Settings
 from watchdog.web.rows import Row
-from watchdog.web.words import URGENT
+from watchdog.web.words import REPLICAS, URGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,11 @@ def facts(
 
 
 def _replica(settings: Settings, condition: Condition, seen: Overview | None) -> Fact:
-    text = {True: "active", False: "stands by", None: "starts"}[condition.active]
+    text = {
+        True: REPLICAS[ReplicaState.ACTIVE],
+        False: REPLICAS[ReplicaState.STANDBY],
+        None: "starts",
+    }[condition.active]
     others = len(seen.replicas) - 1 if seen is not None else 0
     name = signature(settings.owner)
     more = f"{name}, one of {others + 1}" if others > 0 else name
@@ -153,7 +157,9 @@ def _models(count: int) -> str:
 def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[Note]:
     """What concerns all targets and is not as usual."""
     if condition.active is False:
-        who = next((each for each in seen.replicas if _watches(each, seen.now)), None)
+        who = next(
+            (each for each in seen.replicas if each.state(seen.now) is ReplicaState.ACTIVE), None
+        )
         watcher = f"{signature(who.id)} watches" if who is not None else "nobody watches"
         yield Note("hand", f"This replica stands by: {watcher}. Below is what the ledger holds.")
     if settings.observe:
@@ -173,19 +179,10 @@ def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[
             yield Note("hand", f"All retries are paused: {_pause(pause, seen.now)}")
 
 
-def _watches(replica: Replica, now: datetime) -> bool:
-    return replica.active and not replica.is_gone(now)
-
-
 def _pause(pause: Action, now: datetime) -> str:
     note = f" “{pause.note}”" if pause.note else ""
     left = age(pause.until - now) if pause.until else ""
     return f"by {pause.who}, for another {left}.{note}"
-
-
-def pauses_of(seen: Iterable[Action], model_id: str, now: datetime) -> list[str]:
-    """The pauses in force that hold one target back."""
-    return [f"Paused {_pause(pause, now)}" for pause in seen if pause.model_id in (None, model_id)]
 
 
 class Living(NamedTuple):
@@ -202,7 +199,7 @@ def living(seen: Overview) -> list[Living]:
     return [
         Living(
             signature(each.id),
-            "gone" if each.is_gone(seen.now) else ("active" if each.active else "stands by"),
+            REPLICAS[each.state(seen.now)],
             each.version,
             age(seen.now - each.started_at),
             ago(each.seen_at, seen.now),

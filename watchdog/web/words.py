@@ -11,6 +11,7 @@ from watchdog.domain.records import (
     Resolution,
     TargetState,
 )
+from watchdog.domain.replica import ReplicaState
 
 
 class State(NamedTuple):
@@ -105,6 +106,12 @@ ACTIONS = {
     ActionKind.RESUME: "ended the pause",
     ActionKind.RESET: "reset its attempts",
     ActionKind.RETRY: "asked for a retry",
+}
+
+REPLICAS = {
+    ReplicaState.ACTIVE: "active",
+    ReplicaState.STANDBY: "stands by",
+    ReplicaState.GONE: "gone",
 }
 
 HEALTHS = {
