@@ -214,13 +214,12 @@ class HttpBasetenApi:
         alone = request.method == "POST" or request.optional
         connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
-        headers = {"Authorization": f"Api-Key {key}"}
         try:
             # httpx bounds each read alone, and a server that drips would hold a worker for ever.
             async with (
                 connection as client,
                 asyncio.timeout(seconds),
-                client.stream(request.method, request.path, headers=headers) as response,
+                client.exchange(request.method, request.path, key) as response,
             ):
                 body = await read_body(response, request.most_bytes)
                 return Answer(response.status_code, response.headers, body, key)

@@ -54,7 +54,7 @@ class Sweep:
         self._unchecked = set(self._targets)
         self._first_told = False
         self._in_hand: set[str] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._actions = ActionWatch(listener)
         self._due: asyncio.Queue[Target] = asyncio.Queue()
         self._erring_busy = 0
@@ -111,7 +111,7 @@ class Sweep:
         """Start no more checks, and let those under way finish within `grace`; how many could
         not."""
         self._stopping = True
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         while not self._due.empty():
             self._due.get_nowait()
@@ -143,11 +143,10 @@ class Sweep:
             self._due.put_nowait(target)
             return
         timer = asyncio.get_running_loop().call_later(delay, self._ring, target)
-        self._timers.add(timer)
+        self._timers[target.model_id] = timer
 
     def _ring(self, target: Target) -> None:
-        now = asyncio.get_running_loop().time()
-        self._timers = {timer for timer in self._timers if timer.when() > now}
+        del self._timers[target.model_id]
         self._due.put_nowait(target)
 
     async def _work(self) -> None:
