@@ -69,9 +69,7 @@ def with_hey(urls: Sequence[str], workers: int) -> None:
     assert f"[200]\t{len(urls)} responses" in done.stdout, done.stdout
 
 
-async def _share(
-    urls: Sequence[str], workers: int, get: Callable[[str], Awaitable[str]]
-) -> None:
+async def _share(urls: Sequence[str], workers: int, get: Callable[[str], Awaitable[str]]) -> None:
     left = iter(urls)
 
     async def work() -> None:
@@ -104,7 +102,7 @@ def main() -> None:
     given = parser.parse_args()
     urls = [f"{given.url}/v1/models/m{n:05}/deployments/development" for n in range(given.requests)]
     peer = _PEERS[given.peer]
-    peer(urls[:given.workers], given.workers)  # imports, and first connections
+    peer(urls[: given.workers], given.workers)  # imports, and first connections
     with used() as usage:
         peer(urls, given.workers)
     tell(cpu_seconds=usage.cpu_seconds, wall_seconds=usage.wall_seconds, checks=len(urls))

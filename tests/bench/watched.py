@@ -63,7 +63,9 @@ def main() -> None:
 
     async def run() -> None:
         stop = asyncio.Event()
-        await Daemon(config, os.environ, listeners=[Marks(given.first, given.count, stop)]).run(stop)
+        await Daemon(config, os.environ, listeners=[Marks(given.first, given.count, stop)]).run(
+            stop
+        )
 
     asyncio.run(run())
 

@@ -48,7 +48,8 @@ class Site:
             condition=self.condition,
         )
         app = build_app(
-            render_metrics=lambda: (b"", "text/plain"),
+            render_metrics=lambda: iter(()),
+            metrics_type="text/plain",
             alive=lambda: None,
             ready=lambda: (),
             more=Page(self.view).routes,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from tests.fakes.events import LOGGED
 from tests.fakes.records import NOW
@@ -34,7 +35,8 @@ class Site:
         self.liveness = Liveness(self.clock, timedelta(seconds=1))
         self.readiness = Readiness()
         app = build_app(
-            render_metrics=lambda: (b"a 1\n", "text/x"),
+            render_metrics=lambda: iter([b"a 1\n", b"b 2\n"]),
+            metrics_type="text/x",
             alive=self.liveness.reason,
             ready=self.readiness.reasons,
         )
@@ -43,6 +45,15 @@ class Site:
     async def get(self, path: str, method: str = "GET") -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
             return await client.request(method, path)
+
+
+def an_app() -> Starlette:
+    return build_app(
+        render_metrics=lambda: iter(()),
+        metrics_type="text/x",
+        alive=lambda: None,
+        ready=lambda: (),
+    )
 
 
 @pytest.fixture
@@ -55,7 +66,7 @@ async def site() -> AsyncIterator[Site]:
 
 async def test_metrics_are_served_as_they_are_rendered(site: Site) -> None:
     answer = await site.get("/metrics")
-    assert (answer.status_code, answer.text) == (200, "a 1\n")
+    assert (answer.status_code, answer.text) == (200, "a 1\nb 2\n")
     assert answer.headers["Content-Type"] == "text/x"
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -120,7 +131,9 @@ async def test_there_is_nothing_else(site: Site) -> None:
 
 
 async def test_a_taken_port_is_told_before_anything_starts() -> None:
-    app = build_app(render_metrics=lambda: (b"", ""), alive=lambda: None, ready=lambda: ())
+    app = build_app(
+        render_metrics=lambda: iter(()), metrics_type="text/x", alive=lambda: None, ready=lambda: ()
+    )
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}: Address already in use"):
@@ -135,7 +148,9 @@ async def test_a_taken_port_is_told_before_anything_starts() -> None:
     ],
 )
 async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
-    app = build_app(render_metrics=lambda: (b"", ""), alive=lambda: None, ready=lambda: ())
+    app = build_app(
+        render_metrics=lambda: iter(()), metrics_type="text/x", alive=lambda: None, ready=lambda: ()
+    )
     with pytest.raises(PortTaken) as told:
         WebServer(app, host=host, port=0)
     assert str(told.value) == f"cannot listen on {host}: not a host name: mend server.host"

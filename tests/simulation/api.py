@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 
 from watchdog.baseten_api.client import HttpBasetenApi
-from watchdog.baseten_api.connections import Connections
+from watchdog.baseten_api.connections import Client, Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
 from watchdog.engine.ports import Clock, Listener
@@ -25,17 +25,17 @@ class SimulatedConnections(Connections):
         self._idle = [self._make(keep=1)]
 
     @asynccontextmanager
-    async def reused(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def reused(self) -> AsyncIterator[Client]:
         client = self._idle.pop() if self._idle else self._make(keep=1)
         yield client
         self._idle.append(client)
 
     @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def fresh(self) -> AsyncIterator[Client]:
         yield self._make(keep=0)
 
-    def _make(self, *, keep: int) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
+    def _make(self, *, keep: int) -> Client:
+        return Client(
             base_url="http://baseten.invalid",
             transport=self._wire,
             timeout=self._seconds,

@@ -76,7 +76,7 @@ def metrics() -> Metrics:
 
 
 def samples(page: Metrics) -> Iterator[Sample]:
-    body, _ = page.render()
+    body = b"".join(page.render())
     for family in text_string_to_metric_families(body.decode()):
         yield from family.samples
 

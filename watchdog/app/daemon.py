@@ -202,6 +202,7 @@ def _web(
 ) -> WebServer:
     app = build_app(
         render_metrics=metrics.render,
+        metrics_type=metrics.content_type,
         alive=liveness.reason,
         ready=readiness.reasons,
         more=page.routes,

@@ -1,6 +1,7 @@
-"""Prometheus metrics: counters that live in this process, and gauges from the snapshot."""
+"""Prometheus metrics: counters that live in this process, and the snapshot of the targets."""
 
 import platform
+from collections.abc import Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -52,7 +53,8 @@ from watchdog.engine.events import (
     TargetUnrecorded,
 )
 from watchdog.engine.ports import Clock
-from watchdog.telemetry.snapshot import PREFIX, Snapshot
+from watchdog.telemetry.exposition import PREFIX
+from watchdog.telemetry.snapshot import Snapshot
 
 _RECOVERY_BUCKETS = tuple(
     60 * minutes for minutes in (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 240)
@@ -82,6 +84,8 @@ _NEVER_COUNTED = frozenset(
 class Metrics:
     """Listens to events and renders the exposition. Has a registry of its own."""
 
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
     def __init__(self, limits: FleetLimits, clock: Clock) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
@@ -90,7 +94,6 @@ class Metrics:
         GCCollector(registry=self._registry)
         self._clock = clock
         self._snapshot = Snapshot(limits, clock)
-        self._registry.register(self._snapshot)
         self._checks = self._counter("checks", "Checks, by what they saw.", "result")
         self._suppressed = self._counter(
             "retry_suppressed", "How often a reason not to retry set in.", "reason"
@@ -143,13 +146,14 @@ class Metrics:
         self._gauges: dict[str, Gauge] = {}
         self._infos: dict[str, Info] = {}
 
-    def render(self) -> tuple[bytes, str]:
-        """The exposition and its content type.
+    def render(self) -> Iterator[bytes]:
+        """The exposition, in pieces of about a millisecond each.
 
         Always the plain text format: in OpenMetrics a counter's family goes without `_total`, and
         `retry_suppressed` and `retry_suppressed_total` would be two families of one name.
         """
-        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+        yield generate_latest(self._registry)
+        yield from self._snapshot.render()
 
     def log_line_dropped(self) -> None:
         """Count a line that nobody will read. May be called from any thread."""

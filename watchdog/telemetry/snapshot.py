@@ -1,12 +1,9 @@
-"""The present picture of every target, for the gauges that are made when somebody asks."""
+"""The present picture of every target, rendered when somebody asks."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from watchdog.domain.limits import (
     episode_remaining,
@@ -27,10 +24,11 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import state_of
 from watchdog.engine.ports import Clock
-
-PREFIX = "baseten_watchdog_"
+from watchdog.telemetry.exposition import Family, escape
 
 _OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDING)
+
+_Rows = Iterator[tuple[object, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +38,25 @@ class View:
     target: Target
     policy: Policy
     attempts: tuple[Attempt, ...]
-    observed_at: datetime | None = None
 
 
-class Snapshot(Collector):
-    """A collector over the views: a target that is forgotten has no series left."""
+class Snapshot:
+    """The views: a target that is forgotten has no series left."""
 
     def __init__(self, limits: FleetLimits, clock: Clock) -> None:
         self._limits = limits
         self._clock = clock
         self._views: dict[str, View] = {}
+        self._observed: dict[str, datetime] = {}
         self._pauses: tuple[Action, ...] = ()
         self._answers: dict[str, Counter[Outcome]] = {}
 
     def put(self, target: Target, policy: Policy, attempts: tuple[Attempt, ...]) -> None:
-        old = self._views.get(target.model_id)
+        self._views[target.model_id] = View(target, policy, attempts)
         # A steady check is told and not recorded: the record may be the older of the two.
-        told_at = None if old is None else old.observed_at
-        times = [at for at in (target.observed_at, told_at) if at is not None]
-        self._views[target.model_id] = View(target, policy, attempts, max(times, default=None))
+        told_at = self._observed.get(target.model_id)
+        if target.observed_at is not None and (told_at is None or target.observed_at > told_at):
+            self._observed[target.model_id] = target.observed_at
         if target.episode is not None:
             # Also an episode that an earlier process opened: rates see only what rises from 0.
             self._answers.setdefault(target.model_id, Counter())
@@ -68,8 +66,8 @@ class Snapshot(Collector):
             self._views[target.model_id] = replace(view, target=target)
 
     def observed(self, model_id: str, at: datetime) -> None:
-        if view := self._views.get(model_id):
-            self._views[model_id] = replace(view, observed_at=at)
+        if model_id in self._views:
+            self._observed[model_id] = at
 
     def answered(self, model_id: str, outcome: Outcome) -> None:
         """Count what became of an attempt, of a target that is not forgotten."""
@@ -85,110 +83,101 @@ class Snapshot(Collector):
         self._pauses = tuple(pauses)
 
     def forget(self, model_id: str) -> None:
-        self._views.pop(model_id, None)
-        self._answers.pop(model_id, None)
+        for each in (self._views, self._observed, self._answers):
+            each.pop(model_id, None)
 
-    def describe(self) -> list[Metric]:
-        return []
-
-    def collect(self) -> Iterator[Metric]:
-        now, views = self._clock.now(), list(self._views.values())
-        yield from self._states(views)
-        yield self._attempts()
-        yield from self._times(views)
-        yield from self._paused(views, now)
-        yield from self._budgets(views, now)
-
-    def _states(self, views: list[View]) -> Iterator[Metric]:
-        status = _gauge("deployment_status", "1 for the current status.", "model_id", "status")
-        state = _gauge("target_state", "1 for what the target is doing.", "model_id", "state")
-        info = _gauge(
-            "target_info", "Names, for joins; always 1.", "model_id", "model_name", "deployment_id"
-        )
-        suppressed = _gauge(
-            "retry_suppressed", "1 while a failing target is left alone.", "model_id", "reason"
-        )
-        for view in views:
-            target = view.target
-            if target.status is not None:
-                status.add_metric((target.model_id, target.status), 1)
-            state.add_metric((target.model_id, state_of(target)), 1)
-            deployment = target.deployment.id if target.deployment else ""
-            info.add_metric((target.model_id, target.name or "", deployment), 1)
-            if (reason := _suppressed(target)) is not None:
-                suppressed.add_metric((target.model_id, reason), 1)
-        yield from (status, state, info, suppressed)
-
-    def _attempts(self) -> Metric:
-        attempts = CounterMetricFamily(
-            f"{PREFIX}retry_attempts",
-            "Attempts, by what became of sending them.",
-            labels=("model_id", "outcome"),
-        )
-        for model_id, answers in self._answers.items():
-            for outcome in _OUTCOMES:
-                attempts.add_metric((model_id, outcome), answers[outcome])
-        return attempts
-
-    def _times(self, views: list[View]) -> Iterator[Metric]:
-        failing = _gauge(
-            "failing_since_timestamp_seconds", "When this failure was first seen.", "model_id"
-        )
-        following = _gauge(
-            "next_attempt_timestamp_seconds", "When the next retry is due.", "model_id"
-        )
-        observed = _gauge(
-            "last_observed_timestamp_seconds", "When the status was last seen.", "model_id"
-        )
-        for view in views:
-            target = view.target
-            for family, moment in (
-                (failing, target.failing_since),
-                (following, target.decision.until),
-                (observed, view.observed_at),
-            ):
-                if moment is not None:
-                    family.add_metric((target.model_id,), moment.timestamp())
-        yield from (failing, following, observed)
-
-    def _paused(self, views: list[View], now: datetime) -> Iterator[Metric]:
-        paused = _gauge("paused", "Whether a person said hands off.", "model_id")
-        expiry = _gauge("pause_expiry_timestamp_seconds", "When the pause ends.", "model_id")
-        ends = [(pause.model_id, pause.until) for pause in self._pauses]
-        for view in views:
-            model_id = view.target.model_id
-            mine = (until for paused_id, until in ends if paused_id in (None, model_id) and until)
-            until = next((until for until in mine if until > now), None)
-            paused.add_metric((model_id,), int(until is not None))
-            if until is not None:
-                expiry.add_metric((model_id,), until.timestamp())
-        yield from (paused, expiry)
-
-    def _budgets(self, views: list[View], now: datetime) -> Iterator[Metric]:
-        budget = _gauge(
-            "retry_budget_remaining", "Retries that the limit still allows.", "model_id", "scope"
-        )
-        for view in views:
-            target, attempts, policy = view.target, view.attempts, view.policy
-            episode = episode_remaining(target, attempts, policy)
-            budget.add_metric((target.model_id, "episode"), episode)
-            window = window_remaining(attempts, policy, now)
-            budget.add_metric((target.model_id, "window"), window)
-        fleet = _gauge(
-            "fleet_retry_budget_remaining", "Retries that all targets may still have.", "scope"
-        )
-        attempts = tuple(attempt for view in views for attempt in view.attempts)
-        left = fleet_remaining(fleet_from(attempts, self._limits, now), now)
-        for scope in ("minute", "in_flight", "window"):
-            fleet.add_metric((scope,), getattr(left, scope))
-        yield from (budget, fleet)
+    def render(self) -> Iterator[bytes]:
+        """The exposition as of the first piece: whatever changes between two of them shows in the
+        next one."""
+        now, views = self._clock.now(), tuple(self._views.values())
+        observed, pauses, limits = dict(self._observed), self._pauses, self._limits
+        answers = {model_id: own.copy() for model_id, own in self._answers.items()}
+        for family, rows in _OF_TARGETS:
+            yield from family.render(rows(views))
+        yield from _ATTEMPTS.render(_attempts(answers))
+        yield from _OBSERVED.render(_moments(observed.items()))
+        yield from _PAUSED.render(_paused(views, pauses, now))
+        yield from _PAUSE_EXPIRY.render(_moments(_pause_ends(views, pauses, now)))
+        yield from _BUDGET.render(_budgets(views, now))
+        yield from _FLEET_BUDGET.render(_fleet_budgets(views, limits, now))
 
 
-def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(PREFIX + name, text, labels=labels)
+_Views = Sequence[View]
 
 
-def _suppressed(target: Target) -> DecisionReason | None:
+def _statuses(views: _Views) -> _Rows:
+    for view in views:
+        if view.target.status is not None:
+            yield view.target.model_id, escape(view.target.status), 1
+
+
+def _states(views: _Views) -> _Rows:
+    for view in views:
+        yield view.target.model_id, state_of(view.target), 1
+
+
+def _infos(views: _Views) -> _Rows:
+    for view in views:
+        target = view.target
+        deployment = target.deployment.id if target.deployment else ""
+        yield target.model_id, escape(target.name or ""), escape(deployment), 1
+
+
+def _suppressed(views: _Views) -> _Rows:
+    for view in views:
+        if (reason := _why_left_alone(view.target)) is not None:
+            yield view.target.model_id, reason, 1
+
+
+def _failing_since(views: _Views) -> _Rows:
+    return _moments((view.target.model_id, view.target.failing_since) for view in views)
+
+
+def _next_attempts(views: _Views) -> _Rows:
+    return _moments((view.target.model_id, view.target.decision.until) for view in views)
+
+
+def _attempts(answers: dict[str, Counter[Outcome]]) -> _Rows:
+    for model_id, own in answers.items():
+        for outcome in _OUTCOMES:
+            yield model_id, outcome, own[outcome]
+
+
+def _moments(moments: Iterable[tuple[str, datetime | None]]) -> _Rows:
+    for model_id, moment in moments:
+        if moment is not None:
+            yield model_id, moment.timestamp()
+
+
+def _paused(views: _Views, pauses: Sequence[Action], now: datetime) -> _Rows:
+    for model_id, until in _pause_ends(views, pauses, now):
+        yield model_id, int(until is not None)
+
+
+def _pause_ends(
+    views: _Views, pauses: Sequence[Action], now: datetime
+) -> Iterator[tuple[str, datetime | None]]:
+    ends = [(pause.model_id, pause.until) for pause in pauses if pause.until and pause.until > now]
+    for view in views:
+        model_id = view.target.model_id
+        yield model_id, next((until for paused, until in ends if paused in (None, model_id)), None)
+
+
+def _budgets(views: _Views, now: datetime) -> _Rows:
+    for view in views:
+        target, attempts, policy = view.target, view.attempts, view.policy
+        yield target.model_id, "episode", episode_remaining(target, attempts, policy)
+        yield target.model_id, "window", window_remaining(attempts, policy, now)
+
+
+def _fleet_budgets(views: _Views, limits: FleetLimits, now: datetime) -> _Rows:
+    attempts = tuple(attempt for view in views for attempt in view.attempts)
+    left = fleet_remaining(fleet_from(attempts, limits, now), now)
+    for scope in ("minute", "in_flight", "window"):
+        yield scope, getattr(left, scope)
+
+
+def _why_left_alone(target: Target) -> DecisionReason | None:
     """Why a failing target is not being retried, unless a retry is under way."""
     decision = target.decision
     if target.health is not Health.FAILING or decision.kind is DecisionKind.RETRY:
@@ -196,3 +185,47 @@ def _suppressed(target: Target) -> DecisionReason | None:
     if decision.reason is DecisionReason.ATTEMPT_UNDER_WAY:
         return None
     return decision.reason
+
+
+def _gauge(name: str, text: str, *labels: str) -> Family:
+    return Family(name, "gauge", text, *labels)
+
+
+_OF_TARGETS: tuple[tuple[Family, Callable[[_Views], _Rows]], ...] = (
+    (_gauge("deployment_status", "1 for the current status.", "model_id", "status"), _statuses),
+    (_gauge("target_state", "1 for what the target is doing.", "model_id", "state"), _states),
+    (
+        _gauge(
+            "target_info", "Names, for joins; always 1.", "model_id", "model_name", "deployment_id"
+        ),
+        _infos,
+    ),
+    (
+        _gauge("retry_suppressed", "1 while a failing target is left alone.", "model_id", "reason"),
+        _suppressed,
+    ),
+    (
+        _gauge("failing_since_timestamp_seconds", "When this failure was first seen.", "model_id"),
+        _failing_since,
+    ),
+    (
+        _gauge("next_attempt_timestamp_seconds", "When the next retry is due.", "model_id"),
+        _next_attempts,
+    ),
+)
+_ATTEMPTS = Family(
+    "retry_attempts_total",
+    "counter",
+    "Attempts, by what became of sending them.",
+    "model_id",
+    "outcome",
+)
+_OBSERVED = _gauge("last_observed_timestamp_seconds", "When the status was last seen.", "model_id")
+_PAUSED = _gauge("paused", "Whether a person said hands off.", "model_id")
+_PAUSE_EXPIRY = _gauge("pause_expiry_timestamp_seconds", "When the pause ends.", "model_id")
+_BUDGET = _gauge(
+    "retry_budget_remaining", "Retries that the limit still allows.", "model_id", "scope"
+)
+_FLEET_BUDGET = _gauge(
+    "fleet_retry_budget_remaining", "Retries that all targets may still have.", "scope"
+)
