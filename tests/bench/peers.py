@@ -4,12 +4,18 @@ tells what that took, from a process of its own."""
 import argparse
 import asyncio
 import json
+import ssl
 import subprocess
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 from tests.bench.usage import tell, used
+from watchdog.baseten_api.connections import Connections
 
 _KEY = {"Authorization": "Api-Key test-key", "Accept": "application/json"}
+
+_MOST_BYTES = 1_000_000
+_TLS = ssl.create_default_context()
 
 _CURL = """
 while read -r url; do
@@ -46,6 +52,52 @@ def with_httpx(urls: Sequence[str], workers: int) -> None:
                 return str((await client.get(url)).json()["status"])
 
             await _share(urls, workers, get)
+
+    asyncio.run(run())
+
+
+def with_httpx_alone(urls: Sequence[str], workers: int) -> None:
+    """A client of one connection for each worker."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+
+    def make() -> httpx.AsyncClient:
+        return httpx.AsyncClient(headers=_KEY, verify=_TLS, limits=limits)
+
+    async def run() -> None:
+        idle = [make() for _ in range(workers)]
+
+        async def get(url: str) -> str:
+            client = idle.pop()
+            answer = await client.get(url)
+            idle.append(client)
+            return str(answer.json()["status"])
+
+        await _share(urls, workers, get)
+        for client in idle:
+            await client.aclose()
+
+    asyncio.run(run())
+
+
+def with_our_connections(urls: Sequence[str], workers: int) -> None:
+    """The connections that the daemon uses, and nothing else of it."""
+    base_url, _, _ = urls[0].partition("/v1/")
+
+    async def run() -> None:
+        connections = Connections(
+            workers, base_url=base_url, timeout=timedelta(seconds=10), user_agent="bench"
+        )
+
+        async def get(url: str) -> str:
+            async with connections.reused() as connection, asyncio.timeout(10):
+                path = url.removeprefix(base_url)
+                answer = await connection.exchange("GET", path, "test-key", _MOST_BYTES)
+            return str(json.loads(answer.body)["status"])
+
+        await _share(urls, workers, get)
+        await connections.close()
 
     asyncio.run(run())
 
@@ -87,6 +139,8 @@ def _check(status: str) -> None:
 _PEERS = {
     "aiohttp": with_aiohttp,
     "httpx": with_httpx,
+    "httpx-alone": with_httpx_alone,
+    "ours": with_our_connections,
     "requests": with_requests,
     "curl": with_curl,
     "hey": with_hey,

@@ -18,7 +18,7 @@ from watchdog.emulator.world import Deployment
 
 _LOG = "/_bench/log"
 _FAIL = "/_bench/fail/"
-_CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Site:
@@ -87,7 +87,7 @@ def _reply(body: bytes) -> bytes:
 
 def _deployment(model_id: str, status: str) -> bodies.Body:
     return bodies.deployment(
-        Deployment(id=f"d-{model_id}", model_id=model_id, created_at=_CREATED_AT, status=status)
+        Deployment(id=f"d-{model_id}", model_id=model_id, created_at=CREATED_AT, status=status)
     )
 
 

@@ -1,5 +1,5 @@
-"""The whole daemon, as `run` starts it but for the pace that a configuration may ask for, which
-ends at what the API allows. Tells what the checks between two marks took, and ends."""
+"""The whole daemon, as `run` starts it but for the limits of a configuration, which end at what the
+API allows. Tells what the checks between two marks took, and ends."""
 
 import argparse
 import asyncio
@@ -12,9 +12,11 @@ from watchdog.app.daemon import Daemon
 from watchdog.config import Config, load_config
 from watchdog.engine.events import CheckDone, CheckStarted, Event
 
+_NO_LIMIT = 1_000_000
+
 
 class Marks:
-    """Hears the checks: from the one numbered `first` on, so many of them."""
+    """Hears the checks: so many of them after the first ones."""
 
     def __init__(self, first: int, count: int, stop: asyncio.Event) -> None:
         self._first = first
@@ -31,25 +33,30 @@ class Marks:
             return
         if not isinstance(event, CheckDone):
             return
+        self._done += 1
         if self._done == self._first:
             self._began = (cpu_seconds(), time.monotonic())
-        self._done += 1
         if self._done == self._last:
             tell(
                 cpu_seconds=cpu_seconds() - self._began[0],
                 wall_seconds=time.monotonic() - self._began[1],
-                checks=self._last - self._first - 1,
+                checks=self._last - self._first,
                 resident_bytes=resident_bytes(),
                 late_seconds=sorted(self._late),
             )
             self._stop.set()
 
 
-def paced(config: Config, rate: float | None) -> Config:
-    if rate is None:
-        return config
-    baseten = config.baseten.model_copy(update={"max_requests_per_second": rate})
-    return config.model_copy(update={"baseten": baseten})
+def freed(config: Config, rate: float | None) -> Config:
+    """Without the limits on retries, which would be spent after the first ten, and at another pace
+    if there is one."""
+    baseten, fleet = config.baseten, config.fleet
+    if rate is not None:
+        baseten = baseten.model_copy(update={"max_requests_per_second": rate})
+    breaker = fleet.breaker.model_copy(update={"min_failures": _NO_LIMIT})
+    limits = ("max_retries_per_minute", "max_in_flight", "max_attempts_per_window")
+    fleet = fleet.model_copy(update={**dict.fromkeys(limits, _NO_LIMIT), "breaker": breaker})
+    return config.model_copy(update={"baseten": baseten, "fleet": fleet})
 
 
 def main() -> None:
@@ -59,7 +66,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, required=True)
     parser.add_argument("--count", type=int, required=True)
     given = parser.parse_args()
-    config = paced(load_config(given.config).config, given.rate)
+    config = freed(load_config(given.config).config, given.rate)
 
     async def run() -> None:
         stop = asyncio.Event()

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from watchdog.app.daemon import Daemon
-from watchdog.baseten_api import client
+from watchdog.baseten_api import HttpBasetenApi
+from watchdog.baseten_api.connections import Connection
 from watchdog.config import load_config
 from watchdog.domain.records import Outcome
 from watchdog.engine.events import Event, RetryAnswered, RetryReserved, TargetChanged
@@ -66,8 +67,8 @@ def urgent(*_: Any, urgent: bool = False) -> bool:
     return urgent
 
 
-def of_a_post(response: Any, *_: Any) -> bool:
-    return bool(response.request.method == "POST")
+def of_a_post(_: Any, method: str, *__: Any) -> bool:
+    return method == "POST"
 
 
 def recorded(event: Event) -> bool:
@@ -91,7 +92,7 @@ def on(when: Callable[[Event], bool]) -> None:
     LISTENERS.append(listen)
 
 
-API = client.HttpBasetenApi
+API = HttpBasetenApi
 POINTS: dict[str, Callable[[], object]] = {
     "before the reservation": lambda: before(SqlTransaction, "add_attempt"),
     "reserved, not committed": lambda: after(SqlTransaction, "add_attempt"),
@@ -99,7 +100,7 @@ POINTS: dict[str, Callable[[], object]] = {
     "before looking again": lambda: before(API, "get_deployment", urgent),
     "looked again": lambda: after_awaiting(API, "get_deployment", urgent),
     "before the POST": lambda: before(API, "retry"),
-    "executed, answer on its way": lambda: before(client, "read_body", of_a_post),
+    "executed, answer on its way": lambda: after_awaiting(Connection, "exchange", of_a_post),
     "answered": lambda: on(lambda event: isinstance(event, RetryAnswered)),
     "recorded, not committed": lambda: after(SqlTransaction, "record_answer"),
     "recorded": lambda: on(recorded),

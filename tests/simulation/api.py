@@ -5,42 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-import httpx
-
+from tests.simulation.network import Wire
 from watchdog.baseten_api.client import HttpBasetenApi
-from watchdog.baseten_api.connections import Client, Connections
+from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
 from watchdog.engine.ports import Clock, Listener
 
 
 class SimulatedConnections(Connections):
-    """Without sockets there is nothing to close, and setting TLS up takes longer than a run."""
+    """Without sockets there is nothing to open and nothing to close."""
 
-    def __init__(self, size: int, wire: httpx.AsyncBaseTransport, timeout: float) -> None:
-        self._size = size
+    def __init__(self, size: int, wire: Wire) -> None:
         self._wire = wire
-        self._seconds = timeout
         self._places = asyncio.Semaphore(size)
-        self._idle = [self._make(keep=1)]
 
     @asynccontextmanager
-    async def reused(self) -> AsyncIterator[Client]:
-        client = self._idle.pop() if self._idle else self._make(keep=1)
-        yield client
-        self._idle.append(client)
+    async def reused(self) -> AsyncIterator[Wire]:  # type: ignore[override]
+        yield self._wire
 
     @asynccontextmanager
-    async def fresh(self) -> AsyncIterator[Client]:
-        yield self._make(keep=0)
-
-    def _make(self, *, keep: int) -> Client:
-        return Client(
-            base_url="http://baseten.invalid",
-            transport=self._wire,
-            timeout=self._seconds,
-            trust_env=False,
-        )
+    async def fresh(self) -> AsyncIterator[Wire]:  # type: ignore[override]
+        yield self._wire
 
 
 class SimulatedApi(HttpBasetenApi):
@@ -48,7 +34,7 @@ class SimulatedApi(HttpBasetenApi):
 
     def __init__(
         self,
-        wire: httpx.AsyncBaseTransport,
+        wire: Wire,
         *,
         timeout: float,
         max_rate: float,
@@ -61,4 +47,4 @@ class SimulatedApi(HttpBasetenApi):
         self._clock = clock
         self._listener = listener
         self._gate = Gate(max_rate, clock, listener)
-        self._connections = SimulatedConnections(concurrency, wire, timeout)
+        self._connections = SimulatedConnections(concurrency, wire)

@@ -7,15 +7,18 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-import httpx
+import httpcore
 
 from tests.simulation.log import Log, Operation, Request
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.scenario import Fault, ModelPlan, Scenario
 from tests.simulation.slots import Slots
+from watchdog.baseten_api.answers import Answer
 from watchdog.emulator import faults as emulated
 from watchdog.emulator.faults import Befallen, FaultKind
 from watchdog.emulator.replies import Call, Ending, Reply, reply
+
+_KEY = "key"
 
 _NOBODY = contextvars.Context()
 """What is on the wire belongs to no process: it arrives even if the sender is dead by then."""
@@ -51,10 +54,8 @@ class Network:
         self._moment = moment
         self._rng = random.Random(f"network/{scenario.seed}")
 
-    def send(
-        self, client: Client, clock: float, request: httpx.Request
-    ) -> asyncio.Future[httpx.Response]:
-        operation, model_id = _operation(request)
+    def send(self, client: Client, clock: float, method: str, path: str) -> asyncio.Future[Answer]:
+        operation, model_id = _operation(method, path)
         entry = Request(
             number=len(self._log.requests),
             client=client.name,
@@ -64,7 +65,7 @@ class Network:
             clock=clock,
         )
         self._log.requests.append(entry)
-        answer: asyncio.Future[httpx.Response] = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         fault = self._fault(entry)
         entry.fault = fault.kind if fault is not None else None
         latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
@@ -92,7 +93,7 @@ class Network:
     def _arrive(self, client: Client, entry: Request, fault: Fault | None, answer: Any) -> None:
         kind = fault.kind if fault is not None else None
         if kind == "refuse":
-            self._fail(answer, httpx.ConnectError("refused"))
+            self._fail(answer, httpcore.ConnectError("refused"))
             return
         said = self._answer(entry, fault)
         if said.ending is Ending.HANG:
@@ -101,7 +102,7 @@ class Network:
         latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
         if fault is not None and kind == "slow":
             latency += fault.amount * self._rng.random()
-        response = httpx.Response(said.code or 500, content=said.body)
+        response = Answer(said.code or 500, (), said.body, _KEY)
         broken = said.ending is Ending.RESET
         self._loop.call_later(latency, self._deliver, client, entry, answer, response, broken)
 
@@ -111,7 +112,7 @@ class Network:
         entry.before = self._slots.status(entry.model_id, now)
         self._slots.true_time = entry.arrived
         befallen = befall(fault, self._plan.get(entry.model_id))
-        call = Call(_OPERATIONS[entry.operation], entry.model_id or None, "key")
+        call = Call(_OPERATIONS[entry.operation], entry.model_id or None, _KEY)
         if fault is not None and fault.kind == "404" and entry.operation != "list":
             said = Reply(404, b"{}")
         else:
@@ -135,41 +136,41 @@ class Network:
         self,
         client: Client,
         entry: Request,
-        answer: asyncio.Future[httpx.Response],
-        response: httpx.Response,
+        answer: asyncio.Future[Answer],
+        response: Answer,
         broken: bool,
     ) -> None:
         if answer.done() or not client.alive:
             return
         client.wake()
         if broken:
-            answer.set_exception(httpx.ReadError("reset"))
+            answer.set_exception(httpcore.ReadError("reset"))
             return
         entry.delivered = self._true_time()
         answer.set_result(response)
 
-    def _fail(self, answer: asyncio.Future[httpx.Response], error: Exception) -> None:
+    def _fail(self, answer: asyncio.Future[Answer], error: Exception) -> None:
         if not answer.done():
             answer.set_exception(error)
 
 
-class Wire(httpx.AsyncBaseTransport):
-    """The process's end of it."""
+class Wire:
+    """The process's end of it, in place of a `Connection`."""
 
     def __init__(self, network: Network, client: Client, clock: Callable[[], float]) -> None:
         self._network = network
         self._client = client
         self._clock = clock
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._network.send(self._client, self._clock(), request)
+    async def exchange(self, method: str, path: str, key: str, most_bytes: int) -> Answer:
+        return await self._network.send(self._client, self._clock(), method, path)
 
 
-def _operation(request: httpx.Request) -> tuple[Operation, str]:
-    parts = request.url.path.strip("/").split("/")
+def _operation(method: str, path: str) -> tuple[Operation, str]:
+    parts = path.strip("/").split("/")
     if len(parts) < 3:
         return "list", ""
-    return ("retry" if request.method == "POST" else "look"), parts[2]
+    return ("retry" if method == "POST" else "look"), parts[2]
 
 
 _OPERATIONS = {

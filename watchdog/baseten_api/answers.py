@@ -1,9 +1,9 @@
 """What came back for a request, and what can be made of it."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import httpx
 from pydantic import BaseModel, ValidationError
 
 from watchdog.baseten_api.bodies import ErrorBody, ThrottledBody
@@ -16,7 +16,7 @@ Body = TypeVar("Body", bound=BaseModel)
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
-    headers: httpx.Headers
+    headers: Sequence[tuple[bytes, bytes]]
     body: bytes
     key: str = field(repr=False)
 
@@ -35,15 +35,16 @@ class Answer:
             return ThrottledBody.model_validate_json(self.body).retry_after
         except ValidationError:
             pass
+        named = {name.lower(): value for name, value in self.headers}
         try:
-            return float(self.headers.get("Retry-After", ""))
+            return float(named.get(b"retry-after", b""))
         except ValueError:
             return None
 
 
-async def read_body(response: httpx.Response, most_bytes: int) -> bytes:
+async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
     parts, size = [], 0
-    async for part in response.aiter_bytes():
+    async for part in stream:
         parts.append(part)
         size += len(part)
         if size > most_bytes:

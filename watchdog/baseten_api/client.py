@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
-import httpx
+import httpcore
 
-from watchdog.baseten_api.answers import Answer, Body, parse, read_body, told
+from watchdog.baseten_api.answers import Answer, Body, parse, told
 from watchdog.baseten_api.bodies import (
     AnyBody,
     AuditBody,
@@ -60,13 +60,15 @@ _LIST_MOST_BYTES = 20_000_000
 """Of the list of all models: some hundred bytes for each of ten thousand, and room."""
 
 _NOT_CONNECTED = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+    httpcore.UnsupportedProtocol,
 )
+
+# OSError: httpcore lets an ssl.SSLError after the handshake through as it is.
+_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, OSError)
 
 
 class HttpBasetenApi:
@@ -215,20 +217,15 @@ class HttpBasetenApi:
         connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
         try:
-            # httpx bounds each read alone, and a server that drips would hold a worker for ever.
-            async with (
-                connection as client,
-                asyncio.timeout(seconds),
-                client.exchange(request.method, request.path, key) as response,
-            ):
-                body = await read_body(response, request.most_bytes)
-                return Answer(response.status_code, response.headers, body, key)
+            # Their own time-outs bound each read alone, and a server that drips would hold a worker
+            # for ever.
+            async with connection as opened, asyncio.timeout(seconds):
+                return await opened.exchange(request.method, request.path, key, request.most_bytes)
         except _NOT_CONNECTED as error:
             raise NotSent(told("no connection", error, key), code="connect") from error
-        except (httpx.TimeoutException, TimeoutError) as error:
+        except (httpcore.TimeoutException, TimeoutError) as error:
             raise AnswerLost(f"no answer within {seconds:g} s", code="timeout") from error
-        except (httpx.HTTPError, OSError) as error:
-            # OSError: httpx lets an ssl.SSLError after the handshake through as it is.
+        except _BROKEN as error:
             raise AnswerLost(told("the connection broke", error, key), code="connect") from error
 
     async def _error(self, request: "_Request", answer: Answer) -> ApiError:

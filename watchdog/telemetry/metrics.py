@@ -160,15 +160,36 @@ class Metrics:
         self._log_lines_dropped.inc()
 
     def __call__(self, event: Event) -> None:
+        if self._note_check(event):
+            return  # Each check tells three events, and all the others are rare.
         self._note_target(event)
         self._note_attempt(event)
         self._note_daemon(event)
         self._note_ledger(event)
         self._note_api(event)
 
+    def _note_check(self, event: Event) -> bool:
+        match event:
+            case CheckStarted():
+                self._lateness.observe(event.lateness.total_seconds())
+            case ApiRequested():
+                self._requests.labels(event.operation, event.code).inc()
+                self._durations.labels(event.operation).observe(event.duration_seconds)
+                if event.code == "200":
+                    for name, text in (("api_up", _API_UP), ("api_key_accepted", _KEY_ACCEPTED)):
+                        if name not in self._gauges:
+                            self._set(name, text, 1)
+            case CheckDone() if not self._standby:
+                self._checks.labels(event.result).inc()
+                if event.observed_at is not None:
+                    self._snapshot.observed(event.model_id, event.observed_at)
+            case _:
+                return False
+        return True
+
     def _note_target(self, event: Event) -> None:
         match event:
-            case TargetChanged() | TargetUnrecorded() | CheckDone() if self._standby:
+            case TargetChanged() | TargetUnrecorded() if self._standby:
                 return  # What was under way ends late; another replica exports the targets now.
             case TargetChanged():
                 self._snapshot.put(event.target, event.policy, event.attempts)
@@ -176,12 +197,6 @@ class Metrics:
                 self._snapshot.put_unrecorded(event.target)
             case TargetForgotten():
                 self._snapshot.forget(event.model_id)
-            case CheckStarted():
-                self._lateness.observe(event.lateness.total_seconds())
-            case CheckDone():
-                self._checks.labels(event.result).inc()
-                if event.observed_at is not None:
-                    self._snapshot.observed(event.model_id, event.observed_at)
 
     def _note_attempt(self, event: Event) -> None:
         match event:
@@ -254,13 +269,6 @@ class Metrics:
 
     def _note_api(self, event: Event) -> None:
         match event:
-            case ApiRequested():
-                self._requests.labels(event.operation, event.code).inc()
-                self._durations.labels(event.operation).observe(event.duration_seconds)
-                if event.code == "200":
-                    for name, text in (("api_up", _API_UP), ("api_key_accepted", _KEY_ACCEPTED)):
-                        if name not in self._gauges:
-                            self._set(name, text, 1)
             case ApiDown() | ApiRecovered():
                 self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
             case AuthFailed() | AuthRecovered():

@@ -1,0 +1,127 @@
+"""Fresh processes, interleaved, and what is made of their figures."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.processes import Process, config_file, environment, running
+
+Figures = dict[str, Any]
+Run = Callable[[], Figures]
+Found = Mapping[str, Sequence[Figures]]
+
+_PATIENCE_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured. `short` is for seeing that all of it works, and not for figures."""
+
+    short: bool
+
+    @property
+    def times(self) -> int:
+        """How often each is run."""
+        return 1 if self.short else 5
+
+    def of(self, full: int) -> int:
+        """A number of targets or requests."""
+        return max(20, full // 50) if self.short else full
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure and the bound that it should keep to. `parts` is what it was made from."""
+
+    goal: int
+    what: str
+    value: float
+    unit: str
+    parts: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def good(self) -> bool | None:
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        if self.at_least is not None:
+            return self.value >= self.at_least
+        return None
+
+
+def interleaved(runs: Mapping[str, Run], times: int) -> dict[str, list[Figures]]:
+    """Each in turn and all of it again: whatever else the machine does befalls them alike."""
+    found: dict[str, list[Figures]] = {name: [] for name in runs}
+    for _ in range(times):
+        for name, run in runs.items():
+            found[name].append(run())
+    return found
+
+
+def child(module: str, *arguments: object) -> Figures:
+    """Run a module of this folder in a process of its own; what it tells."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.bench.{module}", *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_SECONDS,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed:\n{done.stderr[-3000:]}")
+    told: Figures = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+@contextmanager
+def server(*, latency_seconds: float = 0, log: bool = False) -> Iterator[str]:
+    """The API of `server`, as a process of its own; its URL."""
+    arguments = [sys.executable, "-m", "tests.bench.server"]
+    arguments += ["--latency-seconds", str(latency_seconds), *(["--log"] if log else [])]
+    with running(Process(arguments, dict(os.environ))) as process:
+        yield process.until("http://").strip()
+
+
+@contextmanager
+def workplace(url: str, ids: Sequence[str], **sections: Any) -> Iterator[Path]:
+    """A folder with a configuration for these targets: the defaults, but for the sections."""
+    with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as name:
+        policy = {"first_delay": "0s", "healthy_reset": "1h", **sections.pop("policy", {})}
+        yield config_file(Path(name), url, ids, policy=policy, **sections)
+
+
+def ids(count: int) -> list[str]:
+    return [f"m{number:05}" for number in range(count)]
+
+
+def median(found: Sequence[Figures], name: str, per: str | None = None) -> float:
+    """Of a figure, or of a figure for each of another."""
+    return float(statistics.median(each[name] / (each[per] if per else 1) for each in found))
+
+
+def ratio(
+    goal: int,
+    what: str,
+    ours: float,
+    beside: float,
+    unit: str = "ms",
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+) -> Row:
+    parts = f"{ours:.3g} {unit} / {beside:.3g} {unit}"
+    return Row(goal, what, ours / beside, "x", parts, at_most, at_least)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -1,0 +1,191 @@
+"""How close to the API's limit a sweep comes, and what holds a check or a retry up."""
+
+import json
+import random
+import time
+import urllib.request
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.bench.measure import (
+    Figures,
+    Row,
+    Scale,
+    child,
+    ids,
+    interleaved,
+    median,
+    percentile,
+    server,
+    workplace,
+)
+from tests.bench.seeded import seed
+from tests.fakes.processes import Process as Watched
+from tests.fakes.processes import daemon, emulator, environment, requests, running
+
+_RATE = 95
+_POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 300
+
+
+def limit_of_the_api(scale: Scale) -> list[Row]:
+    """All targets due at once, against the emulator, which counts as the API does."""
+    targets = scale.of(1_000)
+    found = [_sweep_at_once(targets) for _ in range(scale.times)]
+    least = (targets - 1) / _RATE
+    seconds = median(found, "seconds")
+    parts = f"{seconds:.2f} s / {least:.2f} s"
+    refused = sum(each["throttled"] for each in found)
+    return [
+        Row(
+            3,
+            f"time for {targets:,} checks due at once, beside what {_RATE}/s allows",
+            seconds / least,
+            "x",
+            parts,
+            at_most=1.03,
+        ),
+        Row(3, "answers 429 seen in these sweeps", refused, "", "", at_most=0),
+    ]
+
+
+def _sweep_at_once(targets: int) -> Figures:
+    models = [{"id": each, "name": each, "deploys": [["ACTIVE"]]} for each in ids(targets)]
+    sections: dict[str, Any] = {
+        "baseten": {"max_requests_per_second": _RATE, "timeout": "10s"},
+        "watch": {"interval": "1m", "recovery_interval": "15s"},
+    }
+    with workplace("", ids(targets), **sections) as config, emulator(config.parent, models) as url:
+        _at(config, url)
+        seed(config, ids(targets), spread=timedelta(0))
+        with running(daemon(config)):
+            log = _wait_for(lambda: requests(url), lambda log: len(_first(log)) == targets)
+    firsts = _first(log).values()
+    return {
+        "seconds": (max(firsts) - min(firsts)).total_seconds(),
+        "throttled": sum(each["status"] == 429 for each in log),
+    }
+
+
+def _first(log: list[dict[str, Any]]) -> dict[str, datetime]:
+    """When each model was first looked at."""
+    found: dict[str, datetime] = {}
+    for each in log:
+        found.setdefault(each["model_id"], datetime.fromisoformat(each["at"]))
+    return found
+
+
+def reaction(scale: Scale) -> list[Row]:
+    """From the moment a deployment fails to its retry on the wire, with `first_delay` 0."""
+    targets, failures = scale.of(2_000), scale.of(200)
+    interval = max(timedelta(seconds=1), timedelta(seconds=targets / 90))
+    found = [_reactions(targets, failures, interval) for _ in range(scale.times)]
+    seen = [each for run in found for each in run["after_it_was_due"]]
+    whole = [max(0.0, each) for run in found for each in run["beyond_the_interval"]]
+    what = f"from BUILD_FAILED to the POST, {targets:,} targets"
+    rows = []
+    for name, values in (("the look that was due", seen), ("an interval", whole)):
+        for share, bound in ((0.5, 50), (0.99, 500)):
+            label = "median" if share == 0.5 else "99 %"
+            at = percentile(values, share) * 1000
+            row = Row(
+                4, f"{what}, beyond {name}: {label}", at, "ms", f"{len(values)} retries", bound
+            )
+            rows.append(row)
+    return rows
+
+
+def _reactions(targets: int, failures: int, interval: timedelta) -> Figures:
+    """They fail at random over one interval. A target is looked at within 1.1 intervals."""
+    seconds = interval.total_seconds()
+    chosen = random.Random(targets).sample(ids(targets), failures)
+    sections: dict[str, Any] = {
+        "baseten": {"max_requests_per_second": _RATE, "timeout": "10s"},
+        "watch": {"interval": f"{seconds:g}s", "recovery_interval": "1s"},
+    }
+    with server(log=True) as url, workplace(url, ids(targets), **sections) as config:
+        seed(config, ids(targets), spread=interval)
+        arguments = ["watched", config, "--first", 10**9, "--count", 1]
+        with running(_start(*arguments)) as process:
+            process.event("started")
+            for model_id in chosen:
+                time.sleep(seconds / failures * random.uniform(0.5, 1.5))
+                _put(f"{url}/_bench/fail/{model_id}")
+            log = _wait_for(
+                lambda: _get(f"{url}/_bench/log"),
+                lambda log: sum(what == "POST" for _, what, _ in log) >= failures,
+            )
+    failed, looked, posted = ({m: at for at, what, m in log if what == kind} for kind in _KINDS)
+    return {
+        "after_it_was_due": [posted[m] - looked[m] for m in chosen],
+        "beyond_the_interval": [posted[m] - failed[m] - seconds for m in chosen],
+    }
+
+
+_KINDS = ("FAIL", "FAILED", "POST")
+
+
+def head_of_line(scale: Scale) -> list[Row]:
+    """Whether targets that never answer make the others late."""
+    targets = scale.of(1_000)
+    well = ids(targets)
+    hanging = [f"hang{number}" for number in range(targets // 20)]
+    with server() as url:
+        found = interleaved(
+            {
+                "with": lambda: _lateness(url, [*hanging, *well[len(hanging) :]]),
+                "without": lambda: _lateness(url, well),
+            },
+            scale.times,
+        )
+    late = {
+        name: sorted(percentile(run["late_seconds"], 0.99) for run in runs)[len(runs) // 2] * 1000
+        for name, runs in found.items()
+    }
+    what = "lateness of checks (99 %) while 1 target in 20 hangs, beside when none does"
+    parts = f"{late['with']:.3g} ms / {late['without']:.3g} ms"
+    return [Row(5, what, late["with"] / late["without"], "x", parts, at_most=1.2)]
+
+
+def _lateness(url: str, targets: list[str]) -> Figures:
+    interval = timedelta(seconds=max(2.0, len(targets) / 50))
+    sections: dict[str, Any] = {
+        "baseten": {"max_requests_per_second": _RATE, "timeout": "2s"},
+        "watch": {"interval": f"{interval.total_seconds():g}s", "recovery_interval": "1s"},
+    }
+    with workplace(url, targets, **sections) as config:
+        seed(config, targets, spread=interval)
+        first = len(targets)
+        return child("watched", config, "--first", first, "--count", len(targets))
+
+
+def _start(*arguments: object) -> Watched:
+    import sys
+
+    command = [sys.executable, "-m", f"tests.bench.{arguments[0]}", *map(str, arguments[1:])]
+    return Watched(command, environment())
+
+
+def _at(config: Path, url: str) -> None:
+    settings = json.loads(config.read_text())
+    settings["baseten"]["base_url"] = url
+    config.write_text(json.dumps(settings))
+
+
+def _wait_for(read: Any, enough: Any) -> Any:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if enough(log := read()):
+            return log
+        time.sleep(_POLL_SECONDS)
+    raise TimeoutError("too few requests came")
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)
+
+
+def _put(url: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
