@@ -60,7 +60,7 @@ def at_50_workers(scale: Scale) -> list[Row]:
             {
                 "ours": lambda: _saturated(url, targets),
                 "httpx": lambda: _peer("httpx", url, scale.of(2_000), _WORKERS),
-                "hey": lambda: _peer("hey", url, targets, _WORKERS),
+                "hey": lambda: _peer("hey", url, targets // _WORKERS * _WORKERS, _WORKERS),
                 "sequential": lambda: _peer("requests", url, scale.of(100)),
             },
             scale.times,

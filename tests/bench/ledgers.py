@@ -58,7 +58,7 @@ async def _reservations(ledger: SqlLedger, recorder: Recorder, ids: list[str]) -
             assert target is not None
             assert target.deployment is not None
             now = tx.now()
-            seen = Observation(target.deployment, "BUILD_FAILED", now)
+            seen = Observation("BUILD_FAILED", target.deployment, now)
             assert recorder.look(tx, target, Look(now, seen), None)
 
         def reserve(tx: LedgerTransaction, model_id: str = model_id, number: int = number) -> None:

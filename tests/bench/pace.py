@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 import time
 import urllib.request
 from datetime import datetime, timedelta
@@ -102,7 +103,7 @@ def _reactions(targets: int, failures: int, interval: timedelta) -> Figures:
     chosen = random.Random(targets).sample(ids(targets), failures)
     sections: dict[str, Any] = {
         "baseten": {"max_requests_per_second": _RATE, "timeout": "10s"},
-        "watch": {"interval": f"{seconds:g}s", "recovery_interval": "1s"},
+        "watch": {"interval": f"{seconds * 1000:.0f}ms", "recovery_interval": "1s"},
     }
     with server(log=True) as url, workplace(url, ids(targets), **sections) as config:
         seed(config, ids(targets), spread=interval)
@@ -161,8 +162,6 @@ def _lateness(url: str, targets: list[str]) -> Figures:
 
 
 def _start(*arguments: object) -> Watched:
-    import sys
-
     command = [sys.executable, "-m", f"tests.bench.{arguments[0]}", *map(str, arguments[1:])]
     return Watched(command, environment())
 

@@ -2,17 +2,16 @@
 with one daemon that a supervisor starts again at once."""
 
 import signal
-import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.bench.measure import Figures, Row, Scale, interleaved, median
 from tests.fakes.postgres import shared
 from tests.fakes.processes import Process, config_file, daemon, emulator, requests, running
-from watchdog.cli.output import print_table
 
 TRIALS = 10
 TARGETS = 20
@@ -24,26 +23,23 @@ _PATIENCE_SECONDS = 60
 _POLL_SECONDS = 0.05
 
 
-class Gap:
+def _gap(killed_at: datetime, checks: dict[str, datetime]) -> Figures:
     """Seconds from the kill to the first check, and until every target was checked again."""
-
-    def __init__(self, killed_at: datetime, checks: dict[str, datetime]) -> None:
-        after = [(at - killed_at).total_seconds() for at in checks.values()]
-        self.first_seconds = min(after)
-        self.all_seconds = max(after)
+    after = [(at - killed_at).total_seconds() for at in checks.values()]
+    return {"first": min(after), "all": max(after)}
 
 
-def of_a_standby() -> Gap:
+def of_a_standby() -> Figures:
     """Two replicas on PostgreSQL, and the active one is killed."""
     with _config(shared().new_schema()) as (api, config), running(daemon(config)) as active:
         active.event("replica_active")
         with running(daemon(config)) as other:
             other.event("replica_standby")
             _watched(api, datetime.now(UTC))
-            return Gap(*_killed(active, api))
+            return _gap(*_killed(active, api))
 
 
-def of_a_restart() -> Gap:
+def of_a_restart() -> Figures:
     """One daemon on SQLite is killed, and started again as soon as its end is known."""
     with _config(None) as (api, config), running(daemon(config)) as first:
         first.event("replica_active")
@@ -52,7 +48,7 @@ def of_a_restart() -> Gap:
         first.signal(signal.SIGKILL)
         first.wait()
         with running(daemon(config)):
-            return Gap(killed_at, _watched(api, killed_at))
+            return _gap(killed_at, _watched(api, killed_at))
 
 
 @contextmanager
@@ -84,30 +80,23 @@ def _watched(api: str, since: datetime) -> dict[str, datetime]:
     raise TimeoutError("nobody watches")
 
 
-def main() -> None:
-    """Print it, the two interleaved: whatever else the machine does befalls both."""
-    kinds = {"a replica stands by, PostgreSQL": of_a_standby, "restarted, SQLite": of_a_restart}
-    gaps: dict[str, list[Gap]] = {name: [] for name in kinds}
-    for _ in range(TRIALS):
-        for name, measure in kinds.items():
-            gaps[name].append(measure())
-    rows = [
-        (
-            name,
-            str(TRIALS),
-            _spread([gap.first_seconds for gap in found]),
-            _spread([gap.all_seconds for gap in found]),
+def of_the_watch(scale: Scale) -> list[Row]:
+    """The two interleaved: whatever else the machine does befalls both."""
+    runs = {"a replica stands by, PostgreSQL": of_a_standby, "restarted, SQLite": of_a_restart}
+    found = interleaved(runs, 1 if scale.short else TRIALS)
+    return [
+        Row(
+            0,
+            f"from kill -9 until all are checked: {name}",
+            median(gaps, "all"),
+            "s",
+            _spread(gaps),
         )
-        for name, found in gaps.items()
+        for name, gaps in found.items()
     ]
-    columns = ("kill -9", "times", "s until a check", f"s until all {TARGETS} were checked")
-    print_table(columns, rows)
 
 
-def _spread(values: list[float]) -> str:
-    """The median, the least and the most."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f})"
-
-
-if __name__ == "__main__":
-    main()
+def _spread(gaps: Sequence[Figures]) -> str:
+    """The least and the most, and the median until the first."""
+    every = [gap["all"] for gap in gaps]
+    return f"{min(every):.2f}..{max(every):.2f} s; first check {median(gaps, 'first'):.2f} s"

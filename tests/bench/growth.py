@@ -1,0 +1,134 @@
+"""How cost grows with the targets and with the ledger, and what a scrape and memory come to."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.bench.measure import (
+    Figures,
+    Found,
+    Row,
+    Scale,
+    child,
+    ids,
+    interleaved,
+    median,
+    ratio,
+    server,
+    workplace,
+)
+from tests.bench.seeded import seed
+
+_RATE = 95
+_CHECKS_PER_SECOND = 90
+_BYTES = 1024 * 1024
+
+
+def of_the_fleet(scale: Scale) -> list[Row]:
+    """At the API's own pace: as many checks a second of many targets as of few."""
+    sizes = [scale.of(each) for each in (100, 1_000, 10_000)]
+    with server() as url:
+        sweeps = interleaved(
+            {str(size): _sweep(url, size, scale.of(1_000)) for size in sizes}, scale.times
+        )
+    claims = interleaved({str(size): _ledger(size, 10) for size in sizes}, scale.times)
+    rows = [
+        *_beside_smallest(sweeps, "CPU of a check at 90/s", "cpu_seconds", "checks", at_most=1.2),
+        *_beside_smallest(claims, "time of a claim", "claim_ms"),
+        *_beside_smallest(claims, "time of a reservation", "reserve_ms"),
+    ]
+    largest = sweeps[str(sizes[-1])]
+    held = median(largest, "resident_bytes") / _BYTES
+    what = f"memory of the daemon, {sizes[-1]:,} targets"
+    return [*rows, Row(8, what, held, "MB", "resident set", at_most=120)]
+
+
+def of_the_ledger(scale: Scale) -> list[Row]:
+    targets, pasts = scale.of(1_000), (10, scale.of(100_000))
+    with server() as url:
+        sweeps = interleaved(
+            {str(past): _sweep(url, targets, scale.of(1_000), past) for past in pasts}, scale.times
+        )
+    ledgers = interleaved({str(past): _ledger(targets, past) for past in pasts}, scale.times)
+    more = "attempts in the ledger"
+    cpu = "CPU of a check at 90/s"
+    return [
+        *_beside_smallest(sweeps, cpu, "cpu_seconds", "checks", more=more, at_most=1.2),
+        *_beside_smallest(ledgers, "time of a claim", "claim_ms", more=more, at_most=1.2),
+        *_beside_smallest(ledgers, "time of a reservation", "reserve_ms", more=more, at_most=1.2),
+    ]
+
+
+def of_a_scrape(scale: Scale) -> list[Row]:
+    rows = []
+    for targets in (scale.of(2_000), scale.of(10_000)):
+        found = [child("scraping", targets) for _ in range(scale.times)]
+        what = f"a scrape of {targets:,} targets"
+        ours, native = median(found, "ours_ms"), median(found, "native_ms")
+        pause = median(found, "pause_ms")
+        rows += [
+            ratio(7, f"CPU of {what}, beside native gauges", ours, native, at_most=1 / 4),
+            Row(7, f"longest pause of the loop, {what}", pause, "ms", "", at_most=25),
+        ]
+    return rows
+
+
+def over_a_week(scale: Scale) -> list[Row]:
+    hours = 12 if scale.short else 7 * 24
+    found = child("week", "--hours", hours)
+    grown = found["growth_bytes"] / _BYTES
+    parts = f"{found['checks']:,} checks, {found['retries']} retries"
+    what = f"growth of memory over {hours} simulated hours, after the first"
+    return [Row(8, what, grown, "MB", parts, at_most=1)]
+
+
+def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Any:
+    interval = timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND))
+    milliseconds = interval // timedelta(milliseconds=1)
+    sections: dict[str, Any] = {
+        "baseten": {"max_requests_per_second": _RATE, "timeout": "10s"},
+        "watch": {
+            "interval": f"{milliseconds}ms",
+            "recovery_interval": "1s",
+        },
+    }
+
+    def run() -> Figures:
+        with workplace(url, ids(targets), **sections) as config:
+            seed(config, ids(targets), spread=interval, past=past)
+            return child("watched", config, "--first", _CHECKS_PER_SECOND, "--count", checks)
+
+    return run
+
+
+def _ledger(targets: int, past: int) -> Any:
+    def run() -> Figures:
+        with workplace("http://127.0.0.1:1", ids(targets)) as config:
+            seed(config, ids(targets), spread=timedelta(minutes=1), past=past)
+            return child("ledgers", config)
+
+    return run
+
+
+def _beside_smallest(
+    found: Found,
+    what: str,
+    name: str,
+    per: str | None = None,
+    *,
+    more: str = "targets",
+    at_most: float | None = None,
+) -> list[Row]:
+    (smallest, least), *others = found.items()
+    base = median(least, name, per)
+    scale, unit = (1000, "ms") if name.endswith("_seconds") else (1, "ms")
+    return [
+        ratio(
+            6,
+            f"{what}, {int(size):,} {more}, beside {int(smallest):,}",
+            median(runs, name, per) * scale,
+            base * scale,
+            unit,
+            at_most=at_most,
+        )
+        for size, runs in others
+    ]
