@@ -59,8 +59,8 @@ simulate: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay o
 chaos: $(STAMP) ## Trouble three replicas and their database for ten minutes (SECONDS=n, SEED=n)
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-bench: $(STAMP) ## Measure how long nobody watches when the daemon is killed
-	@$(BIN)/python -m tests.bench.takeover
+bench: $(STAMP) ## Measure speed and size, for half an hour (ONLY="NAME ...", SHORT=1; needs hey, curl and jq)
+	@$(BIN)/python -m tests.bench $(ONLY) $(if $(SHORT),--short)
 
 mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
 	@$(BIN)/python -m tests.mutants

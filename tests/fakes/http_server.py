@@ -48,6 +48,7 @@ class _Listening:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed: list[asyncio.Event] = []
         self.connections = 0
         self.port = 0
 
@@ -71,11 +72,17 @@ class _Listening:
         """Refuse new connections from now on."""
         self._server.close()
 
+    async def all_closed(self) -> None:
+        """Wait until this end has closed every connection, so that the other end can know."""
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(closed.wait() for closed in self._closed))
+
     def _ssl(self) -> ssl.SSLContext | None:
         return None
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._closed.append(asyncio.Event())
         task = asyncio.create_task(self._closing(reader, writer, self.connections))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -88,6 +95,7 @@ class _Listening:
                 await self._serve(reader, writer, number)
         finally:
             writer.close()
+            self._closed[number - 1].set()
             with suppress(OSError):
                 await writer.wait_closed()
 

@@ -1,4 +1,4 @@
-"""How the adapter uses its connections, and the traps of httpx that it must not fall into."""
+"""How the adapter uses its connections, and the traps of its libraries."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from importlib.abc import MetaPathFinder
 
 import pytest
 
-from tests.fakes.baseten_http import MODEL, Setup, running
+from tests.fakes.baseten_http import DEPLOYMENT, MODEL, Setup, running
 from tests.fakes.http_server import Reply, Request
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import AnswerLost
@@ -60,12 +60,22 @@ async def test_each_post_opens_a_connection_of_its_own() -> None:
         assert _connections_of(setup, "POST") == [2, 3]
 
 
-async def test_a_look_does_not_suffer_from_a_connection_closed_while_idle() -> None:
+async def test_a_look_does_not_suffer_from_a_connection_that_an_answer_ended() -> None:
     async with running() as setup:
         setup.baseten.once(f"GET {MODEL}", Reply(500, headers={"Connection": "close"}))
         with pytest.raises(AnswerLost):
             await _look(setup)
         await _look(setup)
+        assert _connections_of(setup, "GET") == [1, 2]
+
+
+async def test_a_look_does_not_suffer_from_a_connection_closed_while_idle() -> None:
+    async with running() as setup:
+        setup.baseten.once(f"GET {MODEL}", Reply(body=DEPLOYMENT).encode())
+        await _look(setup)
+        await setup.server.all_closed()
+        await _look(setup)
+        assert _connections_of(setup, "GET") == [1, 2]
 
 
 async def test_a_storm_of_cancelled_looks_leaves_every_later_one_answered() -> None:

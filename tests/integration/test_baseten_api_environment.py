@@ -83,12 +83,24 @@ async def test_looks_and_retries_go_through_the_proxy_with_a_private_ca(
         assert [each.connection for each in net.server.requests] == [1, 1, 2]
 
 
-async def test_no_proxy_names_who_is_asked_directly(
+async def test_all_proxy_without_a_scheme_will_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.removeprefix("http://"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(f"https://{NAME}") as api:
+            await _look(api)
+        assert proxy.asked == [f"CONNECT {NAME}:443"]
+
+
+@pytest.mark.parametrize("directly", [HOST, f"elsewhere.test, {HOST}", "*"])
+async def test_no_proxy_names_who_is_asked_directly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: str
+) -> None:
+    async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.setenv("NO_PROXY", HOST)
+        monkeypatch.setenv("NO_PROXY", directly)
         monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
         async with api_at(net.server.url) as api:
             await _look(api)

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
 
 import httpx
@@ -30,21 +30,27 @@ class Hand:
 
 
 class Site:
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        render_metrics: Callable[[], Iterator[bytes]] = lambda: iter([b"a 1\n", b"b 2\n"]),
+    ) -> None:
         self.clock = Hand()
         self.liveness = Liveness(self.clock, timedelta(seconds=1))
         self.readiness = Readiness()
         app = build_app(
-            render_metrics=lambda: iter([b"a 1\n", b"b 2\n"]),
+            render_metrics=render_metrics,
             metrics_type="text/x",
             alive=self.liveness.reason,
             ready=self.readiness.reasons,
         )
         self.server = WebServer(app, host=host, port=0)
 
-    async def get(self, path: str, method: str = "GET") -> httpx.Response:
+    async def get(
+        self, path: str, method: str = "GET", headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
-            return await client.request(method, path)
+            return await client.request(method, path, headers=headers)
 
 
 def an_app() -> Starlette:
@@ -173,6 +179,43 @@ async def test_it_listens_on_ipv6_and_its_address_can_be_asked() -> None:
         assert (await site.get("/healthz")).text == "ok\n"
     finally:
         await site.server.stop()
+
+
+async def test_other_work_goes_on_between_the_pieces_of_a_scrape() -> None:
+    turns, seen = 0, []
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20):
+            seen.append(turns)
+            yield b"a 1\n"
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    site, other = Site(render_metrics=pieces), asyncio.create_task(work())
+    await site.server.start()
+    try:
+        assert (await site.get("/metrics")).text == "a 1\n" * 20
+    finally:
+        await site.server.stop()
+        other.cancel()
+    assert seen == sorted(set(seen))
+
+
+async def test_a_scrape_is_packed_for_who_can_unpack_it() -> None:
+    site = Site(render_metrics=lambda: iter([b"a 1\n" * 1000] * 2))
+    await site.server.start()
+    try:
+        packed = await site.get("/metrics")
+        plain = await site.get("/metrics", headers={"Accept-Encoding": "identity"})
+    finally:
+        await site.server.stop()
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.text == plain.text == "a 1\n" * 2000
 
 
 async def test_it_lets_go_of_the_address_though_it_never_started() -> None:

@@ -11,7 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.events import GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
 from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
-from watchdog.domain.records import Attempt, Decision, DecisionKind, DecisionReason, Target
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    DeploymentRef,
+    Target,
+)
 from watchdog.engine.events import (
     ApiRequested,
     BreakerSeen,
@@ -100,6 +107,22 @@ def test_what_there_is_not_is_absent_and_never_0() -> None:
     ):
         assert page.values(name) == {}, name
     assert page.values("target_state") == {("m1", "unknown"): 1}
+
+
+def test_what_others_wrote_stays_inside_its_label() -> None:
+    hostile = 'a"} 1\n# evil\\ \\n'
+    target = replace(
+        TARGET, status=hostile, name=hostile, deployment=DeploymentRef(hostile, ago(days=2))
+    )
+    page = Page(changed(target))
+    assert page.values("deployment_status") == {("m1", hostile): 1}
+    assert page.values("target_info") == {(hostile, "m1", hostile): 1}
+
+
+def test_more_targets_than_a_piece_are_all_there_once() -> None:
+    page = Page(*(changed(replace(TARGET, model_id=f"m{number}")) for number in range(1200)))
+    assert len(page.values("target_state")) == 1200
+    assert len(page.values("retry_budget_remaining")) == 2400
 
 
 def test_a_forgotten_target_leaves_no_series() -> None:

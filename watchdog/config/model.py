@@ -179,11 +179,16 @@ class Fleet(_Section):
     )
 
 
+_NO_OVERRIDES = PolicyOverrides()
+"""One for all the models without, of which there may be ten thousand."""
+
+
 class Model(_Section):
     id: ModelId = Field(description="The model's id, as in its URL.")
     name: Name | None = Field(None, description="For people; in logs and metrics.")
     policy: PolicyOverrides = Field(
-        default_factory=PolicyOverrides, description="Any key of policy, for this model alone."
+        default_factory=lambda: _NO_OVERRIDES,
+        description="Any key of policy, for this model alone.",
     )
 
 
@@ -297,7 +302,11 @@ class Config(_Section):
 
     def policies(self) -> Mapping[str, Policy]:
         """The rules of each configured model, by id."""
-        return {model.id: _policy(self.rules_of(model)) for model in self.models}
+        common = _policy(self.policy)  # one for all that have none of their own
+        return {
+            model.id: _policy(self.rules_of(model)) if model.policy.model_fields_set else common
+            for model in self.models
+        }
 
     def discovered_policy(self) -> Policy:
         """The rules of a discovered model. Nobody named it: that it fails when it is first seen may
