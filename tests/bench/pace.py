@@ -80,7 +80,7 @@ def _first(log: list[dict[str, Any]]) -> dict[str, datetime]:
 def reaction(scale: Scale) -> list[Row]:
     """From the moment a deployment fails to its retry on the wire, with `first_delay` 0."""
     targets, failures = scale.of(2_000), scale.of(200)
-    interval = max(timedelta(seconds=1), timedelta(seconds=targets / 90))
+    interval = timedelta(seconds=3 if scale.short else 30)
     found = [_reactions(targets, failures, interval) for _ in range(scale.times)]
     seen = [each for run in found for each in run["after_it_was_due"]]
     whole = [max(0.0, each) for run in found for each in run["beyond_the_interval"]]
@@ -98,7 +98,7 @@ def reaction(scale: Scale) -> list[Row]:
 
 
 def _reactions(targets: int, failures: int, interval: timedelta) -> Figures:
-    """They fail at random over one interval. A target is looked at within 1.1 intervals."""
+    """They fail at random over one interval. A target is looked at within 1.05 intervals."""
     seconds = interval.total_seconds()
     chosen = random.Random(targets).sample(ids(targets), failures)
     sections: dict[str, Any] = {

@@ -128,7 +128,7 @@ class _Transaction:
         ]
         due = sorted(due, key=lambda target: (target.next_check_at, target.model_id))[:limit]
         for target in due:
-            later = self._now + interval * 0.9 + _share(target.model_id, interval * 0.2)
+            later = self._now + interval * 0.95 + _share(target.model_id, interval * 0.1)
             self._rows.targets[target.model_id] = replace(target, next_check_at=later)
         ahead = farthest_plan(self._now, interval)
         found = [self._joined(target) for target in due]

@@ -64,7 +64,7 @@ class Baseten(_Section):
 class Watch(_Section):
     interval: Duration = Field(
         parse_duration("1m"),
-        description="How often each target is checked, +-10 % so that they spread.",
+        description="How often each target is checked, +-5 % so that they spread.",
     )
     recovery_interval: Duration = Field(
         parse_duration("15s"), description="The same for a target with an attempt under way."

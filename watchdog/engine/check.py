@@ -32,8 +32,8 @@ from watchdog.engine.telling import tell
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A target after its check, or the error that kept it from being seen. `overtaken`: it was to
-    be retried, and somebody else recorded a change of it first."""
+    """A target as it was last recorded, or the error that kept it from being seen. `overtaken`: it
+    was to be retried, and somebody else recorded a change of it first."""
 
     target: Target
     error: ApiError | LedgerUnavailable | None = None
@@ -105,7 +105,7 @@ class Checker:
         seen = look.observation
         if seen is not None and is_steady(target, seen, policy):
             self._done(target, look, policy)
-            return Checked(replace(target, observed_at=look.at))
+            return Checked(target)
         try:
             return await self._act(settings, target, look, forced=forced, may_retry=may_retry)
         except LedgerUnavailable as error:

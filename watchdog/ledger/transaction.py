@@ -85,7 +85,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
             .where(targets.c.model_id.in_(due))
             .values(
                 due_at=case((no_plan, literal(self._now, planned.type)), else_=planned),
-                next_check_at=self._spread(self._now + interval * 0.9, interval * 0.2),
+                next_check_at=self._spread(self._now + interval * 0.95, interval * 0.1),
             )
             .returning(*targets.c)
         )
