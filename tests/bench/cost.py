@@ -55,12 +55,13 @@ def of_a_check(scale: Scale) -> list[Row]:
 def at_50_workers(scale: Scale) -> list[Row]:
     """All workers busy, with an API that takes 50 ms."""
     targets = scale.of(_SATURATED_TARGETS)
+    checks = 5 * targets  # so many that the start of a process is lost among them
     with server(latency_seconds=_LATENCY_SECONDS) as url:
         found = interleaved(
             {
-                "ours": lambda: _saturated(url, targets),
+                "ours": lambda: _saturated(url, targets, checks),
                 "httpx": lambda: _peer("httpx", url, scale.of(2_000), _WORKERS),
-                "hey": lambda: _peer("hey", url, targets // _WORKERS * _WORKERS, _WORKERS),
+                "hey": lambda: _peer("hey", url, checks // _WORKERS * _WORKERS, _WORKERS),
                 "sequential": lambda: _peer("requests", url, scale.of(100)),
             },
             scale.times,
@@ -117,10 +118,10 @@ def _sweep(url: str, targets: int, checks: int) -> Figures:
         )
 
 
-def _saturated(url: str, targets: int) -> Figures:
+def _saturated(url: str, targets: int, checks: int) -> Figures:
     watch = {"interval": "1s", "recovery_interval": "1s", "concurrency": _WORKERS}
     with workplace(url, ids(targets), watch=watch) as config:
         seed(config, ids(targets), spread=timedelta(seconds=1))
         return child(
-            "watched", config, "--rate", _AS_FAST_AS_IT_CAN, "--first", targets, "--count", targets
+            "watched", config, "--rate", _AS_FAST_AS_IT_CAN, "--first", targets, "--count", checks
         )

@@ -7,6 +7,7 @@ from tests.bench.measure import (
     Figures,
     Found,
     Row,
+    Run,
     Scale,
     child,
     ids,
@@ -31,15 +32,29 @@ def of_the_fleet(scale: Scale) -> list[Row]:
             {str(size): _sweep(url, size, scale.of(1_000)) for size in sizes}, scale.times
         )
     claims = interleaved({str(size): _ledger(size, 10) for size in sizes}, scale.times)
-    rows = [
+    return [
         *_beside_smallest(sweeps, "CPU of a check at 90/s", "cpu_seconds", "checks", at_most=1.2),
         *_beside_smallest(claims, "time of a claim", "claim_ms"),
         *_beside_smallest(claims, "time of a reservation", "reserve_ms"),
     ]
-    largest = sweeps[str(sizes[-1])]
-    held = median(largest, "resident_bytes") / _BYTES
-    what = f"memory of the daemon, {sizes[-1]:,} targets"
-    return [*rows, Row(8, what, held, "MB", "resident set", at_most=120)]
+
+
+def of_memory(scale: Scale) -> list[Row]:
+    """After every target was checked, ten times as fast as the API allows."""
+    sizes = [scale.of(each) for each in (100, 1_000, 10_000)]
+    with server() as url:
+        found = interleaved({str(size): _whole_sweep(url, size) for size in sizes}, scale.times)
+    return [
+        Row(
+            8,
+            f"memory of the daemon, {int(size):,} targets",
+            median(runs, "resident_bytes") / _BYTES,
+            "MB",
+            "resident set",
+            at_most=120,
+        )
+        for size, runs in found.items()
+    ]
 
 
 def of_the_ledger(scale: Scale) -> list[Row]:
@@ -60,20 +75,24 @@ def of_the_ledger(scale: Scale) -> list[Row]:
 
 def of_a_scrape(scale: Scale) -> list[Row]:
     rows = []
-    for targets in (scale.of(2_000), scale.of(10_000)):
+    each_ms = {}
+    for targets in (scale.of(1_000), scale.of(2_000), scale.of(10_000)):
         found = [child("scraping", targets) for _ in range(scale.times)]
         what = f"a scrape of {targets:,} targets"
         ours, native = median(found, "ours_ms"), median(found, "native_ms")
         pause = median(found, "pause_ms")
+        each_ms[targets] = ours / targets
         rows += [
             ratio(7, f"CPU of {what}, beside native gauges", ours, native, at_most=1 / 4),
             Row(7, f"longest pause of the loop, {what}", pause, "ms", "", at_most=25),
         ]
-    return rows
+    few, *_, many = each_ms
+    what = f"CPU of a scrape for each of {many:,} targets, beside {few:,}"
+    return [*rows, ratio(6, what, each_ms[many], each_ms[few])]
 
 
 def over_a_week(scale: Scale) -> list[Row]:
-    hours = 12 if scale.short else 7 * 24
+    hours = 3 if scale.short else 7 * 24
     found = child("week", "--hours", hours)
     grown = found["growth_bytes"] / _BYTES
     parts = f"{found['checks']:,} checks, {found['retries']} retries"
@@ -81,7 +100,7 @@ def over_a_week(scale: Scale) -> list[Row]:
     return [Row(8, what, grown, "MB", parts, at_most=1)]
 
 
-def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Any:
+def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Run:
     interval = timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND))
     milliseconds = interval // timedelta(milliseconds=1)
     sections: dict[str, Any] = {
@@ -100,7 +119,21 @@ def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Any:
     return run
 
 
-def _ledger(targets: int, past: int) -> Any:
+def _whole_sweep(url: str, targets: int) -> Run:
+    rate = 10 * _RATE
+    interval = timedelta(seconds=max(1, targets // rate * 2))
+    watch = {"interval": f"{interval.total_seconds():g}s", "recovery_interval": "1s"}
+
+    def run() -> Figures:
+        with workplace(url, ids(targets), watch=watch) as config:
+            seed(config, ids(targets), spread=interval)
+            checks = ("--first", targets, "--count", targets)
+            return child("watched", config, "--rate", rate, *checks)
+
+    return run
+
+
+def _ledger(targets: int, past: int) -> Run:
     def run() -> Figures:
         with workplace("http://127.0.0.1:1", ids(targets)) as config:
             seed(config, ids(targets), spread=timedelta(minutes=1), past=past)

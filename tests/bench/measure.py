@@ -39,7 +39,8 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure and the bound that it should keep to. `parts` is what it was made from."""
+    """A figure and the bound that it should keep to. `parts` is what it was made from. `sure`: it
+    does not depend on how fast the machine is, and no run may break the bound."""
 
     goal: int
     what: str
@@ -48,6 +49,7 @@ class Row:
     parts: str
     at_most: float | None = None
     at_least: float | None = None
+    sure: bool = False
 
     @property
     def good(self) -> bool | None:
@@ -94,7 +96,8 @@ def server(*, latency_seconds: float = 0, log: bool = False) -> Iterator[str]:
 
 @contextmanager
 def workplace(url: str, ids: Sequence[str], **sections: Any) -> Iterator[Path]:
-    """A folder with a configuration for these targets: the defaults, but for the sections."""
+    """A folder with a configuration for these targets, and a fast pace where no section says
+    otherwise."""
     with tempfile.TemporaryDirectory(prefix="watchdog-bench-") as name:
         policy = {"first_delay": "0s", "healthy_reset": "1h", **sections.pop("policy", {})}
         yield config_file(Path(name), url, ids, policy=policy, **sections)

@@ -62,7 +62,9 @@ def _config(url: str | None) -> Iterator[tuple[str, Path]]:
 def _killed(process: Process, api: str) -> tuple[datetime, dict[str, datetime]]:
     killed_at = datetime.now(UTC)
     process.signal(signal.SIGKILL)
-    return killed_at, _watched(api, killed_at)
+    checks = _watched(api, killed_at)
+    process.wait()
+    return killed_at, checks
 
 
 def _watched(api: str, since: datetime) -> dict[str, datetime]:

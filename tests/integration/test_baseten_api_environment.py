@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import httpcore
 import pytest
 import trustme
 
 from tests.fakes.baseten_http import KEY, Baseten, make_api
 from tests.fakes.http_server import HOST, ConnectProxy, Request, ScriptedServer
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
+from watchdog.baseten_api.route import Route
 from watchdog.engine.ports import AnswerLost, NotSent
 
 NAME = "api.baseten.test"
@@ -94,7 +96,7 @@ async def test_all_proxy_without_a_scheme_will_do(
         assert proxy.asked == [f"CONNECT {NAME}:443"]
 
 
-@pytest.mark.parametrize("directly", [HOST, f"elsewhere.test, {HOST}", "*"])
+@pytest.mark.parametrize("directly", [HOST, f"elsewhere.test, {HOST}", "*", "elsewhere.test, *"])
 async def test_no_proxy_names_who_is_asked_directly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: str
 ) -> None:
@@ -114,6 +116,24 @@ def test_one_of_several_ca_directories_is_enough(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'missing'}{os.pathsep}{tmp_path}")
     make_api("https://api.baseten.co")
+
+
+@pytest.mark.parametrize(
+    ("url", "no_proxy"),
+    [("https://[::1]:8443", "::1"), ("https://API.baseten.test", ".baseten.test")],
+)
+def test_no_proxy_knows_addresses_and_domains(
+    monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+
+    def way() -> type:
+        route = Route(url, timeout=timedelta(seconds=1), user_agent="x")
+        return type(route.connect())
+
+    assert way() is httpcore.AsyncHTTPProxy
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert way() is httpcore.AsyncHTTPConnection
 
 
 @both
@@ -217,7 +237,9 @@ async def test_a_bad_proxy_is_one_line_at_the_start_without_its_password(
 
 
 @pytest.mark.parametrize(
-    "url", ["https://xn--.test", "https://\u2603.test", "https://host:port"], ids=str
+    "url",
+    ["https://xn--.test", "https://\u2603.test", "https://host:port", "ftp://host", "host"],
+    ids=str,
 )
 async def test_a_bad_host_is_one_line_at_the_start(url: str) -> None:
     with pytest.raises(ApiSetupError, match=r"^baseten\.base_url: ") as caught:

@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.fakes.events import GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
 from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
 from watchdog.domain.records import (
+    Action,
+    ActionKind,
     Attempt,
     Decision,
     DecisionKind,
@@ -28,6 +30,7 @@ from watchdog.engine.events import (
     LedgerBack,
     LedgerLost,
     LedgerOpened,
+    PausesSeen,
     RetryAnswered,
     RetrySuppressed,
     SweepDone,
@@ -123,6 +126,34 @@ def test_more_targets_than_a_piece_are_all_there_once() -> None:
     page = Page(*(changed(replace(TARGET, model_id=f"m{number}")) for number in range(1200)))
     assert len(page.values("target_state")) == 1200
     assert len(page.values("retry_budget_remaining")) == 2400
+
+
+def test_the_later_of_a_pause_of_its_own_and_of_everybodys() -> None:
+    soon, later = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    page = Page(*(changed(replace(TARGET, model_id=each)) for each in ("m1", "m2", "m3")))
+
+    def paused(*ends: tuple[str | None, datetime]) -> dict[tuple[str, ...], float]:
+        latest_first = sorted(ends, key=lambda end: end[1], reverse=True)
+        pauses = tuple(
+            Action(NOW, ActionKind.PAUSE, model_id, "ann@host", "", until=until)
+            for model_id, until in latest_first
+        )
+        page.tell(PausesSeen(pauses=pauses))
+        states = page.values("paused")
+        expiries = page.values("pause_expiry_timestamp_seconds")
+        assert {key for key, state in states.items() if state} == set(expiries)
+        return expiries
+
+    assert paused(("m1", soon), ("m2", NOW)) == {("m1",): soon.timestamp()}
+    assert paused(("m1", later), ("m1", soon), ("m2", soon), (None, soon)) == {
+        ("m1",): later.timestamp(),
+        ("m2",): soon.timestamp(),
+        ("m3",): soon.timestamp(),
+    }
+    assert paused(("m1", soon), (None, later)) == {
+        (each,): later.timestamp() for each in ("m1", "m2", "m3")
+    }
+    assert paused() == {}
 
 
 def test_a_forgotten_target_leaves_no_series() -> None:

@@ -16,8 +16,9 @@ _IDLE_SECONDS = 180
 earlier costs a new connection and no more."""
 
 _CONNECT_SHARE = 0.9
-"""So much of the whole time-out a connection may take to be made: one that never was has a time-out
-of its own, and is told from a lost answer."""
+"""So much of the whole time-out a step of making a connection may take: that nobody answers at all
+is found before the whole ends, and is told from a lost answer. Where several steps are slow the
+answer counts as lost, which is the safe guess."""
 
 
 class Route:
@@ -29,7 +30,6 @@ class Route:
         self.base_url = base_url
         self.user_agent = user_agent
         self._url = _parse(base_url)
-        self._prefix = self._url.raw_path.rstrip(b"/")
         self._proxy = _proxy_to(self._url)
         self._ssl = _make_ssl_context()
         # Reading and writing have none: whoever asks bounds the whole, and each would cost a timer.
@@ -60,7 +60,7 @@ class Route:
         headers = [*self._headers, (b"Authorization", b"Api-Key " + key.encode())]
         if method == "POST":
             headers.append((b"Content-Length", b"0"))
-        target = self._target(self._prefix + path.encode())
+        target = self._target(path.encode())
         return httpcore.Request(method, target, headers=headers, extensions=self._extensions)
 
     def _target(self, path: bytes) -> httpcore.URL:
@@ -72,17 +72,21 @@ def _parse(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
         url.host  # noqa: B018 - reading it decodes an internationalised name
+        problem = "" if url.scheme in ("http", "https") else "neither https nor http"
     except (ValueError, httpx.InvalidURL) as error:
+        problem = str(error)
+    if problem:
         raise ApiSetupError(
-            f"baseten.base_url: {text!r} is not a URL: {error}: write it like https://api.baseten.co"
-        ) from None
+            f"baseten.base_url: {text!r} is not a URL: {problem}: write it like "
+            "https://api.baseten.co"
+        )
     return url
 
 
 def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
     proxies = getproxies()
     found = proxies.get(url.scheme) or proxies.get("all")
-    if not found or proxy_bypass(url.netloc.decode()):
+    if not found or _asked_directly(url, proxies.get("no", "")):
         return None
     try:
         proxy = httpx.Proxy(found if "://" in found else f"http://{found}")
@@ -96,6 +100,13 @@ def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
             "HTTP_PROXY, ALL_PROXY or NO_PROXY"
         )
     return proxy
+
+
+def _asked_directly(url: httpx.URL, no_proxy: str) -> bool:
+    """By NO_PROXY. The standard library wants an IPv6 address without its brackets there, and takes
+    `*` for all only where it stands alone."""
+    everybody = "*" in (name.strip() for name in no_proxy.split(","))
+    return everybody or any(proxy_bypass(name) for name in (url.netloc.decode(), url.host))
 
 
 def _make_ssl_context() -> ssl.SSLContext:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from sqlalchemy import make_url
 
 from watchdog.config.allowed_times import AllowedTimes
 from watchdog.config.values import (
@@ -222,6 +221,9 @@ class Store(_Section):
     @property
     def display_url(self) -> str:
         """The URL with its password masked."""
+        # Slow to import, and most commands do not show it.
+        from sqlalchemy import make_url
+
         return make_url(self.url).render_as_string(hide_password=True)
 
 

@@ -51,6 +51,7 @@ class Sweep:
         self._live = live
         self._api_watch = api_watch
         self._targets = {target.model_id: target for target in targets}
+        self._by_memory: dict[str, datetime] = {}
         self._unchecked = set(self._targets)
         self._first_told = False
         self._in_hand: set[str] = set()
@@ -97,6 +98,7 @@ class Sweep:
         due: Sequence[Target]
         try:
             due, news = await self._ledger.transact(claim)
+            self._by_memory.clear()
             self._actions.tell(news)
         except LedgerUnavailable:
             due = self._due_by_memory(now + TICK, room)
@@ -200,14 +202,18 @@ class Sweep:
             self._listener(SweepDone(at=self._clock.now(), first=True))
 
     def _due_by_memory(self, until: datetime, limit: int) -> list[Target]:
-        due = [
-            target
-            for target in self._targets.values()
-            if target.next_check_at is not None and target.next_check_at <= until
-        ][:limit]
-        for target in due:
-            again = until + self._api_watch.interval
-            self._targets[target.model_id] = replace(target, next_check_at=again)
+        """What the ledger would claim: at first all that it claimed before, then each once an
+        interval."""
+        due: list[Target] = []
+        again = until + self._api_watch.interval
+        for model_id, target in self._targets.items():
+            at = self._by_memory.get(model_id, target.next_check_at)
+            if at is None or at > until or model_id in self._in_hand:
+                continue
+            if len(due) >= limit:
+                break
+            due.append(replace(target, next_check_at=at))
+            self._by_memory[model_id] = again
         return due
 
 

@@ -147,7 +147,7 @@ class Metrics:
         self._infos: dict[str, Info] = {}
 
     def render(self) -> Iterator[bytes]:
-        """The exposition, in pieces of about a millisecond each.
+        """The exposition, in pieces that take a few milliseconds at most.
 
         Always the plain text format: in OpenMetrics a counter's family goes without `_total`, and
         `retry_suppressed` and `retry_suppressed_total` would be two families of one name.

@@ -96,8 +96,9 @@ class Snapshot:
             yield from family.render(rows(views))
         yield from _ATTEMPTS.render(_attempts(answers))
         yield from _OBSERVED.render(_moments(observed.items()))
-        yield from _PAUSED.render(_paused(views, pauses, now))
-        yield from _PAUSE_EXPIRY.render(_moments(_pause_ends(views, pauses, now)))
+        ends = _PauseEnds(pauses, now)
+        yield from _PAUSED.render(_paused(views, ends))
+        yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
         yield from _BUDGET.render(_budgets(views, now))
         yield from _FLEET_BUDGET.render(_fleet_budgets(views, limits, now))
 
@@ -149,18 +150,33 @@ def _moments(moments: Iterable[tuple[str, datetime | None]]) -> _Rows:
             yield model_id, moment.timestamp()
 
 
-def _paused(views: _Views, pauses: Sequence[Action], now: datetime) -> _Rows:
-    for model_id, until in _pause_ends(views, pauses, now):
-        yield model_id, int(until is not None)
+class _PauseEnds:
+    """When the later of a target's own pause and everybody's ends."""
+
+    def __init__(self, pauses: Sequence[Action], now: datetime) -> None:
+        self._own: dict[str | None, datetime] = {}
+        for pause in pauses:
+            if pause.until is not None and pause.until > now:
+                self._own.setdefault(pause.model_id, pause.until)  # the latest comes first
+        self._of_all = self._own.pop(None, None)
+
+    def __bool__(self) -> bool:
+        return bool(self._own) or self._of_all is not None
+
+    def of(self, model_id: str) -> datetime | None:
+        own, of_all = self._own.get(model_id), self._of_all
+        return max(own, of_all) if own and of_all else own or of_all
 
 
-def _pause_ends(
-    views: _Views, pauses: Sequence[Action], now: datetime
-) -> Iterator[tuple[str, datetime | None]]:
-    ends = [(pause.model_id, pause.until) for pause in pauses if pause.until and pause.until > now]
+def _paused(views: _Views, ends: _PauseEnds) -> _Rows:
     for view in views:
         model_id = view.target.model_id
-        yield model_id, next((until for paused, until in ends if paused in (None, model_id)), None)
+        yield model_id, int(ends.of(model_id) is not None)
+
+
+def _pause_expiries(views: _Views, ends: _PauseEnds) -> _Rows:
+    if ends:
+        yield from _moments((view.target.model_id, ends.of(view.target.model_id)) for view in views)
 
 
 def _budgets(views: _Views, now: datetime) -> _Rows:

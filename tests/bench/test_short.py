@@ -1,0 +1,20 @@
+"""Every benchmark in short: that it works, and the bounds that no machine may break."""
+
+import shutil
+
+import pytest
+
+from tests.bench.__main__ import BENCHMARKS
+from tests.bench.measure import Scale
+
+_NEEDS = {"check": ("bash", "curl", "jq"), "workers": ("hey",)}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_it_runs_and_keeps_what_does_not_depend_on_speed(name: str) -> None:
+    missing = [each for each in _NEEDS.get(name, ()) if shutil.which(each) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: install Debian's packages of these names")
+    rows = BENCHMARKS[name](Scale(short=True))
+    assert rows
+    assert [row.what for row in rows if row.sure and not row.good] == []
