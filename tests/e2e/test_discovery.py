@@ -72,6 +72,7 @@ def test_models_are_watched_by_team_and_name(tmp_path: Path) -> None:
             assert state(table, "a0003") == ["waiting", "standing_failure"]
             assert state(table, "a0005") == ["ignored", "opted_out"]
             assert table.count(" twin ") == 2
+            assert table.count(" 0 of 2 ") == 107
             process.signal(signal.SIGTERM)
             assert process.wait() == 0
         checked = run("check", "--config", config)

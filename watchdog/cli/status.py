@@ -19,7 +19,7 @@ from watchdog.domain.records import Action
 from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.domain.status import state_of
 from watchdog.domain.untrusted import clean
-from watchdog.engine import overview
+from watchdog.engine import discovery, overview
 from watchdog.engine.overview import Watched
 
 if TYPE_CHECKING:
@@ -120,7 +120,10 @@ def _json(watched: Watched, now: datetime) -> dict[str, Any]:
 
 
 def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
-    watched = tuple(overview.targets(tx, settings.policies()))
+    policies = {**settings.policies()}
+    if settings.discovery is not None:
+        policies = dict.fromkeys(discovery.load(tx), settings.discovered_policy()) | policies
+    watched = tuple(overview.targets(tx, policies))
     return _Shown(watched, tuple(tx.pauses()), tx.opening(), tuple(tx.replicas()), tx.now())
 
 
