@@ -59,9 +59,9 @@ def test_it_retries_what_fails_and_says_so_everywhere(tmp_path: Path) -> None:
             assert run("health", "--config", config).returncode == 0
             _, metrics = get(f"http://127.0.0.1:{port}/metrics")
             for line in (
-                'baseten_watchdog_target_state{model_id="refus3sx",state="exhausted"} 1.0',
-                'baseten_watchdog_deployment_status{model_id="recov3rs",status="ACTIVE"} 1.0',
-                'baseten_watchdog_retry_attempts_total{model_id="refus3sx",outcome="refused"} 2.0',
+                'baseten_watchdog_target_state{model_id="refus3sx",state="exhausted"} 1',
+                'baseten_watchdog_deployment_status{model_id="recov3rs",status="ACTIVE"} 1',
+                'baseten_watchdog_retry_attempts_total{model_id="refus3sx",outcome="refused"} 2',
                 'baseten_watchdog_episodes_total{result="recovered"} 1.0',
                 'baseten_watchdog_mode_info{mode="retry"} 1.0',
             ):
