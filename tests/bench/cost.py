@@ -13,9 +13,8 @@ from tests.bench.measure import (
     median,
     ratio,
     server,
-    workplace,
 )
-from tests.bench.seeded import seed
+from tests.bench.sweep import sweep
 
 _AS_FAST_AS_IT_CAN = 1_000_000
 _CHECKS_PER_SECOND = 500
@@ -109,19 +108,23 @@ def _peer(name: str, url: str, requests: int, workers: int = 1) -> Figures:
 
 
 def _sweep(url: str, targets: int, checks: int) -> Figures:
-    interval = max(timedelta(seconds=1), timedelta(seconds=targets / _CHECKS_PER_SECOND))
-    watch = {"interval": f"{interval.total_seconds():g}s", "recovery_interval": "1s"}
-    with workplace(url, ids(targets), watch=watch) as config:
-        seed(config, ids(targets), spread=interval)
-        return child(
-            "watched", config, "--rate", _AS_FAST_AS_IT_CAN, "--first", targets, "--count", checks
-        )
+    return sweep(
+        url,
+        ids(targets),
+        interval=max(timedelta(seconds=1), timedelta(seconds=targets / _CHECKS_PER_SECOND)),
+        first=targets,
+        count=checks,
+        rate=_AS_FAST_AS_IT_CAN,
+    )
 
 
 def _saturated(url: str, targets: int, checks: int) -> Figures:
-    watch = {"interval": "1s", "recovery_interval": "1s", "concurrency": _WORKERS}
-    with workplace(url, ids(targets), watch=watch) as config:
-        seed(config, ids(targets), spread=timedelta(seconds=1))
-        return child(
-            "watched", config, "--rate", _AS_FAST_AS_IT_CAN, "--first", targets, "--count", checks
-        )
+    return sweep(
+        url,
+        ids(targets),
+        interval=timedelta(seconds=1),
+        first=targets,
+        count=checks,
+        rate=_AS_FAST_AS_IT_CAN,
+        watch={"concurrency": _WORKERS},
+    )

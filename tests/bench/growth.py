@@ -1,7 +1,6 @@
 """How cost grows with the targets and with the ledger, and what a scrape and memory come to."""
 
 from datetime import timedelta
-from typing import Any
 
 from tests.bench.measure import (
     Figures,
@@ -18,6 +17,7 @@ from tests.bench.measure import (
     workplace,
 )
 from tests.bench.seeded import seed
+from tests.bench.sweep import sweep
 
 _RATE = 95
 _CHECKS_PER_SECOND = 90
@@ -101,36 +101,27 @@ def over_a_week(scale: Scale) -> list[Row]:
 
 
 def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Run:
-    interval = timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND))
-    milliseconds = interval // timedelta(milliseconds=1)
-    sections: dict[str, Any] = {
-        "baseten": {"max_requests_per_second": _RATE, "timeout": "10s"},
-        "watch": {
-            "interval": f"{milliseconds}ms",
-            "recovery_interval": "1s",
-        },
-    }
-
-    def run() -> Figures:
-        with workplace(url, ids(targets), **sections) as config:
-            seed(config, ids(targets), spread=interval, past=past)
-            return child("watched", config, "--first", _CHECKS_PER_SECOND, "--count", checks)
-
-    return run
+    return lambda: sweep(
+        url,
+        ids(targets),
+        interval=timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND)),
+        first=_CHECKS_PER_SECOND,
+        count=checks,
+        past=past,
+        baseten={"max_requests_per_second": _RATE, "timeout": "10s"},
+    )
 
 
 def _whole_sweep(url: str, targets: int) -> Run:
     rate = 10 * _RATE
-    interval = timedelta(seconds=max(1, targets // rate * 2))
-    watch = {"interval": f"{interval.total_seconds():g}s", "recovery_interval": "1s"}
-
-    def run() -> Figures:
-        with workplace(url, ids(targets), watch=watch) as config:
-            seed(config, ids(targets), spread=interval)
-            checks = ("--first", targets, "--count", targets)
-            return child("watched", config, "--rate", rate, *checks)
-
-    return run
+    return lambda: sweep(
+        url,
+        ids(targets),
+        interval=timedelta(seconds=max(1, targets // rate * 2)),
+        first=targets,
+        count=targets,
+        rate=rate,
+    )
 
 
 def _ledger(targets: int, past: int) -> Run:
@@ -153,14 +144,13 @@ def _beside_smallest(
 ) -> list[Row]:
     (smallest, least), *others = found.items()
     base = median(least, name, per)
-    scale, unit = (1000, "ms") if name.endswith("_seconds") else (1, "ms")
+    scale = 1000 if name.endswith("_seconds") else 1
     return [
         ratio(
             6,
             f"{what}, {int(size):,} {more}, beside {int(smallest):,}",
             median(runs, name, per) * scale,
             base * scale,
-            unit,
             at_most=at_most,
         )
         for size, runs in others

@@ -13,15 +13,16 @@ from tests.bench.measure import (
     Figures,
     Row,
     Scale,
-    child,
     ids,
     interleaved,
     median,
     percentile,
+    ratio,
     server,
     workplace,
 )
 from tests.bench.seeded import seed
+from tests.bench.sweep import sweep
 from tests.fakes.processes import Process as Watched
 from tests.fakes.processes import daemon, emulator, environment, requests, running
 
@@ -151,19 +152,18 @@ def head_of_line(scale: Scale) -> list[Row]:
         for name, runs in found.items()
     }
     what = "lateness of checks (99 %) while 1 target in 20 hangs, beside when none does"
-    parts = f"{late['with']:.3g} ms / {late['without']:.3g} ms"
-    return [Row(5, what, late["with"] / late["without"], "x", parts, at_most=1.2)]
+    return [ratio(5, what, late["with"], late["without"], at_most=1.2)]
 
 
 def _lateness(url: str, targets: list[str]) -> Figures:
-    interval = timedelta(seconds=max(2.0, len(targets) / 50))
-    sections: dict[str, Any] = {
-        "baseten": {"max_requests_per_second": _RATE, "timeout": "2s"},
-        "watch": {"interval": f"{interval.total_seconds():g}s", "recovery_interval": "1s"},
-    }
-    with workplace(url, targets, **sections) as config:
-        seed(config, targets, spread=interval)
-        return child("watched", config, "--first", len(targets) // 10, "--count", len(targets))
+    return sweep(
+        url,
+        targets,
+        interval=timedelta(seconds=max(2.0, len(targets) / 50)),
+        first=len(targets) // 10,
+        count=len(targets),
+        baseten={"max_requests_per_second": _RATE, "timeout": "2s"},
+    )
 
 
 def _start(*arguments: object) -> Watched:
