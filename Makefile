@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOOLS := .venv-deploy/.installed
 BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
+# What `make test` runs. `make test-rest` runs everything else, so that a new file is never left out.
+QUICK := tests/unit tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
+.PHONY: help demo test test-rest test-all check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -25,8 +27,13 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: $(STAMP) ## Watch it work against an emulated Baseten, for a minute, with no account
 	@$(BIN)/baseten-watchdog demo
 
-test: $(STAMP) ## Run the tests
-	$(BIN)/pytest -n auto --ignore tests/deploy
+test: $(STAMP) ## Run the tests that make a change trustworthy, in two minutes
+	$(BIN)/pytest -n auto $(QUICK)
+
+test-rest: $(STAMP)
+	$(BIN)/pytest -n auto --ignore tests/deploy $(addprefix --ignore ,$(QUICK)) tests
+
+test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken rules
 
 check: $(STAMP) ## What must hold beside the tests: style, types, layers, coverage of the rules
 	$(BIN)/ruff check .
