@@ -47,6 +47,7 @@ POLICY: dict[str, Any] = {
     "max_attempts_per_window": 6,
     "healthy_reset": timedelta(minutes=30),
     "stuck_after": timedelta(minutes=60),
+    "settle": timedelta(minutes=5),
     "standing": Standing.RETRY,
 }
 

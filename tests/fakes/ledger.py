@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.finding import Finding
 from watchdog.domain.limits import charged_at
+from watchdog.domain.queue import is_queued
 from watchdog.domain.records import (
     Action,
     ActionKind,
@@ -57,6 +58,7 @@ TARGET_TIMES = (
     "missing_since",
     "broke_at",
     "window_since",
+    "ready_at",
 )
 
 
@@ -223,6 +225,7 @@ class _Transaction:
             sent_at=attempt.sent_at,
             answered_at=attempt.answered_at,
             reason=attempt.reason,
+            forbidden_key=attempt.forbidden_key,
             resolution=ended.resolution,
             resolved_at=ended.resolved_at,
         )
@@ -232,7 +235,12 @@ class _Transaction:
         stored = self._rows.attempts.get(attempt.id)
         if stored is not None:
             self._rows.attempts[attempt.id] = replace(
-                stored, resolution=attempt.resolution, resolved_at=attempt.resolved_at
+                stored,
+                resolution=attempt.resolution,
+                resolved_at=attempt.resolved_at,
+                presumed=attempt.presumed,
+                in_flight_until=attempt.in_flight_until,
+                made=attempt.made,
             )
 
     def attempt(self, attempt_id: str) -> Attempt | None:
@@ -247,6 +255,10 @@ class _Transaction:
         _clamp(self._rows.targets, TARGET_TIMES, self._now)
         _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
         _clamp(self._rows.attempts, ("resolved_at",), self._now)
+        for key, attempt in self._rows.attempts.items():
+            if attempt.reserved_at > self._now and attempt.in_flight_until is not None:
+                until = attempt.in_flight_until - (attempt.reserved_at - self._now)
+                self._rows.attempts[key] = replace(attempt, in_flight_until=until)
         _clamp(self._rows.openings, ("opened_at", "closed_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
@@ -399,10 +411,50 @@ class _Transaction:
             if attempt.outcome.charged and charged_at(attempt, self._now) >= day
         )
         return FleetUsage(
-            in_flight=sum(a.under_way and a.reserved_at >= day for a in visible),
+            in_flight=len({a.model_id for a in visible if a.in_flight(self._now)}),
             sent=_newest(sent, most),
             charged=_newest(charged, most),
         )
+
+    def forbidden_models(self, key_mark: str) -> int:
+        every = self._rows.attempts.values()
+        answered = [a for a in every if a.outcome in (Outcome.ACCEPTED, Outcome.REFUSED)]
+        since = max((a.sent_at for a in answered if a.sent_at), default=None)
+        return len(
+            {
+                a.model_id
+                for a in every
+                if a.forbidden_key == key_mark and a.sent_at
+                if since is None or a.sent_at > since
+            }
+        )
+
+    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
+        own = rank, ready_at, model_id
+        return sum(
+            _place(target) < own
+            for target in self._queue()
+            if target.observed_at is not None and target.observed_at >= seen_since
+        )
+
+    def first_waiting(self, reason: DecisionReason) -> str | None:
+        waiting = [target for target in self._queue() if target.decision.reason is reason]
+        return waiting[0].model_id if waiting else None
+
+    def leave_queue(self, model_id: str) -> None:
+        self._rows.targets[model_id] = replace(self._rows.targets[model_id], queue_rank=None)
+
+    def _queue(self) -> list[Target]:
+        queued = [
+            target
+            for target in self._rows.targets.values()
+            if target.health is Health.FAILING
+            and is_queued(target.decision)
+            and target.queue_rank is not None
+            and target.ready_at is not None
+            and not target.missing
+        ]
+        return sorted(queued, key=_place)
 
     def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
         found = [e for e in self._rows.episodes.values() if model_id in (None, e.model_id)]
@@ -465,6 +517,12 @@ class _Transaction:
         if target.episode is None:
             return target
         return replace(target, episode=self._rows.episodes[target.episode.id])
+
+
+def _place(target: Target) -> tuple[int, datetime, str]:
+    assert target.queue_rank is not None
+    assert target.ready_at is not None
+    return target.queue_rank, target.ready_at, target.model_id
 
 
 def _newest(times: Iterable[datetime], most: int) -> tuple[datetime, ...]:

@@ -38,6 +38,7 @@ POLICY = Policy(
     max_attempts_per_window=6,
     healthy_reset=timedelta(minutes=30),
     stuck_after=timedelta(minutes=60),
+    settle=timedelta(minutes=5),
     standing=Standing.RETRY,
 )
 FLEET = Fleet(FleetLimits(max_retries_per_minute=4, max_in_flight=10, max_attempts_per_window=50))

@@ -53,6 +53,7 @@ RULES = replace(
     window=timedelta(hours=2),
     healthy_reset=timedelta(minutes=5),
     stuck_after=timedelta(minutes=10),
+    settle=timedelta(minutes=2),
 )
 RESERVATION = timedelta(seconds=30)
 """How long after its reservation an attempt may be sent."""

@@ -14,15 +14,20 @@ FLEET_DAY = timedelta(hours=24)
 
 
 def room_at(
-    times: Iterable[datetime], limit: int, span: timedelta, now: datetime
+    times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0
 ) -> datetime | None:
-    """When fewer than `limit`, at least 1, of the times lie within the last `span`; None if that
-    is so now.
+    """When there is room for one more, after `ahead` others have taken theirs; None if there is
+    now.
 
-    A time in the future counts as now: clocks step, and a limit must not be dodged by that.
+    At most `limit` of the times, at least 1, may lie within a `span`. A time in the future counts
+    as now: clocks step, and a limit must not be dodged by that. Each of the others makes room again
+    a span after it was sent.
     """
-    recent = sorted(min(time, now) for time in _within(times, span, now))
-    return recent[-limit] + span if len(recent) >= limit else None
+    recent = sorted(min(time, now) for time in _within(times, span, now))[-limit:]
+    opens = [*[now] * (limit - len(recent)), *(time + span for time in recent)]
+    rounds, place = divmod(ahead, limit)
+    at = opens[place] + rounds * span
+    return at if at > now else None
 
 
 def _within(times: Iterable[datetime], span: timedelta, now: datetime) -> list[datetime]:
@@ -78,7 +83,7 @@ def fleet_from(
     """The fleet's use of its limits, from all attempts of all targets in the last 24 h."""
     return Fleet(
         limits=limits,
-        in_flight=sum(attempt.under_way for attempt in attempts),
+        in_flight=len({attempt.model_id for attempt in attempts if attempt.in_flight(now)}),
         sent=tuple(
             sorted(
                 charged_at(a, now)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
@@ -42,21 +43,27 @@ class Happening(StrEnum):
 class Transition:
     """A target as it is now, and what led to it.
 
-    `ended` is the episode that this closed, `resolved` the attempts it settled.
+    `ended` is the episode that this closed, `attempts` those of which something was
+    seen, as they are now.
     """
 
     target: Target
     happened: tuple[Happening, ...] = ()
     ended: Episode | None = None
-    resolved: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     def then(self, other: "Transition") -> "Transition":
         return Transition(
             target=other.target,
             happened=self.happened + other.happened,
             ended=other.ended or self.ended,
-            resolved=self.resolved + other.resolved,
+            attempts=self.attempts + other.attempts,
         )
+
+    def applied_to(self, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+        """The attempts as they are after this."""
+        now = {attempt.id: attempt for attempt in self.attempts}
+        return tuple(now.get(attempt.id, attempt) for attempt in attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +108,12 @@ def observe(
     judges.
     """
     health = health_of(observation.status, policy)
-    step = _identify(target, attempts, observation)
+    step = _identify(target, attempts, observation, policy)
     if _being_sent(attempts):
         return replace(step, target=_noted(step.target, observation, health))
+    if health is not Health.FAILING:
+        step = step.then(_revived(step.target, step.applied_to(attempts), observation, policy))
+    attempts = step.applied_to(attempts)
     match health:
         case Health.FAILING:
             step = step.then(_failing(step.target, attempts, observation, policy, timing))
@@ -153,25 +163,86 @@ def left_behind(target: Target | None, attempt: Attempt, at: datetime) -> Attemp
     return replace(attempt, resolution=Resolution.REMOVED, resolved_at=at)
 
 
-def adopted(target: Target, deployment: DeploymentRef) -> Target:
-    """The target with the deployment that the answer to our own POST named.
+def named_in_answer(
+    target: Target, attempts: Sequence[Attempt], attempt_id: str, named: DeploymentRef
+) -> Transition:
+    """What the deployment that the answer to our own POST names does: it becomes the episode's.
 
     Our retry must never grant itself the fresh budget of a replaced deployment.
     """
+    if target.deployment == named:
+        return Transition(target)
+    maker = next((each for each in attempts if each.id == attempt_id), None)
+    made = (replace(maker, made=named),) if maker is not None else ()
+    return Transition(_adopted(target, named), attempts=made)
+
+
+def _adopted(target: Target, deployment: DeploymentRef) -> Target:
     episode = target.episode and replace(target.episode, deployment=deployment)
     return replace(target, deployment=deployment, episode=episode)
 
 
-def _identify(target: Target, attempts: Sequence[Attempt], observation: Observation) -> Transition:
-    if target.deployment is None or target.deployment == observation.deployment:
+def _identify(
+    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
+) -> Transition:
+    """Whose change of the deployment it is: ours, once for each attempt, or a person's push."""
+    seen = observation.deployment
+    if target.deployment is None or target.deployment == seen:
         return Transition(target)
-    if any(attempt.under_way for attempt in attempts):
-        return Transition(adopted(target, observation.deployment))
+    own = of_episode(target, attempts)
+    if any(seen in (each.deployment, each.made) for each in own):
+        # A look that lags shows again what stood there before, or what we made.
+        return Transition(_adopted(target, seen))
+    if maker := _newest(_may_still_show(own, observation.at, policy), made=False):
+        made = replace(_under_way_again(maker, policy), made=seen)
+        return Transition(_adopted(target, seen), attempts=(made,))
     fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
+    over = _resolved(_watched(attempts), Resolution.SUPERSEDED, observation.at)
     if target.episode is None or not target.episode.open:
-        return Transition(fresh)
+        return Transition(fresh, attempts=over)
     ended = _ended(target.episode, EpisodeResult.REPLACED, observation.at)
-    return Transition(fresh, (Happening.REPLACED,), ended)
+    return Transition(fresh, (Happening.REPLACED,), ended, over)
+
+
+def _may_still_show(
+    own: Sequence[Attempt], at: datetime, policy: Policy
+) -> list[Attempt]:
+    """Of an episode's attempts those whose effect may be seen first at `at`: statuses may lag for
+    longer than any timer, but what comes after `stuck_after` is taken for a person's act."""
+    return [a for a in own if a.unended and at < _past(a.reserved_at, at, at) + policy.stuck_after]
+
+
+def _newest(attempts: Sequence[Attempt], *, made: bool | None = None) -> Attempt | None:
+    """The last one, with `made` False of those that have adopted no change of the deployment."""
+    found = [each for each in attempts if made is None or (each.made is not None) is made]
+    return found[-1] if found else None
+
+
+def _under_way_again(attempt: Attempt, policy: Policy) -> Attempt:
+    """An attempt that was presumed to have failed, now that something else was seen of it."""
+    if not attempt.presumed:
+        return attempt
+    return replace(
+        attempt,
+        resolution=None,
+        resolved_at=None,
+        presumed=False,
+        in_flight_until=attempt.reserved_at + policy.stuck_after,
+    )
+
+
+def _revived(
+    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
+) -> Transition:
+    """Another status than a failing one belongs to the newest attempt that it may be the effect of,
+    even if that was presumed to have failed meanwhile."""
+    own = of_episode(target, attempts)
+    if _watched(attempts) or observation.status in PERSON_STATUSES:
+        return Transition(target)
+    newest = _newest(_may_still_show(own, observation.at, policy))
+    if newest is None:
+        return Transition(target)
+    return Transition(target, attempts=(_under_way_again(newest, policy),))
 
 
 def _failing(
@@ -182,13 +253,7 @@ def _failing(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    ended = [
-        attempt
-        for attempt in _watched(attempts)
-        if target.failing_since is None
-        or at > _past(attempt.sent_at or attempt.reserved_at, at, target.failing_since) + timing.lag
-    ]
-    resolved = _resolved(ended, Resolution.REFAILED, at)
+    resolved = _refailed(target, attempts, at, policy, timing)
     happened: tuple[Happening, ...]
     if episode is None or _forgotten(episode, at, policy):
         episode, happened = _opened(target, observation), (Happening.OPENED,)
@@ -197,7 +262,22 @@ def _failing(
         if not episode.open:
             episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
-        replace(target, episode=episode, healthy_for=timedelta(0)), happened, resolved=resolved
+        replace(target, episode=episode, healthy_for=timedelta(0)), happened, watched=resolved
+    )
+
+
+def _refailed(
+    target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy, timing: Timing
+) -> tuple[Attempt, ...]:
+    """The attempts that failed again: after another status, or by the time alone, which may be
+    wrong where statuses lag. Such a one keeps its place in flight for `settle`."""
+    watched, since = _watched(attempts), target.failing_since
+    if since is None:
+        return _resolved(watched, Resolution.REFAILED, at)
+    late = [a for a in watched if at > _past(a.sent_at or a.reserved_at, at, since) + timing.lag]
+    return tuple(
+        replace(each, presumed=True, in_flight_until=at + policy.settle)
+        for each in _resolved(late, Resolution.REFAILED, at)
     )
 
 
@@ -211,7 +291,7 @@ def _healthy(
     episode, at = target.episode, observation.at
     resolved = _resolved(_watched(attempts), Resolution.RECOVERED, at)
     if episode is None:
-        return Transition(target, resolved=resolved)
+        return Transition(target, attempts=resolved)
     if episode.open and not _ours(target, attempts):
         return _superseded(target, at)
     if episode.open:
@@ -228,9 +308,9 @@ def _healthy(
         healthy_for += gap if timedelta(0) <= gap <= timing.longest_gap else timedelta(0)
     if healthy_for >= policy.healthy_reset:
         return Transition(
-            replace(target, episode=None, healthy_for=timedelta(0)), resolved=resolved
+            replace(target, episode=None, healthy_for=timedelta(0)), attempts=resolved
         )
-    return Transition(replace(target, healthy_for=healthy_for), resolved=resolved)
+    return Transition(replace(target, healthy_for=healthy_for), attempts=resolved)
 
 
 def _neither(
@@ -243,7 +323,7 @@ def _neither(
     since = target.status_since or at
     late = [a for a in watched if at >= _past(a.reserved_at, at, since) + policy.stuck_after]
     stuck = _resolved(late, Resolution.STUCK, at)
-    return Transition(target, (Happening.STUCK,) if stuck else (), resolved=stuck)
+    return Transition(target, (Happening.STUCK,) if stuck else (), attempts=stuck)
 
 
 def _past(moment: datetime, now: datetime, instead: datetime) -> datetime:
@@ -253,9 +333,12 @@ def _past(moment: datetime, now: datetime, instead: datetime) -> datetime:
 
 
 def _noted(target: Target, observation: Observation, health: Health) -> Target:
-    same = target.status == observation.status
+    same, episode = target.status == observation.status, target.episode
+    if episode is not None and not episode.open and health is not Health.FAILING:
+        episode = replace(episode, standing=False)  # Whatever stood there has changed.
     return replace(
         target,
+        episode=episode,
         status=observation.status,
         status_since=target.status_since if same else observation.at,
         health=health,
@@ -267,32 +350,34 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         else None,
         missing_since=None,
         missing=False,
+        seen_well=False,
         observed_twice=target.observed_at is not None,
         opted_out=observation.opted_out,
     )
 
 
 def _broke(before: Target, step: Transition) -> bool:
-    """Whether it began to fail right after it was seen not failing. A re-failure of our own
-    attempt only goes on with what began earlier."""
-    was_well = before.health not in (None, Health.FAILING)
+    """Whether it began to fail right after it was seen not failing, before a removal perhaps. A
+    re-failure continues the same failure; it is not a new one for the breaker."""
+    was_well = before.seen_well or before.health not in (None, Health.FAILING)
     return was_well and bool({Happening.OPENED, Happening.REOPENED} & set(step.happened))
 
 
 def _removed(
     target: Target, happening: Happening, attempts: Sequence[Attempt], at: datetime
 ) -> Transition:
-    target = replace(target, status=None, health=None, failing_since=None)
+    seen_well = target.seen_well or target.health not in (None, Health.FAILING)
+    target = replace(target, status=None, health=None, failing_since=None, seen_well=seen_well)
     resolved = _resolved(_watched(attempts), Resolution.REMOVED, at)
     if target.episode is None or not target.episode.open:
-        return Transition(target, (happening,), resolved=resolved)
+        return Transition(target, (happening,), attempts=resolved)
     ended = _ended(target.episode, EpisodeResult.REMOVED, at)
     return Transition(replace(target, episode=ended), (happening,), ended, resolved)
 
 
 def _superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
     if target.episode is None or not target.episode.open:
-        return Transition(target, resolved=resolved)
+        return Transition(target, attempts=resolved)
     ended = _ended(target.episode, EpisodeResult.SUPERSEDED, at)
     return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended, resolved)
 
@@ -305,13 +390,18 @@ def _opened(target: Target, observation: Observation) -> Episode:
         status=observation.status,
         opened_at=observation.at,
         failing_from=observation.at,
-        standing=target.observed_at is None,
+        standing=target.observed_at is None or _still_standing(target.episode),
     )
+
+
+def _still_standing(last: Episode | None) -> bool:
+    """Whether the last episode was a standing failure that nothing but a removal ended."""
+    return last is not None and last.standing and last.result is EpisodeResult.REMOVED
 
 
 def _reopened(episode: Episode, at: datetime) -> Episode:
     """With its count. One that recovered has changed since: it is no longer a standing failure."""
-    standing = episode.standing and episode.result is EpisodeResult.REMOVED
+    standing = _still_standing(episode)
     return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
 
 

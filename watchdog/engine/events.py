@@ -258,6 +258,31 @@ class PausesSeen(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForbiddenSeen(Event):
+    """Whether the key in use may retry nothing, by the last judgement of a failing target."""
+
+    forbidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriesForbidden(Event):
+    """The API forbade retries of so many models in a row (HTTP 403) and accepts the key otherwise:
+    from now on one retry an hour finds out whether that is still so, the first at `probe_at`."""
+
+    name = "retries_forbidden"
+    models: int
+    probe_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriesAllowed(Event):
+    """A retry was allowed again, or the key is another one."""
+
+    name = "retries_allowed"
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSeen(Event):
     """Whether it is open, as last read from the ledger."""
 

@@ -185,6 +185,15 @@ class VersionConflict(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What the API says of retrying a model now: the hold, if there is one, and which key is in
+    use."""
+
+    hold: Hold | None
+    key_mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class FleetUsage:
     """What the ledger holds of the fleet's retries; see `domain.records.Fleet`."""
 
@@ -255,13 +264,32 @@ class LedgerTransaction(Protocol):
         """
 
     def resolve_attempt(self, attempt: Attempt) -> None:
-        """Write how it ended: `resolution` and `resolved_at`, nothing else."""
+        """Write what watching shows of it: `resolution`, `resolved_at`, `presumed`,
+        `in_flight_until` and `made`, nothing else."""
 
     def pending_attempts(self) -> Sequence[Attempt]: ...
 
     def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
-        """What was under way, sent since `minute`, and charged since `day`: at most the newest
-        `most` of each."""
+        """How many targets hold a place in flight, and what was sent since `minute` and charged
+        since `day`: at most the newest `most` of each."""
+
+    def forbidden_models(self, key_mark: str) -> int:
+        """How many models that key was forbidden to retry since a retry of any was last accepted or
+        refused."""
+
+    # The queue for the fleet's places: see `domain.queue`
+
+    def ahead(
+        self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime
+    ) -> int:
+        """How many other targets in the queue go before one: by rank, then by since when they are
+        ready, then by id. One that was not seen since `seen_since` has lost its place."""
+
+    def first_waiting(self, reason: DecisionReason) -> str | None:
+        """The id of the first one in the queue that waits for that."""
+
+    def leave_queue(self, model_id: str) -> None:
+        """It cannot be seen now, so the others need not wait for it. No change of its version."""
 
     def episodes(self, model_id: str | None, *, limit: int) -> Sequence[Episode]:
         """Newest first."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
-from watchdog.domain.policy import decide
+from watchdog.domain.policy import decide, ready_since
+from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
     UNOBSERVED,
     Attempt,
@@ -17,18 +18,27 @@ from watchdog.domain.records import (
     Health,
     Hold,
     Observation,
+    OpenBreaker,
     Outcome,
     Policy,
     StatusChange,
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.domain.transition import Transition, adopted, left_behind, missed, observe
+from watchdog.domain.transition import (
+    Transition,
+    left_behind,
+    missed,
+    named_in_answer,
+    observe,
+)
 from watchdog.engine.breaker import Breaker
-from watchdog.engine.events import Event
+from watchdog.engine.events import Event, ForbiddenSeen
+from watchdog.engine.forbidden import Forbidding
 from watchdog.engine.ports import (
     LONGEST_HOLD,
     RESERVATION_TTL,
+    Access,
     Ledger,
     LedgerTransaction,
     VersionConflict,
@@ -46,24 +56,38 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A target before and after, what it meant, the attempts that the judgement saw, what became
-    of the breaker, and whether the attempt just reserved is its canary."""
+    """A target before and after, what it meant, the attempts that the judgement saw, what
+    happened to the fleet as a whole, and whether the attempt just reserved is the breaker's canary.
+    """
 
     before: Target
     after: Target
     step: Transition
     attempts: tuple[Attempt, ...]
-    breaker: tuple[Event, ...] = ()
+    news: tuple[Event, ...] = ()
     canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A decision and what it was made from. Only a failing target needs a look at the breaker."""
+    """A decision and what it was made from. What concerns the fleet is there only for a failing
+    target."""
 
     decision: Decision
-    fleet: Fleet
-    breaker: Breaker | None
+    fleet: Fleet | None = None
+    ready_at: datetime | None = None
+    breaker: Breaker | None = None
+    forbidding: Forbidding | None = None
+    news: tuple[Event, ...] = ()
+
+    def reserved(self, attempt: Attempt) -> bool:
+        """Tell those that follow single attempts; whether it is the breaker's canary."""
+        if self.forbidding is not None:
+            self.forbidding.reserved()
+        canary = self.fleet is not None and self.fleet.breaker is not None
+        if canary and self.breaker is not None:
+            self.breaker.send(attempt)
+        return canary
 
 
 def save(tx: LedgerTransaction, before: Target, after: Target, now: datetime) -> Target:
@@ -82,7 +106,7 @@ class Recorder:
         self._settings = settings
 
     def look(
-        self, tx: LedgerTransaction, seen: Target, look: Look, hold: Hold | None
+        self, tx: LedgerTransaction, seen: Target, look: Look, access: Access
     ) -> Recorded | None:
         """Record a look at a target and judge it; None when it is no longer watched, or when
         another process made an attempt since: what was seen before that says nothing of it."""
@@ -93,8 +117,9 @@ class Recorder:
         if target.version != seen.version and any(a.reserved_at > look.at for a in attempts):
             tx.make_due(target.model_id, tx.now())
             return None
-        step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
-        judged = self._judge(tx, step.target, attempts, hold, look.at)
+        step = self._step(target, attempts, look)
+        attempts = self._write_attempts(tx, step, attempts)
+        judged = self._judge(tx, step.target, attempts, access, look.at)
         return self._save(tx, target, step, attempts, judged, look.at)
 
     def reserve(
@@ -102,7 +127,7 @@ class Recorder:
         tx: LedgerTransaction,
         seen: Target,
         attempt_id: str,
-        hold: Hold | None,
+        access: Access,
         *,
         forced: bool = False,
     ) -> tuple[Recorded, Attempt | None]:
@@ -116,7 +141,7 @@ class Recorder:
             raise VersionConflict(seen.model_id)
         now = tx.now()
         attempts = self.attempts(tx, target, now)
-        judged = self._judge(tx, target, attempts, hold, now, forced=forced)
+        judged = self._judge(tx, target, attempts, access, now, forced=forced)
         if judged.decision.kind is not DecisionKind.RETRY:
             return self._save(tx, target, Transition(target), attempts, judged, now), None
         attempt = Attempt(
@@ -126,14 +151,15 @@ class Recorder:
             number=episode_used(target, attempts) + 1,
             owner=self._settings.owner,
             reserved_at=now,
+            in_flight_until=now + self._policy(target).stuck_after,
+            deployment=target.deployment,
         )
         tx.add_attempt(attempt)
-        canary = judged.fleet.breaker is not None
-        if canary and judged.breaker is not None:
-            judged.breaker.send(attempt)
+        canary = judged.reserved(attempt)
+        judged = replace(
+            judged, decision=Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+        )
         attempts = (*attempts, attempt)
-        decision = decide(target, attempts, judged.fleet, self._policy(target), now)
-        judged = replace(judged, decision=decision)
         saved = self._save(tx, target, Transition(target), attempts, judged, now)
         return replace(saved, canary=canary), attempt
 
@@ -143,7 +169,7 @@ class Recorder:
         attempt: Attempt,
         answered: DeploymentRef | None,
         look: Look | None,
-        hold: Hold | None,
+        access: Access,
         throttled: Hold | None = None,
     ) -> Recorded | None:
         """Record what became of an attempt, adopt the deployment that the answer named, and apply
@@ -157,15 +183,18 @@ class Recorder:
         self._leave_behind(tx, target, attempt, now)
         if target is None:
             return None
-        attempts = self.attempts(tx, target, now)
-        step = Transition(target)
+        attempts, step = self.attempts(tx, target, now), Transition(target)
         # A refusal made nothing: what it names would look replaced at the next look.
-        made = answered is not None and attempt.outcome is Outcome.ACCEPTED
-        if made and answered is not None and target.deployment != answered:
-            step = Transition(adopted(target, answered))
+        if answered is not None and attempt.outcome is Outcome.ACCEPTED:
+            step = named_in_answer(target, attempts, attempt.id, answered)
         if look is not None:
-            step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
-        judged = self._judge(tx, step.target, attempts, hold, now)
+            step = step.then(self._step(step.target, attempts, look))
+        attempts = self._write_attempts(tx, step, attempts)
+        if not attempt.under_way:
+            _wake_first_waiting(tx)
+        forbidding = Forbidding(tx, access.key_mark)
+        forbidding.answered(attempt)
+        judged = self._judge(tx, step.target, attempts, access, now, forbidding=forbidding)
         blind = attempt.outcome is Outcome.ABANDONED and look is None
         if blind and judged.decision.kind is DecisionKind.RETRY:
             next_look = now + self._settings.recovery_interval
@@ -195,10 +224,8 @@ class Recorder:
         now: datetime,
     ) -> Recorded:
         """Write a step that no look led to; the next look judges anew."""
-        step, attempts = self._resolved(tx, step, attempts)
-        return self._save(
-            tx, target, step, attempts, _Judged(UNOBSERVED, Fleet(self._settings.limits), None), now
-        )
+        attempts = self._write_attempts(tx, step, attempts)
+        return self._save(tx, target, step, attempts, _Judged(UNOBSERVED), now)
 
     def resolve_left_behind(self, tx: LedgerTransaction) -> None:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
@@ -262,14 +289,15 @@ class Recorder:
         return observe(target, attempts, look.observation, self._policy(target), timing)
 
     @staticmethod
-    def _resolved(
+    def _write_attempts(
         tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
-    ) -> tuple[Transition, tuple[Attempt, ...]]:
-        """Write down which attempts a step ended; the attempts as they are then."""
-        for attempt in step.resolved:
+    ) -> tuple[Attempt, ...]:
+        """Write down what a step says of attempts; all of them as they are then."""
+        for attempt in step.attempts:
             tx.resolve_attempt(attempt)
-        resolved = {attempt.id: attempt for attempt in step.resolved}
-        return step, tuple(resolved.get(attempt.id, attempt) for attempt in attempts)
+        if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
+            _wake_first_waiting(tx)
+        return step.applied_to(attempts)
 
     def _save(
         self,
@@ -282,44 +310,73 @@ class Recorder:
     ) -> Recorded:
         decision = judged.decision
         after = replace(
-            step.target, decision=decision, next_check_at=self._next_check(decision, now)
+            step.target,
+            decision=decision,
+            next_check_at=self._next_check(decision, now),
+            ready_at=judged.ready_at,
+            queue_rank=rank(step.target, attempts) if is_queued(decision) else None,
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)
-        news = tuple(judged.breaker.news) if judged.breaker is not None else ()
-        return Recorded(before, save(tx, before, after, now), step, attempts, news)
+        return Recorded(before, save(tx, before, after, now), step, attempts, judged.news)
 
     def _judge(
         self,
         tx: LedgerTransaction,
         target: Target,
         attempts: Sequence[Attempt],
-        hold: Hold | None,
+        access: Access,
         now: datetime,
         *,
         forced: bool = False,
+        forbidding: Forbidding | None = None,
     ) -> _Judged:
-        limits, breaker = self._settings.limits, None
-        fleet = Fleet(limits)
-        if target.health is Health.FAILING:
-            hold = hold or held(tx, now)
-            usage = tx.fleet_usage(
-                minute=now - FLEET_MINUTE,
-                day=now - FLEET_DAY,
-                most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
-            )
-            breaker = Breaker(tx, self._settings)
-            fleet = Fleet(
-                limits,
-                usage.in_flight,
-                usage.sent,
-                usage.charged,
-                hold=hold,
-                breaker=breaker.judge(target),
-            )
-        policy = self._policy(target)
+        policy, fleet = self._policy(target), Fleet(self._settings.limits)
+        if target.health is not Health.FAILING:
+            news = tuple(forbidding.news) if forbidding is not None else ()
+            return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
+        forbidding = forbidding or Forbidding(tx, access.key_mark)
+        breaker = Breaker(tx, self._settings)
+        fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now)
+        ready_at = ready_since(target, attempts, fleet, policy, now)
+        if ready_at is not None:
+            seen_since = now - self._settings.timing.longest_gap
+            place = rank(target, attempts), ready_at, target.model_id
+            fleet = replace(fleet, ahead=tx.ahead(*place, seen_since=seen_since))
         decision = decide(target, attempts, fleet, policy, now, forced=forced)
-        return _Judged(decision, fleet, breaker)
+        news = (
+            *forbidding.news,
+            ForbiddenSeen(forbidden=forbidding.probe_at is not None),
+            *breaker.news,
+        )
+        return _Judged(decision, fleet, ready_at, breaker, forbidding, news)
+
+    def _fleet(
+        self,
+        tx: LedgerTransaction,
+        access: Access,
+        forbidding: Forbidding,
+        breaker: OpenBreaker | None,
+        now: datetime,
+    ) -> Fleet:
+        """What the ledger and the API say of the whole fleet."""
+        limits = self._settings.limits
+        usage = tx.fleet_usage(
+            minute=now - FLEET_MINUTE,
+            day=now - FLEET_DAY,
+            most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
+        )
+        return Fleet(
+            limits,
+            usage.in_flight,
+            usage.sent,
+            usage.charged,
+            hold=access.hold or held(tx, now),
+            breaker=breaker,
+            key_mark=access.key_mark,
+            probe_at=forbidding.probe_at,
+            forbidden_from=forbidding.allowed_at,
+        )
 
     def _policy(self, target: Target) -> Policy:
         return self._settings.models[target.model_id].policy
@@ -332,6 +389,13 @@ class Recorder:
         if decision.until is None:
             return regular
         return min(regular, max(decision.until, now))
+
+
+def _wake_first_waiting(tx: LedgerTransaction) -> None:
+    """A place in flight may be free: have the first target that waits for one checked now."""
+    first = tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
+    if first is not None:
+        tx.make_due(first, tx.now())
 
 
 _HELD_UNTIL = "held_until"

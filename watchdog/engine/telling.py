@@ -31,7 +31,7 @@ def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
-    for event in (*recorded.breaker, *_decided(recorded)):
+    for event in (*recorded.news, *_decided(recorded)):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
     if model is None or not recorded.after.watched:
@@ -50,7 +50,7 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
             if own := of_episode(target, recorded.attempts):
                 yield DeploymentFailedAgain(target=target, attempt=own[-1])
         case Happening.STUCK:
-            for attempt in recorded.step.resolved:
+            for attempt in recorded.step.attempts:
                 yield DeploymentStuck(target=target, attempt=attempt)
         case Happening.MISSING:
             yield TargetMissing(target=target, episode=recorded.step.ended)

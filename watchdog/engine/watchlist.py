@@ -66,7 +66,7 @@ def _known(tx: LedgerTransaction, model_id: str, settings: Settings) -> Target:
 def _remove(tx: LedgerTransaction, target: Target, now: datetime) -> Recorded:
     attempts = tx.attempts(target, since=now)
     step = unwatched(target, attempts, now)
-    for attempt in step.resolved:
+    for attempt in step.attempts:
         tx.resolve_attempt(attempt)
     return Recorded(target, save(tx, target, step.target, now), step, attempts)
 

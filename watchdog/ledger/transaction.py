@@ -15,16 +15,29 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    distinct,
     exists,
     func,
     insert,
     literal,
     or_,
     select,
+    tuple_,
+    type_coerce,
     update,
 )
 
-from watchdog.domain.records import Attempt, Episode, Outcome, Target
+from watchdog.domain.queue import QUEUED
+from watchdog.domain.records import (
+    LONGEST_IN_FLIGHT,
+    Attempt,
+    DecisionKind,
+    DecisionReason,
+    Episode,
+    Health,
+    Outcome,
+    Target,
+)
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
@@ -45,6 +58,16 @@ from watchdog.ledger.upsert import upsert
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
 _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
+
+_WATCHED = (
+    "resolution",
+    "resolved_at",
+    "presumed",
+    "in_flight_until",
+    "made_id",
+    "made_created_at",
+)
+"""The columns that watching an attempt changes."""
 
 _VARIABLES = 500
 """In one statement: well below any database's limit."""
@@ -199,6 +222,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
                 sent_at=attempt.sent_at,
                 answered_at=attempt.answered_at,
                 reason=attempt.reason,
+                forbidden_key=attempt.forbidden_key,
                 resolution=case(
                     (ended, attempts.c.resolution),
                     else_=literal(attempt.resolution, attempts.c.resolution.type),
@@ -215,7 +239,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         self._connection.execute(
             update(attempts)
             .where(attempts.c.id == attempt.id)
-            .values(resolution=attempt.resolution, resolved_at=attempt.resolved_at)
+            .values({name: attempt_values(attempt)[name] for name in _WATCHED})
         )
 
     def attempt(self, attempt_id: str) -> Attempt | None:
@@ -229,19 +253,76 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
 
     def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
         pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
-        under_way = self._connection.scalar(
-            select(func.count()).where(
-                attempts.c.resolved_at.is_(None), attempts.c.reserved_at >= day, self._visible
-            )
+        in_flight = self._connection.scalar(
+            select(func.count(distinct(attempts.c.model_id))).where(self._in_flight(), self._visible)
         )
         newest = select(attempts.c.sent_at).order_by(attempts.c.sent_at.desc()).limit(most)
         settled = and_(attempts.c.outcome != Outcome.PENDING, self._visible)
         sent = newest.where(attempts.c.sent_at >= minute, settled)
         charged = newest.where(attempts.c.sent_at >= day, settled, attempts.c.outcome.in_(_CHARGED))
         return FleetUsage(
-            in_flight=under_way or 0,
+            in_flight=in_flight or 0,
             sent=self._times(sent, pending, most),
             charged=self._times(charged, pending, most),
+        )
+
+    def _in_flight(self) -> ColumnElement[bool]:
+        """See `Attempt.in_flight`."""
+        unended = or_(attempts.c.resolved_at.is_(None), attempts.c.presumed)
+        until = attempts.c.in_flight_until
+        of_older_program = and_(until.is_(None), attempts.c.reserved_at > self._now - LONGEST_IN_FLIGHT)
+        return and_(unended, or_(until > self._now, of_older_program))
+
+    def forbidden_models(self, key_mark: str) -> int:
+        said_otherwise = (
+            select(func.max(attempts.c.sent_at))
+            .where(attempts.c.outcome.in_((Outcome.ACCEPTED, Outcome.REFUSED)))
+            .scalar_subquery()
+        )
+        query = select(func.count(distinct(attempts.c.model_id))).where(
+            attempts.c.forbidden_key == key_mark,
+            or_(said_otherwise.is_(None), attempts.c.sent_at > said_otherwise),
+        )
+        return self._connection.scalar(query) or 0
+
+    # The queue
+
+    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
+        own = tuple_(
+            literal(rank, targets.c.queue_rank.type),
+            literal(ready_at, targets.c.ready_at.type),
+            literal(model_id, targets.c.model_id.type),
+        )
+        query = select(func.count()).where(
+            self._queued(),
+            targets.c.observed_at >= seen_since,
+            tuple_(targets.c.queue_rank, targets.c.ready_at, targets.c.model_id) < own,
+        )
+        return self._connection.scalar(query) or 0
+
+    def first_waiting(self, reason: DecisionReason) -> str | None:
+        query = (
+            select(targets.c.model_id)
+            .where(self._queued(), targets.c.decision_reason == reason)
+            .order_by(targets.c.queue_rank, targets.c.ready_at, targets.c.model_id)
+            .limit(1)
+        )
+        return self._connection.scalar(query)
+
+    def leave_queue(self, model_id: str) -> None:
+        left = update(targets).where(targets.c.model_id == model_id)
+        self._connection.execute(left.values(queue_rank=None))
+
+    @staticmethod
+    def _queued() -> ColumnElement[bool]:
+        # A program of an older schema does not write the rank when a target stops waiting.
+        return and_(
+            targets.c.ready_at.is_not(None),
+            targets.c.queue_rank.is_not(None),
+            targets.c.health == Health.FAILING,
+            targets.c.decision == DecisionKind.WAIT,
+            targets.c.decision_word.in_(QUEUED),
+            ~targets.c.missing,
         )
 
     def attempt_history(self, model_id: str | None, *, limit: int) -> list[Attempt]:
@@ -258,6 +339,14 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
                 for name, is_ahead in ahead.items()
             }
             self._connection.execute(update(table).where(or_(*ahead.values())).values(clamped))
+        # What it held a place in flight for, counted from now.
+        ahead_by = attempts.c.reserved_at - literal(self._now, attempts.c.reserved_at.type)
+        kept = attempts.c.in_flight_until - ahead_by
+        self._connection.execute(
+            update(attempts)
+            .where(attempts.c.reserved_at > self._now)
+            .values(in_flight_until=type_coerce(kept, BigInteger))
+        )
 
     def prune(self, before: datetime) -> int:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
