@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.baseten_http import ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
+from watchdog.baseten_api import KeySource
 from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
@@ -17,8 +18,8 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     BasetenApi,
-    Denied,
     Deployment,
+    Forbidden,
     Held,
     NotFound,
     Rejected,
@@ -30,7 +31,7 @@ CREATED = datetime(2026, 2, 1, tzinfo=UTC)
 
 ERRORS = [
     pytest.param(NotFound, 404, id="not_found"),
-    pytest.param(Denied, 403, id="denied"),
+    pytest.param(Forbidden, 403, id="forbidden"),
     pytest.param(Rejected, 409, id="rejected"),
     pytest.param(AnswerLost, 503, id="answer_lost"),
 ]
@@ -71,6 +72,9 @@ class Subject(ABC):
         """These are there from now on."""
 
     @abstractmethod
+    async def change_key(self) -> None: ...
+
+    @abstractmethod
     def posts(self) -> list[str]:
         """The models of the retries that arrived."""
 
@@ -106,6 +110,9 @@ class Scripted(Subject):
 
     def list_models(self, *models: ListedModel) -> None:
         self._api.listing = models
+
+    async def change_key(self) -> None:
+        self._api.key_mark = "the-second-key"
 
     def posts(self) -> list[str]:
         return [model_id for model_id, _ in self._api.posts]
@@ -163,6 +170,15 @@ class Http(Subject):
             for model in models
         ]
         self._setup.baseten.always("GET /v1/models", Reply(body={"models": bodies}))
+
+    async def change_key(self) -> None:
+        take_up = self._setup.api.prepare(
+            KeySource(value="another-key"),
+            request_timeout=timedelta(seconds=10),
+            max_requests_per_second=1e6,
+            concurrency=20,
+        )
+        await take_up()
 
     def posts(self) -> list[str]:
         requests = self._setup.server.requests
@@ -312,6 +328,15 @@ async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> 
         await slow
     go_on.set()
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
+
+
+async def test_the_mark_of_the_key_changes_with_the_key_alone(subject: Subject) -> None:
+    before = subject.api.key_mark
+    assert before
+    await subject.api.get_deployment("m1")
+    assert subject.api.key_mark == before
+    await subject.change_key()
+    assert subject.api.key_mark not in ("", before)
 
 
 async def test_the_models_are_listed_with_their_teams(subject: Subject) -> None:

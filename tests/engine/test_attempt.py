@@ -22,6 +22,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     Held,
     LedgerUnavailable,
     NotFound,
@@ -58,8 +59,13 @@ def answered(world: World) -> list[Attempt]:
             "no route",
             id="no-connection",
         ),
+        pytest.param(Denied("refused", code="401"), Outcome.FAILED, True, "refused", id="denied"),
         pytest.param(
-            Denied("forbidden", code="403"), Outcome.FAILED, True, "forbidden", id="denied"
+            Forbidden("not this one", code="403"),
+            Outcome.FAILED,
+            True,
+            "not this one",
+            id="forbidden",
         ),
         pytest.param(
             Rejected("conflict", code="409"), Outcome.REFUSED, True, "conflict", id="rejected"

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.engine import World
 from watchdog.domain.finding import Finding
 from watchdog.engine.diagnosis import Diagnosis
-from watchdog.engine.ports import Act, AnswerLost, Denied
+from watchdog.engine.ports import Act, AnswerLost, Forbidden
 
 pytestmark = pytest.mark.looptime
 
@@ -98,7 +98,7 @@ async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_e
 
 async def test_a_key_that_may_not_read_the_audit_log_is_no_more_than_that() -> None:
     asked = Asked()
-    asked.world.api.log_error = Denied("forbidden", code="403")
+    asked.world.api.log_error = Forbidden("forbidden", code="403")
     async with asked.running() as world:
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=3)

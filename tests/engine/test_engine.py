@@ -21,6 +21,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     LedgerUnavailable,
     NotFound,
     NotSent,
@@ -106,7 +107,8 @@ async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
     ("error", "outcome", "charged"),
     [
         pytest.param(NotSent("no", code="connect"), Outcome.FAILED, False, id="no-connection"),
-        pytest.param(Denied("no", code="403"), Outcome.FAILED, False, id="denied"),
+        pytest.param(Denied("no", code="401"), Outcome.FAILED, False, id="denied"),
+        pytest.param(Forbidden("no", code="403"), Outcome.FAILED, False, id="forbidden"),
         pytest.param(Rejected("no", code="409"), Outcome.REFUSED, True, id="rejected"),
         pytest.param(NotFound("no", code="404"), Outcome.REFUSED, True, id="not-found"),
         pytest.param(AnswerLost("no", code="502"), Outcome.UNKNOWN, True, id="lost"),

@@ -52,6 +52,7 @@ class ScriptedApi:
         self.log_lines: dict[str, Sequence[str]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
         self.log_error: ApiError | None = None
+        self.key_mark = "the-first-key"
         self.hold: Hold | None = None
         self.throttled_model: str | None = None
         self.hanging = 0

@@ -23,6 +23,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     NotFound,
     NotSent,
     Rejected,
@@ -50,7 +51,7 @@ async def _caught(setup: Setup, request: str) -> ApiError:
         (307, AnswerLost),
         (400, Rejected),
         (401, Denied),
-        (403, Denied),
+        (403, Forbidden),
         (404, NotFound),
         (409, Rejected),
         (422, Rejected),
@@ -394,7 +395,7 @@ async def test_what_is_asked_for_people_decides_nothing_about_the_key() -> None:
         setup.baseten.always("GET /v1/models", Reply(503))
         setup.baseten.always(_AUDIT, Reply(403))
         for _ in range(2):
-            with pytest.raises(Denied):
+            with pytest.raises(Forbidden):
                 await setup.api.acts("m1", since=SINCE, until=UNTIL)
         await setup.api.get_deployment("m1")
         assert setup.asked().count("GET /v1/models") == 0
@@ -408,6 +409,6 @@ async def test_a_403_while_the_models_cannot_be_listed_is_about_one_model_if_the
         setup.baseten.always(other, Reply(403))
         setup.baseten.always("GET /v1/models", Reply(503))
         await setup.api.get_deployment("m1")
-        with pytest.raises(Denied):
+        with pytest.raises(Forbidden):
             await setup.api.get_deployment("m2")
         await setup.api.get_deployment("m1")

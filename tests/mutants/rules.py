@@ -479,7 +479,7 @@ ATTEMPTS = (
         "a 403 to the POST is charged",
         "failed (no connection, 401, 403: surely not executed).",
         "engine/attempt.py",
-        "        except Denied as error:\n"
+        "        except (Denied, Forbidden) as error:\n"
         "            return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))\n",
         "",
         ATTEMPT,

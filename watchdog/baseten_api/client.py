@@ -31,6 +31,7 @@ from watchdog.engine.ports import (
     Clock,
     Denied,
     Deployment,
+    Forbidden,
     Listener,
     NotFound,
     NotSent,
@@ -87,6 +88,7 @@ class HttpBasetenApi:
         listener: Listener,
     ) -> None:
         """`timeout` bounds each request as a whole. Raises ApiSetupError."""
+        self._base_url = base_url
         self._key = key
         self._timeout = timeout
         self._clock = clock
@@ -100,6 +102,10 @@ class HttpBasetenApi:
     def key_accepted(self) -> bool | None:
         """What the API last said of the key; None before it said anything."""
         return self._gate.key_accepted
+
+    @property
+    def key_mark(self) -> str:
+        return self._key.mark(self._base_url)
 
     async def close(self) -> None:
         await self._connections.close()
@@ -232,7 +238,12 @@ class HttpBasetenApi:
         operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
-            if await self._key_refused(request, answer):
+            # What the key before was answered says nothing of the present one.
+            good = status == 403 and await self._good_otherwise(request)
+            present = answer.key == self._key()
+            if present and good:
+                return Forbidden(text, code=code)
+            if present and request.decides_about_key:
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
@@ -246,16 +257,13 @@ class HttpBasetenApi:
             return Rejected(text, code=code)
         return AnswerLost(text, code=code)
 
-    async def _key_refused(self, request: "_Request", answer: Answer) -> bool:
-        """Whether a 401 or 403 is about the present key, not about one model or the key before."""
-        if request.operation == LIST_MODELS or request.optional:
-            return False  # The list is asked below, for another request, which then decides.
-        if answer.status == 403 and await self._may_list_models():
-            return False
-        return answer.key == self._key()
-
-    async def _may_list_models(self) -> bool:
+    async def _good_otherwise(self, request: "_Request") -> bool:
+        """Whether the key is good for other requests than the one that was answered 403."""
         was_good = self._gate.key_accepted is True
+        if request.operation == LIST_MODELS:
+            return False
+        if request.optional:
+            return was_good
         try:
             await self._call(_Request(LIST_MODELS, "GET", "/v1/models"), AnyBody, urgent=True)
         except Denied:
@@ -277,6 +285,11 @@ class _Request:
     @property
     def optional(self) -> bool:
         return self.operation in _OPTIONAL
+
+    @property
+    def decides_about_key(self) -> bool:
+        """A refused list of models is judged by the request on whose behalf it was asked for."""
+        return self.operation != LIST_MODELS and not self.optional
 
 
 def _development(model_id: str) -> str:

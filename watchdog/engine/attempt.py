@@ -29,6 +29,7 @@ from watchdog.engine.ports import (
     BasetenApi,
     Clock,
     Denied,
+    Forbidden,
     Held,
     Ledger,
     LedgerUnavailable,
@@ -212,7 +213,7 @@ class Retrier:
             return self._abandoned(attempt, str(error))
         except NotSent as error:
             return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
-        except Denied as error:
+        except (Denied, Forbidden) as error:
             return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
         except Throttled as error:
             closed = self._closed(attempt, Outcome.THROTTLED, str(error))

@@ -104,7 +104,13 @@ class Held(NotSent):
 
 
 class Denied(ApiError):
-    """401 or 403: surely not executed. A person must mend the key or its role."""
+    """401 or 403: the key is refused, and it was surely not executed. A person must mend the key
+    or its role."""
+
+
+class Forbidden(ApiError):
+    """403, while the key is good otherwise: it may not do this one thing, which was surely not
+    executed."""
 
 
 class NotFound(ApiError):
@@ -148,6 +154,10 @@ usually take."""
 
 class BasetenApi(Protocol):
     """The management API. A method without an answer raises `ApiError` and nothing else."""
+
+    @property
+    def key_mark(self) -> str:
+        """A short text that differs between keys and reveals nothing of them."""
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
