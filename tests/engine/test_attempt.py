@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.engine import START, World, at
+from tests.fakes.records import OPEN
 from watchdog.domain.records import (
     Attempt,
     DecisionReason,
@@ -496,7 +497,7 @@ async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_
         await world.run_for(minutes=2)
         assert len(world.posts()) == 1
         recorder = world.recorder()
-        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, None)) is None
+        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, OPEN)) is None
         (attempt,) = world.attempts()
         assert attempt.under_way
         due = world.target("llama").next_check_at

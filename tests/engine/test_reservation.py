@@ -12,6 +12,7 @@ from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import (
     FLEET,
     NOW,
+    OPEN,
     POLICY,
     PUSHED,
     REF,
@@ -94,15 +95,17 @@ class Bench:
         return self.ledger.all_attempts()
 
     def reserve(self, hold: Hold | None = None) -> tuple[Recorded, Attempt | None]:
-        seen = self.target
+        seen, access = self.target, replace(OPEN, hold=hold)
         return run(
-            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", hold))
+            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", access))
         )
 
     def look(self, status: str, ref: DeploymentRef = REF, hold: Hold | None = None) -> Target:
         look = Look(self.time, Observation(status, ref, self.time))
         recorded = run(
-            self.ledger.transact(lambda tx: self.recorder.look(tx, Target("m1"), look, hold))
+            self.ledger.transact(
+                lambda tx: self.recorder.look(tx, Target("m1"), look, replace(OPEN, hold=hold))
+            )
         )
         assert recorded is not None
         assert recorded.after == self.target
@@ -117,7 +120,11 @@ class Bench:
         hold: Hold | None = None,
     ) -> Target:
         recorded = run(
-            self.ledger.transact(lambda tx: self.recorder.settle(tx, attempt, answered, look, hold))
+            self.ledger.transact(
+                lambda tx: self.recorder.settle(
+                    tx, attempt, answered, look, replace(OPEN, hold=hold)
+                )
+            )
         )
         assert recorded is not None
         assert recorded.after == self.target
@@ -245,7 +252,7 @@ def test_a_target_that_somebody_changed_meanwhile_is_not_reserved_for() -> None:
     bench.look("BUILD_FAILED")
     for stale in (seen, replace(bench.target, model_id="other-1")):
         with pytest.raises(VersionConflict, match=stale.model_id):
-            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", None)))  # noqa: B023
+            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", OPEN)))  # noqa: B023
     assert bench.attempts == []
 
 
@@ -408,7 +415,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
     (pending,) = bench.attempts
     accepted = replace(pending, outcome=Outcome.ACCEPTED, sent_at=NOW)
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, None))
+        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, OPEN))
     )
     assert recorded is None
     ended = replace(accepted, resolution=Resolution.REMOVED, resolved_at=NOW)
@@ -418,7 +425,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
 def test_a_look_at_a_target_that_is_gone_is_none() -> None:
     bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, None))
+        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, OPEN))
     )
     assert recorded is None
 
@@ -452,7 +459,7 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
         resolution=Resolution.ANSWERED,
         resolved_at=NOW,
     )
-    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, None, hold)))
+    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, OPEN, hold)))
     after = bench.look("BUILD_FAILED")
     assert (after.decision.reason, after.decision.until) == (hold.reason, hold.until)
     assert bench.reserve()[1] is None

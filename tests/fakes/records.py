@@ -19,6 +19,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.transition import Timing
+from watchdog.engine.ports import Access
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REF = DeploymentRef("d1", NOW - timedelta(days=1))
@@ -120,3 +121,7 @@ def refailed(at: datetime, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -
 
 def observed(status: str, deployment: DeploymentRef = REF, at: datetime = NOW) -> Observation:
     return Observation(status, deployment, at)
+
+
+OPEN = Access(hold=None, key_mark="k3y")
+"""The API lets everything pass."""

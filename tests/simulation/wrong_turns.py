@@ -49,7 +49,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
     sent = await self._send(recorder, settings, seen, early, forced=True)
     recorded, attempt = await self._ledger.transact(
-        lambda tx: recorder.reserve(tx, seen, attempt_id, None)
+        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id))
     )
     if attempt is not None:
         await self._settle(recorder, sent)
@@ -80,8 +80,8 @@ def forgive(tx: Any, attempt: Attempt) -> Attempt:
     return failed
 
 
-def identify_strangers(target: Target, attempts: Any, observation: Any) -> Transition:
-    return _identify(target, (), observation)
+def identify_strangers(target: Target, attempts: Any, seen: Any, rules: Policy) -> Transition:
+    return _identify(target, (), seen, rules)
 
 
 _identify = transition._identify

@@ -191,7 +191,7 @@ READY = failing(health=Health.FAILING, failing_since=ago(hours=1))
         pytest.param(None, Decision(DecisionKind.RETRY), id="closed"),
         pytest.param(
             OpenBreaker(LATER),
-            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN, LATER),
+            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN),
             id="open",
         ),
         pytest.param(

@@ -85,7 +85,7 @@ def test_what_remains_of_a_targets_limits() -> None:
 
 
 def test_when_a_limit_is_lowered_below_what_was_used_nothing_remains() -> None:
-    attempts = [an_attempt(sent_at=ago(seconds=1))] * 9
+    attempts = [an_attempt(model_id=f"m{n}", sent_at=ago(seconds=1)) for n in range(9)]
     limits = FleetLimits(max_retries_per_minute=4, max_in_flight=5, max_attempts_per_window=6)
     left = fleet_remaining(fleet_from(attempts, limits, NOW), NOW)
     assert left == FleetRemaining(minute=0, in_flight=0, window=0)
@@ -100,7 +100,7 @@ def test_what_remains_of_the_fleets_limits() -> None:
         an_attempt(Outcome.ACCEPTED, sent_at=ago(seconds=10)),
         an_attempt(Outcome.THROTTLED, sent_at=ago(seconds=10)),
         an_attempt(Outcome.FAILED, sent_at=None),
-        an_attempt(Outcome.PENDING),
+        an_attempt(Outcome.PENDING, model_id="m2"),
     ]
     left = fleet_remaining(fleet_from(attempts, FLEET.limits, NOW), NOW)
     assert left == FleetRemaining(minute=1, in_flight=8, window=47)

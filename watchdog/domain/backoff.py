@@ -24,7 +24,8 @@ def due(
     paced = [
         attempt
         for attempt in episode_attempts
-        if attempt.outcome not in _NO_BACKOFF or (uncharged and attempt.outcome is Outcome.THROTTLED)
+        if attempt.outcome not in _NO_BACKOFF
+        or (uncharged and attempt.outcome is Outcome.THROTTLED)
     ]
     if not paced:
         return failing_since + policy.first_delay, DecisionReason.FIRST_DELAY

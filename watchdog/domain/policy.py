@@ -172,13 +172,9 @@ def _fleet_waits(
     others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    if room := room_at(
-        fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now, ahead=ahead
-    ):
+    if room := room_at(fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now, ahead=ahead):
         waits.append((room, DecisionReason.FLEET_MINUTE_SPENT))
-    if room := room_at(
-        fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now, ahead=ahead
-    ):
+    if room := room_at(fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now, ahead=ahead):
         waits.append((room, DecisionReason.FLEET_WINDOW_SPENT))
     return waits
 

@@ -41,4 +41,3 @@ def rank(target: Target, attempts: Sequence[Attempt]) -> int:
 def is_queued(decision: Decision) -> bool:
     """Whether a target with this decision takes a place in the queue."""
     return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED
-

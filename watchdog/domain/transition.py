@@ -189,11 +189,10 @@ def _identify(
     seen = observation.deployment
     if target.deployment is None or target.deployment == seen:
         return Transition(target)
-    own = of_episode(target, attempts)
-    if any(seen in (each.deployment, each.made) for each in own):
+    if any(seen in (each.deployment, each.made) for each in of_episode(target, attempts)):
         # A look that lags shows again what stood there before, or what we made.
         return Transition(_adopted(target, seen))
-    if maker := _newest(_may_still_show(own, observation.at, policy), made=False):
+    if maker := _newest(_may_still_show(target, attempts, observation.at, policy), made=False):
         made = replace(_under_way_again(maker, policy), made=seen)
         return Transition(_adopted(target, seen), attempts=(made,))
     fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
@@ -205,11 +204,17 @@ def _identify(
 
 
 def _may_still_show(
-    own: Sequence[Attempt], at: datetime, policy: Policy
+    target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy
 ) -> list[Attempt]:
-    """Of an episode's attempts those whose effect may be seen first at `at`: statuses may lag for
-    longer than any timer, but what comes after `stuck_after` is taken for a person's act."""
-    return [a for a in own if a.unended and at < _past(a.reserved_at, at, at) + policy.stuck_after]
+    """The attempts whose effect may be seen first at `at`: those under way, and those that were
+    only presumed to have failed. Statuses may lag for longer than any timer, but what comes later
+    than `stuck_after` after such an attempt is taken for a person's act."""
+    late = [
+        attempt
+        for attempt in of_episode(target, attempts)
+        if attempt.presumed and at < _past(attempt.reserved_at, at, at) + policy.stuck_after
+    ]
+    return [attempt for attempt in attempts if attempt.under_way or attempt in late]
 
 
 def _newest(attempts: Sequence[Attempt], *, made: bool | None = None) -> Attempt | None:
@@ -236,10 +241,9 @@ def _revived(
 ) -> Transition:
     """Another status than a failing one belongs to the newest attempt that it may be the effect of,
     even if that was presumed to have failed meanwhile."""
-    own = of_episode(target, attempts)
     if _watched(attempts) or observation.status in PERSON_STATUSES:
         return Transition(target)
-    newest = _newest(_may_still_show(own, observation.at, policy))
+    newest = _newest(_may_still_show(target, attempts, observation.at, policy))
     if newest is None:
         return Transition(target)
     return Transition(target, attempts=(_under_way_again(newest, policy),))
@@ -262,7 +266,7 @@ def _failing(
         if not episode.open:
             episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
-        replace(target, episode=episode, healthy_for=timedelta(0)), happened, watched=resolved
+        replace(target, episode=episode, healthy_for=timedelta(0)), happened, attempts=resolved
     )
 
 

@@ -24,6 +24,7 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import (
     RESERVATION_TTL,
+    Access,
     AnswerLost,
     ApiError,
     BasetenApi,
@@ -116,9 +117,9 @@ class Retrier:
         if seen.model_id not in settings.models:
             return seen  # It left the configuration since it was looked at.
         recorder = Recorder(self._ledger, settings)
-        attempt_id, hold = self._new_id(), self._api.retry_hold(seen.model_id)
+        attempt_id, access = self._new_id(), self._access(seen.model_id)
         recorded, attempt = await self._ledger.transact(
-            lambda tx: recorder.reserve(tx, seen, attempt_id, hold, forced=forced)
+            lambda tx: recorder.reserve(tx, seen, attempt_id, access, forced=forced)
         )
         tell(recorded, settings, self._listener)
         target = recorded.after
@@ -140,6 +141,9 @@ class Retrier:
         self._tell_mismatch(target, settled, sent)
         tell(settled, settings, self._listener)
         return settled.after
+
+    def _access(self, model_id: str) -> Access:
+        return Access(self._api.retry_hold(model_id), self._api.key_mark)
 
     async def _send(
         self,
@@ -213,7 +217,10 @@ class Retrier:
             return self._abandoned(attempt, str(error))
         except NotSent as error:
             return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
-        except (Denied, Forbidden) as error:
+        except Forbidden as error:
+            forbidden = replace(attempt, forbidden_key=self._api.key_mark)
+            return _Sent(self._closed(forbidden, Outcome.FAILED, str(error)))
+        except Denied as error:
             return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
         except Throttled as error:
             closed = self._closed(attempt, Outcome.THROTTLED, str(error))
@@ -255,11 +262,11 @@ class Retrier:
         pending, and nothing else is sent to this target."""
         answered = sent.answer.deployment.ref if sent.answer else None
         while True:
-            hold = self._api.retry_hold(sent.attempt.model_id)
+            access = self._access(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
-                    lambda tx, hold=hold: recorder.settle(  # type: ignore[misc]
-                        tx, sent.attempt, answered, sent.look, hold, sent.throttled
+                    lambda tx, access=access: recorder.settle(  # type: ignore[misc]
+                        tx, sent.attempt, answered, sent.look, access, sent.throttled
                     )
                 )
             except LedgerUnavailable:

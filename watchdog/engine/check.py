@@ -1,5 +1,6 @@
 """One target: look, record, decide, and retry where the decision says so."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from watchdog.domain.records import (
@@ -16,6 +17,7 @@ from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.events import CheckDone, TargetUnrecorded
 from watchdog.engine.ports import (
+    Access,
     ApiError,
     BasetenApi,
     Clock,
@@ -100,6 +102,7 @@ class Checker:
         except ApiError as error:
             self._api_watch.failed(target, error, started)
             self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
+            await self._leave_queue(target)
             return Checked(target, error)
         self._api_watch.answered(target.model_id)
         seen = look.observation
@@ -115,6 +118,14 @@ class Checker:
         finally:
             self._done(target, look, policy)
 
+    async def _leave_queue(self, target: Target) -> None:
+        """Nobody can tell when a target that cannot be seen will be retried: the others need not
+        wait for it. Where the ledger does not answer, nothing is retried anyway."""
+        if target.queue_rank is None:
+            return
+        with suppress(LedgerUnavailable):
+            await self._ledger.transact(lambda tx: tx.leave_queue(target.model_id))
+
     async def _look(self, target: Target) -> Look:
         try:
             deployment = await self._api.get_deployment(target.model_id)
@@ -127,8 +138,8 @@ class Checker:
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
     ) -> Checked:
         recorder = Recorder(self._ledger, settings)
-        hold = self._api.retry_hold(target.model_id)
-        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, hold))
+        access = Access(self._api.retry_hold(target.model_id), self._api.key_mark)
+        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, access))
         if recorded is None:
             return Checked(target)
         tell(recorded, settings, self._listener)

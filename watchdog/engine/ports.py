@@ -289,9 +289,7 @@ class LedgerTransaction(Protocol):
 
     # The queue for the fleet's places: see `domain.queue`
 
-    def ahead(
-        self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime
-    ) -> int:
+    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
         """How many other targets in the queue go before one: by rank, then by since when they are
         ready, then by id. One that was not seen since `seen_since` has lost its place."""
 

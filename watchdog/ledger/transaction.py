@@ -22,19 +22,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
     type_coerce,
     update,
 )
 
-from watchdog.domain.queue import QUEUED
 from watchdog.domain.records import (
     LONGEST_IN_FLIGHT,
     Attempt,
-    DecisionKind,
-    DecisionReason,
     Episode,
-    Health,
     Outcome,
     Target,
 )
@@ -42,6 +37,7 @@ from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, 
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.finding_rows import FindingQueries
+from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.rows import (
     attempt_values,
@@ -73,7 +69,9 @@ _VARIABLES = 500
 """In one statement: well below any database's limit."""
 
 
-class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries):
+class SqlTransaction(
+    BreakerQueries, QueueQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries
+):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
@@ -254,7 +252,9 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
     def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
         pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
         in_flight = self._connection.scalar(
-            select(func.count(distinct(attempts.c.model_id))).where(self._in_flight(), self._visible)
+            select(func.count(distinct(attempts.c.model_id))).where(
+                self._in_flight(), self._visible
+            )
         )
         newest = select(attempts.c.sent_at).order_by(attempts.c.sent_at.desc()).limit(most)
         settled = and_(attempts.c.outcome != Outcome.PENDING, self._visible)
@@ -270,7 +270,9 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         """See `Attempt.in_flight`."""
         unended = or_(attempts.c.resolved_at.is_(None), attempts.c.presumed)
         until = attempts.c.in_flight_until
-        of_older_program = and_(until.is_(None), attempts.c.reserved_at > self._now - LONGEST_IN_FLIGHT)
+        of_older_program = and_(
+            until.is_(None), attempts.c.reserved_at > self._now - LONGEST_IN_FLIGHT
+        )
         return and_(unended, or_(until > self._now, of_older_program))
 
     def forbidden_models(self, key_mark: str) -> int:
@@ -284,46 +286,6 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
             or_(said_otherwise.is_(None), attempts.c.sent_at > said_otherwise),
         )
         return self._connection.scalar(query) or 0
-
-    # The queue
-
-    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
-        own = tuple_(
-            literal(rank, targets.c.queue_rank.type),
-            literal(ready_at, targets.c.ready_at.type),
-            literal(model_id, targets.c.model_id.type),
-        )
-        query = select(func.count()).where(
-            self._queued(),
-            targets.c.observed_at >= seen_since,
-            tuple_(targets.c.queue_rank, targets.c.ready_at, targets.c.model_id) < own,
-        )
-        return self._connection.scalar(query) or 0
-
-    def first_waiting(self, reason: DecisionReason) -> str | None:
-        query = (
-            select(targets.c.model_id)
-            .where(self._queued(), targets.c.decision_reason == reason)
-            .order_by(targets.c.queue_rank, targets.c.ready_at, targets.c.model_id)
-            .limit(1)
-        )
-        return self._connection.scalar(query)
-
-    def leave_queue(self, model_id: str) -> None:
-        left = update(targets).where(targets.c.model_id == model_id)
-        self._connection.execute(left.values(queue_rank=None))
-
-    @staticmethod
-    def _queued() -> ColumnElement[bool]:
-        # A program of an older schema does not write the rank when a target stops waiting.
-        return and_(
-            targets.c.ready_at.is_not(None),
-            targets.c.queue_rank.is_not(None),
-            targets.c.health == Health.FAILING,
-            targets.c.decision == DecisionKind.WAIT,
-            targets.c.decision_word.in_(QUEUED),
-            ~targets.c.missing,
-        )
 
     def attempt_history(self, model_id: str | None, *, limit: int) -> list[Attempt]:
         query = select(attempts).order_by(attempts.c.reserved_at.desc()).limit(limit)
