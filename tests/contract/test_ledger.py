@@ -265,7 +265,7 @@ async def test_the_fleets_usage(bench: Bench) -> None:
         an_attempt(Outcome.PENDING, id="9"),
     )
     usage = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=9))
-    assert usage.in_flight == 2
+    assert usage.in_flight == 1
     assert usage.sent == (minute, ago(seconds=9), NOW)
     assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
     newest = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=2))

@@ -397,7 +397,7 @@ async def test_an_answer_with_another_deployment_is_told_with_both(status: str) 
     assert (told.observed, told.answered) == (before, model.deployment.ref)
     assert told.target.deployment == told.answered
     assert told.target == world.target("llama")
-    assert told.attempt == world.attempts()[0]
+    assert replace(told.attempt, made=told.answered) == world.attempts()[0]
 
 
 async def test_a_refusal_with_another_deployment_is_told_and_made_nothing() -> None:

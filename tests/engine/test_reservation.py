@@ -155,6 +155,8 @@ def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
         number=2,
         owner="daemon:1",
         reserved_at=NOW,
+        in_flight_until=NOW + POLICY.stuck_after,
+        deployment=REF,
     )
     assert attempt in bench.attempts
     assert attempt in recorded.attempts
@@ -342,7 +344,7 @@ def test_the_deployment_in_our_own_answer_is_no_push() -> None:
     after = bench.settle(sent, answered=PUSHED)
     assert after.deployment == PUSHED
     assert after.episode == an_episode(deployment=PUSHED)
-    assert bench.attempts == [sent]
+    assert bench.attempts == [replace(sent, made=PUSHED)]
     assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
 
 

@@ -65,6 +65,8 @@ LOGGED: dict[str, e.Event] = {
     "breaker_closed": e.BreakerClosed(
         closed_by=ClosedBy.CANARY, canary="m1", after=timedelta(minutes=20)
     ),
+    "retries_forbidden": e.RetriesForbidden(models=3, probe_at=UNTIL),
+    "retries_allowed": e.RetriesAllowed(after=timedelta(hours=2)),
     "auth_failed": e.AuthFailed(code="401", hold=HOLD),
     "auth_recovered": e.AuthRecovered(),
     "check_failed": e.CheckFailed(target=TARGET, code="502", error="bad gateway", in_a_row=10),
@@ -93,6 +95,8 @@ LOGGED: dict[str, e.Event] = {
 QUIET: list[e.Event] = [
     e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),
+    e.ForbiddenSeen(forbidden=True),
+    e.EffectSeen(target=TARGET, episode=an_episode(), attempt=ATTEMPT),
     e.LedgerOpened(created_at=NOW),
     e.LedgerTransacted(duration_seconds=0.002),
     e.DiscoveryDone(at=NOW, discovered=2),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from watchdog.baseten_api.client import HttpBasetenApi
-from watchdog.domain import backoff, transition
+from watchdog.domain import backoff, effects
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Attempt,
@@ -16,7 +16,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.transition import Transition
+from watchdog.domain.step import Transition
 from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
 from watchdog.engine.record import Recorder
 
@@ -81,10 +81,10 @@ def forgive(tx: Any, attempt: Attempt) -> Attempt:
 
 
 def identify_strangers(target: Target, attempts: Any, seen: Any, rules: Policy) -> Transition:
-    return _identify(target, (), seen, rules)
+    return _identified(target, (), seen, rules)
 
 
-_identify = transition._identify
+_identified = effects.identified
 
 
 def due_after_the_post(

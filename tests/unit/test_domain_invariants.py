@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from tests.fakes.records import NOW, POLICY, REF, TIMING
+from watchdog.domain.effects import named_in_answer
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, fleet_from
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
@@ -40,7 +41,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.transition import is_steady, missed, named_in_answer, observe, unwatched
+from watchdog.domain.transition import is_steady, missed, observe, unwatched
 
 MODELS = ("a", "b", "c")
 HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")

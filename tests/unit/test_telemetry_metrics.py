@@ -155,6 +155,7 @@ def test_every_reason_that_can_be_counted_is_there_from_the_start() -> None:
             "look_again_failed",
             "episode_spent",
             "refused_twice",
+            "forbidden",
         ),
         0,
     )

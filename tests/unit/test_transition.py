@@ -19,6 +19,7 @@ from tests.fakes.records import (
     observed,
     refailed,
 )
+from watchdog.domain.effects import named_in_answer
 from watchdog.domain.records import (
     Attempt,
     Episode,
@@ -29,12 +30,11 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.step import Happening
 from watchdog.domain.transition import (
-    Happening,
     is_steady,
     left_behind,
     missed,
-    named_in_answer,
     observe,
     reset,
     unwatched,

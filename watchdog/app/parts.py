@@ -64,7 +64,7 @@ class Engine:
             api, self.ledger, clock, listener, self.live, self.retrier, self.api_watch
         )
         listener.add(self.breaker)
-        self.diagnosis = Diagnosis(api, self.ledger, clock, listener)
+        self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)
         listener.add(self.diagnosis)
 
     @property

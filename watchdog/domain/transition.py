@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from watchdog.domain.limits import of_episode
+from watchdog.domain.effects import PERSON_STATUSES, effect_seen, identified
 from watchdog.domain.records import (
     Attempt,
-    DeploymentRef,
     Episode,
     EpisodeResult,
     Health,
@@ -19,51 +17,15 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.status import health_of, is_stuck
-
-PERSON_STATUSES = frozenset({"BUILD_STOPPED", "INACTIVE"})
-"""Only a person brings these about, even in the middle of an attempt of ours."""
-
-
-class Happening(StrEnum):
-    """What an observation meant, in the order of its telling."""
-
-    REPLACED = "replaced"
-    SUPERSEDED = "superseded"
-    RECOVERED = "recovered"
-    REFAILED = "refailed"
-    STUCK = "stuck"
-    OPENED = "opened"
-    REOPENED = "reopened"
-    MISSING = "missing"
-    REMOVED = "removed"
-    RESET = "reset"
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A target as it is now, and what led to it.
-
-    `ended` is the episode that this closed, `attempts` those of which something was
-    seen, as they are now.
-    """
-
-    target: Target
-    happened: tuple[Happening, ...] = ()
-    ended: Episode | None = None
-    attempts: tuple[Attempt, ...] = ()
-
-    def then(self, other: "Transition") -> "Transition":
-        return Transition(
-            target=other.target,
-            happened=self.happened + other.happened,
-            ended=other.ended or self.ended,
-            attempts=self.attempts + other.attempts,
-        )
-
-    def applied_to(self, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-        """The attempts as they are after this."""
-        now = {attempt.id: attempt for attempt in self.attempts}
-        return tuple(now.get(attempt.id, attempt) for attempt in attempts)
+from watchdog.domain.step import (
+    Happening,
+    Transition,
+    close,
+    end_superseded,
+    past,
+    resolve,
+    unresolved,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +70,11 @@ def observe(
     judges.
     """
     health = health_of(observation.status, policy)
-    step = _identify(target, attempts, observation, policy)
+    step = identified(target, attempts, observation, policy)
     if _being_sent(attempts):
         return replace(step, target=_noted(step.target, observation, health))
     if health is not Health.FAILING:
-        step = step.then(_revived(step.target, step.applied_to(attempts), observation, policy))
+        step = step.then(effect_seen(step.target, step.applied_to(attempts), observation, policy))
     attempts = step.applied_to(attempts)
     match health:
         case Health.FAILING:
@@ -148,7 +110,7 @@ def reset(target: Target, at: datetime) -> Transition:
     a new episode, with a window of its own."""
     ended = None
     if target.episode is not None and target.episode.open:
-        ended = _ended(target.episode, EpisodeResult.RESET, at)
+        ended = close(target.episode, EpisodeResult.RESET, at)
     cleared = replace(target, episode=None, healthy_for=timedelta(0), window_since=at)
     return Transition(cleared, (Happening.RESET,), ended)
 
@@ -163,92 +125,6 @@ def left_behind(target: Target | None, attempt: Attempt, at: datetime) -> Attemp
     return replace(attempt, resolution=Resolution.REMOVED, resolved_at=at)
 
 
-def named_in_answer(
-    target: Target, attempts: Sequence[Attempt], attempt_id: str, named: DeploymentRef
-) -> Transition:
-    """What the deployment that the answer to our own POST names does: it becomes the episode's.
-
-    Our retry must never grant itself the fresh budget of a replaced deployment.
-    """
-    if target.deployment == named:
-        return Transition(target)
-    maker = next((each for each in attempts if each.id == attempt_id), None)
-    made = (replace(maker, made=named),) if maker is not None else ()
-    return Transition(_adopted(target, named), attempts=made)
-
-
-def _adopted(target: Target, deployment: DeploymentRef) -> Target:
-    episode = target.episode and replace(target.episode, deployment=deployment)
-    return replace(target, deployment=deployment, episode=episode)
-
-
-def _identify(
-    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
-) -> Transition:
-    """Whose change of the deployment it is: ours, once for each attempt, or a person's push."""
-    seen = observation.deployment
-    if target.deployment is None or target.deployment == seen:
-        return Transition(target)
-    if any(seen in (each.deployment, each.made) for each in of_episode(target, attempts)):
-        # A look that lags shows again what stood there before, or what we made.
-        return Transition(_adopted(target, seen))
-    if maker := _newest(_may_still_show(target, attempts, observation.at, policy), made=False):
-        made = replace(_under_way_again(maker, policy), made=seen)
-        return Transition(_adopted(target, seen), attempts=(made,))
-    fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
-    over = _resolved(_watched(attempts), Resolution.SUPERSEDED, observation.at)
-    if target.episode is None or not target.episode.open:
-        return Transition(fresh, attempts=over)
-    ended = _ended(target.episode, EpisodeResult.REPLACED, observation.at)
-    return Transition(fresh, (Happening.REPLACED,), ended, over)
-
-
-def _may_still_show(
-    target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy
-) -> list[Attempt]:
-    """The attempts whose effect may be seen first at `at`: those under way, and those that were
-    only presumed to have failed. Statuses may lag for longer than any timer, but what comes later
-    than `stuck_after` after such an attempt is taken for a person's act."""
-    late = [
-        attempt
-        for attempt in of_episode(target, attempts)
-        if attempt.presumed and at < _past(attempt.reserved_at, at, at) + policy.stuck_after
-    ]
-    return [attempt for attempt in attempts if attempt.under_way or attempt in late]
-
-
-def _newest(attempts: Sequence[Attempt], *, made: bool | None = None) -> Attempt | None:
-    """The last one, with `made` False of those that have adopted no change of the deployment."""
-    found = [each for each in attempts if made is None or (each.made is not None) is made]
-    return found[-1] if found else None
-
-
-def _under_way_again(attempt: Attempt, policy: Policy) -> Attempt:
-    """An attempt that was presumed to have failed, now that something else was seen of it."""
-    if not attempt.presumed:
-        return attempt
-    return replace(
-        attempt,
-        resolution=None,
-        resolved_at=None,
-        presumed=False,
-        in_flight_until=attempt.reserved_at + policy.stuck_after,
-    )
-
-
-def _revived(
-    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
-) -> Transition:
-    """Another status than a failing one belongs to the newest attempt that it may be the effect of,
-    even if that was presumed to have failed meanwhile."""
-    if _watched(attempts) or observation.status in PERSON_STATUSES:
-        return Transition(target)
-    newest = _newest(_may_still_show(target, attempts, observation.at, policy))
-    if newest is None:
-        return Transition(target)
-    return Transition(target, attempts=(_under_way_again(newest, policy),))
-
-
 def _failing(
     target: Target,
     attempts: Sequence[Attempt],
@@ -257,16 +133,16 @@ def _failing(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    resolved = _refailed(target, attempts, at, policy, timing)
+    failed = _refailed(target, attempts, at, policy, timing)
     happened: tuple[Happening, ...]
     if episode is None or _forgotten(episode, at, policy):
         episode, happened = _opened(target, observation), (Happening.OPENED,)
     else:
-        happened = (Happening.REFAILED,) if resolved or is_stuck(target, attempts) else ()
+        happened = (Happening.REFAILED,) if failed or is_stuck(target, attempts) else ()
         if not episode.open:
             episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
-        replace(target, episode=episode, healthy_for=timedelta(0)), happened, attempts=resolved
+        replace(target, episode=episode, healthy_for=timedelta(0)), happened, attempts=failed
     )
 
 
@@ -275,13 +151,14 @@ def _refailed(
 ) -> tuple[Attempt, ...]:
     """The attempts that failed again: after another status, or by the time alone, which may be
     wrong where statuses lag. Such a one keeps its place in flight for `settle`."""
-    watched, since = _watched(attempts), target.failing_since
+    watched, since = unresolved(attempts), target.failing_since
     if since is None:
-        return _resolved(watched, Resolution.REFAILED, at)
-    late = [a for a in watched if at > _past(a.sent_at or a.reserved_at, at, since) + timing.lag]
+        failed = resolve(watched, Resolution.REFAILED, at)
+        return tuple(replace(each, in_flight_until=at) for each in failed)
+    late = [a for a in watched if at > past(a.sent_at or a.reserved_at, at, since) + timing.lag]
     return tuple(
         replace(each, presumed=True, in_flight_until=at + policy.settle)
-        for each in _resolved(late, Resolution.REFAILED, at)
+        for each in resolve(late, Resolution.REFAILED, at)
     )
 
 
@@ -293,13 +170,13 @@ def _healthy(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    resolved = _resolved(_watched(attempts), Resolution.RECOVERED, at)
+    resolved = resolve(unresolved(attempts), Resolution.RECOVERED, at)
     if episode is None:
         return Transition(target, attempts=resolved)
     if episode.open and not _ours(target, attempts):
-        return _superseded(target, at)
+        return end_superseded(target, at)
     if episode.open:
-        recovered = _ended(episode, EpisodeResult.RECOVERED, at)
+        recovered = close(episode, EpisodeResult.RECOVERED, at)
         return Transition(
             replace(target, episode=recovered, healthy_for=timedelta(0)),
             (Happening.RECOVERED,),
@@ -321,19 +198,13 @@ def _neither(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
     """In progress, or not retryable."""
-    watched, at = _watched(attempts), observation.at
+    watched, at = unresolved(attempts), observation.at
     if observation.status in PERSON_STATUSES or not _ours(target, attempts):
-        return _superseded(target, at, _resolved(watched, Resolution.SUPERSEDED, at))
+        return end_superseded(target, at, resolve(watched, Resolution.SUPERSEDED, at))
     since = target.status_since or at
-    late = [a for a in watched if at >= _past(a.reserved_at, at, since) + policy.stuck_after]
-    stuck = _resolved(late, Resolution.STUCK, at)
+    late = [a for a in watched if at >= past(a.reserved_at, at, since) + policy.stuck_after]
+    stuck = resolve(late, Resolution.STUCK, at)
     return Transition(target, (Happening.STUCK,) if stuck else (), attempts=stuck)
-
-
-def _past(moment: datetime, now: datetime, instead: datetime) -> datetime:
-    """When something was sent or reserved; `instead`, where that is ahead of a clock that was set
-    back: a delay must not wait until the clock gets there."""
-    return moment if moment <= now else instead
 
 
 def _noted(target: Target, observation: Observation, health: Health) -> Target:
@@ -372,18 +243,11 @@ def _removed(
 ) -> Transition:
     seen_well = target.seen_well or target.health not in (None, Health.FAILING)
     target = replace(target, status=None, health=None, failing_since=None, seen_well=seen_well)
-    resolved = _resolved(_watched(attempts), Resolution.REMOVED, at)
+    resolved = resolve(unresolved(attempts), Resolution.REMOVED, at)
     if target.episode is None or not target.episode.open:
         return Transition(target, (happening,), attempts=resolved)
-    ended = _ended(target.episode, EpisodeResult.REMOVED, at)
+    ended = close(target.episode, EpisodeResult.REMOVED, at)
     return Transition(replace(target, episode=ended), (happening,), ended, resolved)
-
-
-def _superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    if target.episode is None or not target.episode.open:
-        return Transition(target, attempts=resolved)
-    ended = _ended(target.episode, EpisodeResult.SUPERSEDED, at)
-    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended, resolved)
 
 
 def _opened(target: Target, observation: Observation) -> Episode:
@@ -407,21 +271,6 @@ def _reopened(episode: Episode, at: datetime) -> Episode:
     """With its count. One that recovered has changed since: it is no longer a standing failure."""
     standing = _still_standing(episode)
     return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
-
-
-def _ended(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
-    return replace(episode, result=result, ended_at=at)
-
-
-def _resolved(
-    attempts: Sequence[Attempt], resolution: Resolution, at: datetime
-) -> tuple[Attempt, ...]:
-    return tuple(replace(a, resolution=resolution, resolved_at=at) for a in attempts)
-
-
-def _watched(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts whose end is for us to see."""
-    return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
 
 
 def _being_sent(attempts: Sequence[Attempt]) -> bool:

@@ -258,6 +258,16 @@ class PausesSeen(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EffectSeen(Event):
+    """A change was taken for the effect of an attempt. The audit log may say that a person made
+    it."""
+
+    target: Target
+    episode: Episode
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForbiddenSeen(Event):
     """Whether the key in use may retry nothing, by the last judgement of a failing target."""
 

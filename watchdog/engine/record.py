@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from watchdog.domain.effects import named_in_answer, pushed
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
 from watchdog.domain.policy import decide, ready_since
 from watchdog.domain.queue import is_queued, rank
@@ -14,6 +15,7 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     DeploymentRef,
+    Episode,
     Fleet,
     Health,
     Hold,
@@ -25,13 +27,8 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.domain.transition import (
-    Transition,
-    left_behind,
-    missed,
-    named_in_answer,
-    observe,
-)
+from watchdog.domain.step import Transition
+from watchdog.domain.transition import left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event, ForbiddenSeen
 from watchdog.engine.forbidden import Forbidding
@@ -156,9 +153,8 @@ class Recorder:
         )
         tx.add_attempt(attempt)
         canary = judged.reserved(attempt)
-        judged = replace(
-            judged, decision=Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
-        )
+        under_way = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+        judged = replace(judged, decision=under_way, ready_at=None)
         attempts = (*attempts, attempt)
         saved = self._save(tx, target, Transition(target), attempts, judged, now)
         return replace(saved, canary=canary), attempt
@@ -200,7 +196,19 @@ class Recorder:
             next_look = now + self._settings.recovery_interval
             wait = Decision(DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, next_look)
             judged = replace(judged, decision=wait)
-        return self._save(tx, target, step, attempts, judged, now)
+        told = replace(step, attempts=()) if answered is not None else step
+        return self._save(tx, target, told, attempts, judged, now)
+
+    def pushed(self, tx: LedgerTransaction, episode: Episode) -> Recorded | None:
+        """A person pushed what was taken for the effect of our attempt: that ends the episode. None
+        where it has ended since."""
+        target, now = tx.target(episode.model_id), tx.now()
+        if target is None or target.episode != episode:
+            return None
+        attempts = self.attempts(tx, target, now)
+        recorded = self.apply(tx, target, pushed(target, attempts, now), attempts, now)
+        tx.make_due(target.model_id, now)
+        return recorded
 
     def still_wanted(self, tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
         """Whether nobody said hands off since the attempt was reserved. `forced` passes the pauses

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchdog.domain.records import Health, Target
-from watchdog.domain.transition import Transition, unwatched
+from watchdog.domain.step import Transition
+from watchdog.domain.transition import unwatched
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import Recorded, Recorder, save
 from watchdog.engine.settings import Settings

@@ -37,6 +37,7 @@ from watchdog.engine.events import (
     GaveUp,
     InternalError,
     LedgerLost,
+    RetriesForbidden,
     RetryAnswered,
     RetryMismatched,
     TargetMissing,
@@ -52,6 +53,7 @@ _ERRORS = (
     GaveUp,
     InternalError,
     LedgerLost,
+    RetriesForbidden,
 )
 _WARNINGS = (
     CanaryFailed,

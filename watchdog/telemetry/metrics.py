@@ -34,6 +34,7 @@ from watchdog.engine.events import (
     DiscoveryDone,
     EpisodeSuperseded,
     Event,
+    ForbiddenSeen,
     GaveUp,
     LedgerBack,
     LedgerLost,
@@ -271,6 +272,9 @@ class Metrics:
         match event:
             case ApiDown() | ApiRecovered():
                 self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
+            case ForbiddenSeen():
+                text = "Whether the API forbids the key all retries but one an hour."
+                self._set("retries_forbidden", text, int(event.forbidden))
             case AuthFailed() | AuthRecovered():
                 accepted = isinstance(event, AuthRecovered)
                 self._set("api_key_accepted", _KEY_ACCEPTED, int(accepted))
