@@ -148,8 +148,8 @@ class Attempt:
     `presumed`: no other status than failing ones was seen that may be its effect, so only the time
     that passed says that it failed again. `in_flight_until` is how long it may hold one of the
     fleet's places in flight. `deployment` is what stood in the slot when it was reserved, `made`
-    the one change of that which it adopted. `forbidden_key` is the mark of the key that may not retry
-    the model, if its POST was answered so.
+    the one change of that which it adopted. `forbidden_key` is the mark of the key that may not
+    retry the model, if its POST was answered so.
     """
 
     id: str
