@@ -33,7 +33,7 @@ from watchdog.engine.ports import (
 )
 from watchdog.engine.record import Look
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 LOST = AnswerLost("bad gateway", code="502")
 

@@ -27,7 +27,7 @@ from watchdog.engine.ports import (
     Rejected,
 )
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
 async def test_a_failed_build_is_retried_after_the_first_delay_and_watched_until_it_recovers() -> (

@@ -14,7 +14,7 @@ from watchdog.engine import operate
 from watchdog.engine.events import OperatorActed, PausesSeen
 from watchdog.engine.ports import AnswerLost, LedgerTransaction
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 WHO = {"who": "ann@desk", "note": "incident"}
 
