@@ -18,7 +18,7 @@ class ActionQueries:
     _now: datetime
 
     def add_action(self, action: Action) -> None:
-        self._connection.execute(insert(actions).values(action_values(action)))
+        self._connection.execute(insert(actions), action_values(action))
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
         mine = actions.c.model_id.is_(None) if model_id is None else actions.c.model_id == model_id

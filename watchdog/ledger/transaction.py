@@ -119,17 +119,14 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
 
     def add_target(self, target: Target) -> None:
         values = target_values(target) | {"spread": spread(target.model_id)}
-        self._connection.execute(insert(targets).values(values))
+        self._connection.execute(insert(targets), values)
         if target.episode is not None:
             self.save_episode(target.episode)
 
     def save_target(self, target: Target) -> Target:
         values = target_values(target) | {"version": target.version + 1}
-        written = self._connection.execute(
-            update(targets)
-            .where(targets.c.model_id == target.model_id, targets.c.version == target.version)
-            .values(values)
-        )
+        same = (targets.c.model_id == target.model_id, targets.c.version == target.version)
+        written = self._connection.execute(update(targets).where(*same), values)
         if not written.rowcount:
             raise VersionConflict(target.model_id)
         if target.episode is not None:
@@ -184,7 +181,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
         if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
             raise VersionConflict(attempt.model_id)
-        self._connection.execute(insert(attempts).values(attempt_values(attempt)))
+        self._connection.execute(insert(attempts), attempt_values(attempt))
 
     def record_answer(self, attempt: Attempt) -> bool:
         ended = attempts.c.resolved_at.is_not(None)
