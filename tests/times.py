@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-_BEGAN = pytest.StashKey[tuple[float, float]]()
+_BEGAN = pytest.StashKey[list[float]]()
 
 _costs: dict[str, list[float]] = {}
 """Tests, CPU seconds and seconds, by folder."""
@@ -26,14 +26,15 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
     try:
         yield
     finally:
-        spent = [now - then for now, then in zip(_clocks(), item.stash[_BEGAN], strict=True)]
+        began = item.stash[_BEGAN]
+        spent = [now - then for now, then in zip(_clocks(), began, strict=True)]
         item.user_properties.append(("spent", spent))
 
 
-def _clocks() -> tuple[float, float]:
+def _clocks() -> list[float]:
     """CPU and time in seconds, by clocks that no test replaces."""
     times = os.times()
-    return sum(times[:4]), times.elapsed
+    return [sum(times[:4]), times.elapsed]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
