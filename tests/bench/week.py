@@ -106,7 +106,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder,
         Path("/dev/null").open("w") as nowhere,
     ):
-        loop = looptime.new_event_loop()
+        loop = looptime.new_event_loop(noop_cycles=0)
         loop.run_until_complete(live(Path(folder), nowhere, given.targets, span))
         loop.close()
 
