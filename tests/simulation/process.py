@@ -10,7 +10,6 @@ from tests.simulation import configuring
 from tests.simulation.api import SimulatedApi
 from tests.simulation.loop import Process
 from tests.simulation.network import Wire
-from tests.simulation.store import release
 from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
 from watchdog.engine.api_watch import ApiWatch
@@ -25,7 +24,7 @@ from watchdog.engine.settings import LiveSettings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin, enlist
-from watchdog.ledger import Role, SqlLedger
+from watchdog.ledger import Role
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -55,7 +54,7 @@ class Watchdog(Process):
         self._hastens = False
         self._waker: asyncio.Future[None] | None = None
         self.clock = SystemClock(wall=simulation.wall, steady=simulation.loop.time)
-        self.ledger: SqlLedger = simulation.file.open(
+        self.ledger = simulation.file.open(
             role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
         )
         self._wire()
@@ -217,7 +216,7 @@ class Watchdog(Process):
 
     def die(self) -> None:
         """What the kernel does."""
-        release(self.ledger)
+        self.ledger.release()
 
     def _listen(self, event: Event) -> None:
         if not self.alive:
