@@ -239,7 +239,8 @@ async def test_a_target_that_is_not_found_when_looked_at_again_is_not_posted_to(
 @pytest.mark.parametrize(
     ("status", "pushed", "told"),
     [
-        pytest.param("ACTIVE", False, "episode_superseded", id="another-status"),
+        pytest.param("ACTIVE", False, "episode_superseded", id="it-does-well"),
+        pytest.param("BUILDING", False, "episode_superseded", id="it-builds"),
         pytest.param("BUILD_FAILED", True, "deployment_replaced", id="another-deployment"),
         pytest.param("BUILDING", True, "deployment_replaced", id="both"),
     ],
@@ -419,7 +420,8 @@ async def test_an_answer_that_cannot_be_recorded_is_tried_every_second() -> None
         world.ledger.fail_with = None
         await asyncio.sleep(1)
         (attempt,) = world.attempts()
-        assert attempt.outcome is Outcome.ACCEPTED
+        assert (attempt.outcome, attempt.sent_at) == (Outcome.ACCEPTED, START)
+    assert world.posts() == [START]
 
 
 async def test_stopping_gives_up_an_answer_that_cannot_be_recorded() -> None:
