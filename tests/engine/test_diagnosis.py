@@ -13,7 +13,7 @@ from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.events import Event
 from watchdog.engine.ports import Act, AnswerLost, Forbidden
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 LINES = ("Traceback (most recent call last):", "CUDA out of memory")
 

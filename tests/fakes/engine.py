@@ -89,6 +89,7 @@ class World:
         observe: bool = False,
         concurrency: int = 20,
         max_retries_per_minute: int = 4,
+        max_in_flight: int = 10,
         breaker: BreakerRules = BREAKER,
         **policy: Any,
     ) -> None:
@@ -100,7 +101,7 @@ class World:
         self.models = {
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
         }
-        self._limits = FleetLimits(max_retries_per_minute, 10, 50)
+        self._limits = FleetLimits(max_retries_per_minute, max_in_flight, 50)
         self._breaker = breaker
         self._concurrency = concurrency
         self._lives = itertools.count(1)
@@ -160,6 +161,11 @@ class World:
     @property
     def settings(self) -> Settings:
         return self.live.current
+
+    @property
+    def retrier(self) -> Retrier:
+        assert self._retrier is not None, "it does not run"
+        return self._retrier
 
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)

@@ -112,4 +112,4 @@ def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime | None:
     return None if decision.reason is DecisionReason.BACKOFF else soon
 
 
-_next_check = Recorder._next_check
+_next_check = Recorder._next_check  # noqa: SLF001
