@@ -18,12 +18,6 @@ from watchdog.domain.status import state_of
 from watchdog.engine.ports import (
     GIVE_WAY,
     AnswerLost,
-<<<<<<< HEAD
-    ApiError,
-    Denied,
-    Forbidden,
-=======
->>>>>>> tidy
     LedgerUnavailable,
     NotFound,
 )
@@ -73,62 +67,6 @@ async def test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is
     assert world.target("llama").decision.reason is DecisionReason.EPISODE_SPENT
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    ("meanwhile", "reason"),
-    [("ACTIVE", "changed to ACTIVE"), ("BUILDING", "changed to BUILDING")],
-)
-async def test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to(
-    meanwhile: str, reason: str
-) -> None:
-    world = World("llama", first_delay=timedelta(0))
-    world.api.set_status("llama", "BUILD_FAILED")
-    world.api.model("llama").before_urgent = lambda: world.api.set_status("llama", meanwhile)
-    async with world.running():
-        await world.run_for(minutes=1)
-    assert world.posts() == []
-    (attempt,) = world.attempts()
-    assert attempt.outcome is Outcome.ABANDONED
-    assert attempt.reason is not None
-    assert reason in attempt.reason
-    assert "episode_superseded" in world.log()
-
-
-async def test_a_push_between_decision_and_post_drops_the_plan() -> None:
-    world = World("llama", first_delay=timedelta(0))
-    world.api.set_status("llama", "BUILD_FAILED")
-    world.api.model("llama").before_urgent = lambda: world.api.push("llama", "BUILD_FAILED")
-    async with world.running():
-        await world.run_for(seconds=1)
-    assert world.posts() == []
-    assert "deployment_replaced" in world.log()
-
-
-@pytest.mark.parametrize(
-    ("error", "outcome", "charged"),
-    [
-        pytest.param(NotSent("no", code="connect"), Outcome.FAILED, False, id="no-connection"),
-        pytest.param(Denied("no", code="401"), Outcome.FAILED, False, id="denied"),
-        pytest.param(Forbidden("no", code="403"), Outcome.FAILED, False, id="forbidden"),
-        pytest.param(Rejected("no", code="409"), Outcome.REFUSED, True, id="rejected"),
-        pytest.param(NotFound("no", code="404"), Outcome.REFUSED, True, id="not-found"),
-        pytest.param(AnswerLost("no", code="502"), Outcome.UNKNOWN, True, id="lost"),
-    ],
-)
-async def test_each_way_a_post_can_end(error: ApiError, outcome: Outcome, charged: bool) -> None:
-    world = World("llama", first_delay=timedelta(0))
-    world.api.set_status("llama", "BUILD_FAILED")
-    world.api.model("llama").retry_error = error
-    async with world.running():
-        await world.run_for(seconds=10)
-    (attempt,) = world.attempts()
-    assert attempt.outcome is outcome
-    assert attempt.outcome.charged is charged
-    assert len(world.posts()) == 1
-
-
-=======
->>>>>>> tidy
 async def test_a_throttled_retry_waits_for_the_hold_and_is_not_charged() -> None:
     world = World("llama", first_delay=timedelta(0))
     world.api.set_status("llama", "BUILD_FAILED")

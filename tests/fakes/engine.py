@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
+from watchdog.engine import operate
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
@@ -173,6 +174,13 @@ class World:
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""
         await self._checker.check(self.target(model_id), forced=True)
+
+    async def reset(self, model_id: str) -> None:
+        """What `reset` does."""
+        recorder, target = self.recorder(), self.target(model_id)
+        await self.ledger.transact(
+            lambda tx: operate.reset(tx, recorder, target, who="ann@desk", note="")
+        )
 
     async def reload(self, **changes: Any) -> None:
         """Take up the models as they are now, as the daemon does when its file changes."""
