@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 
 from tests.fakes.engine import NEVER_OPENS, World, at
+from watchdog.domain.limits import PROBE_INTERVAL
 from watchdog.domain.records import DecisionReason, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.events import RetriesAllowed, RetriesForbidden
-from watchdog.engine.forbidden import PROBE_INTERVAL
 from watchdog.engine.ports import Forbidden
 
 pytestmark = pytest.mark.looptime
@@ -112,3 +112,17 @@ async def test_another_key_may_retry_at_once_and_a_restart_forgets_nothing() -> 
         forbid(world, *FLEET[:4], error=None)
         await world.run_for(minutes=5)
         assert [state_of(world.target(each)) for each in FLEET[:4]] == [TargetState.HEALTHY] * 4
+
+
+async def test_the_probe_is_the_one_that_may_be_allowed_rather_than_one_forbidden_before() -> None:
+    world = a_world(*FLEET[:3], "other")
+    forbid(world, *FLEET[:3])
+    world.api.set_status("other", "ACTIVE")
+    async with world.running():
+        await world.run_for(minutes=5)
+        world.api.set_status("other", "BUILD_FAILED")
+        await world.run_for(hours=1)
+        assert state_of(world.target("other")) is TargetState.HEALTHY
+        # What one model may shows nothing of those that were forbidden.
+        assert state_of(world.target(FLEET[0])) is not TargetState.HEALTHY
+    assert world.log().count("retries_allowed") == 1

@@ -38,7 +38,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.engine.ports import RESERVATION_TTL, VersionConflict
-from watchdog.engine.record import Look, Recorded, Recorder
+from watchdog.engine.record import FIRST_LOOK, Look, Recorded, Recorder
 from watchdog.engine.settings import Model, Settings
 
 INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
@@ -354,7 +354,8 @@ def test_an_answer_that_names_the_same_deployment_changes_nothing() -> None:
     assert attempt is not None
     before = bench.target
     after = bench.settle(replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW), answered=REF)
-    assert after == replace(before, version=before.version + 1)
+    first_look = NOW + FIRST_LOOK
+    assert after == replace(before, version=before.version + 1, next_check_at=first_look)
 
 
 def abandoned(attempt: Attempt) -> Attempt:

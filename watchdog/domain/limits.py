@@ -12,6 +12,10 @@ FLEET_MINUTE = timedelta(minutes=1)
 FLEET_DAY = timedelta(hours=24)
 """The span of the fleet's `max_attempts_per_window`: what one bad day may cost."""
 
+PROBE_INTERVAL = timedelta(hours=1)
+"""While the key may retry nothing, one retry of the whole fleet so often finds out whether that is
+still so: its role may have changed."""
+
 
 def room_at(
     times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0

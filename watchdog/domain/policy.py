@@ -7,6 +7,7 @@ from watchdog.domain import backoff
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
+    PROBE_INTERVAL,
     of_episode,
     room_at,
     window_times,
@@ -167,7 +168,8 @@ def _fleet_waits(
     if fleet.hold is not None:
         waits.append((fleet.hold.until, fleet.hold.reason))
     if fleet.probe_at is not None:
-        waits.append((fleet.probe_at, DecisionReason.FORBIDDEN))
+        probe_at = max(fleet.probe_at, now) + ahead * PROBE_INTERVAL
+        waits.append((probe_at, DecisionReason.FORBIDDEN))
     # Its own last attempt may still hold the one place that a target may have.
     others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:

@@ -39,5 +39,8 @@ def rank(target: Target, attempts: Sequence[Attempt]) -> int:
 
 
 def is_queued(decision: Decision) -> bool:
-    """Whether a target with this decision takes a place in the queue."""
+    """Whether a target with this decision has a place in the queue: also one that is about to be
+    retried, until it is."""
+    if decision.kind is DecisionKind.RETRY:
+        return True
     return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED

@@ -1,9 +1,11 @@
 """Whether the key in use may retry nothing at all, inside a transaction."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
+from watchdog.domain.limits import PROBE_INTERVAL
 from watchdog.domain.records import Attempt, Outcome
 from watchdog.engine.events import Event, RetriesAllowed, RetriesForbidden
 from watchdog.engine.ports import LedgerTransaction
@@ -11,9 +13,6 @@ from watchdog.engine.ports import LedgerTransaction
 MODELS_FORBIDDEN = 3
 """Retries of so many models forbidden, with none allowed between, are about the key and not about
 the models."""
-
-PROBE_INTERVAL = timedelta(hours=1)
-"""How often one retry finds out whether the key may retry by now: its role may have changed."""
 
 _KEY = "retries_forbidden"
 _ALLOWED_AT = "retries_allowed_at"
@@ -52,8 +51,8 @@ class Forbidding:
 
     @property
     def allowed_at(self) -> datetime | None:
-        """When the key was last found to be allowed again: what was forbidden before says nothing
-        of a single model."""
+        """When the key was last found to have got a role that may retry: what was forbidden before
+        says nothing any more."""
         kept = self._tx.meta(_ALLOWED_AT)
         at = datetime.fromisoformat(kept) if kept is not None else None
         return at if at is None or at <= self._now else None
@@ -63,18 +62,24 @@ class Forbidding:
         if self._forbidden is not None:
             self._probe_later(self._forbidden, PROBE_INTERVAL)
 
-    def answered(self, attempt: Attempt) -> None:
-        """Follow what became of an attempt, which is recorded already."""
+    def answered(self, attempt: Attempt, earlier: Sequence[Attempt]) -> None:
+        """Follow what became of an attempt, which is recorded already. `earlier` are others of its
+        target."""
         if self._forbidden is not None:
-            self._follow_probe(self._forbidden, attempt)
+            self._follow_probe(self._forbidden, attempt, earlier)
         elif attempt.forbidden_key == self._key_mark:
             models = self._tx.forbidden_models(self._key_mark)
             if models >= MODELS_FORBIDDEN:
                 self._begin(models)
 
-    def _follow_probe(self, forbidden: _Forbidden, attempt: Attempt) -> None:
+    def _follow_probe(
+        self, forbidden: _Forbidden, attempt: Attempt, earlier: Sequence[Attempt]
+    ) -> None:
         if attempt.outcome in (Outcome.ACCEPTED, Outcome.REFUSED):
             self._end(forbidden)
+            if any(each.forbidden_key == self._key_mark for each in earlier):
+                # It was forbidden before: so the key's role has changed, and may retry the others.
+                self._tx.set_meta(_ALLOWED_AT, self._now.isoformat())
         elif attempt.sent_at is None:
             self._probe_later(forbidden, timedelta(0))
 
@@ -91,6 +96,5 @@ class Forbidding:
     def _end(self, forbidden: _Forbidden) -> None:
         self._forbidden = None
         self._tx.set_meta(_KEY, "null")
-        self._tx.set_meta(_ALLOWED_AT, self._now.isoformat())
         after = self._now - datetime.fromisoformat(forbidden.since)
         self.news.append(RetriesAllowed(after=max(after, timedelta(0))))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchdog.domain.effects import named_in_answer, pushed
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
@@ -41,6 +41,10 @@ from watchdog.engine.ports import (
     VersionConflict,
 )
 from watchdog.engine.settings import Settings
+
+FIRST_LOOK = timedelta(seconds=2)
+"""How soon after a retry its target is looked at: even a build that fails within seconds is seen
+then. Otherwise only the time that passes could say that it failed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ class Recorder:
         if not attempt.under_way:
             _wake_first_waiting(tx)
         forbidding = Forbidding(tx, access.key_mark)
-        forbidding.answered(attempt)
+        forbidding.answered(attempt, attempts)
         judged = self._judge(tx, step.target, attempts, access, now, forbidding=forbidding)
         blind = attempt.outcome is Outcome.ABANDONED and look is None
         if blind and judged.decision.kind is DecisionKind.RETRY:
@@ -197,7 +201,8 @@ class Recorder:
             wait = Decision(DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, next_look)
             judged = replace(judged, decision=wait)
         told = replace(step, attempts=()) if answered is not None else step
-        return self._save(tx, target, told, attempts, judged, now)
+        first_look = now + FIRST_LOOK if attempt.under_way else None
+        return self._save(tx, target, told, attempts, judged, now, first_look)
 
     def pushed(self, tx: LedgerTransaction, episode: Episode) -> Recorded | None:
         """A person pushed what was taken for the effect of our attempt: that ends the episode. None
@@ -315,14 +320,18 @@ class Recorder:
         attempts: tuple[Attempt, ...],
         judged: _Judged,
         now: datetime,
+        look_at: datetime | None = None,
     ) -> Recorded:
+        """Write what was judged. The next look is at `look_at`, or when the decision says."""
         decision = judged.decision
         after = replace(
             step.target,
             decision=decision,
-            next_check_at=self._next_check(decision, now),
+            next_check_at=look_at or self._next_check(decision, now),
             ready_at=judged.ready_at,
-            queue_rank=rank(step.target, attempts) if is_queued(decision) else None,
+            queue_rank=rank(step.target, attempts)
+            if judged.ready_at is not None and is_queued(decision)
+            else None,
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)

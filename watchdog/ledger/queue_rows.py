@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_, update
 
 from watchdog.domain.queue import QUEUED
 from watchdog.domain.records import DecisionKind, DecisionReason, Health
@@ -48,7 +48,9 @@ class QueueQueries:
             targets.c.ready_at.is_not(None),
             targets.c.queue_rank.is_not(None),
             targets.c.health == Health.FAILING,
-            targets.c.decision == DecisionKind.WAIT,
-            targets.c.decision_word.in_(QUEUED),
+            or_(
+                targets.c.decision == DecisionKind.RETRY,
+                and_(targets.c.decision == DecisionKind.WAIT, targets.c.decision_word.in_(QUEUED)),
+            ),
             ~targets.c.missing,
         )
