@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rest test-all check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
+.PHONY: help demo test test-rest test-all test-times check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-rest: $(STAMP)
 	$(BIN)/pytest -n auto --ignore tests/deploy $(addprefix --ignore ,$(QUICK)) tests
 
 test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken rules
+
+test-times: $(STAMP) ## Run the tests of test-all, and print what each folder of them costs
+	$(BIN)/python -m pytest -n auto -p tests.times --ignore tests/deploy tests
 
 check: $(STAMP) ## What must hold beside the tests: style, types, layers, coverage of the rules
 	$(BIN)/ruff check .

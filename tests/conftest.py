@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 from hypothesis import settings
@@ -9,6 +11,31 @@ from hypothesis import settings
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+_LONGEST_ID = 60
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Ids that can be read alone, where pytest would number a value or show it bare."""
+    match val:
+        case bool():
+            return argname if val else f"not-{argname}"
+        case int() | float() | timedelta():
+            return f"{argname}-{val}"
+        case Mapping():
+            pairs = ",".join(f"{name}={value}" for name, value in val.items())
+            return pairs[:_LONGEST_ID] or f"no-{argname}"
+        case tuple() | list():
+            return ",".join(map(_named, val))[:_LONGEST_ID] or f"no-{argname}"
+        case BaseException():
+            return type(val).__name__
+        case _:
+            return None
+
+
+def _named(value: object) -> str:
+    return value if isinstance(value, str) else type(value).__name__
 
 
 def pytest_configure() -> None:

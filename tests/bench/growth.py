@@ -105,7 +105,7 @@ def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Run:
         url,
         ids(targets),
         interval=timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND)),
-        first=_CHECKS_PER_SECOND,
+        first=min(targets, _CHECKS_PER_SECOND),
         count=checks,
         past=past,
         baseten={"max_requests_per_second": _RATE, "timeout": "10s"},

@@ -34,7 +34,7 @@ class Scale:
 
     def of(self, full: int) -> int:
         """A number of targets or requests."""
-        return max(20, full // 50) if self.short else full
+        return max(20, full // 200) if self.short else full
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import insert, make_url
 
 from tests.bench.server import CREATED_AT
-from tests.fakes.sqlite import engine_of
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 from watchdog.domain.records import (
@@ -25,6 +24,7 @@ from watchdog.engine.ports import LedgerTransaction
 from watchdog.ledger import Role, SqlLedger
 from watchdog.ledger.rows import attempt_values, episode_values
 from watchdog.ledger.schema import attempts, episodes
+from watchdog.ledger.sqlite_file import make_engine
 
 _HISTORY = timedelta(days=20)
 
@@ -48,11 +48,11 @@ def seed(config: Path, ids: Sequence[str], *, spread: timedelta, past: int = 0) 
         )
         try:
             await ledger.transact(add)
-            _add_history(ledger, ids, past, now)
         finally:
             await ledger.close()
 
     asyncio.run(run())
+    _add_history(settings.store.url, ids, past, now)
 
 
 def _well(model_id: str, now: datetime, due: datetime) -> Target:
@@ -68,7 +68,7 @@ def _well(model_id: str, now: datetime, due: datetime) -> Target:
     )
 
 
-def _add_history(ledger: SqlLedger, ids: Sequence[str], count: int, now: datetime) -> None:
+def _add_history(url: str, ids: Sequence[str], count: int, now: datetime) -> None:
     """Before the last day, for which there are limits: they would be spent."""
     past = [
         _episode(
@@ -78,9 +78,11 @@ def _add_history(ledger: SqlLedger, ids: Sequence[str], count: int, now: datetim
     ]
     if not past:
         return
-    with engine_of(ledger).begin() as connection:
+    engine = make_engine(make_url(url), read_only=False)
+    with engine.begin() as connection:
         connection.execute(insert(episodes), [episode_values(episode) for episode in past])
         connection.execute(insert(attempts), [attempt_values(_attempt(each)) for each in past])
+    engine.dispose()
 
 
 def _episode(number: int, model_id: str, at: datetime) -> Episode:

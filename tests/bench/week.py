@@ -18,10 +18,13 @@ from tests.fakes.processes import KEY, config_file
 from tests.fakes.scripted_api import ScriptedApi
 from tests.simulation.store import LedgerFile
 from watchdog.app.parts import Engine, Fanout
-from watchdog.app.term import PRUNE_INTERVAL, Term
+from watchdog.app.term import PRUNE_INTERVAL
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
+from watchdog.engine.sweep import Sweep
+from watchdog.engine.telling import tell as tell_of
+from watchdog.engine.watchlist import begin
 from watchdog.ledger import Role
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging
@@ -64,20 +67,26 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
     writer = LogWriter(nowhere)
     listener.add(LogListener(start_logging("info", "json", writer, key), key))
     listener.add(metrics)
-    term = await Term.start(engine, clock, listener)
-    term._sweep.start()
+    settings, recorder = engine.settings, engine.recorder
+    known = await ledger.transact(lambda tx: begin(tx, recorder, settings))
+    for recorded in known:
+        tell_of(recorded, settings, listener)
+    watched = [recorded.after for recorded in known]
+    sweep = Sweep(ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched)
+    sweep.start()
     after_an_hour = resident_bytes()
     for step in range(int(span / _STEP)):
         at = step * _STEP
         if at % _ONE_FAILS_EVERY == timedelta(0):
             fail(api, ids(targets)[step % targets])
         if at % PRUNE_INTERVAL == timedelta(0):
-            await term._prune(_RETENTION)
+            before = clock.now() - _RETENTION
+            await ledger.transact(lambda tx, before=before: tx.prune(before))  # type: ignore[misc]
         if at % _SCRAPED_EVERY == timedelta(0):
             b"".join(metrics.render())
         if at == timedelta(hours=1):
             after_an_hour = resident_bytes()
-        await term._sweep.tick()
+        await sweep.tick()
         await asyncio.sleep(_STEP.total_seconds())
     tell(
         resident_bytes=after_an_hour,
@@ -85,7 +94,7 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
         checks=sum(api.gets.values()),
         retries=len(api.posts),
     )
-    await term._sweep.stop(timedelta(seconds=1))
+    await sweep.stop(timedelta(seconds=1))
     writer.drain()
     file.close()
 
@@ -106,7 +115,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="watchdog-bench-") as folder,
         Path("/dev/null").open("w") as nowhere,
     ):
-        loop = looptime.new_event_loop()
+        loop = looptime.new_event_loop(noop_cycles=0)
         loop.run_until_complete(live(Path(folder), nowhere, given.targets, span))
         loop.close()
 

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.unit.test_telemetry_metrics import CONTRACT, PREFIX
+from tests.unit.test_metrics import CONTRACT, PREFIX
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SELECTOR = re.compile(r"\b([a-zA-Z_][\w:]*)\s*\{([^}]*)\}")

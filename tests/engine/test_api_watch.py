@@ -8,7 +8,7 @@ from tests.fakes.engine import World
 from watchdog.engine.events import ApiDown, ApiRecovered, CheckFailed
 from watchdog.engine.ports import AnswerLost, ApiError, Denied, NotFound, NotSent
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 LOST = AnswerLost("bad gateway", code="502")
 MANY = tuple(f"model-{number}" for number in range(10))

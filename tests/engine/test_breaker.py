@@ -11,7 +11,7 @@ from watchdog.domain.records import DecisionReason, Standing
 from watchdog.engine.events import BreakerClosed, BreakerOpened, CanarySent
 from watchdog.engine.ports import AnswerLost
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 MODELS = ("a", "b", "c", "d", "e")
 TOGETHER = timedelta(minutes=3)

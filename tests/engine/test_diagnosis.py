@@ -12,7 +12,7 @@ from watchdog.domain.finding import Finding
 from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.ports import Act, AnswerLost, Denied
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 LINES = ("Traceback (most recent call last):", "CUDA out of memory")
 

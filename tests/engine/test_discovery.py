@@ -11,7 +11,7 @@ from watchdog.engine.discovery import Discoverer, Known, load, save
 from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
 from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 RULES = DiscoveryRules(include=("team-a/*",))
 INTERVAL = timedelta(minutes=5)

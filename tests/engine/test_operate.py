@@ -14,7 +14,7 @@ from watchdog.engine import operate
 from watchdog.engine.events import OperatorActed, PausesSeen
 from watchdog.engine.ports import AnswerLost, LedgerTransaction
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 WHO = {"who": "ann@desk", "note": "incident"}
 
@@ -138,7 +138,8 @@ async def test_an_attempt_under_way_is_watched_to_its_end_during_a_pause() -> No
 
 
 async def test_a_reset_gives_an_exhausted_target_a_new_episode_and_a_new_window_once() -> None:
-    world = World("a", max_attempts=2, max_attempts_per_window=2, backoff=timedelta(minutes=1))
+    window, backoff = timedelta(hours=2), timedelta(minutes=1)
+    world = World("a", max_attempts=2, window=window, max_attempts_per_window=2, backoff=backoff)
     world.api.set_status("a", "BUILD_FAILED")
     async with world.running():
         await world.run_for(minutes=30)
@@ -148,7 +149,7 @@ async def test_a_reset_gives_an_exhausted_target_a_new_episode_and_a_new_window_
         await world.run_for(minutes=30)
         assert len(world.posts()) == 4
         assert state_of(world.target("a")) is TargetState.EXHAUSTED
-        await world.run_for(hours=20)
+        await world.run_for(hours=1)
     assert len(world.posts()) == 4
 
 

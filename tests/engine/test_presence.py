@@ -13,7 +13,7 @@ from watchdog.engine.events import TargetRemoved
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.engine.presence import Presence
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 OTHER = "daemon:elsewhere:1"
 

@@ -13,7 +13,7 @@ from watchdog.engine.events import TargetChanged, TargetForgotten
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.watchlist import begin
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
 async def test_models_join_and_leave_and_the_others_go_on() -> None:

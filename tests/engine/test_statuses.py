@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.engine import START, World, at
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
 async def written(world: World) -> list[tuple[datetime, str | None]]:

@@ -160,6 +160,11 @@ class World:
     def settings(self) -> Settings:
         return self.live.current
 
+    @property
+    def retrier(self) -> Retrier:
+        assert self._retrier is not None, "it does not run"
+        return self._retrier
+
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)
 

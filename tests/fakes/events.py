@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.fakes.records import NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
+from tests.fakes.records import FLEET, NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
 from watchdog.domain.breaker import ClosedBy
 from watchdog.domain.records import (
     Action,
@@ -11,13 +11,12 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     EpisodeResult,
-    FleetLimits,
     Hold,
     Outcome,
 )
 from watchdog.engine import events as e
 
-LIMITS = FleetLimits(max_retries_per_minute=4, max_in_flight=10, max_attempts_per_window=50)
+LIMITS = FLEET.limits
 UNTIL = NOW + timedelta(minutes=5)
 HOLD = Hold(DecisionReason.API_HELD, UNTIL)
 WAITING = Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, UNTIL)

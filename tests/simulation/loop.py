@@ -53,13 +53,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         hooks = sys.get_asyncgen_hooks()
         # An abandoned generator must not wake up when it is collected, at a moment of its own.
         sys.set_asyncgen_hooks(firstiter=None, finalizer=lambda _: None)
-        asyncio._set_running_loop(self)
+        asyncio._set_running_loop(self)  # noqa: SLF001 - what a loop is there for
         try:
             while self._ready or (self._timers and self._timers[0][0] <= end):
                 self._step()
             self._time = max(self._time, end)
         finally:
-            asyncio._set_running_loop(None)
+            asyncio._set_running_loop(None)  # noqa: SLF001
             sys.set_asyncgen_hooks(*hooks)
 
     def _step(self) -> None:
@@ -71,7 +71,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         handle, owner = self._ready.popleft()
         if handle.cancelled() or (owner is not None and not owner.alive):
             return
-        handle._run()
+        handle._run()  # noqa: SLF001
         if owner is not None and owner.alive and owner.steps_left is not None:
             owner.steps_left -= 1
             if owner.steps_left <= 0:
@@ -86,7 +86,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 _ = task.cancelled() or task.exception()  # Nobody is left to ask for it.
             else:
                 vars_of_task: Any = task
-                vars_of_task._log_destroy_pending = False
+                vars_of_task._log_destroy_pending = False  # noqa: SLF001
                 coroutine = task.get_coro()
                 with suppress(BaseException):
                     assert coroutine is not None

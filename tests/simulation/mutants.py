@@ -148,7 +148,10 @@ MUTANTS = (
         caught_by="delay",
     ),
     _mutant(
-        "backoff from the POST", (backoff, "due", wrong_turns.due_after_the_post), caught_by="delay"
+        "backoff from the POST",
+        (backoff, "due", wrong_turns.due_after_the_post),
+        caught_by="delay",
+        first=1,
     ),
     _mutant(
         "no look again", (Retrier, "_send", wrong_turns.send_without_a_look), caught_by="look again"
@@ -171,23 +174,25 @@ MUTANTS = (
         first=2,
     ),
     _mutant(
-        "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=16
+        "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=19
     ),
     _mutant(
         "what a dead process left behind is forgiven",
         (Recorder, "_lost", staticmethod(wrong_turns.forgive)),
         caught_by="accounting, episode, delay, fleet minute",
-        first=41,
+        first=60,
     ),
     _mutant(
         "our own retry is taken for a person's push",
         (transition, "_identify", wrong_turns.identify_strangers),
         caught_by="episode, delay",
+        first=8,
     ),
     _mutant(
         "statuses never lag",
         _settings(lambda settings: replace(settings, timeout=-settings.recovery_interval)),
         caught_by="not failing, delay",
+        first=1,
     ),
     _mutant(
         "POSTs in observe mode",
@@ -223,5 +228,6 @@ MUTANTS = (
         "waiting targets sleep in",
         (Recorder, "_next_check", wrong_turns.sleep_in),
         caught_by="liveness",
+        first=8,
     ),
 )

@@ -10,14 +10,13 @@ from tests.simulation import configuring
 from tests.simulation.api import SimulatedApi
 from tests.simulation.loop import Process
 from tests.simulation.network import Wire
-from tests.simulation.store import release
 from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
-from watchdog.engine.events import Event, InternalError, RetryReserved
+from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.engine.record import Recorder
@@ -25,7 +24,7 @@ from watchdog.engine.settings import LiveSettings
 from watchdog.engine.sweep import TICK, Sweep
 from watchdog.engine.telling import tell
 from watchdog.engine.watchlist import begin, enlist
-from watchdog.ledger import Role, SqlLedger
+from watchdog.ledger import Role
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
@@ -34,6 +33,9 @@ GRACE = timedelta(seconds=10)
 
 _LATE_TICKS = 4
 """While the breaker is open each tick has work to do. A tick may be late: these are."""
+
+_LONGEST_IDLE = 60
+"""Ticks: what another clock planned may be due sooner than this process's clock says."""
 
 
 class Watchdog(Process):
@@ -48,9 +50,11 @@ class Watchdog(Process):
         self._observe = observe
         self._worker = Worker(simulation)
         self._stopping = False
+        self._breaker_open = True  # until the ledger has been asked
+        self._hastens = False
         self._waker: asyncio.Future[None] | None = None
         self.clock = SystemClock(wall=simulation.wall, steady=simulation.loop.time)
-        self.ledger: SqlLedger = simulation.file.open(
+        self.ledger = simulation.file.open(
             role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
         )
         self._wire()
@@ -127,6 +131,7 @@ class Watchdog(Process):
         sweep.start()
         origin = asyncio.get_running_loop().time()
         while not self._stopping:
+            self._hastens = False
             await self._keeper.tick()
             await sweep.tick()
             await self._next_tick(origin)
@@ -150,20 +155,34 @@ class Watchdog(Process):
             waker.set_result(None)
 
     async def _next_tick(self, origin: float) -> None:
-        """Wait for the next tick, one a second. A tick that would find no check due reads the
-        ledger and changes nothing: those are left out."""
+        """Wait for the next tick, one a second, that has something to do. One that would find no
+        check due reads the ledger and changes nothing: those are left out."""
         loop, tick = asyncio.get_running_loop(), TICK.total_seconds()
-        earliest = math.floor((loop.time() - origin) / tick + 1e-6) + 1
+        last = math.floor((loop.time() - origin) / tick + 1e-6)
+        nth = last + 1
         while not self._stopping:
-            nth = max(earliest, math.ceil((loop.time() - origin) / tick - 1e-6))
-            if self._simulation.idles and self._keeper._open:
-                nth = earliest + _LATE_TICKS
-            elif self._simulation.idles and not self._api_watch._hasten:
-                # Claims look a tick ahead; the clock may run a hundredth fast.
-                due = loop.time() + self._simulation.next_check_in(self.clock) * 0.98 - origin
-                nth = max(nth, math.floor(due / tick) - 1)
-            if await self._sleep_until(origin + nth * tick):
+            on_time = await self._sleep_until(origin + nth * tick)
+            if not on_time:  # Woken: perhaps there is something to do sooner.
+                nth = max(last + 1, math.ceil((loop.time() - origin) / tick - 1e-6))
+            elif not self._simulation.idles or self._has_work(nth - last):
                 return
+            else:
+                nth = max(nth + 1, last + self._ticks_without_work(nth - last))
+
+    def _has_work(self, ticks: int) -> bool:
+        """Whether the tick that comes so many after the last one has any."""
+        if self._breaker_open:
+            return ticks > _LATE_TICKS
+        due = self._simulation.next_check_in(self.clock)
+        return self._hastens or ticks >= _LONGEST_IDLE or due <= TICK.total_seconds()
+
+    def _ticks_without_work(self, ticks: int) -> int:
+        """How many ticks after the last one are sure to have none, when this one has none."""
+        if self._breaker_open:
+            return _LATE_TICKS
+        due = self._simulation.next_check_in(self.clock) / TICK.total_seconds()
+        # Claims look a tick ahead; the clock may run a hundredth fast.
+        return ticks + math.floor(min(due, _LONGEST_IDLE) * 0.98) - 1
 
     async def _sleep_until(self, when: float) -> bool:
         """Sleep; False when woken earlier."""
@@ -197,12 +216,16 @@ class Watchdog(Process):
 
     def die(self) -> None:
         """What the kernel does."""
-        release(self.ledger)
+        self.ledger.release()
 
     def _listen(self, event: Event) -> None:
         if not self.alive:
             return  # It is being buried.
         self._keeper(event)
+        if isinstance(event, BreakerSeen):
+            self._breaker_open = event.open
+        if isinstance(event, ApiRecovered):
+            self._hastens = True
         if isinstance(event, InternalError):
             self._simulation.problems.append(f"{self.name}: {event!r}")
         if not isinstance(event, RetryReserved):

@@ -1,6 +1,7 @@
 """Running seeds, and saying what was broken."""
 
 import hashlib
+from collections.abc import Iterable
 
 from tests.simulation.checker import check, report, settled
 from tests.simulation.result import Result
@@ -17,6 +18,11 @@ def verdict(seed: int) -> str | None:
     result = run(seed)
     violations = check(result)
     return report(result.log, violations, seed) if violations else None
+
+
+def broken(seeds: Iterable[int]) -> str:
+    """What these seeds broke; empty for nothing."""
+    return "\n\n".join(text for seed in seeds if (text := verdict(seed)))
 
 
 def digest(result: Result) -> str:

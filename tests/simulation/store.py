@@ -2,6 +2,7 @@
 
 import sqlite3
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import cache
@@ -41,16 +42,15 @@ class LedgerFile:
 
     def open(
         self, role: Role, clock: Clock, worker: Executor, *, owner: str, observe: bool
-    ) -> SqlLedger:
+    ) -> "SimulatedLedger":
         """As `SqlLedger.open` does, for a file that is known to be good."""
         locks = {kind: FileLock(self.path.with_name(f"{kind}.lock")) for kind in self._engines}
         assert locks[role].acquire(), f"two of role {role} at a time"
         database = SqliteDatabase(self._engines[role], locks, clock)
         opened = Opened(self._started_at, created=False)
-        ledger = SqlLedger(database, opened, role=role, observe=observe)
+        ledger = SimulatedLedger(database, opened, role=role, observe=observe)
         ledger.owner = owner  # Its own is drawn by lot.
-        ledger._worker.shutdown()  # It has no thread yet.
-        ledger._worker = worker  # type: ignore[assignment]
+        ledger.become(worker, locks.values())
         return ledger
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -71,12 +71,18 @@ class LedgerFile:
         self._folder.cleanup()
 
 
-def release(ledger: SqlLedger) -> None:
-    """What the kernel does when a process ends."""
-    database = ledger._database
-    assert isinstance(database, SqliteDatabase)
-    for lock in database._locks.values():
-        lock.release()
+class SimulatedLedger(SqlLedger):
+    """One whose thread and locks the simulation holds."""
+
+    def become(self, worker: Executor, locks: Iterable[FileLock]) -> None:
+        self._worker.shutdown()  # It has no thread yet.
+        self._worker = worker  # type: ignore[assignment]
+        self._held = tuple(locks)
+
+    def release(self) -> None:
+        """What the kernel does when a process ends."""
+        for lock in self._held:
+            lock.release()
 
 
 _PATHS: dict[int, Path] = {}

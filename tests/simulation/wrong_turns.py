@@ -84,7 +84,7 @@ def identify_strangers(target: Target, attempts: Any, observation: Any) -> Trans
     return _identify(target, (), observation)
 
 
-_identify = transition._identify
+_identify = transition._identify  # noqa: SLF001 - mutants stand in for what is private
 
 
 def due_after_the_post(
@@ -112,4 +112,4 @@ def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime | None:
     return None if decision.reason is DecisionReason.BACKOFF else soon
 
 
-_next_check = Recorder._next_check
+_next_check = Recorder._next_check  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""One log line for each fact, with the fields that people filter by."""
+"""One log line for each fact, with the fields that people filter by; tracebacks whole and safe."""
 
 import io
 import json
@@ -9,22 +9,25 @@ from typing import Any
 import pytest
 
 from tests.fakes.events import LOGGED, QUIET, TARGET
-from tests.fakes.records import an_attempt, failing
+from tests.fakes.records import PUSHED, REF, an_attempt, failing
 from watchdog.domain.records import Outcome
 from watchdog.engine import events
-from watchdog.engine.events import Event, RetryAnswered, Stopped
+from watchdog.engine.events import Event, InternalError, RetryAnswered, Stopped
 from watchdog.telemetry.logs import LogListener, start_logging
 
 KEY = "s3cret-key"
+FORMS = ["json", "console"]
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
+    root, scheduler = logging.getLogger(), logging.getLogger("apscheduler")
     handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
+    scheduler_level = scheduler.level
     yield
     root.handlers[:], logging.raiseExceptions = handlers, raising
     root.setLevel(level)
+    scheduler.setLevel(scheduler_level)
 
 
 def logged(event: Event, form: str = "json", level: str = "info") -> str:
@@ -104,7 +107,15 @@ def test_what_happens_all_the_time_is_not_logged(event: Event) -> None:
             },
         ),
         ("clock_drifted", {"difference_seconds": -3600.0}),
-        ("retry_deployment_mismatch", {"observed_deployment_id": "d1"}),
+        (
+            "retry_deployment_mismatch",
+            {
+                "observed_deployment_id": REF.id,
+                "answered_deployment_id": PUSHED.id,
+                "observed_created_at": REF.created_at.isoformat(),
+                "answered_created_at": PUSHED.created_at.isoformat(),
+            },
+        ),
         ("internal_error", {"level": "error", "error": "ValueError: a bug"}),
     ],
 )
@@ -113,7 +124,7 @@ def test_the_fields_of_a_line(name: str, fields: dict[str, Any]) -> None:
     assert {key: found.get(key) for key in fields} == fields
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("form", FORMS)
 def test_text_from_the_api_cannot_break_a_line_show_the_key_or_fill_the_disk(form: str) -> None:
     reason = f"no\nsource \x1b[31m\u2028 for {KEY}" + "x" * 10_000
     attempt = an_attempt(Outcome.REFUSED, reason=reason)
@@ -158,3 +169,67 @@ def test_a_full_disk_or_a_closed_pipe_does_not_stop_the_daemon() -> None:
     closed.close()
     LogListener(logger, lambda: KEY)(Stopped(abandoned_checks=0))
     assert TARGET.name is not None
+
+
+def sink(depth: int) -> None:
+    """Fail, deep down, with the key at hand in a variable."""
+    at_hand = KEY
+    if depth:
+        sink(depth - 1)
+        return
+    _strike(at_hand)
+
+
+def _strike(secret: str) -> None:
+    raise ValueError(f"no route\x1b[31m for {secret}\n12:00:00Z [info     ] recovered")
+
+
+def a_bug(depth: int = 3) -> ValueError:
+    try:
+        sink(depth)
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_bug_is_logged_with_the_place_where_it_struck(form: str) -> None:
+    text = logged(InternalError(model_id="m1", error=a_bug(depth=200)), form)
+    assert "in _strike" in text
+    assert "ValueError: no route" in text
+    assert len(text) < 10_000
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_librarys_traceback_has_its_place_and_nothing_that_was_at_hand(form: str) -> None:
+    stream = io.StringIO()
+    start_logging("info", form, stream, lambda: KEY)
+    error = a_bug()
+    logging.getLogger("some.library").error("no answer for %s\n!", KEY, exc_info=error)
+    text = stream.getvalue()
+    assert "in _strike" in text
+    assert "no answer for ***" in text
+    assert KEY not in text
+    assert "\x1b" not in text
+
+
+def test_a_librarys_traceback_shows_no_variables_when_nothing_is_masked() -> None:
+    stream = io.StringIO()
+    start_logging("info", "console", stream)
+    kept = {"token": "only-in-a-variable"}
+    try:
+        assert kept["another"]
+    except KeyError:
+        logging.getLogger("some.library").exception("lost")
+    text = stream.getvalue()
+    assert "KeyError: 'another'" in text
+    assert text.count("only-in-a-variable") == 0
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_in_a_traceback_passes_for_a_log_line_or_shows_the_key(form: str) -> None:
+    text = logged(InternalError(model_id="m1", error=a_bug()), form)
+    trace = json.loads(text)["exception"] if form == "json" else text.split("\n", 1)[1]
+    assert KEY not in text
+    assert "\x1b" not in text
+    assert all(each.startswith("  ") for each in trace.splitlines())

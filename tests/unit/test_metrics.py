@@ -1,15 +1,17 @@
-"""What `/metrics` says."""
+"""What `/metrics` says: the names and labels, which are a contract, and the values."""
 
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
-from tests.fakes.events import GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
+from tests.fakes.events import ATTEMPT, GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
 from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
 from watchdog.domain.records import (
     Action,
@@ -23,6 +25,8 @@ from watchdog.domain.records import (
 )
 from watchdog.engine.events import (
     ApiRequested,
+    BecameActive,
+    BecameStandby,
     BreakerSeen,
     CheckDone,
     CheckStarted,
@@ -40,6 +44,70 @@ from watchdog.engine.events import (
     TargetUnrecorded,
 )
 from watchdog.telemetry.metrics import Metrics
+
+PREFIX = "baseten_watchdog_"
+
+CONTRACT = {
+    "deployment_status": {"model_id", "status"},
+    "target_state": {"model_id", "state"},
+    "target_info": {"model_id", "model_name", "deployment_id"},
+    "checks_total": {"result"},
+    "check_lateness_seconds_bucket": {"le"},
+    "retry_attempts_total": {"model_id", "outcome"},
+    "retry_suppressed": {"model_id", "reason"},
+    "retry_suppressed_total": {"reason"},
+    "episodes_total": {"result"},
+    "recovery_seconds_bucket": {"le"},
+    "failing_since_timestamp_seconds": {"model_id"},
+    "next_attempt_timestamp_seconds": {"model_id"},
+    "last_observed_timestamp_seconds": {"model_id"},
+    "retry_budget_remaining": {"model_id", "scope"},
+    "fleet_retry_budget_remaining": {"scope"},
+    "last_sweep_timestamp_seconds": set(),
+    "api_requests_total": {"operation", "code"},
+    "api_request_duration_seconds_bucket": {"operation", "le"},
+    "active": set(),
+    "api_up": set(),
+    "api_key_accepted": set(),
+    "breaker_open": set(),
+    "discovered_targets": set(),
+    "discovery_last_success_timestamp_seconds": set(),
+    "paused": {"model_id"},
+    "pause_expiry_timestamp_seconds": {"model_id"},
+    "operator_actions_total": {"action"},
+    "config_last_reload_successful": set(),
+    "config_last_reload_success_timestamp_seconds": set(),
+    "log_lines_dropped_total": set(),
+    "ledger_transaction_seconds_bucket": {"le"},
+    "ledger_up": set(),
+    "ledger_created_timestamp_seconds": set(),
+    "mode_info": {"mode"},
+    "replica_info": {"replica"},
+    "build_info": {"version", "python"},
+}
+"""Every metric of ours, a histogram by its buckets, with the names of its labels."""
+
+
+COUNTED = (
+    "missing",
+    "standing_failure",
+    "opted_out",
+    "first_delay",
+    "backoff",
+    "window_spent",
+    "fleet_minute_spent",
+    "fleet_in_flight",
+    "fleet_window_spent",
+    "breaker_open",
+    "paused",
+    "outside_allowed_times",
+    "api_held",
+    "auth_failed",
+    "look_again_failed",
+    "episode_spent",
+    "refused_twice",
+)
+"""Every reason that `retry_suppressed_total` counts."""
 
 
 class FixedClock:
@@ -61,19 +129,32 @@ class Page:
         for event in events:
             self.metrics(event)
 
+    def samples(self) -> Iterator[Sample]:
+        body = b"".join(self.metrics.render())
+        for family in text_string_to_metric_families(body.decode()):
+            yield from family.samples
+
     def values(self, name: str) -> dict[tuple[str, ...], float]:
         """The samples of a metric by their labels' values, in the order of the labels' names."""
-        body = b"".join(self.metrics.render())
         return {
             tuple(value for _, value in sorted(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(body.decode())
-            for sample in family.samples
-            if sample.name == f"baseten_watchdog_{name}"
+            for sample in self.samples()
+            if sample.name == PREFIX + name
         }
 
 
 def changed(target: Target, *attempts: Attempt) -> TargetChanged:
     return TargetChanged(target=target, policy=POLICY, attempts=attempts)
+
+
+def test_the_names_and_their_labels_are_those_that_people_were_promised() -> None:
+    shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
+    found = {
+        sample.name.removeprefix(PREFIX): set(sample.labels)
+        for sample in Page(*shown, *LOGGED.values()).samples()
+        if sample.name.startswith(PREFIX) and not sample.name.endswith(("_sum", "_count"))
+    }
+    assert found == CONTRACT
 
 
 def test_the_current_picture_of_a_target() -> None:
@@ -163,6 +244,27 @@ def test_a_forgotten_target_leaves_no_series() -> None:
     assert b"m1" not in body
 
 
+def test_an_answer_that_comes_after_its_target_was_forgotten_brings_nothing_back() -> None:
+    page = Page(changed(TARGET), TargetForgotten(model_id="m1"))
+    page.tell(RetryAnswered(target=TARGET, attempt=ATTEMPT))
+    assert page.values("retry_attempts_total") == {}
+
+
+def test_a_check_that_ends_after_its_replica_stood_down_exports_nothing() -> None:
+    page = Page(BecameActive(), changed(TARGET, ATTEMPT))
+    assert page.values("target_state")
+    page.tell(
+        BecameStandby(),
+        TargetForgotten(model_id="m1"),
+        changed(TARGET, ATTEMPT),
+        CheckDone(model_id="m1", result="failing", observed_at=NOW),
+        RetryAnswered(target=TARGET, attempt=ATTEMPT),
+    )
+    assert not [each for each in page.samples() if "m1" in each.labels.values()]
+    page.tell(BecameActive(), changed(TARGET, ATTEMPT))
+    assert page.values("target_state")
+
+
 def test_all_outcomes_appear_with_the_first_episode_and_count() -> None:
     page = Page(changed(healthy()))
     assert page.values("retry_attempts_total") == {}
@@ -170,6 +272,7 @@ def test_all_outcomes_appear_with_the_first_episode_and_count() -> None:
     assert page.values("retry_attempts_total") == {("m1", outcome): 0 for outcome in OUTCOMES}
     for outcome in OUTCOMES:
         page.tell(RetryAnswered(target=TARGET, attempt=an_attempt(outcome)))
+    page.tell(changed(TARGET))
     assert page.values("retry_attempts_total") == {("m1", outcome): 1 for outcome in OUTCOMES}
 
 
@@ -189,7 +292,7 @@ def test_why_a_failing_target_is_left_alone(decision: Decision, suppressed: str 
 
 def test_reasons_are_there_from_the_start_and_count_when_they_set_in() -> None:
     page = Page()
-    assert set(page.values("retry_suppressed_total").values()) == {0}
+    assert page.values("retry_suppressed_total") == {(reason,): 0 for reason in COUNTED}
     page.tell(LOGGED["retry_suppressed"], LOGGED["gave_up"])
     counted = {key: n for key, n in page.values("retry_suppressed_total").items() if n}
     assert counted == {("backoff",): 1, ("episode_spent",): 1}
@@ -230,6 +333,16 @@ def test_checks() -> None:
     assert page.values("check_lateness_seconds_sum") == {(): 2}
     assert page.values("last_observed_timestamp_seconds") == {("m1",): NOW.timestamp()}
     assert page.values("last_sweep_timestamp_seconds") == {(): NOW.timestamp()}
+
+
+def test_a_record_older_than_the_last_check_does_not_turn_the_time_back() -> None:
+    recorded = healthy(observed_at=ago(hours=10))
+    page = Page(changed(recorded))
+    page.tell(
+        CheckDone(model_id="m1", result="healthy", observed_at=ago(minutes=1)),
+        changed(replace(recorded, missing_since=NOW)),
+    )
+    assert page.values("last_observed_timestamp_seconds") == {("m1",): ago(minutes=1).timestamp()}
 
 
 @pytest.mark.parametrize("code", ["200", "404", "429", "401", "timeout", "invalid_body"])

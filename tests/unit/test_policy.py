@@ -159,7 +159,11 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
             failing(), [an_attempt(Outcome.THROTTLED)], POLICY, RETRY, id="no-backoff-after-a-429"
         ),
         pytest.param(
-            failing(), [an_attempt(Outcome.ABANDONED)], POLICY, RETRY, id="nor-after-a-dropped-plan"
+            failing(),
+            [an_attempt(Outcome.ABANDONED)],
+            POLICY,
+            RETRY,
+            id="no-backoff-after-a-dropped-plan",
         ),
         pytest.param(
             failing(),

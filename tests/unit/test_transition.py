@@ -99,15 +99,27 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
             id="a-push-soon-after-a-recovery",
         ),
         pytest.param(failing(), [an_attempt()], observed("BUILDING"), [], id="our-retry-builds"),
-        pytest.param(BUILDING, [an_attempt()], observed("LOADING_MODEL"), [], id="and-loads"),
+        pytest.param(BUILDING, [an_attempt()], observed("LOADING_MODEL"), [], id="our-retry-loads"),
         pytest.param(
-            BUILDING, [an_attempt()], observed("ACTIVE"), [Happening.RECOVERED], id="and-recovers"
+            BUILDING,
+            [an_attempt()],
+            observed("ACTIVE"),
+            [Happening.RECOVERED],
+            id="our-retry-recovers",
         ),
         pytest.param(
-            failing(), [an_attempt()], observed("ACTIVE"), [Happening.RECOVERED], id="at-once"
+            failing(),
+            [an_attempt()],
+            observed("ACTIVE"),
+            [Happening.RECOVERED],
+            id="our-retry-recovers-at-once",
         ),
         pytest.param(
-            BUILDING, [an_attempt()], observed("BUILD_FAILED"), [Happening.REFAILED], id="or-fails"
+            BUILDING,
+            [an_attempt()],
+            observed("BUILD_FAILED"),
+            [Happening.REFAILED],
+            id="our-retry-fails",
         ),
         pytest.param(
             failing(),
@@ -128,14 +140,14 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
             [an_attempt(sent_at=ago(seconds=26))],
             observed("BUILD_FAILED"),
             [Happening.REFAILED],
-            id="for-too-long",
+            id="the-status-lags-no-longer",
         ),
         pytest.param(
             BUILDING,
             [an_attempt(sent_at=ago(seconds=5))],
             observed("BUILD_FAILED"),
             [Happening.REFAILED],
-            id="but-not-once-it-was-another",
+            id="no-lag-once-it-was-another",
         ),
         pytest.param(
             BUILDING,

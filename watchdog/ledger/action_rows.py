@@ -2,13 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from watchdog.domain.records import Action, ActionKind
 from watchdog.ledger.rows import action_values, to_action
 from watchdog.ledger.schema import actions
 
 _OPEN = (actions.c.kind == ActionKind.PAUSE) & actions.c.ended_at.is_(None)
+
+# Read in every check and every tick, and so put together once.
+_PAUSES = (
+    select(actions)
+    .where(_OPEN, actions.c.until > bindparam("now"))
+    .order_by(actions.c.until.desc())
+)
+_AFTER = select(actions).where(actions.c.id > bindparam("last")).order_by(actions.c.id)
 
 
 class ActionQueries:
@@ -18,7 +26,7 @@ class ActionQueries:
     _now: datetime
 
     def add_action(self, action: Action) -> None:
-        self._connection.execute(insert(actions).values(action_values(action)))
+        self._connection.execute(insert(actions), action_values(action))
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
         mine = actions.c.model_id.is_(None) if model_id is None else actions.c.model_id == model_id
@@ -28,8 +36,7 @@ class ActionQueries:
         ).rowcount
 
     def pauses(self) -> list[Action]:
-        query = select(actions).where(_OPEN, actions.c.until > self._now)
-        rows = self._connection.execute(query.order_by(actions.c.until.desc())).mappings()
+        rows = self._connection.execute(_PAUSES, {"now": self._now}).mappings()
         return [to_action(row) for row in rows]
 
     def actions(self, model_id: str | None, *, limit: int) -> list[Action]:
@@ -39,5 +46,5 @@ class ActionQueries:
         return [to_action(row) for row in self._connection.execute(query).mappings()]
 
     def actions_after(self, action_id: int) -> list[Action]:
-        query = select(actions).where(actions.c.id > action_id).order_by(actions.c.id)
-        return [to_action(row) for row in self._connection.execute(query).mappings()]
+        rows = self._connection.execute(_AFTER, {"last": action_id}).mappings()
+        return [to_action(row) for row in rows]

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     cast,
     delete,
@@ -49,6 +50,32 @@ _CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
 _VARIABLES = 500
 """In one statement: well below any database's limit."""
 
+_NO_PLAN = targets.c.next_check_at > bindparam("farthest", type_=targets.c.next_check_at.type)
+_SPREAD = bindparam("start", type_=targets.c.next_check_at.type) + cast(
+    targets.c.spread * bindparam("span", type_=BigInteger), BigInteger
+)
+"""Each target's own moment between `start` and the end of the span, which is in microseconds."""
+
+_DUE = (
+    select(targets.c.model_id)
+    .where(targets.c.watched, or_(targets.c.next_check_at <= bindparam("until"), _NO_PLAN))
+    .order_by(targets.c.next_check_at)
+    .limit(bindparam("most"))
+)
+_CLAIM = (
+    update(targets)
+    .where(targets.c.model_id.in_(_DUE))
+    .values(
+        due_at=case(
+            (_NO_PLAN, bindparam("now", type_=targets.c.next_check_at.type)),
+            else_=targets.c.next_check_at,
+        ),
+        next_check_at=_SPREAD,
+    )
+    .returning(*targets.c)
+)
+"""Put together once: each tick needs it."""
+
 
 class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries):
     """One transaction; `now` was read when it held its lock."""
@@ -72,33 +99,28 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
     # Targets
 
     def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> list[Target]:
-        planned = targets.c.next_check_at
-        no_plan = planned > farthest_plan(self._now, interval)
-        due = (
-            select(targets.c.model_id)
-            .where(targets.c.watched, or_(planned <= until, no_plan))
-            .order_by(targets.c.next_check_at)
-            .limit(limit)
+        found = self._connection.execute(
+            _CLAIM,
+            {
+                "now": self._now,
+                "until": until,
+                "farthest": farthest_plan(self._now, interval),
+                "most": limit,
+                "start": self._now + interval * 0.95,
+                "span": interval * 0.1 // timedelta(microseconds=1),
+            },
         )
-        moved = (
-            update(targets)
-            .where(targets.c.model_id.in_(due))
-            .values(
-                due_at=case((no_plan, literal(self._now, planned.type)), else_=planned),
-                next_check_at=self._spread(self._now + interval * 0.95, interval * 0.1),
-            )
-            .returning(*targets.c)
-        )
-        rows = [dict(row) for row in self._connection.execute(moved).mappings()]
+        rows = [dict(row) for row in found.mappings()]
         for row in rows:
             row["next_check_at"] = row["due_at"]
         claimed = self._joined(rows)
         return sorted(claimed, key=lambda target: (target.next_check_at or until, target.model_id))
 
     def spread_checks(self, within: timedelta) -> None:
-        sooner = self._spread(self._now, within)
-        later = and_(targets.c.watched, targets.c.next_check_at > sooner)
-        self._connection.execute(update(targets).where(later).values(next_check_at=sooner))
+        later = and_(targets.c.watched, targets.c.next_check_at > _SPREAD)
+        sooner = update(targets).where(later).values(next_check_at=_SPREAD)
+        span = within // timedelta(microseconds=1)
+        self._connection.execute(sooner, {"start": self._now, "span": span})
 
     def make_due(self, model_id: str, at: datetime) -> None:
         later = and_(targets.c.model_id == model_id, targets.c.next_check_at > at)
@@ -119,17 +141,14 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
 
     def add_target(self, target: Target) -> None:
         values = target_values(target) | {"spread": spread(target.model_id)}
-        self._connection.execute(insert(targets).values(values))
+        self._connection.execute(insert(targets), values)
         if target.episode is not None:
             self.save_episode(target.episode)
 
     def save_target(self, target: Target) -> Target:
         values = target_values(target) | {"version": target.version + 1}
-        written = self._connection.execute(
-            update(targets)
-            .where(targets.c.model_id == target.model_id, targets.c.version == target.version)
-            .values(values)
-        )
+        same = (targets.c.model_id == target.model_id, targets.c.version == target.version)
+        written = self._connection.execute(update(targets).where(*same), values)
         if not written.rowcount:
             raise VersionConflict(target.model_id)
         if target.episode is not None:
@@ -184,7 +203,7 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
         if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
             raise VersionConflict(attempt.model_id)
-        self._connection.execute(insert(attempts).values(attempt_values(attempt)))
+        self._connection.execute(insert(attempts), attempt_values(attempt))
 
     def record_answer(self, attempt: Attempt) -> bool:
         ended = attempts.c.resolved_at.is_not(None)
@@ -288,12 +307,6 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
             )
             for row in listed
         ]
-
-    @staticmethod
-    def _spread(start: datetime, span: timedelta) -> ColumnElement[Any]:
-        """Each target's own moment between `start` and the end of the span."""
-        share = cast(targets.c.spread * (span // timedelta(microseconds=1)), BigInteger)
-        return literal(start, targets.c.next_check_at.type) + share
 
     def _times(self, query: Select[Any], pending: int, most: int) -> tuple[datetime, ...]:
         """Oldest first; a pending attempt may be sent at this very moment."""

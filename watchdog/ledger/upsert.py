@@ -10,5 +10,5 @@ def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> N
     """Update the row with that primary key, or insert it where there is none; what `values` do not
     name stays as it is. The ledger's lock is held: nobody else inserts it in between."""
     same = [column == values[column.name] for column in table.primary_key]
-    if not connection.execute(update(table).where(*same).values(values)).rowcount:
-        connection.execute(insert(table).values(values))
+    if not connection.execute(update(table).where(*same), values).rowcount:
+        connection.execute(insert(table), values)
