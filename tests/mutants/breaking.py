@@ -19,8 +19,8 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutants.mutant import Mutant
 
-_SECONDS = 120
-"""Of processor time. A broken watchdog that never ends its test has not been caught."""
+_SECONDS = 600
+"""Patience with one mutant: one that never ends its test has not been caught."""
 
 
 class _Exit(IntEnum):
@@ -44,7 +44,7 @@ class Breaking:
             return None  # They could not be collected, which pytest itself tells.
         with TemporaryDirectory(prefix="mutants-") as directory:
             for mutant in self._mutants:
-                items = [item for item in session.items if _is_one_of(item.nodeid, mutant.tests)]
+                items = [item for item in session.items if _is_of(item.nodeid, mutant.test)]
                 problem = "no test of that name"
                 if items:
                     problem = _problem_with(mutant, items, Path(directory) / "output")
@@ -57,7 +57,7 @@ def break_all(mutants: Sequence[Mutant]) -> dict[str, str]:
     """Why the tests do not catch a mutant, by its name, for each that they do not. Exits when the
     tests cannot be collected."""
     # By file, for pytest to collect what there is: a test that is gone is that mutant's problem.
-    files = sorted({test.partition("::")[0] for mutant in mutants for test in mutant.tests})
+    files = sorted({mutant.test.partition("::")[0] for mutant in mutants})
     options = ["-q", "--no-header", "--no-summary", "--assert=plain", "-p", "tests.mutants.plugin"]
     options += [f"-pno:{plugin}" for plugin in ("cacheprovider", "xdist", "cov")]
     breaking = Breaking(mutants)
@@ -67,8 +67,8 @@ def break_all(mutants: Sequence[Mutant]) -> dict[str, str]:
     return breaking.problems
 
 
-def _is_one_of(node_id: str, tests: Sequence[str]) -> bool:
-    return any(node_id == test or node_id.startswith((f"{test}[", f"{test}:")) for test in tests)
+def _is_of(node_id: str, test: str) -> bool:
+    return node_id == test or node_id.startswith((f"{test}[", f"{test}:"))
 
 
 def _problem_with(mutant: Mutant, items: Sequence[pytest.Item], output: Path) -> str:
@@ -84,10 +84,10 @@ def _problem_with(mutant: Mutant, items: Sequence[pytest.Item], output: Path) ->
         case _Exit.CAUGHT:
             return ""
         case _Exit.SURVIVED:
-            return f"not caught by {', '.join(mutant.tests)}"
+            return f"not caught by {mutant.test}"
         case _Exit.USELESS:
             return said
-        case killed if killed == -signal.SIGPROF:
+        case killed if killed == -signal.SIGALRM:
             return f"still running after {_SECONDS} s"
         case _:
             return f"its process ended with {code}\n{said}"
@@ -96,7 +96,7 @@ def _problem_with(mutant: Mutant, items: Sequence[pytest.Item], output: Path) ->
 def _end_as(mutant: Mutant, items: Sequence[pytest.Item], output: Path) -> None:
     """Run the tests of a mutant, in the child, and end."""
     code = 1
-    signal.setitimer(signal.ITIMER_PROF, _SECONDS)
+    signal.alarm(_SECONDS)
     try:
         with output.open("w") as file, redirect_stdout(file), redirect_stderr(file):
             code, said = _fate(mutant, items)

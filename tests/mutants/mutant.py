@@ -13,14 +13,14 @@ LEDGER = "tests/contract/test_ledger.py::"
 
 @dataclass(frozen=True)
 class Mutant:
-    """`rule` is the sentence of the semantics that it breaks, `tests` the node ids, without
-    parameters, of the tests of which at least one must fail."""
+    """`rule` is the sentence of the semantics that it breaks. `test` is the test that must fail, or
+    the file of which one must: a node id without parameters."""
 
     name: str
     rule: str
     changes: tuple[Change, ...]
-    tests: tuple[str, ...]
+    test: str
 
 
 def mutant(name: str, rule: str, *changes: Change, caught_by: str) -> Mutant:
-    return Mutant(name, rule, changes, tuple(caught_by.split(", ")))
+    return Mutant(name, rule, changes, caught_by)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.survivors import LIST, read
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,3 +24,10 @@ def test_mutants(module: str) -> None:
         [sys.executable, "-m", module], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_whatever_may_survive_has_a_reason() -> None:
+    listed = LIST.read_text()
+    assert len(read(listed)) > 0
+    with pytest.raises(ValueError, match="no reason"):
+        read(listed + '[[survivor]]\nfunction = "f"\nline = "a"\ninstead = "b"\nreason = ""\n')
