@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TOOLS := .venv-deploy/.installed
+MUTMUT := .venv-mutants/.installed
 BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
 # What `make test` runs. `make test-rest` runs everything else, so that a new file is never left out.
 QUICK := tests/unit tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
@@ -33,7 +34,7 @@ test: $(STAMP) ## Run the tests that make a change trustworthy, in two minutes
 test-rest: $(STAMP)
 	$(BIN)/pytest -n auto --ignore tests/deploy $(addprefix --ignore ,$(QUICK)) tests
 
-test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken rules
+test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken watchdogs
 
 test-times: $(STAMP) ## Run the tests of test-all, and print what each folder of them costs
 	$(BIN)/python -m pytest -n auto -p tests.times --ignore tests/deploy tests
@@ -72,8 +73,13 @@ chaos: $(STAMP) ## Trouble three replicas and their database for ten minutes (SE
 bench: $(STAMP) ## Measure speed and size, for half an hour (ONLY="NAME ...", SHORT=1; needs hey, curl and jq)
 	@$(BIN)/python -m tests.bench $(ONLY) $(if $(SHORT),--short)
 
-mutants: $(STAMP) ## Break the rules one by one, and see whether the tests notice
-	@$(BIN)/python -m tests.mutants
+mutants: $(MUTMUT) ## Change each line of the rules in domain/, and see whether the tests notice
+	@.venv-mutants/bin/python -m tests.mutants.survivors
+
+$(MUTMUT): tests/mutants/requirements.txt
+	$(PYTHON) -m venv --clear .venv-mutants
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
@@ -93,9 +99,11 @@ lock: $(STAMP) ## Resolve the dependencies anew, with hashes, for every supporte
 	$(LOCK) --extra postgres --group dev --output-file requirements-dev.lock
 	$(LOCK) --extra postgres --group build --constraint requirements-dev.lock --output-file requirements.lock
 	$(subst pyproject.toml,tests/deploy/requirements.in,$(LOCK)) --output-file tests/deploy/requirements.txt
+	$(subst pyproject.toml,tests/mutants/requirements.in,$(LOCK)) --constraint requirements-dev.lock \
+	    --output-file tests/mutants/requirements.txt
 
 matrix: ## Run the tests on each Python from 3.11 to 3.14 that is installed here
 	@PYTHON=$(PYTHON) tests/matrix.sh
 
 clean: ## Remove what make made
-	rm -rf $(VENV) .venv-3.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info .coverage*
+	rm -rf $(VENV) .venv-3.* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist mutants *.egg-info .coverage*

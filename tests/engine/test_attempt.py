@@ -142,6 +142,17 @@ async def test_what_was_accepted_is_watched(monkeypatch: pytest.MonkeyPatch) -> 
     assert (attempt.sent_at, attempt.answered_at) == (START, at(seconds=2))
 
 
+async def test_a_status_that_is_still_shown_after_the_post_is_no_re_failure() -> None:
+    world = a_failing_model()
+    lag = timedelta(seconds=20)
+    world.on_retry("llama", "BUILD_FAILED", then=("BUILDING", lag))
+    async with world.running():
+        await world.run_for(minutes=1)
+    assert world.api.gets["llama"] > 3
+    (attempt,) = world.attempts()
+    assert attempt.under_way
+
+
 async def test_what_was_lost_is_watched() -> None:
     world = a_failing_model()
     world.api.model("llama").retry_error = LOST

@@ -211,12 +211,14 @@ async def test_a_forced_attempt_passes_what_is_said_of_the_target_alone(paused: 
 
 
 async def test_a_forced_attempt_obeys_the_fleets_limits_and_a_target_that_does_not_fail() -> None:
-    world = World("a", "b", max_retries_per_minute=1, first_delay=timedelta(0))
+    world = World("a", "b", "well", max_retries_per_minute=1, first_delay=timedelta(0))
     world.api.set_status("a", "BUILD_FAILED")
+    world.api.set_status("b", "BUILD_FAILED")
     async with world.running():
         await world.run_for(seconds=5)
-        await world.force("a")
-        await world.force("b")
+        assert len(world.posts()) == 1
+        for model_id in ("a", "b", "well"):
+            await world.force(model_id)
     assert len(world.posts()) == 1
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.records import POLICY
-from watchdog.domain.backoff import backoff
+from tests.fakes.records import POLICY, ago, refailed
+from watchdog.domain.backoff import backoff, due
+from watchdog.domain.records import DecisionReason
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -62,3 +63,11 @@ def test_jitter_spreads_episodes_and_attempts() -> None:
     waits = {backoff(f"e{number}", 1, policy) for number in range(100)}
     assert len(waits) == 100
     assert max(waits) - min(waits) > timedelta(minutes=4)
+
+
+def test_the_backoff_is_that_of_the_episode_and_of_the_number_of_its_charged_attempts() -> None:
+    policy = replace(POLICY, jitter=1.0)
+    attempts = [refailed(ago(hours=3)), refailed(ago(hours=1))]
+    moment, reason = due(ago(hours=1), attempts, policy)
+    assert moment == ago(hours=1) + backoff(attempts[-1].episode_id, 2, policy)
+    assert reason is DecisionReason.BACKOFF

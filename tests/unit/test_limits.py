@@ -109,5 +109,6 @@ def test_what_remains_of_the_fleets_limits() -> None:
 def test_a_reset_begins_a_new_window() -> None:
     assert window_starts(failing(), POLICY, NOW) == ago(hours=24)
     assert window_starts(failing(window_since=ago(hours=3)), POLICY, NOW) == ago(hours=3)
+    assert window_starts(failing(window_since=NOW), POLICY, NOW) == NOW
     assert window_starts(failing(window_since=ago(hours=30)), POLICY, NOW) == ago(hours=24)
     assert window_starts(failing(window_since=ago(hours=-30)), POLICY, NOW) == ago(hours=24)

@@ -1,5 +1,7 @@
 """How moments, durations and owners are written for people."""
 
+import time
+from collections.abc import Iterator
 from datetime import timedelta, timezone
 
 import pytest
@@ -17,6 +19,7 @@ from watchdog.domain import phrases
         (252, "4m12s"),
         (300, "5m"),
         (11_100, "3h5m"),
+        (11_107, "3h5m"),
         (187_200, "2d4h"),
         (172_801, "2d"),
     ],
@@ -33,6 +36,16 @@ def test_a_moment_is_told_by_its_distance() -> None:
     assert phrases.ahead(None, NOW) == "-"
 
 
+@pytest.fixture
+def _far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_far_from_greenwich")
 def test_a_moment_is_written_in_utc() -> None:
     assert phrases.clock_time(NOW) == "2026-03-01T12:00:00Z"
     east = NOW.astimezone(timezone(timedelta(hours=2)))

@@ -1,7 +1,7 @@
 """`decide`: what the policy says, one row a rule."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -50,6 +50,16 @@ def wait(reason: DecisionReason, until: datetime | None = None) -> Decision:
 
 def give_up(reason: DecisionReason) -> Decision:
     return Decision(DecisionKind.GIVE_UP, reason)
+
+
+@dataclass(frozen=True)
+class From:
+    """Retries are allowed from then on."""
+
+    opens: datetime
+
+    def opens_at(self, now: datetime) -> datetime | None:
+        return None if now >= self.opens else self.opens
 
 
 IGNORE = replace(POLICY, standing=Standing.IGNORE)
@@ -270,6 +280,30 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
             id="paused-with-an-attempt-under-way",
         ),
         pytest.param(
+            failing(),
+            [refailed(ago(hours=9)), refailed(ago(hours=1))],
+            POLICY,
+            RETRY,
+            id="two-that-were-accepted",
+        ),
+        pytest.param(
+            failing(),
+            [refailed(ago(hours=9), Outcome.REFUSED), refailed(ago(hours=1))],
+            POLICY,
+            RETRY,
+            id="refused-once-and-then-accepted",
+        ),
+        pytest.param(
+            failing(), [], replace(POLICY, allowed_times=From(NOW)), RETRY, id="an-allowed-time"
+        ),
+        pytest.param(
+            failing(),
+            [],
+            replace(POLICY, allowed_times=From(NOW + timedelta(hours=1))),
+            wait(DecisionReason.OUTSIDE_ALLOWED_TIMES, NOW + timedelta(hours=1)),
+            id="outside-the-allowed-times",
+        ),
+        pytest.param(
             failing(failing_since=None),
             [],
             POLICY,
@@ -302,6 +336,13 @@ def test_what_a_target_and_its_attempts_call_for(
             replace(FLEET, in_flight=10),
             wait(DecisionReason.FLEET_IN_FLIGHT),
             id="the-fleets-limit-is-reached",
+        ),
+        pytest.param(
+            failing(),
+            [],
+            replace(FLEET, sent=(ago(seconds=50),) * 4),
+            wait(DecisionReason.FLEET_MINUTE_SPENT, NOW + timedelta(seconds=10)),
+            id="the-fleets-minute-is-spent",
         ),
         pytest.param(
             failing(),

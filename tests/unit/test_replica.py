@@ -15,3 +15,11 @@ def test_a_replica_that_is_silent_for_more_than_half_a_minute_is_gone(
     seen_at = NOW - timedelta(seconds=silent_seconds)
     replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), seen_at, active=True)
     assert (replica.state(NOW) is ReplicaState.GONE) is gone
+
+
+@pytest.mark.parametrize(
+    ("active", "state"), [(True, ReplicaState.ACTIVE), (False, ReplicaState.STANDBY)]
+)
+def test_a_replica_that_lives_is_active_or_stands_by(active: bool, state: ReplicaState) -> None:
+    replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), NOW, active=active)
+    assert replica.state(NOW) is state

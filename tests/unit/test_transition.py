@@ -250,7 +250,10 @@ def test_a_failure_opens_an_episode_and_only_the_first_look_makes_it_standing() 
     assert first.episode is not None
     assert later.episode is not None
     assert (first.episode.standing, later.episode.standing) == (True, False)
-    assert later.failing_since == later.episode.opened_at == later.episode.failing_from == NOW
+    assert later.failing_since == NOW
+    assert later.episode == an_episode(
+        id="m1@2026-03-01T12:00:00.000000Z", opened_at=NOW, failing_from=NOW
+    )
 
 
 def test_a_re_failure_ends_the_attempt_and_begins_a_new_span() -> None:
@@ -262,7 +265,9 @@ def test_a_re_failure_ends_the_attempt_and_begins_a_new_span() -> None:
 
 
 def test_a_push_that_fails_begins_a_span_of_its_own() -> None:
-    pushed = observe(failing(), [], observed("BUILD_FAILED", PUSHED), POLICY, TIMING).target
+    step = observe(failing(), [], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
+    assert step.ended == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
+    pushed = step.target
     assert pushed.episode is not None
     assert pushed.failing_since == pushed.episode.failing_from == NOW
     assert observe(WELL, [], observed("ACTIVE", PUSHED), POLICY, TIMING).target == healthy(
@@ -294,10 +299,10 @@ def test_a_recovery_keeps_the_episode_at_hand_and_a_persons_act_lets_go_of_it() 
     assert recovered.target.episode == recovered.ended
     assert recovered.ended is not None
     assert (recovered.ended.result, recovered.ended.ended_at) == (EpisodeResult.RECOVERED, NOW)
-    superseded = observe(failing(), [], observed("ACTIVE"), POLICY, TIMING)
-    assert superseded.target.episode is None
-    assert superseded.ended is not None
-    assert superseded.ended.result is EpisodeResult.SUPERSEDED
+    for status in ("ACTIVE", "BUILDING"):
+        superseded = observe(failing(), [], observed(status), POLICY, TIMING)
+        assert superseded.target.episode is None
+        assert superseded.ended == an_episode(result=EpisodeResult.SUPERSEDED, ended_at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -435,6 +440,20 @@ def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_firs
     assert missed(second.target, [], NOW, TIMING).happened == ()
 
 
+def test_what_is_seen_while_somebody_sends_is_noted_and_not_judged() -> None:
+    step = observe(failing(), [an_attempt(Outcome.PENDING)], observed("ACTIVE"), POLICY, TIMING)
+    assert (step.happened, step.ended, step.attempts) == ((), None, ())
+    assert (step.target.status, step.target.health) == ("ACTIVE", Health.HEALTHY)
+    assert step.target.episode == an_episode()
+
+
+def test_what_the_label_says_is_noted_at_each_look() -> None:
+    opted_out = replace(observed("ACTIVE"), opted_out=True)
+    after = observe(healthy(), [], opted_out, POLICY, TIMING).target
+    assert after.opted_out
+    assert not observe(after, [], observed("ACTIVE"), POLICY, TIMING).target.opted_out
+
+
 def test_a_404_while_somebody_sends_says_nothing() -> None:
     target = failing(missing_since=ago(minutes=5))
     assert missed(target, [an_attempt(Outcome.PENDING)], NOW, TIMING).target == target
@@ -443,6 +462,7 @@ def test_a_404_while_somebody_sends_says_nothing() -> None:
 def test_leaving_the_configuration_ends_no_attempt_that_somebody_sends() -> None:
     pending = an_attempt(Outcome.PENDING)
     step = unwatched(failing(), [pending, an_attempt(id="a2")], NOW)
+    assert step.target.watched is False
     assert [attempt.id for attempt in step.attempts] == ["a2"]
 
 
@@ -522,8 +542,9 @@ def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:
 
 
 def test_a_reset_of_a_target_that_does_well_clears_what_it_would_continue() -> None:
-    step = reset(WELL, NOW)
+    step = reset(replace(WELL, healthy_for=timedelta(minutes=5)), NOW)
     assert (step.ended, step.target.episode) == (None, None)
+    assert step.target.healthy_for == timedelta(0)
 
 
 def test_after_the_clock_was_set_back_an_attempt_from_the_future_still_ends() -> None:

@@ -1,0 +1,168 @@
+"""Watchdogs that retry too often or too soon: the limits, the waits, and the clock."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from tests.mutants import seams
+from tests.mutants.mutant import ATTEMPT, ENGINE, RESERVATION, mutant
+from tests.mutants.replacing import Change
+from watchdog.domain.backoff import backoff
+from watchdog.domain.records import DecisionKind, DecisionReason, Policy, Standing
+from watchdog.engine.settings import Settings
+
+LIMITS = f"{RESERVATION}test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it"
+BACKS_OFF = f"{ENGINE}test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is_spent"
+
+
+def _one_more(name: str) -> Change:
+    def changed(right: Settings) -> Settings:
+        more: Any = replace(right.limits, **{name: getattr(right.limits, name) + 1})
+        return replace(right, limits=more)
+
+    return seams.settings(changed)
+
+
+def _one_more_each(name: str) -> Change:
+    def changed(right: Policy) -> Policy:
+        more: Any = {name: getattr(right, name) + 1}
+        return replace(right, **more)
+
+    return seams.policies(changed)
+
+
+def _usage(**values: Any) -> Change:
+    return seams.ledger("fleet_usage", lambda tx, **k: replace(tx.fleet_usage(**k), **values))
+
+
+def _retries_despite(reason: DecisionReason) -> Change:
+    def decide(right: Any, *args: Any, **kwargs: Any) -> Any:
+        decision = right(*args, **kwargs)
+        if decision.reason is reason:
+            return replace(decision, kind=DecisionKind.RETRY, reason=None, until=None)
+        return decision
+
+    return seams.decide(decide)
+
+
+LIMITED = (
+    mutant(
+        "an attempt too many in an episode",
+        "Episode: max_attempts.",
+        _one_more_each("max_attempts"),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "an attempt too many in the window",
+        "Window: max_attempts_per_window in window.",
+        _one_more_each("max_attempts_per_window"),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "a POST too many in a minute",
+        "Fleet: max_retries_per_minute.",
+        _one_more("max_retries_per_minute"),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "an attempt too many in flight",
+        "Fleet: max_in_flight.",
+        _one_more("max_in_flight"),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "an attempt too many in a day",
+        "Fleet: max_attempts_per_window in 24 h.",
+        _one_more("max_attempts_per_window"),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "what was sent is not read",
+        "All computed inside the reservation from the ledger.",
+        _usage(sent=()),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "what was charged is not read",
+        "All computed inside the reservation from the ledger.",
+        _usage(charged=()),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "what is in flight is not read",
+        "All computed inside the reservation from the ledger.",
+        _usage(in_flight=0),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "earlier episodes are not read",
+        "A recovery does not clear the window.",
+        seams.ledger("attempts", lambda tx, target, since: tx.attempts(target, since=tx.now())),
+        caught_by=LIMITS,
+    ),
+    mutant(
+        "no first delay",
+        "The first wait of an episode: a person may be pushing a fix right now.",
+        seams.policies(lambda right: replace(right, first_delay=timedelta(0))),
+        caught_by=f"{ENGINE}test_a_failed_build_is_retried_after_the_first_delay_and_watched_until_it_recovers",
+    ),
+    mutant(
+        "backoff from the POST",
+        "Re-failure, from which the backoff counts: the first failing observation.",
+        seams.backoff_due(lambda *args: _due_after_the_post(*args)),
+        caught_by=BACKS_OFF,
+    ),
+    mutant(
+        "refused again and again",
+        "Two refused in a row: exhausted.",
+        _retries_despite(DecisionReason.REFUSED_TWICE),
+        caught_by=f"{ENGINE}test_two_refusals_in_a_row_exhaust_the_target",
+    ),
+    mutant(
+        "a standing failure is retried",
+        "With ignore, a target that is already failing when first observed is left alone.",
+        seams.policies(lambda right: replace(right, standing=Standing.RETRY)),
+        caught_by=f"{ENGINE}test_going_live_leaves_standing_failures_alone_where_told_to",
+    ),
+    mutant(
+        "statuses never lag",
+        "Re-failure: else the first failing one later than POST + timeout + recovery_interval.",
+        seams.settings(lambda right: replace(right, timeout=-right.recovery_interval)),
+        caught_by=f"{ATTEMPT}test_a_status_that_is_still_shown_after_the_post_is_no_re_failure",
+    ),
+)
+
+
+def _due_after_the_post(right: Any, failing_since: Any, attempts: Any, policy: Policy) -> Any:
+    due, reason = right(failing_since, attempts, policy)
+    sent = [attempt for attempt in attempts if attempt.sent_at is not None]
+    if reason is not DecisionReason.BACKOFF or not sent:
+        return due, reason
+    number = sum(attempt.outcome.charged for attempt in sent)
+    return sent[-1].sent_at + backoff(sent[-1].episode_id, number, policy), reason
+
+
+CLOCKS = (
+    mutant(
+        "the clock follows the wall",
+        "A step of the wall clock moves nothing.",
+        seams.clock_now(lambda right, self: self._wall()),
+        caught_by="tests/unit/test_clock.py::test_a_step_of_the_wall_clock_moves_nothing_and_is_told_once",
+    ),
+    mutant(
+        "a clock set back is waited for",
+        "A step while the daemon is down is believed.",
+        seams.ledger("clamp_future", lambda tx: None),
+        caught_by=f"{ENGINE}test_a_clock_set_back_across_a_restart_delays_nothing_and_forgets_nothing",
+    ),
+    mutant(
+        "what lies ahead does not count",
+        "Rows from the future count as now.",
+        seams.room_at(
+            lambda right, times, limit, span, now: right(
+                [time for time in times if time <= now], limit, span, now
+            )
+        ),
+        caught_by="tests/unit/test_limits.py",
+    ),
+)

@@ -1,0 +1,102 @@
+"""Where a broken watchdog can be put together: every name of the program that one of them replaces
+stands here, once. A name that is gone fails the import of this module."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.scripted_api import ScriptedApi
+from tests.mutants.replacing import Broken, Change, everywhere, member
+from watchdog.baseten_api.client import HttpBasetenApi
+from watchdog.baseten_api.gate import Gate
+from watchdog.clock import SystemClock
+from watchdog.domain import backoff, breaker, discovery, effects, limits, policy, status, transition
+from watchdog.domain.records import Outcome, Policy
+from watchdog.engine.attempt import Retrier
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Settings
+from watchdog.ledger import SqlLedger
+from watchdog.ledger.locks import FileLock
+from watchdog.ledger.transaction import SqlTransaction
+
+decide = partial(everywhere, policy.decide)
+observe = partial(everywhere, transition.observe)
+missed = partial(everywhere, transition.missed)
+named_in_answer = partial(everywhere, effects.named_in_answer)
+left_behind = partial(everywhere, transition.left_behind)
+reset_target = partial(everywhere, transition.reset)
+health_of = partial(everywhere, status.health_of)
+is_paused = partial(everywhere, status.is_paused)
+room_at = partial(everywhere, limits.room_at)
+backoff_due = partial(everywhere, backoff.due)
+breaker_held_until = partial(everywhere, breaker.held_until)
+canary_due_at = partial(everywhere, breaker.due_at)
+canary_result = partial(everywhere, breaker.result_of)
+after_listing = partial(everywhere, discovery.after_listing)
+
+charged = partial(member, (Outcome,), "charged")
+reserve = partial(member, (Recorder,), "reserve")
+shield = partial(member, (asyncio,), "shield")
+finish_sending = partial(member, (Retrier,), "finish")
+clock_now = partial(member, (SystemClock,), "now")
+gate_hold = partial(member, (Gate,), "hold")
+key_refused = partial(member, (Gate,), "denied")
+file_lock = partial(member, (FileLock,), "acquire")
+sql_record_answer = partial(member, (SqlTransaction,), "record_answer")
+sql_transaction = partial(everywhere, SqlTransaction)
+
+_LEDGERS = (InMemoryLedger, SqlLedger)
+_APIS = (ScriptedApi, HttpBasetenApi)
+
+transact = partial(member, _LEDGERS, "transact")
+knows_dead = partial(member, _LEDGERS, "knows_dead")
+get_deployment = partial(member, _APIS, "get_deployment")
+post_retry = partial(member, _APIS, "retry")
+retry_hold = partial(member, _APIS, "retry_hold")
+
+
+def ledger(name: str, broken: Callable[..., Any]) -> Change:
+    """Another method of the port's transaction, on every ledger. `broken` gets the right
+    transaction and the arguments."""
+
+    def in_use(note: Callable[[Broken], Broken]) -> Broken:
+        noted = note(broken)
+
+        async def broken_transact(right: Any, self: Any, work: Callable[[Any], Any]) -> Any:
+            return await right(self, lambda tx: work(_Transaction(tx, name, noted)))
+
+        return broken_transact
+
+    return replace(transact(broken), in_use=in_use)
+
+
+def settings(change: Callable[[Settings], Settings]) -> Change:
+    """Other settings than the engine was told."""
+    return everywhere(Settings, lambda right, *args, **kwargs: change(right(*args, **kwargs)))
+
+
+def policies(change: Callable[[Policy], Policy]) -> Change:
+    """Another policy for every model than the engine was told."""
+
+    def changed(right: Settings) -> Settings:
+        models = {
+            model_id: replace(model, policy=change(model.policy))
+            for model_id, model in right.models.items()
+        }
+        return replace(right, models=models)
+
+    return settings(changed)
+
+
+class _Transaction:
+    """A transaction of which one method is another."""
+
+    def __init__(self, right: Any, name: str, instead: Callable[..., Any]) -> None:
+        self.__right = right
+        self.__changed = {name: partial(instead, right)}
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__changed.get(name) or getattr(self.__right, name)
