@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import update
 
 from tests.mutants import seams
-from tests.mutants.mutant import ATTEMPT, ENGINE, LEDGER, OPERATE, RESERVATION, mutant
+from tests.mutants.mutant import ATTEMPT, LEDGER, OPERATE, RESERVATION, mutant
 from tests.mutants.replacing import Change
 from watchdog.domain.records import Attempt, Outcome
 from watchdog.domain.step import Transition
@@ -69,7 +69,7 @@ ACCOUNTS = (
         "what is lost is not charged",
         "Charged to episode and window: pending accepted refused unknown.",
         _charges(unknown=False),
-        caught_by=f"{ENGINE}test_each_way_a_post_can_end",
+        caught_by="tests/unit/test_limits.py",
     ),
     mutant(
         "what is pending is not charged",
@@ -81,7 +81,7 @@ ACCOUNTS = (
         "a lost answer surely did nothing",
         "unknown (5xx, lost answer, a 2xx that is not strictly valid).",
         _told_as(NotSent, AnswerLost),
-        caught_by=f"{ENGINE}test_each_way_a_post_can_end",
+        caught_by=f"{ATTEMPT}test_what_was_lost_is_watched",
     ),
     mutant(
         "a 4xx surely did nothing",

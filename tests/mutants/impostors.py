@@ -6,7 +6,7 @@ from tests.mutants import seams
 from tests.mutants.breaking import break_all
 from tests.mutants.mutant import ENGINE, mutant
 
-TEST = f"{ENGINE}test_two_refusals_in_a_row_exhaust_the_target"
+TEST = "tests/unit/test_policy.py::test_what_a_target_and_its_attempts_call_for[refused-twice]"
 
 
 def _undefined(right: Any, *_: Any, **__: Any) -> Any:

@@ -116,7 +116,7 @@ LIMITED = (
         "refused again and again",
         "Two refused in a row: exhausted.",
         _retries_despite(DecisionReason.REFUSED_TWICE),
-        caught_by=f"{ENGINE}test_two_refusals_in_a_row_exhaust_the_target",
+        caught_by="tests/unit/test_policy.py::test_what_a_target_and_its_attempts_call_for[refused-twice]",
     ),
     mutant(
         "a standing failure is retried",

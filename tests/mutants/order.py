@@ -87,19 +87,19 @@ ORDER = (
         "no look again",
         "Look again: a fresh GET.",
         _look_again(lambda checked, seen: checked),
-        caught_by=f"{ENGINE}test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to",
+        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent",
     ),
     mutant(
         "the look again does not compare the deployment",
         "Look again: still failing, same deployment, else abandoned.",
         _look_again(lambda checked, seen: replace(seen, ref=checked.ref)),
-        caught_by=f"{ENGINE}test_a_push_between_decision_and_post_drops_the_plan",
+        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent[another-deployment]",
     ),
     mutant(
         "the look again does not compare the status",
         "Look again: still failing, same deployment, else abandoned.",
         _look_again(lambda checked, seen: replace(seen, status=checked.status)),
-        caught_by=f"{ENGINE}test_a_target_that_changed_since_it_was_decided_on_is_not_posted_to",
+        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent",
     ),
     mutant(
         "the look again does not read the label",
@@ -156,7 +156,7 @@ LAST_MOMENT = tuple(
         (
             "what was reserved is sent while it stops",
             "abandoned (never sent): what is not sent when it stops.",
-            f"{ENGINE}test_stopping_while_looking_again_sends_nothing",
+            f"{ATTEMPT}test_stopping_abandons_what_was_not_sent_and_says_so",
         ),
         (
             "an episode that ended after the reservation is retried",
