@@ -268,12 +268,12 @@ class Limits(RuleBasedStateMachine):
         self.posts.append(post)
 
     def reserved(self) -> None:
-        """The moment at which what is under way is limited: a clock that is set back later may
-        bring back what is too old to count."""
-        recent = self.clock.time - timedelta(hours=24)
-        under_way = [a for a in self.ledger.all_attempts() if a.under_way]
-        assert sum(a.reserved_at >= recent for a in under_way) <= LIMITS.max_in_flight
-        pending = [a.model_id for a in under_way if a.outcome is Outcome.PENDING]
+        """The moment at which what is in flight is limited: a status that lags, or a clock that is
+        set back, may later bring back what is over by then."""
+        attempts = self.ledger.all_attempts()
+        holders = {a.model_id for a in attempts if a.in_flight(self.clock.time)}
+        assert len(holders) <= LIMITS.max_in_flight
+        pending = [a.model_id for a in attempts if a.outcome is Outcome.PENDING]
         assert len(pending) == len(set(pending))
 
 

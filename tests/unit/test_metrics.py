@@ -70,6 +70,7 @@ CONTRACT = {
     "api_up": set(),
     "api_key_accepted": set(),
     "breaker_open": set(),
+    "retries_forbidden": set(),
     "discovered_targets": set(),
     "discovery_last_success_timestamp_seconds": set(),
     "paused": {"model_id"},

@@ -1,7 +1,7 @@
 """Who is retried first when the fleet's limits do not allow all at once: first allowed, first
 served."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from watchdog.domain.limits import episode_used, of_episode
 from watchdog.domain.records import (
@@ -44,3 +44,15 @@ def is_queued(decision: Decision) -> bool:
     if decision.kind is DecisionKind.RETRY:
         return True
     return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED
+
+
+def places(targets: Iterable[Target]) -> dict[str, int]:
+    """The place of each target in the queue, by model id: 1 goes first. One that is not in it has
+    none."""
+    queue = [
+        (target.queue_rank, target.ready_at, target.model_id)
+        for target in targets
+        if target.queue_rank is not None and target.ready_at is not None and not target.missing
+        if target.decision.kind is DecisionKind.WAIT
+    ]
+    return {model_id: number for number, (*_, model_id) in enumerate(sorted(queue), start=1)}

@@ -2,7 +2,7 @@
 queries, however many targets there are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Opening
@@ -14,6 +14,7 @@ from watchdog.domain.limits import (
     window_remaining,
     window_starts,
 )
+from watchdog.domain.queue import places
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -37,13 +38,15 @@ _LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A target, the rules for it where it has any, the attempts of its episode and window, and
-    the statuses that it went through."""
+    """A target, the rules for it where it has any, the attempts of its episode and window, the
+    statuses that it went through, and its place in the queue for the fleet's limits, 1 the
+    first."""
 
     target: Target
     policy: Policy | None
     attempts: tuple[Attempt, ...]
     changes: tuple[StatusChange, ...] = ()
+    place: int | None = None
 
     @property
     def used(self) -> int:
@@ -84,11 +87,13 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
     shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
     since = {each.model_id: _since(each, policies.get(each.model_id), now) for each in shown}
     attempts = tx.all_attempts(since=min(since.values(), default=now))
+    in_queue = places(shown)
     return [
         Watched(
             each,
             policies.get(each.model_id),
             _counted(each, attempts.get(each.model_id, ()), since[each.model_id], now),
+            place=in_queue.get(each.model_id),
         )
         for each in shown
     ]
@@ -107,7 +112,7 @@ def overview(
     return Overview(
         now,
         tuple(
-            Watched(each.target, each.policy, each.attempts, changes.get(each.target.model_id, ()))
+            replace(each, changes=changes.get(each.target.model_id, ()))
             for each in targets(tx, policies)
         ),
         Fleet(limits, usage.in_flight, usage.sent, usage.charged, hold=held(tx, now)),
@@ -130,6 +135,7 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
             policy,
             tx.attempts(target, since=_since(target, policy, now)),
             tuple(tx.statuses(now - TIMELINE, model_id)),
+            places(tx.targets()).get(model_id),
         ),
         tuple(tx.episodes(model_id, limit=_LISTED)),
         tuple(tx.attempt_history(model_id, limit=_LISTED)),

@@ -58,8 +58,11 @@ class Row:
 
     @property
     def why(self) -> str:
-        reason = self.target.decision.reason
-        return RETRY_NOW if reason is None else REASONS[reason]
+        reason, place = self.target.decision.reason, self.watched.place
+        if reason is None:
+            return RETRY_NOW
+        queue = f" It is number {place} in the queue." if place is not None else ""
+        return REASONS[reason] + queue
 
     @property
     def used(self) -> str:
