@@ -157,6 +157,13 @@ def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
     urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS).close()
 
 
+def set_status(url: str, model_id: str, status: str) -> None:
+    """Give a model of the emulator this status."""
+    address = f"{url}/_emulator/models/{model_id}/status"
+    body = json.dumps({"status": status}).encode()
+    urllib.request.urlopen(address, body, timeout=PATIENCE_SECONDS).close()
+
+
 def posts(url: str) -> list[dict[str, Any]]:
     """The retries that the emulator was asked for."""
     return [request for request in requests(url) if request["operation"] == "retry_development"]
