@@ -30,7 +30,7 @@ from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.one_pass import check_all
-from watchdog.engine.ports import Throttled
+from watchdog.engine.ports import LedgerUnavailable, Throttled
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.sweep import TICK, Sweep
@@ -249,7 +249,8 @@ class World:
             retrier.send_nothing_more()
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
-            await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
+            with suppress(LedgerUnavailable):
+                await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""
