@@ -256,6 +256,31 @@ async def test_a_model_that_nobody_has_seen_for_a_day_is_not_needed() -> None:
     assert await closed_by(world) == [None]
 
 
+async def test_a_clock_that_was_set_back_between_two_passes_does_not_blind_it() -> None:
+    world = a_fleet()
+    for model_id in MODELS:
+        world.on_retry(model_id, "ACTIVE")
+    await passes(world, 2)
+    fail(world, *FAILING)
+    await passes(world, 12)
+    assert await closed_by(world) == [ClosedBy.CANARY]
+    world.clock.stepped = timedelta(days=-1)
+    await passes(world, 2)
+    fail(world, *FAILING)
+    await passes(world, 1)
+    assert set(await closed_by(world)) == {None, ClosedBy.CANARY}
+
+
+async def test_a_command_beside_a_daemon_believes_that_ones_clock() -> None:
+    world = a_fleet()
+    async with world.running():
+        await until_it_opened(world)
+        before = world.target("a").broke_at, await openings(world)
+        world.clock.stepped = timedelta(hours=-1)
+        await world.check_retry()
+        assert (world.target("a").broke_at, await openings(world)) == before
+
+
 # Each mode its own
 
 
