@@ -167,23 +167,14 @@ class Breaker:
         elif ready := self._ready():
             if naming:
                 self._name_canary(opening, ready)
-        elif not self._tx.waiting(among=self._among):
-            self._close_unless_eligible(opening)
+        elif not self._tx.waiting(among=self._among) and not eligible(self._tx, self._settings):
+            self._close(opening, ClosedBy.NONE_ELIGIBLE)
 
     def _ready(self) -> list[str]:
         """Those that wait for the breaker alone, and that this process checks: another replica may
         be configured with more."""
         waiting = self._tx.waiting(DecisionReason.BREAKER_OPEN, among=self._among)
         return [model_id for model_id in waiting if model_id in self._settings.models]
-
-    def _close_unless_eligible(self, opening: Opening) -> None:
-        """Nobody is recorded as waiting. A command in the other mode, or with other rules, may have
-        written that: where it did, a look sets it right."""
-        overlooked = eligible(self._tx, self._settings)
-        for model_id in overlooked:
-            self._tx.make_due(model_id, self._now)
-        if not overlooked:
-            self._close(opening, ClosedBy.NONE_ELIGIBLE)
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
         """The one that was canary least recently, and have it checked at once."""
