@@ -392,3 +392,15 @@ async def test_the_look_that_sees_the_canary_fail_again_ends_it() -> None:
 
         ended = await world.ledger.transact(look)
     assert ended == replace(canary, ended_at=now, result=CanaryResult.FAILED)
+
+
+async def test_a_canary_that_failed_is_not_revised_when_a_late_status_says_otherwise() -> None:
+    world = a_fleet()
+    world.on_retry("a", "BUILD_FAILED", then=("ACTIVE", timedelta(minutes=3)))
+    async with world.running():
+        await until_it_opened(world)
+        await world.run_for(minutes=22)
+        assert posted(world) == ["a"]
+        assert world.target("a").status == "ACTIVE"
+        assert [each.result for each in await canaries(world)] == [CanaryResult.FAILED]
+        assert await closed_by(world) == [None]
