@@ -107,8 +107,7 @@ async def test_a_command_may_send_the_canary_that_the_daemon_named() -> None:
     async with world.running():
         await until_it_opened(world)
         await wait(minutes=30)
-        assert world._keeper is not None
-        await world._keeper.tick()
+        await world.attend_to_the_breaker()
         (named,) = await canaries(world)
         await world.check_retry()
         assert posted(world) == [named.model_id]

@@ -242,6 +242,11 @@ class World:
             await self._sweep.tick()
             await asyncio.sleep(TICK.total_seconds())
 
+    async def attend_to_the_breaker(self) -> None:
+        """What a tick of the daemon does before its checks."""
+        assert self._keeper is not None
+        await self._keeper.tick()
+
     async def stop(self) -> None:
         if self._sweep is not None and self._retrier is not None:
             sweep, retrier = self._sweep, self._retrier
