@@ -67,14 +67,38 @@ async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIter
     if kind == "memory":
         yield Bench(InMemoryLedger(FixedClock(), observe=observe))
         return
-    url = f"sqlite:///{folder}/ledger.db"
+    async with _opened_at(_url(kind, folder), Role.DAEMON, observe=observe) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def opened_twice(kind: str, folder: Path) -> AsyncIterator[tuple[Bench, Bench]]:
+    """By two processes: in retry mode, and in observe mode."""
+    if kind == "memory":
+        ledger = InMemoryLedger(FixedClock())
+        yield Bench(ledger), Bench(ledger.beside(observe=True))
+        return
+    url = _url(kind, folder)
+    async with (
+        _opened_at(url, Role.DAEMON, observe=False) as retrying,
+        _opened_at(url, Role.COMMAND, observe=True) as observing,
+    ):
+        yield retrying, observing
+
+
+def _url(kind: str, folder: Path) -> str:
     if kind == "postgresql":
-        url = postgres.shared().new_schema(now=NOW.isoformat())
+        return postgres.shared().new_schema(now=NOW.isoformat())
+    return f"sqlite:///{folder}/ledger.db"
+
+
+@asynccontextmanager
+async def _opened_at(url: str, role: Role, *, observe: bool) -> AsyncIterator[Bench]:
     ledger = SqlLedger.open(
         url,
         clock=FixedClock(),
         base_url="https://api.example.com",
-        role=Role.DAEMON,
+        role=role,
         observe=observe,
     )
     try:

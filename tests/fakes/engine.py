@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tests.fakes.ledger import InMemoryLedger
@@ -20,6 +21,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
+from watchdog.domain.replica import Replica
 from watchdog.engine import operate
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
@@ -27,7 +29,8 @@ from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
 from watchdog.engine.ledger_watch import WatchedLedger
-from watchdog.engine.ports import Throttled
+from watchdog.engine.one_pass import check_all
+from watchdog.engine.ports import LedgerUnavailable, Throttled
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.sweep import TICK, Sweep
@@ -123,23 +126,15 @@ class World:
     async def _start(self) -> None:
         self._owner = f"daemon:{next(self._lives)}"
         self.ledger.observe = self.observe
-        settings = Settings(
-            observe=self.observe,
-            owner=self._owner,
-            models=dict(self.models),
-            limits=self._limits,
-            breaker=self._breaker,
-            interval=timedelta(minutes=1),
-            recovery_interval=timedelta(seconds=15),
-            timeout=timedelta(seconds=10),
-            concurrency=self._concurrency,
-            max_rate=50,
-        )
+        settings = self._settings_of(self._owner, self.models, observe=self.observe)
         live = self.live = LiveSettings(settings)
         ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
         recorder = Recorder(ledger, settings)
         listener = self._listen
         self._keeper = BreakerKeeper(ledger, live, listener)
+        now = self.clock.now()
+        replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
+        await self.ledger.transact(lambda tx: tx.save_replica(replica))
         targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
         for recorded in targets:
             tell(recorded, settings, listener)
@@ -158,6 +153,47 @@ class World:
         self.events.append(event)
         if self._keeper is not None:
             self._keeper(event)
+
+    def _settings_of(self, owner: str, models: Mapping[str, Model], *, observe: bool) -> Settings:
+        return Settings(
+            observe=observe,
+            owner=owner,
+            models=dict(models),
+            limits=self._limits,
+            breaker=self._breaker,
+            interval=timedelta(minutes=1),
+            recovery_interval=timedelta(seconds=15),
+            timeout=timedelta(seconds=10),
+            concurrency=self._concurrency,
+            max_rate=50,
+        )
+
+    async def check_retry(
+        self, *model_ids: str, observe: bool = False, **policy: Any
+    ) -> dict[str, Target]:
+        """What `check --retry` does in a process of its own, of all models or these; the targets as
+        it shows them."""
+        models = {
+            model_id: replace(model, policy=replace(model.policy, **policy))
+            for model_id, model in self.models.items()
+            if model_id in (model_ids or self.models)
+        }
+        settings = self._settings_of(f"command:{next(self._lives)}", models, observe=observe)
+        live = LiveSettings(settings)
+        ledger = self.ledger.beside(observe=observe)
+
+        def listen(event: Event) -> None:
+            self.events.append(event)
+            keeper(event)
+
+        keeper = BreakerKeeper(ledger, live, listen)
+        new_id = partial(next, self._ids)
+        retrier = Retrier(self.api, ledger, self.clock, listen, live, new_id=new_id)
+        api_watch = ApiWatch(self.clock, listen, live)
+        checker = Checker(self.api, ledger, self.clock, listen, live, retrier, api_watch)
+        checked = await check_all(ledger, settings, keeper, checker)
+        self.ledger.dead_owners.add(settings.owner)
+        return {each.target.model_id: each.target for each in checked}
 
     @property
     def settings(self) -> Settings:
@@ -206,6 +242,11 @@ class World:
             await self._sweep.tick()
             await asyncio.sleep(TICK.total_seconds())
 
+    async def attend_to_the_breaker(self) -> None:
+        """What a tick of the daemon does before its checks."""
+        assert self._keeper is not None
+        await self._keeper.tick()
+
     async def stop(self) -> None:
         if self._sweep is not None and self._retrier is not None:
             sweep, retrier = self._sweep, self._retrier
@@ -213,6 +254,8 @@ class World:
             retrier.send_nothing_more()
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
+            with suppress(LedgerUnavailable):
+                await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""

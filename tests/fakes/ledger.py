@@ -43,6 +43,7 @@ class _Rows:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     openings: dict[str, Opening] = field(default_factory=dict)
+    observing: dict[str, bool] = field(default_factory=dict)
     canaries: dict[str, Canary] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
     replicas: dict[str, Replica] = field(default_factory=dict)
@@ -73,7 +74,17 @@ class InMemoryLedger:
         self.dead_owners: set[str] = set()
         self.transactions = 0
         self._clock = clock
-        self._rows = _Rows()
+        self._kept = [_Rows()]
+
+    def beside(self, *, observe: bool) -> "InMemoryLedger":
+        """The same ledger as another process has it open, in a mode of its own."""
+        other = copy.copy(self)
+        other.observe = observe
+        return other
+
+    @property
+    def _rows(self) -> _Rows:
+        return self._kept[0]
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         if self.fail_with is not None:
@@ -85,7 +96,7 @@ class InMemoryLedger:
         result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
         if self.full is not None and vars(rows) != before:
             raise self.full
-        self._rows = rows
+        self._kept[0] = rows
         return result
 
     async def hold_active(self) -> int:
@@ -259,7 +270,7 @@ class _Transaction:
             if attempt.reserved_at > self._now and attempt.in_flight_until is not None:
                 until = attempt.in_flight_until - (attempt.reserved_at - self._now)
                 self._rows.attempts[key] = replace(attempt, in_flight_until=until)
-        _clamp(self._rows.openings, ("opened_at", "closed_at"), self._now)
+        _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
 
@@ -339,47 +350,72 @@ class _Transaction:
         known = [self._rows.configured.get(each, frozenset()) for each in replica_ids]
         return frozenset[str]().union(*known)
 
-    def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
-        times = (t.broke_at for t in self._watched(but) if t.broke_at is not None)
+    def broken(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
+    ) -> list[datetime]:
+        times = (t.broke_at for t in self._counted(among, but) if t.broke_at is not None)
         return sorted((at for at in times if at > since), reverse=True)[:most]
 
-    def not_failing(self, since: datetime, *, but: str | None) -> int:
+    def not_failing(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None
+    ) -> int:
         return sum(
             target.observed_twice
             and target.health not in (None, Health.FAILING)
             and (target.broke_at is None or target.broke_at <= since)
-            for target in self._watched(but)
+            for target in self._counted(among, but)
         )
 
-    def forget_broken(self) -> None:
-        for model_id, target in self._rows.targets.items():
-            self._rows.targets[model_id] = replace(target, broke_at=None)
-
-    def waiting(self, reason: DecisionReason | None = None) -> list[str]:
+    def waiting(
+        self, reason: DecisionReason | None = None, *, among: Collection[str] | None
+    ) -> list[str]:
         return [
             target.model_id
-            for target in self._watched(None)
+            for target in self._counted(among)
             if target.health is Health.FAILING
             and target.decision.kind is DecisionKind.WAIT
             and reason in (None, target.decision.reason)
         ]
 
-    def _watched(self, but: str | None) -> list[Target]:
-        return [t for t in self._rows.targets.values() if t.watched and t.model_id != but]
+    def _counted(self, among: Collection[str] | None, but: str | None = None) -> list[Target]:
+        return [
+            target
+            for target in self._rows.targets.values()
+            if (target.watched if among is None else target.model_id in among)
+            and target.model_id != but
+        ]
+
+    def seen(self, since: datetime) -> list[str]:
+        return [
+            target.model_id
+            for target in self._rows.targets.values()
+            if (
+                target.watched and target.next_check_at is not None and target.next_check_at > since
+            )
+            or (target.status is not None and target.observed_at and target.observed_at > since)
+        ]
+
+    def last_closed(self) -> datetime | None:
+        closed = [each.closed_at for each in self._openings() if each.closed_at is not None]
+        return max(closed, default=None)
 
     def opening(self) -> Opening | None:
         return next((o for o in self.openings(limit=1000) if o.closed_at is None), None)
 
     def openings(self, *, limit: int) -> list[Opening]:
-        found = self._rows.openings.values()
-        return sorted(found, key=lambda opening: opening.opened_at, reverse=True)[:limit]
+        return sorted(self._openings(), key=lambda opening: opening.opened_at, reverse=True)[:limit]
+
+    def _openings(self) -> list[Opening]:
+        own = self._rows.observing
+        return [each for each in self._rows.openings.values() if own[each.id] is self._observe]
 
     def last_canary(self, opening_id: str) -> Canary | None:
         found = [c for c in self._rows.canaries.values() if c.opening_id == opening_id]
         return max(found, key=lambda canary: (canary.under_way, canary.named_at), default=None)
 
     def canaries(self, *, limit: int) -> list[Canary]:
-        found = self._rows.canaries.values()
+        own = {opening.id for opening in self._openings()}
+        found = [each for each in self._rows.canaries.values() if each.opening_id in own]
         return sorted(found, key=lambda canary: canary.named_at, reverse=True)[:limit]
 
     def canary_times(self) -> dict[str, datetime]:
@@ -388,6 +424,7 @@ class _Transaction:
 
     def save_opening(self, opening: Opening) -> None:
         self._rows.openings[opening.id] = opening
+        self._rows.observing[opening.id] = self._observe
 
     def save_canary(self, canary: Canary) -> None:
         if canary.opening_id not in self._rows.openings:

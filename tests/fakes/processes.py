@@ -157,6 +157,13 @@ def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
     urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS).close()
 
 
+def set_status(url: str, model_id: str, status: str) -> None:
+    """Give a model of the emulator this status."""
+    address = f"{url}/_emulator/models/{model_id}/status"
+    body = json.dumps({"status": status}).encode()
+    urllib.request.urlopen(address, body, timeout=PATIENCE_SECONDS).close()
+
+
 def posts(url: str) -> list[dict[str, Any]]:
     """The retries that the emulator was asked for."""
     return [request for request in requests(url) if request["operation"] == "retry_development"]
@@ -175,6 +182,7 @@ def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: An
             "max_attempts": 2,
             "healthy_reset": "5s",
             "stuck_after": "1m",
+            "settle": "5s",
         },
         "fleet": {"max_retries_per_minute": 10},
         "models": [{"id": model_id} for model_id in model_ids],

@@ -15,6 +15,7 @@ from watchdog.baseten_api.gate import Gate
 from watchdog.clock import SystemClock
 from watchdog.domain import backoff, breaker, discovery, effects, limits, policy, status, transition
 from watchdog.domain.records import Outcome, Policy
+from watchdog.engine import eligible, judges
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
@@ -33,6 +34,12 @@ is_paused = partial(everywhere, status.is_paused)
 room_at = partial(everywhere, limits.room_at)
 backoff_due = partial(everywhere, backoff.due)
 breaker_held_until = partial(everywhere, breaker.held_until)
+breaker_counts_from = partial(everywhere, breaker.counts_from)
+breaker_needed_since = partial(everywhere, breaker.needed_since)
+breaker_lapsed = partial(everywhere, breaker.lapsed)
+may_judge = partial(everywhere, judges.may_judge)
+living_others = partial(everywhere, judges.living_others)
+may_be_retried = partial(everywhere, eligible.eligible)
 canary_due_at = partial(everywhere, breaker.due_at)
 canary_result = partial(everywhere, breaker.result_of)
 after_listing = partial(everywhere, discovery.after_listing)

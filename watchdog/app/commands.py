@@ -20,8 +20,8 @@ from watchdog.config import Config
 from watchdog.domain.discovery import ListedModel, after_listing
 from watchdog.engine.check import Checked, look
 from watchdog.engine.discovery import Known
+from watchdog.engine.one_pass import check_all
 from watchdog.engine.ports import BasetenApi, Clock, LedgerTransaction, LedgerUnavailable
-from watchdog.engine.watchlist import enlist
 from watchdog.ledger import Role
 
 T = TypeVar("T")
@@ -34,11 +34,7 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
         async with open_engine(config, environ, Role.COMMAND) as engine:
             discovered = await discover(engine.api, config)
             engine.put_in_force(make_settings(config, engine.settings.owner, discovered))
-            await engine.breaker.tick()
-            targets = await engine.ledger.transact(
-                lambda tx: enlist(tx, engine.recorder, engine.settings)
-            )
-            return await asyncio.gather(*map(engine.checker.check, targets))
+            return await check_all(engine.ledger, engine.settings, engine.breaker, engine.checker)
     clock = SystemClock()
     async with _api(config, environ, clock) as api:
         models = make_settings(config, "", await discover(api, config)).models

@@ -239,8 +239,8 @@ class Target:
     `queue_rank` its rank among those that wait with it, None where it does not wait: see
     `domain.queue`.
 
-    For the breaker: `broke_at` is when it last began to fail after it was seen not failing, None
-    again once the breaker has closed; `observed_twice` is False until its second observation.
+    For the breaker: `broke_at` is when it last began to fail after it was seen not failing;
+    `observed_twice` is False until its second observation.
     """
 
     model_id: str

@@ -220,7 +220,8 @@ def farthest_plan(now: datetime, interval: timedelta) -> datetime:
 class LedgerTransaction(Protocol):
     """Rows in, rows out, all or nothing. No judgement lives behind it.
 
-    In observe mode attempts include the `dry_run` ones; in retry mode these do not exist.
+    In observe mode attempts include the `dry_run` ones; in retry mode these do not exist. Each mode
+    has a breaker of its own: openings and canaries are those of the transaction's mode.
     """
 
     def now(self) -> datetime:
@@ -356,22 +357,33 @@ class LedgerTransaction(Protocol):
 
     # The breaker
 
-    def broken(self, since: datetime, *, but: str | None, most: int) -> Sequence[datetime]:
-        """The newest `most` moments later than `since` at which watched targets began to fail,
-        `but` that of one target."""
+    def broken(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
+    ) -> Sequence[datetime]:
+        """The newest `most` moments later than `since` at which targets began to fail, `but` that
+        of one target: those `among` these ids, or with None the watched ones."""
 
-    def not_failing(self, since: datetime, *, but: str | None) -> int:
-        """How many watched targets, `but` one, are not failing, were observed more than once, and
-        did not begin to fail later than `since`."""
+    def not_failing(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None
+    ) -> int:
+        """How many targets, `but` one, are not failing, were observed more than once, and did not
+        begin to fail later than `since`. `among` as in `broken`."""
 
-    def forget_broken(self) -> None:
-        """Forget when targets began to fail: the breaker closed."""
+    def waiting(
+        self, reason: DecisionReason | None = None, *, among: Collection[str] | None
+    ) -> Sequence[str]:
+        """The ids of the failing targets that wait, for that reason or for any. `among` as in
+        `broken`."""
 
-    def waiting(self, reason: DecisionReason | None = None) -> Sequence[str]:
-        """The ids of the watched, failing targets that wait, for that reason or for any."""
+    def seen(self, since: datetime) -> Sequence[str]:
+        """The ids of the targets that a daemon planned to check, or anybody recorded an
+        observation of, later than `since`: but for those that were removed."""
 
     def opening(self) -> Opening | None:
         """The present opening of the breaker, if it is open."""
+
+    def last_closed(self) -> datetime | None:
+        """When the breaker last closed."""
 
     def last_canary(self, opening_id: str) -> Canary | None: ...
 

@@ -32,6 +32,7 @@ from watchdog.domain.transition import left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event, ForbiddenSeen
 from watchdog.engine.forbidden import Forbidding
+from watchdog.engine.judges import living_others
 from watchdog.engine.ports import (
     LONGEST_HOLD,
     RESERVATION_TTL,
@@ -254,13 +255,7 @@ class Recorder:
 
     def living_others(self, tx: LedgerTransaction) -> list[Replica]:
         """The other daemons that may be alive, by what they last said."""
-        now = tx.now()
-        return [
-            each
-            for each in tx.replicas()
-            if each.id != self._settings.owner
-            and not self._ledger.knows_dead(each.id, now - each.seen_at)
-        ]
+        return living_others(tx, self._ledger, self._settings.owner)
 
     def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
         """Those of the target's episode and window; ones left behind come out as unknown."""
@@ -353,7 +348,7 @@ class Recorder:
             news = tuple(forbidding.news) if forbidding is not None else ()
             return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
         forbidding = forbidding or Forbidding(tx, access.key_mark)
-        breaker = Breaker(tx, self._settings)
+        breaker = Breaker(tx, self._ledger, self._settings)
         fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now)
         ready_at = ready_since(target, attempts, fleet, policy, now)
         if ready_at is not None:

@@ -8,9 +8,7 @@ from watchdog.domain.step import Transition
 from watchdog.domain.transition import unwatched
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import Recorded, Recorder, save
-from watchdog.engine.settings import Settings
-
-_MODE = "mode"
+from watchdog.engine.settings import MODE, Settings
 
 
 def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:
@@ -18,13 +16,12 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
 
     Returns every watched target with its attempts, and each one that this removed.
     """
-    # Commands do not: one may run beside a daemon whose clock is ahead of theirs.
     tx.clamp_future()
     recorder.resolve_left_behind(tx)
     gone = remove_unwanted(tx, recorder, settings)
     known = {target.model_id: target for target in tx.targets()}
-    went_live = tx.meta(_MODE) == "observe" and not settings.observe
-    tx.set_meta(_MODE, "observe" if settings.observe else "retry")
+    went_live = tx.meta(MODE) == "observe" and not settings.observe
+    tx.set_meta(MODE, settings.mode)
     watched = [
         _watch(tx, known.get(model_id), model_id, recorder, settings, went_live=went_live)
         for model_id in settings.models
@@ -51,6 +48,8 @@ def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> lis
     A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
     decides what daemons watch.
     """
+    if not recorder.living_others(tx):  # A daemon's clock may be ahead of this one.
+        tx.clamp_future()
     recorder.resolve_left_behind(tx)
     return [_known(tx, model_id, settings) for model_id in settings.models]
 

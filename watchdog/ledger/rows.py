@@ -198,11 +198,16 @@ def opening_values(opening: Opening) -> dict[str, Any]:
         "not_failing": opening.not_failing,
         "held_until": opening.held_until,
         "closed_at": opening.closed_at,
-        "closed_by": opening.closed_by,
+        # Programs of an older schema do not know that word.
+        "closed_by": None if opening.closed_by is ClosedBy.LAPSED else opening.closed_by,
+        "judged_at": opening.judged_at,
     }
 
 
 def to_opening(row: Row) -> Opening:
+    closed_by = None if row["closed_by"] is None else ClosedBy(row["closed_by"])
+    if row["closed_at"] is not None and closed_by is None:
+        closed_by = ClosedBy.LAPSED
     return Opening(
         id=row["id"],
         opened_at=row["opened_at"],
@@ -210,7 +215,8 @@ def to_opening(row: Row) -> Opening:
         not_failing=row["not_failing"],
         held_until=row["held_until"],
         closed_at=row["closed_at"],
-        closed_by=None if row["closed_by"] is None else ClosedBy(row["closed_by"]),
+        closed_by=closed_by,
+        judged_at=row["judged_at"],
     )
 
 

@@ -263,7 +263,7 @@ PAST = {
     ),
     episodes: ("opened_at", "failing_from", "ended_at"),
     attempts: ("resolved_at",),
-    openings: ("opened_at", "closed_at"),
+    openings: ("opened_at", "closed_at", "judged_at"),
     canaries: ("named_at", "ended_at"),
     actions: ("at", "ended_at"),
 }

@@ -37,6 +37,7 @@ from watchdog.domain.records import (
 from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
+from watchdog.ledger.chunks import in_chunks
 from watchdog.ledger.finding_rows import FindingQueries
 from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
@@ -65,9 +66,6 @@ _WATCHED = (
     "made_created_at",
 )
 """The columns that watching an attempt changes."""
-
-_VARIABLES = 500
-"""In one statement: well below any database's limit."""
 
 _NO_PLAN = targets.c.next_check_at > bindparam("farthest", type_=targets.c.next_check_at.type)
 _SPREAD = bindparam("start", type_=targets.c.next_check_at.type) + cast(
@@ -104,6 +102,7 @@ class SqlTransaction(
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
         super().__init__(connection)
         self._now = now
+        self._observe = observe
         self._visible: ColumnElement[bool] = (
             attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
         )
@@ -344,8 +343,8 @@ class SqlTransaction(
         listed = list(rows)
         ids = [row["episode_id"] for row in listed if row["episode_id"] is not None]
         found: dict[str, Episode] = {}
-        for start in range(0, len(ids), _VARIABLES):
-            query = select(episodes).where(episodes.c.id.in_(ids[start : start + _VARIABLES]))
+        for some in in_chunks(ids):
+            query = select(episodes).where(episodes.c.id.in_(some))
             found |= {
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
