@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -41,8 +42,18 @@ _LONGEST_IDLE = 60
 class Watchdog(Process):
     """One process, from its start until it ends, stops or is killed."""
 
-    def __init__(self, simulation: "Simulation", name: str, role: Role, *, observe: bool) -> None:
+    def __init__(
+        self,
+        simulation: "Simulation",
+        name: str,
+        role: Role,
+        *,
+        observe: bool,
+        only: tuple[str, ...] = (),
+    ) -> None:
+        """`only`: its configuration has these models alone, unless none is named."""
         super().__init__(name)
+        self._only = only
         self.at_reservation: int | None = None
         self.steps_then = 0
         self._simulation = simulation
@@ -64,6 +75,9 @@ class Watchdog(Process):
         self._settings = configuring.make_settings(
             scenario, self.ledger.owner, observe=self._observe
         )
+        if self._only:
+            models = {model_id: self._settings.models[model_id] for model_id in self._only}
+            self._settings = replace(self._settings, models=models)
         self._live = LiveSettings(self._settings)
         self._watched = WatchedLedger(self.ledger, self.clock, self._listen)
         self._recorder = Recorder(self._watched, self._settings)

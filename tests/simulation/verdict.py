@@ -83,14 +83,24 @@ def heard_at(request: Request) -> float:
 
 
 def useful(look: Request) -> bool:
-    """Whether the client could use what it was told."""
-    return look.delivered is not None and look.code == 200 and look.fault not in _GARBLED
+    """Whether the client could use what it was told: it was about the slot that it asked for."""
+    return (
+        look.delivered is not None
+        and look.code == 200
+        and look.about is None
+        and look.fault not in _GARBLED
+    )
 
 
 def gate_wait(scenario: Scenario) -> float:
     """How much later than its `sent_at` a POST may leave: it waits for its turn at the gate,
     with the other POSTs and the looks before them."""
     return (2 * len(scenario.models) + 2) / scenario.max_rate + ROUNDING
+
+
+def reserved_before(scenario: Scenario) -> float:
+    """How long before its departure a POST was reserved at most: it looks again meanwhile."""
+    return gate_wait(scenario) + scenario.timeout + 2
 
 
 def of_model(requests: Iterable[Request], model_id: str) -> list[Request]:
