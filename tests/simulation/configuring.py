@@ -1,15 +1,11 @@
 """A scenario's rules in the watchdog's own words."""
 
-from dataclasses import fields
 from datetime import timedelta
-from typing import Any
 
 from tests.simulation.scenario import FAILING, Rules, Scenario
 from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import FleetLimits, Policy, Standing
 from watchdog.engine.settings import Model, Settings
-
-_SETTLES = any(field.name == "settle" for field in fields(Policy))
 
 
 def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
@@ -35,9 +31,7 @@ def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
 
 
 def make_policy(rules: Rules) -> Policy:
-    settle: dict[str, Any] = {"settle": timedelta(seconds=rules.settle)} if _SETTLES else {}
     return Policy(
-        **settle,
         retry_on=frozenset(FAILING),
         first_delay=timedelta(seconds=rules.first_delay),
         backoff=timedelta(seconds=rules.backoff),
@@ -49,6 +43,6 @@ def make_policy(rules: Rules) -> Policy:
         max_attempts_per_window=rules.max_attempts_per_window,
         healthy_reset=timedelta(seconds=rules.healthy_reset),
         stuck_after=timedelta(seconds=rules.stuck_after),
-        settle=timedelta(minutes=2),
+        settle=timedelta(seconds=rules.settle),
         standing=Standing.IGNORE if rules.ignores_standing else Standing.RETRY,
     )
