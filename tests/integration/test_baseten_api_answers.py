@@ -147,7 +147,7 @@ GOOD = {**DEPLOYMENT, "region": "us-east-1", "request_backpressure_settings": {"
     ("created_at", "expected"),
     [
         ("2026-02-01T12:00:00Z", datetime(2026, 2, 1, 12, tzinfo=UTC)),
-        ("2026-02-01T12:00:00.123456+02:00", datetime(2026, 2, 1, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-02-01T12:00:00.123456+02:00", datetime(2026, 2, 1, 10, tzinfo=UTC)),
         ("2026-02-01T12:00:00", datetime(2026, 2, 1, 12, tzinfo=UTC)),
     ],
     ids=["utc", "offset", "naive"],

@@ -20,11 +20,16 @@ class DeploymentRef:
     """Which deployment stands in the development slot.
 
     The slot is overwritten in place and nothing documents that `id` survives that, so both fields
-    together are the identity.
+    together are the identity. `created_at` is kept to the second: the API gives fractions in some
+    answers and not in others.
     """
 
     id: str
     created_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.created_at.microsecond:
+            object.__setattr__(self, "created_at", self.created_at.replace(microsecond=0))
 
 
 @dataclass(frozen=True, slots=True)
