@@ -193,8 +193,14 @@ class Http(Subject):
         return f"POST /v1/models/{model_id}/deployments/development/retry"
 
     @staticmethod
-    def _body(model_id: str, status: str) -> dict[str, str]:
-        return {"id": f"d-{model_id}-1", "created_at": CREATED.isoformat(), "status": status}
+    def _body(model_id: str, status: str) -> dict[str, object]:
+        return {
+            "id": f"d-{model_id}-1",
+            "created_at": CREATED.isoformat(),
+            "model_id": model_id,
+            "is_development": True,
+            "status": status,
+        }
 
 
 @pytest.fixture(params=["scripted", "http"])

@@ -52,9 +52,11 @@ async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def parse(model: type[Body], body: bytes) -> Body:
+def parse(model: type[Body], body: bytes, model_id: str | None) -> Body:
+    """The body of a 2xx answer to a request about a model, if it was about one. Raises
+    AnswerLost."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context=model_id)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"

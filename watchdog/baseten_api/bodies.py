@@ -12,7 +12,9 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
+from pydantic_core import PydanticCustomError
 
 from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import DeploymentRef
@@ -39,6 +41,19 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("out of range in UTC") from None
 
 
+def _asked_for(model_id: str, info: ValidationInfo) -> str:
+    """The model that the request was about is the context of the validation."""
+    if model_id != info.context:
+        raise PydanticCustomError("another_model", "it is about another model")
+    return model_id
+
+
+def _development(is_development: bool) -> bool:
+    if not is_development:
+        raise PydanticCustomError("not_development", "it is not the development deployment")
+    return is_development
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,10 +63,13 @@ class AnyBody(_Body):
 
 
 class DeploymentBody(_Body):
-    """A deployment. `status` may be any word: the API grows. A time without a zone is UTC."""
+    """The development deployment of the model that was asked for. `status` may be any word: the
+    API grows. A time without a zone is UTC."""
 
     id: _Text
     created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
+    model_id: Annotated[_Text, AfterValidator(_asked_for)]
+    is_development: Annotated[StrictBool, AfterValidator(_development)]
     status: _Text
     # Whatever a person put there must not make the rest unusable.
     labels: Any = None
@@ -109,6 +127,8 @@ class _Actor(_Body):
 
 
 class _EventData(_Body):
+    # Of any type: an entry that is about something else is passed over, and spoils no other.
+    model_id: Any = None
     deployment_id: str | None = None
 
 
@@ -117,6 +137,9 @@ class _AuditEntry(_Body):
     event_type: str
     actor: _Actor
     event_data: _EventData = _EventData()
+
+    def is_about(self, model_id: str) -> bool:
+        return self.event_data.model_id in (None, model_id)
 
     def to_act(self, key: str) -> Act:
         actor, prefix = self.actor, self.actor.api_key_prefix
