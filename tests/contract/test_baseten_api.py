@@ -11,7 +11,7 @@ from tests.fakes.baseten_http import ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
 from watchdog.baseten_api import KeySource
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
@@ -346,10 +346,10 @@ async def test_the_mark_of_the_key_changes_with_the_key_alone(subject: Subject) 
 
 
 async def test_the_models_are_listed_with_their_teams(subject: Subject) -> None:
-    assert list(await subject.api.list_models()) == []
+    assert await subject.api.list_models() == Listing(())
     models = [
         ListedModel("m1", "llama", "team-a", True),
         ListedModel("m2", "llama", "team-b", False),
     ]
     subject.list_models(*models)
-    assert list(await subject.api.list_models()) == models
+    assert await subject.api.list_models() == Listing(tuple(models))

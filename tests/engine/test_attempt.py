@@ -237,21 +237,21 @@ async def test_a_look_again_that_cannot_see_sends_nothing_and_is_tried_again_a_l
 
 async def test_a_target_that_is_not_found_when_looked_at_again_is_not_posted_to() -> None:
     world = a_failing_model()
-    model = world.api.model("llama")
 
     def gone() -> None:
-        model.get_error = NotFound("none", code="404")
+        world.api.delete("llama")
 
-    model.before_urgent = gone
+    world.api.model("llama").before_urgent = gone
     async with world.running():
         await world.run_for(seconds=1)
     (attempt,) = world.attempts()
     assert (attempt.outcome, attempt.reason) == (
         Outcome.ABANDONED,
-        "not found when looked at again",
+        "could not look again: HTTP 404: no such model",
     )
     assert world.posts() == []
-    assert world.target("llama").missing_since == START
+    assert world.target("llama").missing_since is None
+    assert world.target("llama").decision.reason is DecisionReason.LOOK_AGAIN_FAILED
 
 
 @pytest.mark.parametrize(

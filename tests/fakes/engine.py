@@ -29,6 +29,7 @@ from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
 from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.one_pass import check_all
 from watchdog.engine.ports import LedgerUnavailable, Throttled
 from watchdog.engine.record import Recorder
@@ -123,6 +124,11 @@ class World:
         finally:
             await self.stop()
 
+    def shared_listing(self) -> SharedListing:
+        """A list of models for somebody who runs beside the daemon."""
+        settings = self._settings_of("beside", self.models, observe=self.observe)
+        return SharedListing(self.api, self.clock, self.events.append, LiveSettings(settings))
+
     async def _start(self) -> None:
         self._owner = f"daemon:{next(self._lives)}"
         self.ledger.observe = self.observe
@@ -142,8 +148,9 @@ class World:
             self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
         )
         api_watch = ApiWatch(self.clock, listener, live)
+        listing = SharedListing(self.api, self.clock, listener, live)
         checker = self._checker = Checker(
-            self.api, ledger, self.clock, listener, live, self._retrier, api_watch
+            self.api, ledger, self.clock, listener, live, self._retrier, api_watch, listing
         )
         watched = [recorded.after for recorded in targets if recorded.after.watched]
         self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
@@ -190,7 +197,8 @@ class World:
         new_id = partial(next, self._ids)
         retrier = Retrier(self.api, ledger, self.clock, listen, live, new_id=new_id)
         api_watch = ApiWatch(self.clock, listen, live)
-        checker = Checker(self.api, ledger, self.clock, listen, live, retrier, api_watch)
+        listing = SharedListing(self.api, self.clock, listen, live)
+        checker = Checker(self.api, ledger, self.clock, listen, live, retrier, api_watch, listing)
         checked = await check_all(ledger, settings, keeper, checker)
         self.ledger.dead_owners.add(settings.owner)
         return {each.target.model_id: each.target for each in checked}

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
@@ -16,6 +16,7 @@ from watchdog.engine.ports import (
     Clock,
     Deployment,
     Held,
+    NotFound,
     RetryAnswer,
     Throttled,
     Unless,
@@ -48,6 +49,9 @@ class ScriptedApi:
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
         self.listing: Sequence[ListedModel] = ()
+        self.unreadable = 0
+        self.listings = 0
+        self.before_listing: asyncio.Event | None = None
         self.list_error: ApiError | None = None
         self.log_lines: dict[str, Sequence[str]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
@@ -78,6 +82,15 @@ class ScriptedApi:
         newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
         model.deployment = Deployment(newer, status)
 
+    def lists(self, *model_ids: str) -> None:
+        """These models are listed from now on, each with a development deployment."""
+        self.listing = [ListedModel(each, each, "team", True) for each in model_ids]
+
+    def delete(self, model_id: str) -> None:
+        """Neither a look nor the list of models finds it any more."""
+        self.model(model_id).get_error = NotFound("HTTP 404: no such model", code="404")
+        self.lists("another")
+
     async def error_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
     ) -> Sequence[str]:
@@ -90,10 +103,13 @@ class ScriptedApi:
             raise error
         return [act for act in self.audit.get(model_id, ()) if since <= act.at <= until]
 
-    async def list_models(self) -> Sequence[ListedModel]:
+    async def list_models(self) -> Listing:
+        self.listings += 1
+        if self.before_listing is not None:
+            await self.before_listing.wait()
         if self.list_error is not None:
             raise self.list_error
-        return self.listing
+        return Listing(tuple(self.listing), self.unreadable)
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         model = self.model(model_id)

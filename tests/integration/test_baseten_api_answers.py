@@ -329,11 +329,40 @@ async def test_what_is_listed_is_untrusted() -> None:
     strange += [{**listed, "id": "m4", "name": None}, {"id": "m5", "name": "x"}, "m6"]
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": [listed, *strange]}))
-        (found,) = await setup.api.list_models()
+        listing = await setup.api.list_models()
+        (found,) = listing.models
+        assert listing.unreadable == len(strange)
         assert (found.id, found.name, found.team) == ("m1", "a\\x1b[2Jb", "t\\u202e")
-        setup.baseten.always("GET /v1/models", Reply(body={"models": "none"}))
-        with pytest.raises(AnswerLost, match="the answer cannot be used"):
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"models": None}, {"models": "none"}, {"models": {}}, [], {"models": {"id": "m1"}}],
+    ids=["missing", "null", "text", "object", "bare", "one_model"],
+)
+async def test_a_list_of_models_that_is_none_is_an_error(body: object) -> None:
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body=body))
+        with pytest.raises(AnswerLost, match="the answer cannot be used") as caught:
             await setup.api.list_models()
+        assert caught.value.code == "invalid_body"
+
+
+async def test_an_entry_that_contradicts_another_one_cannot_be_read() -> None:
+    first = {"id": "m1", "name": "a", "team_name": "t", "development_deployment_id": "d1"}
+    others = [
+        first,
+        {**first, "development_deployment_id": None},
+        {**first, "name": "b"},
+        {**first, "id": "m2"},
+        {**first, "id": "m3", "development_deployment_id": ""},
+    ]
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body={"models": [first, *others]}))
+        listing = await setup.api.list_models()
+        assert [model.id for model in listing.models] == ["m1", "m2"]
+        assert listing.unreadable == 3
+        assert not listing.whole
 
 
 async def test_a_list_of_ten_thousand_models_is_read() -> None:
@@ -341,7 +370,8 @@ async def test_a_list_of_ten_thousand_models_is_read() -> None:
     models = [{**one, "id": f"m{number}"} for number in range(10_000)]
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": models}))
-        assert len(await setup.api.list_models()) == 10_000
+        listing = await setup.api.list_models()
+        assert (len(listing.models), listing.whole) == (10_000, True)
 
 
 SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)

@@ -215,13 +215,22 @@ async def test_a_probe_that_says_nothing_of_the_key_is_the_only_one_in_its_minut
         assert setup.told(AuthRecovered) == []
 
 
-async def test_404_is_told_only_to_a_good_key() -> None:
+async def test_a_404_says_nothing_of_the_key() -> None:
     async with running() as setup:
+        setup.baseten.once(GET, Reply(404))
+        with pytest.raises(NotFound):
+            await setup.api.get_deployment("m1")
+        assert setup.api.key_accepted is None
         setup.baseten.once(GET, Reply(401), Reply(404))
         await _denied(setup)
         setup.clock.advance(minutes=1)
         with pytest.raises(NotFound):
             await setup.api.get_deployment("m1")
+        assert setup.api.key_accepted is False
+        await _held(setup, DecisionReason.AUTH_FAILED)
+        assert setup.told(AuthRecovered) == []
+        await setup.api.list_models()
+        assert setup.api.key_accepted is True
         assert setup.api.retry_hold("m2") is None
         assert len(setup.told(AuthRecovered)) == 1
 

@@ -106,10 +106,18 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
         ),
         pytest.param(
             [
+                LOGGED["auth_failed"],
+                ApiRequested(operation="get_deployment", code="404", duration_seconds=0.1),
+            ],
+            ["the API refuses the key (HTTP 401)"],
+            id="a-404-says-nothing-of-the-key",
+        ),
+        pytest.param(
+            [
                 LOGGED["ledger_unavailable"],
                 LOGGED["ledger_available"],
                 LOGGED["auth_failed"],
-                ApiRequested(operation="get_deployment", code="404", duration_seconds=0.1),
+                ApiRequested(operation="list_models", code="200", duration_seconds=0.1),
             ],
             [],
             id="all-mended",

@@ -17,6 +17,7 @@ from watchdog.domain import backoff, breaker, discovery, effects, limits, policy
 from watchdog.domain.records import Outcome, Policy
 from watchdog.engine import eligible, judges
 from watchdog.engine.attempt import Retrier
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
 from watchdog.ledger import SqlLedger
@@ -43,6 +44,7 @@ may_be_retried = partial(everywhere, eligible.eligible)
 canary_due_at = partial(everywhere, breaker.due_at)
 canary_result = partial(everywhere, breaker.result_of)
 after_listing = partial(everywhere, discovery.after_listing)
+confirm_404 = partial(member, (SharedListing,), "confirm")
 
 charged = partial(member, (Outcome,), "charged")
 reserve = partial(member, (Recorder,), "reserve")

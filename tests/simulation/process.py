@@ -19,6 +19,7 @@ from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
 from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings
@@ -108,6 +109,7 @@ class Watchdog(Process):
             self._live,
             self._retrier,
             self._api_watch,
+            SharedListing(self._api, self.clock, self._listen, self._live),
         )
 
     def _new_id(self) -> str:

@@ -73,6 +73,7 @@ CONTRACT = {
     "retries_forbidden": set(),
     "discovered_targets": set(),
     "discovery_last_success_timestamp_seconds": set(),
+    "listing_unreadable_entries": set(),
     "paused": {"model_id"},
     "pause_expiry_timestamp_seconds": {"model_id"},
     "operator_actions_total": {"action"},

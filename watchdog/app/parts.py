@@ -16,6 +16,7 @@ from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.discovery import Known
 from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
@@ -60,8 +61,16 @@ class Engine:
         )
         self.breaker = BreakerKeeper(self.ledger, self.live, listener)
         self.api_watch = ApiWatch(clock, listener, self.live)
+        self.listing = SharedListing(api, clock, listener, self.live)
         self.checker = Checker(
-            api, self.ledger, clock, listener, self.live, self.retrier, self.api_watch
+            api,
+            self.ledger,
+            clock,
+            listener,
+            self.live,
+            self.retrier,
+            self.api_watch,
+            self.listing,
         )
         listener.add(self.breaker)
         self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)

@@ -1,6 +1,5 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef
 from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
@@ -88,7 +87,7 @@ class ListedBody(_Body):
     name: str
     team_name: str
     # Always there: without it nothing is known of the slot.
-    development_deployment_id: str | None
+    development_deployment_id: _Text | None
 
     def to_model(self) -> ListedModel:
         has_development = self.development_deployment_id is not None
@@ -97,16 +96,22 @@ class ListedBody(_Body):
 
 
 class ModelsBody(_Body):
-    """The list of models. One that cannot be read is left out: it stands for itself alone."""
+    """The list of models. One entry that cannot be read, or that contradicts another one, does not
+    spoil the others."""
 
     models: tuple[Any, ...]
 
-    def to_models(self) -> list[ListedModel]:
-        found = []
+    def to_listing(self) -> Listing:
+        found: dict[str, ListedModel] = {}
+        unreadable = 0
         for each in self.models:
-            with suppress(ValidationError):
-                found.append(ListedBody.model_validate(each).to_model())
-        return found
+            try:
+                model = ListedBody.model_validate(each).to_model()
+            except ValidationError:
+                unreadable += 1
+            else:
+                unreadable += found.setdefault(model.id, model) != model
+        return Listing(tuple(found.values()), unreadable)
 
 
 class _LogLine(_Body):

@@ -20,7 +20,7 @@ from watchdog.baseten_api.requests import (
     RETRY,
     ApiRequest,
 )
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Hold
 from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
@@ -136,9 +136,9 @@ class HttpBasetenApi:
         body, key = await self._call(request, urgent=False)
         return [entry.to_act(key) for entry in body.items if entry.is_about(model_id)]
 
-    async def list_models(self) -> list[ListedModel]:
+    async def list_models(self) -> Listing:
         body, _ = await self._call(requests.list_models(), urgent=False)
-        return body.to_models()
+        return body.to_listing()
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         body, key = await self._call(requests.retry(model_id), urgent=True, unless=unless)
@@ -226,8 +226,6 @@ class HttpBasetenApi:
             hold = self._gate.throttled(operation, request.model_id, answer.retry_after())
             return Throttled(text, hold=hold)
         if status == 404:
-            # Only a good key is told what there is not.
-            self._gate.succeeded(operation)
             return NotFound(text, code=code)
         if status // 100 == 4:
             return Rejected(text, code=code)

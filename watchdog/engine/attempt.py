@@ -35,7 +35,6 @@ from watchdog.engine.ports import (
     Ledger,
     LedgerUnavailable,
     Listener,
-    NotFound,
     NotSent,
     RetryAnswer,
     Throttled,
@@ -157,9 +156,6 @@ class Retrier:
         """Look again, and POST if the target is still what was decided on."""
         try:
             deployment = await self._api.get_deployment(target.model_id, urgent=True)
-        except NotFound:
-            look = Look(self._clock.now(), None)
-            return self._abandoned(attempt, "not found when looked at again", look)
         except ApiError as error:
             return self._abandoned(attempt, f"could not look again: {error}")
         now = self._clock.now()

@@ -103,6 +103,23 @@ class DiscoveryDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsListed(Event):
+    """The API listed its models, for whatever reason; so many entries could not be read."""
+
+    listed: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingIncomplete(Event):
+    """Another number of entries than before could not be read: such a listing removes no model."""
+
+    name = "listing_incomplete"
+    listed: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloadFailed(Event):
     """What was in force still is."""
 
@@ -485,7 +502,8 @@ class DeploymentStuck(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetMissing(TargetEvent):
-    """Two 404s at least an interval apart. `episode` is the one that this ended, if any."""
+    """Two 404s at least an interval apart, each confirmed by a listing. `episode` is the one that
+    this ended, if any."""
 
     name = "target_missing"
     episode: Episode | None

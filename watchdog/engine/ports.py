@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import Listing
 from watchdog.domain.finding import Finding
 from watchdog.domain.records import (
     Action,
@@ -114,7 +114,8 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: no such model, or it has no development deployment."""
+    """404: no such model, or it has no development deployment, as one answer alone says: whoever
+    stands before the API may say so of everything."""
 
 
 class Throttled(ApiError):
@@ -171,7 +172,7 @@ class BasetenApi(Protocol):
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
         """What was done to a model, by its audit log."""
 
-    async def list_models(self) -> Sequence[ListedModel]:
+    async def list_models(self) -> Listing:
         """Every model that the key may see."""
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:

@@ -53,7 +53,7 @@ class Readiness:
                 self._ledger = "the ledger does not answer"
             case AuthFailed():
                 self._key = f"the API refuses the key (HTTP {event.code})"
-            case ApiRequested() if event.code.startswith("2") or event.code == "404":
+            case ApiRequested() if event.code.startswith("2"):
                 self._key = ""
             case SweepDone() if event.first:
                 self._sweep = ""

@@ -37,6 +37,7 @@ from watchdog.engine.events import (
     GaveUp,
     InternalError,
     LedgerLost,
+    ListingIncomplete,
     RetriesForbidden,
     RetryAnswered,
     RetryMismatched,
@@ -62,6 +63,7 @@ _WARNINGS = (
     DeploymentFailedAgain,
     DeploymentFailing,
     DiscoveryFailed,
+    ListingIncomplete,
     RetryMismatched,
     TargetMissing,
 )

@@ -40,6 +40,7 @@ from watchdog.engine.events import (
     LedgerLost,
     LedgerOpened,
     LedgerTransacted,
+    ModelsListed,
     OperatorActed,
     PausesSeen,
     Recovered,
@@ -270,6 +271,9 @@ class Metrics:
 
     def _note_api(self, event: Event) -> None:
         match event:
+            case ModelsListed():
+                text = "Entries of the API's last list of models that could not be read."
+                self._set("listing_unreadable_entries", text, event.unreadable)
             case ApiDown() | ApiRecovered():
                 self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
             case ForbiddenSeen():
