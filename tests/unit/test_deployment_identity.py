@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.fakes.records import NOW, POLICY, REF, TIMING, ago, failing
-from watchdog.domain.records import DeploymentRef, Observation
-from watchdog.domain.transition import Happening, adopted, observe
+from tests.fakes.records import NOW, POLICY, REF, TIMING, ago, an_attempt, failing
+from watchdog.domain.effects import named_in_answer
+from watchdog.domain.records import DeploymentRef, Observation, Outcome
+from watchdog.domain.step import Happening
+from watchdog.domain.transition import observe
 
 FRACTION = timedelta(microseconds=123_456)
 
@@ -44,7 +46,9 @@ def test_fractions_in_turns_replace_nothing() -> None:
 
 
 def test_the_answer_to_our_own_post_with_a_fraction_names_the_same_deployment() -> None:
-    assert adopted(failing(), precise(REF)) == failing()
+    attempt = an_attempt(Outcome.ACCEPTED)
+    step = named_in_answer(failing(), [attempt], attempt.id, precise(REF))
+    assert (step.target, step.attempts) == (failing(), ())
 
 
 def test_a_push_is_still_seen() -> None:
