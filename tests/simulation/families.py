@@ -23,6 +23,7 @@ from tests.simulation.parts import (
     make_rules,
     some_fail,
     some_pushes,
+    standing,
     well,
     with_identity,
     world,
@@ -124,8 +125,9 @@ def gone(rng: random.Random) -> Scenario:
     """A 404 to everything, for longer than two intervals, while models fail; single models are
     deleted, and the listing then lacks them."""
     rules = replace(make_rules(rng), ignores_standing=rng.random() < 0.5, first_delay=10.0)
+    rules = replace(rules, healthy_reset=rng.choice((60.0, 300.0)))
     models = [
-        well(rng, f"m{number}", rules) if rng.random() < 0.6 else failing(rng, f"m{number}", rules)
+        rng.choice((well, well, failing, standing))(rng, f"m{number}", rules)
         for number in range(rng.randint(3, 6))
     ]
     calm_at, interval = 900.0, rng.choice((20.0, 30.0))

@@ -90,6 +90,12 @@ def failing(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
     return ModelPlan(model_id, rules, (*begins, *again, *last))
 
 
+def standing(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
+    """One that has failed before anybody looks."""
+    again = [fails(rng) for _ in range(rng.randint(0, 3))]
+    return ModelPlan(model_id, rules, ((("BUILD_FAILED", None),), *again, WELL))
+
+
 def fails(rng: random.Random) -> Deploy:
     return (("BUILDING", rng.choice((1.0, 10.0, 40.0))), ("BUILD_FAILED", None))
 
