@@ -8,16 +8,17 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.hostile.moved import PRAGMAS
+from tests.hostile.rows import model
 from tests.hostile.stage import Stage
-from tests.hostile.worlds import MANY
 from watchdog.clock import SystemClock
 from watchdog.ledger import Role, SqlLedger
+
+MANY = [model(f"many{number}", (["ACTIVE"], ["BUILD_FAILED"])) for number in range(50)]
 
 ROOT = Path(__file__).parents[2]
 MOVED = [sys.executable, str(Path(__file__).with_name("moved.py"))]
@@ -74,8 +75,8 @@ def full(stage: Stage) -> Iterator[None]:
     # No less than it has now: it cannot grow.
     told(stage, "max_page_count = 1")
     # What it has free in its pages is used up first.
-    for model in MANY:
-        stage.api.set_status(model["id"], "BUILD_FAILED")
+    for each in MANY:
+        stage.api.set_status(each["id"], "BUILD_FAILED")
     yield
     told(stage, "max_page_count = 1000000")
 
@@ -110,16 +111,18 @@ def _stop_between_transactions(stage: Stage) -> None:
     """Stop the daemon, with nothing under way that putting the files back would undo, and with
     nothing of them in its memory, since somebody else wrote last."""
     connection = sqlite3.connect(stage.ledger, isolation_level=None, timeout=0)
+
+    def stopped() -> str | None:
+        stage.daemon.signal(signal.SIGSTOP)
+        try:
+            connection.execute("INSERT INTO meta (key, value) VALUES ('touched', '')")
+        except sqlite3.OperationalError:
+            stage.daemon.signal(signal.SIGCONT)
+            return "a moment without a transaction"
+        return None
+
     try:
-        while True:
-            stage.daemon.signal(signal.SIGSTOP)
-            try:
-                connection.execute("INSERT INTO meta (key, value) VALUES ('touched', '')")
-            except sqlite3.OperationalError:
-                stage.daemon.signal(signal.SIGCONT)
-                time.sleep(0.01)
-            else:
-                return
+        stage.until(stopped, every=0.01)
     finally:
         connection.close()
 

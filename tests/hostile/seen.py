@@ -16,6 +16,12 @@ class Seen(Protocol):
         """What is still missing; None when it is there."""
 
 
+def until(stage: Stage, *seen: Seen) -> None:
+    """Wait for each of these in turn."""
+    for each in seen:
+        stage.until(lambda each=each: each(stage))  # type: ignore[misc]
+
+
 @dataclass(frozen=True)
 class Log:
     """A log line of this event; a text in `fields` need only be part of the line's."""
@@ -64,6 +70,11 @@ def state(model_id: str, state: str) -> Metric:
     return Metric(f'target_state{{model_id="{model_id}",state="{state}"}}', 1)
 
 
+def status(model_id: str, status: str) -> Metric:
+    """What the last look found."""
+    return Metric(f'deployment_status{{model_id="{model_id}",status="{status}"}}', 1)
+
+
 def why(model_id: str, reason: str) -> Metric:
     """The reason why a failing target is left alone now."""
     return Metric(f'retry_suppressed{{model_id="{model_id}",reason="{reason}"}}', 1)
@@ -81,6 +92,10 @@ class Answer:
         return None if self.says in found else f"{self.path}: {self.says!r}, but {found!r}"
 
 
+def alive() -> Answer:
+    return Answer("/healthz", "ok\n")
+
+
 def ready() -> Answer:
     return Answer("/readyz", "ok\n")
 
@@ -90,21 +105,19 @@ def not_ready(says: str) -> Answer:
 
 
 @dataclass(frozen=True)
-class Outcomes:
-    """All attempts on a model, as the ledger has them, oldest first."""
+class Attempts:
+    """The outcomes of all attempts on a model, as the ledger has them, oldest first."""
 
     model_id: str
     outcomes: tuple[str, ...]
 
     def __call__(self, stage: Stage) -> str | None:
-        found = tuple(outcome for outcome, _ in stage.attempts(self.model_id))
-        if found == self.outcomes:
-            return None
-        return f"attempts {self.outcomes}, but {found}"
+        found = stage.outcomes(self.model_id)
+        return None if found == self.outcomes else f"attempts {self.outcomes}, but {found}"
 
 
-def attempts(model_id: str, *outcomes: str) -> Outcomes:
-    return Outcomes(model_id, outcomes)
+def attempts(model_id: str, *outcomes: str) -> Attempts:
+    return Attempts(model_id, outcomes)
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,14 @@ def looks_go_on(model_id: str, times: int = 3) -> Custom:
         return looks >= stage.since_mark.setdefault(model_id, looks) + times
 
     return Custom(f"{times} more looks at {model_id}", holds)
+
+
+def retried(model_id: str, before: int) -> Custom:
+    """A retry that the API granted, after the first so many that it was asked for."""
+    return Custom(
+        f"a retry of {model_id}",
+        lambda stage: any(post.retried for post in stage.api.posts(model_id)[before:]),
+    )
 
 
 def _clean_everywhere(stage: Stage) -> bool:

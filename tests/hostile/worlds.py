@@ -3,23 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from tests.hostile import seen
 from tests.hostile.rows import NEIGHBOUR, VICTIM, model
-from tests.hostile.seen import metric, why
+from tests.hostile.seen import until, why
 from tests.hostile.stage import Stage
 
-NO_LIMITS = {
-    "baseten": {"max_requests_per_second": 100},
-    "policy": {"healthy_reset": "3s"},
-    "fleet": {
-        "max_retries_per_minute": 1000,
-        "max_in_flight": 1000,
-        "breaker": {"min_failures": 1000, "max_failures": 1000},
-    },
-}
-
-NO_RATE_LIMITS = {"limits": {"requests_per_second": None, "retries_per_minute": None}}
-
-MANY = [model(f"many{number}", ["ACTIVE"], ["BUILD_FAILED"]) for number in range(50)]
+OneModelsCause = Callable[[Stage, str], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -29,18 +18,6 @@ def unknown_model(stage: Stage) -> Iterator[None]:
     stage.api.restart([model(VICTIM), model(NEIGHBOUR)])
 
 
-def status(there: str | None, after: str) -> Callable[[Stage], AbstractContextManager[None]]:
-    """The victim's deployment is put in a status, and into another one in the end."""
-
-    @contextmanager
-    def put(stage: Stage) -> Iterator[None]:
-        stage.api.set_status(VICTIM, there)
-        yield
-        stage.api.set_status(VICTIM, after)
-
-    return put
-
-
 @contextmanager
 def nobody_listens(stage: Stage) -> Iterator[None]:
     stage.api.stop()
@@ -48,28 +25,38 @@ def nobody_listens(stage: Stage) -> Iterator[None]:
     stage.api.restart([model(VICTIM), model(NEIGHBOUR)])
 
 
-def pushed(*, new_id: bool) -> Callable[[Stage], AbstractContextManager[None]]:
-    """The victim's episode is spent; then a person pushes something that fails too."""
+def status(there: str | None, after: str) -> OneModelsCause:
+    """The model's deployment is put in a status, and into another one in the end."""
 
     @contextmanager
-    def push(stage: Stage) -> Iterator[None]:
-        spent = why(VICTIM, "episode_spent")
-        stage.until(lambda: spent(stage))
+    def put(stage: Stage, model_id: str) -> Iterator[None]:
+        stage.api.set_status(model_id, there)
+        yield
+        stage.api.set_status(model_id, after)
+
+    return put
+
+
+def pushed(*, new_id: bool) -> OneModelsCause:
+    """The model's episode is spent; then a person pushes something that fails too."""
+
+    @contextmanager
+    def push(stage: Stage, model_id: str) -> Iterator[None]:
+        until(stage, why(model_id, "episode_spent"))
         if new_id:
-            stage.api.set_status(VICTIM, None)
-            stage.api.set_status(VICTIM, "BUILD_FAILED")
+            stage.api.set_status(model_id, None)
+            stage.api.set_status(model_id, "BUILD_FAILED")
         else:
-            stage.api.push(VICTIM)
+            stage.api.push(model_id)
         yield
 
     return push
 
 
 @contextmanager
-def stopped_while_building(stage: Stage) -> Iterator[None]:
-    stage.api.set_status(VICTIM, "BUILD_FAILED")
-    building = metric(f'deployment_status{{model_id="{VICTIM}",status="BUILDING"}}', 1)
-    stage.until(lambda: building(stage))
-    stage.api.set_status(VICTIM, "BUILD_STOPPED")
+def stopped_while_building(stage: Stage, model_id: str) -> Iterator[None]:
+    stage.api.set_status(model_id, "BUILD_FAILED")
+    until(stage, seen.status(model_id, "BUILDING"))
+    stage.api.set_status(model_id, "BUILD_STOPPED")
     yield
-    stage.api.set_status(VICTIM, "ACTIVE")
+    stage.api.set_status(model_id, "ACTIVE")
