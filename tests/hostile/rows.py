@@ -141,7 +141,9 @@ class OneDaemon:
             stage.mark()
         if self.meanwhile is Meanwhile.UNSEEN:
             stage.api.set_status(NEIGHBOUR, "BUILD_FAILED")
-        until(stage, *again, *self.then, ready())
+        if self.meanwhile is not Meanwhile.RETRIED:
+            until(stage, *again)
+        until(stage, *self.then, state(NEIGHBOUR, "healthy"), ready())
         assert stage.daemon.stop() == 0
 
 
