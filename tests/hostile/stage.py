@@ -183,10 +183,8 @@ class Stage:
 
 
 def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections: Any) -> Stage:
-    """A configuration with a fast pace, whose limits and time-outs no row reaches unless it says
-    so, however slow the machine is."""
+    """A configuration with a fast pace, whose limits no row reaches unless it says so."""
     settings: dict[str, dict[str, Any]] = {
-        "baseten": {"timeout": "20s"},
         "policy": {"backoff": "100ms", "max_attempts": 1000, "max_attempts_per_window": 1000},
         # As many in a minute as the API allows: a warning for each row would hide what it is about.
         "fleet": {"max_retries_per_minute": 10, "max_attempts_per_window": 1000},
