@@ -1,6 +1,7 @@
 """The emulator on a real socket, in a thread of the test's process: starting one costs nothing."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,23 +18,37 @@ T = TypeVar("T")
 Fault = Mapping[str, Any]
 
 
+def hold_port() -> tuple[socket.socket, int]:
+    """A port of loopback that the system gives to nobody else while the socket is open. The program
+    under test can listen on it all the same: the socket does not, and allows others to."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder, holder.getsockname()[1]
+
+
 class Emulated:
     """A running emulator, asked and steered from any thread."""
 
     def __init__(self, models: Sequence[Model], **settings: Any) -> None:
         self._settings = settings
         self._faults: dict[str | None, list[Fault]] = {}
-        self._server = _Server(_scenario(models, settings), 0)
+        self._holder, self._port = hold_port()
+        self._server = _Server(_scenario(models, settings), self._port)
         self.url = self._server.began()
 
     def restart(self, models: Sequence[Model]) -> None:
         """Another emulator in the place of this one, with other models and an empty memory."""
         self.stop()
-        self._server = _Server(_scenario(models, self._settings), int(self.url.rpartition(":")[2]))
+        self._server = _Server(_scenario(models, self._settings), self._port)
         self._server.began()
 
     def stop(self) -> None:
         self._server.stop()
+
+    def close(self) -> None:
+        self.stop()
+        self._holder.close()
 
     def set_faults(self, *faults: Fault, of: str | None = None) -> None:
         """What goes wrong from now on with the requests about one model, or with all, in place of
@@ -71,7 +86,7 @@ def emulated(models: Sequence[Model], **settings: Any) -> Iterator[Emulated]:
     try:
         yield api
     finally:
-        api.stop()
+        api.close()
 
 
 def _scenario(models: Sequence[Model], settings: Mapping[str, Any]) -> Scenario:

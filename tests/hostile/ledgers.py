@@ -56,8 +56,8 @@ def locked(stage: Stage) -> Iterator[None]:
         connection.close()
 
 
-def told(stage: Stage, *pragmas: str) -> None:
-    """What SQLite is told from now on."""
+def set_pragmas(stage: Stage, *pragmas: str) -> None:
+    """Give these to SQLite before each transaction from now on."""
     new = stage.folder / "pragmas.new"
     new.write_text(json.dumps(pragmas))
     new.replace(stage.folder / PRAGMAS)
@@ -65,20 +65,20 @@ def told(stage: Stage, *pragmas: str) -> None:
 
 @contextmanager
 def read_only(stage: Stage) -> Iterator[None]:
-    told(stage, "query_only = ON")
+    set_pragmas(stage, "query_only = ON")
     yield
-    told(stage, "query_only = OFF")
+    set_pragmas(stage, "query_only = OFF")
 
 
 @contextmanager
 def full(stage: Stage) -> Iterator[None]:
     # No less than it has now: it cannot grow.
-    told(stage, "max_page_count = 1")
+    set_pragmas(stage, "max_page_count = 1")
     # What it has free in its pages is used up first.
     for each in MANY:
         stage.api.set_status(each["id"], "BUILD_FAILED")
     yield
-    told(stage, "max_page_count = 1000000")
+    set_pragmas(stage, "max_page_count = 1000000")
 
 
 @contextmanager

@@ -152,7 +152,7 @@ class OneModel:
     """Something that happens to one model alone, while a daemon watches many.
 
     Such rows share a daemon, where all of them happen at the same time, each to a model of its own.
-    `cause`, `seen` and `then` are as in `OneDaemon`, told of that model. `deploys` are the model's,
+    `cause`, `seen` and `then` are as in `OneDaemon`, about that model. `deploys` are the model's,
     `policy` its own settings.
     """
 

@@ -1,6 +1,7 @@
 """What can be seen of a daemon from outside, as a row states it.
 
-Each is called until it finds nothing missing; what it returns until then is told if it never does.
+Each is called until it finds nothing missing; what it returned last is in the error if it never
+does.
 """
 
 from collections.abc import Callable

@@ -13,15 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from tests.fakes.processes import (
-    KEY,
-    PATIENCE_SECONDS,
-    command,
-    config_file,
-    environment,
-    free_port,
-)
-from tests.hostile.emulated import Emulated
+from tests.fakes.processes import KEY, PATIENCE_SECONDS, command, config_file, environment
+from tests.hostile.emulated import Emulated, hold_port
 
 _LOOK_AGAIN_SECONDS = 0.25
 _TAIL = 30
@@ -184,16 +177,18 @@ class Stage:
 
 def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections: Any) -> Stage:
     """A configuration with a fast pace, whose limits no row reaches unless it says so."""
+    holder, port = hold_port()
     settings: dict[str, dict[str, Any]] = {
         "policy": {"backoff": "100ms", "max_attempts": 1000, "max_attempts_per_window": 1000},
         # As many in a minute as the API allows: a warning for each row would hide what it is about.
         "fleet": {"max_retries_per_minute": 10, "max_attempts_per_window": 1000},
-        "server": {"port": free_port()},
+        "server": {"port": port},
     }
     for name, section in sections.items():
         settings[name] = {**settings[name], **section} if name in settings else section
-    port: int = settings["server"]["port"]
-    return Stage(folder, api, port, config_file(folder, api.url, model_ids, **settings))
+    stage = Stage(folder, api, port, config_file(folder, api.url, model_ids, **settings))
+    stage.closing.callback(holder.close)
+    return stage
 
 
 def is_safe_to_read(text: str) -> bool:

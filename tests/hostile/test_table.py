@@ -37,13 +37,13 @@ def test_a_start_is_refused_in_one_line(tmp_path: Path, subtests: pytest.Subtest
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param(LEDGERS, id="ledgers"),
-        pytest.param(CLOCKS, id="clocks"),
-        pytest.param(PROCESSES, id="processes"),
-        pytest.param(API, id="api"),
+        pytest.param(LEDGERS, id="ledger-faults"),
+        pytest.param(CLOCKS, id="clock-steps"),
+        pytest.param(PROCESSES, id="process-faults"),
+        pytest.param(API, id="api-faults"),
     ],
 )
-def test_a_daemon_lives_through_it(
+def test_a_daemon_survives(
     rows: Sequence[OneDaemon], tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     play_abreast(rows, OneDaemon.play, tmp_path, subtests)
@@ -52,9 +52,9 @@ def test_a_daemon_lives_through_it(
 @pytest.mark.parametrize(
     ("rows", "timeout"),
     [
-        pytest.param([*LOOKS, *RETRIES, *PEOPLE], "20s", id="one-model-of-many"),
-        # What is said to have hung takes as long.
-        pytest.param(TIMEOUTS, "4s", id="one-model-of-many-times-out"),
+        pytest.param([*LOOKS, *RETRIES, *PEOPLE], "20s", id="within-a-long-timeout"),
+        # Each of these waits for as long at least once.
+        pytest.param(TIMEOUTS, "4s", id="beyond-a-short-timeout"),
     ],
 )
 def test_one_model_harms_no_other(
