@@ -34,17 +34,42 @@ class Emulated:
         self._settings = settings
         self._faults: dict[str | None, list[Fault]] = {}
         self._holder, self._port = hold_port()
-        self._server = _Server(_scenario(models, settings), self._port)
-        self.url = self._server.began()
+        self._now = system_now()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.start(models)
 
-    def restart(self, models: Sequence[Model]) -> None:
-        """Another emulator in the place of this one, with other models and an empty memory."""
-        self.stop()
-        self._server = _Server(_scenario(models, self._settings), self._port)
-        self._server.began()
+    def start(self, models: Sequence[Model]) -> None:
+        """Listen, with these models and an empty memory."""
+        scenario = Scenario.model_validate({"models": models, **self._settings})
+        self._up: Future[tuple[World, asyncio.AbstractEventLoop]] = Future()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._serve(scenario)])
+        self._thread.start()
+        self._up.result(PATIENCE_SECONDS)
+
+    async def _serve(self, scenario: Scenario) -> None:
+        try:
+            async with Emulator(scenario, api_key=KEY, port=self._port, now=self._now) as server:
+                self._up.set_result((server.world, asyncio.get_running_loop()))
+                await self._stopping.wait()
+        except OSError as error:
+            self._up.set_exception(error)
+
+    def _do(self, work: Callable[[World, datetime], T]) -> T:
+        """Do something with the emulated workspace, in the thread that it belongs to."""
+        world, loop = self._up.result()
+
+        async def done() -> T:
+            return work(world, self._now())
+
+        return asyncio.run_coroutine_threadsafe(done(), loop).result(PATIENCE_SECONDS)
 
     def stop(self) -> None:
-        self._server.stop()
+        """Listen no more, until `start`."""
+        if self._thread.is_alive():
+            self._up.result()[1].call_soon_threadsafe(self._stopping.set)
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
 
     def close(self) -> None:
         self.stop()
@@ -58,11 +83,11 @@ class Emulated:
 
     def set_status(self, model_id: str, status: str | None) -> None:
         """Put a deployment in a status until it is retried; None takes it away."""
-        self._server.do(lambda world, now: world.set_status(model_id, status, now))
+        self._do(lambda world, now: world.set_status(model_id, status, now))
 
     def push(self, model_id: str) -> None:
         """Deploy anew under the same id, as a person does."""
-        self._server.do(lambda world, now: world.push(model_id, now))
+        self._do(lambda world, now: world.push(model_id, now))
 
     def posts(self, model_id: str) -> list[RequestRecord]:
         """The retries that it was asked for."""
@@ -76,7 +101,7 @@ class Emulated:
             wanted = (model_id, operation)
             return [each for each in world.requests if (each.model_id, each.operation) == wanted]
 
-        return self._server.do(find)
+        return self._do(find)
 
 
 @contextmanager
@@ -87,52 +112,3 @@ def emulated(models: Sequence[Model], **settings: Any) -> Iterator[Emulated]:
         yield api
     finally:
         api.close()
-
-
-def _scenario(models: Sequence[Model], settings: Mapping[str, Any]) -> Scenario:
-    return Scenario.model_validate({"models": models, **settings})
-
-
-class _Server(threading.Thread):
-    def __init__(self, scenario: Scenario, port: int) -> None:
-        super().__init__(name="emulator", daemon=True)
-        self._scenario, self._port = scenario, port
-        self._up: Future[tuple[str, World, asyncio.AbstractEventLoop]] = Future()
-        self._now = system_now()
-        self._stopping = asyncio.Event()
-
-    def run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - raised in the test's thread
-            self._up.set_exception(error)
-
-    async def _serve(self) -> None:
-        async with Emulator(self._scenario, api_key=KEY, port=self._port, now=self._now) as server:
-            self._up.set_result((server.url, server.world, asyncio.get_running_loop()))
-            await self._stopping.wait()
-
-    def began(self) -> str:
-        """Start it; its URL."""
-        self.start()
-        return self._up.result(PATIENCE_SECONDS)[0]
-
-    def do(self, work: Callable[[World, datetime], T]) -> T:
-        """Do something with the emulated workspace, in the thread that it belongs to."""
-        done: Future[T] = Future()
-        _, world, loop = self._up.result(PATIENCE_SECONDS)
-
-        def run() -> None:
-            try:
-                done.set_result(work(world, self._now()))
-            except Exception as error:  # noqa: BLE001 - raised in the test's thread
-                done.set_exception(error)
-
-        loop.call_soon_threadsafe(run)
-        return done.result(PATIENCE_SECONDS)
-
-    def stop(self) -> None:
-        if self.is_alive():
-            self._up.result(PATIENCE_SECONDS)[2].call_soon_threadsafe(self._stopping.set)
-        self.join(PATIENCE_SECONDS)
-        assert not self.is_alive()

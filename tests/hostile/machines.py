@@ -16,7 +16,7 @@ from tests.fakes.processes import command
 from tests.hostile.ledgers import start_movable
 from tests.hostile.moved import CLOCK
 from tests.hostile.rows import VICTIM
-from tests.hostile.seen import Custom, ready, until, why
+from tests.hostile.seen import holds, ready, until, why
 from tests.hostile.stage import Stage
 
 DAY = 86_400
@@ -115,7 +115,7 @@ class Terminal:
 @contextmanager
 def terminal_closed(stage: Stage) -> Iterator[None]:
     terminal = Terminal(stage)
-    until(stage, Custom("a log in the terminal", lambda _: "started" in terminal.screen))
+    until(stage, holds("a log in the terminal", lambda _: "started" in terminal.screen))
     terminal.close()
     yield
 

@@ -87,11 +87,11 @@ class Refused:
 
 
 class Meanwhile(Enum):
-    """What becomes of the healthy neighbour that starts to fail while the cause is there."""
+    """What becomes of the healthy neighbour, which starts to fail while the cause is there."""
 
     RETRIED = "it is retried and recovers, as ever"
     WATCHED = "it is watched on, its failure is seen, and nothing is sent"
-    UNSEEN = "nothing can be asked of a daemon that the row has stopped"
+    LATER = "it fails and is retried afterwards: nothing is certain while the cause is there"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class OneDaemon:
         posts = len(stage.api.posts(NEIGHBOUR))
         again: list[Seen] = [retried(NEIGHBOUR, posts), state(NEIGHBOUR, "healthy")]
         with self.cause(stage):
-            if self.meanwhile is not Meanwhile.UNSEEN:
+            if self.meanwhile is not Meanwhile.LATER:
                 stage.api.set_status(NEIGHBOUR, "BUILD_FAILED")
             until(stage, *self.seen)
             if self.meanwhile is Meanwhile.RETRIED:
@@ -139,7 +139,7 @@ class OneDaemon:
                 until(stage, status(NEIGHBOUR, "BUILD_FAILED"))
                 assert len(stage.api.posts(NEIGHBOUR)) == posts
             stage.mark()
-        if self.meanwhile is Meanwhile.UNSEEN:
+        if self.meanwhile is Meanwhile.LATER:
             stage.api.set_status(NEIGHBOUR, "BUILD_FAILED")
         if self.meanwhile is not Meanwhile.RETRIED:
             until(stage, *again)

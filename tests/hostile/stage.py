@@ -6,14 +6,12 @@ import sqlite3
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from tests.fakes.processes import KEY, PATIENCE_SECONDS, command, config_file, environment
+from tests.fakes.processes import KEY, PATIENCE_SECONDS, command, config_file, environment, get
 from tests.hostile.emulated import Emulated, hold_port
 
 _LOOK_AGAIN_SECONDS = 0.25
@@ -127,13 +125,8 @@ class Stage:
 
     def get(self, path: str) -> str:
         """What the daemon answers, or nothing while it does not listen."""
-        url = f"http://127.0.0.1:{self.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.read().decode()
+            return get(f"http://127.0.0.1:{self.port}{path}")[1]
         except OSError:
             return ""
 

@@ -38,13 +38,23 @@ def unknown(model_id: str) -> Sequence[Seen]:
     return [log("retry_outcome_unknown", model_id=model_id)]
 
 
-def unknown_once(model_id: str) -> Sequence[Seen]:
+def failing_look(row_id: str, wrong: str, kind: str, code: str) -> OneModel:
+    return OneModel(id=row_id, wrong=wrong, cause=of_one(fault(kind, LOOK)), seen=fails(code))
+
+
+def executed_retry(row_id: str, wrong: str, kind: str) -> OneModel:
     """Nobody can know whether it was executed, and watching shows that it was."""
-    return [*unknown(model_id), state(model_id, "healthy"), attempts(model_id, "unknown")]
-
-
-def missing(model_id: str) -> Sequence[Seen]:
-    return [log("target_missing", model_id=model_id), state(model_id, "missing")]
+    return OneModel(
+        id=row_id,
+        wrong=wrong,
+        cause=of_one(fault(kind, RETRY), fails=True),
+        seen=lambda model_id: [
+            *unknown(model_id),
+            state(model_id, "healthy"),
+            attempts(model_id, "unknown"),
+        ],
+        posts=1,
+    )
 
 
 def spent_again(model_id: str) -> Sequence[Seen]:
@@ -65,42 +75,32 @@ def nothing(_: str) -> Sequence[Seen]:
 
 # fmt: off
 LOOKS = [
+    failing_look("look-reset", "the connection is reset before the answer", "reset", "connect"),
+    failing_look("look-503", "a look is answered with an HTML page (503)", "unavailable", "503"),
+    failing_look("look-504", "a look is answered by a gateway that lost patience (504)",
+                 "gateway_timeout", "504"),
+    failing_look("look-truncated", "the answer to a look ends in the middle",
+                 "truncated", "invalid_body"),
+    failing_look("look-ill-typed", "texts are numbers and numbers texts in the answer",
+                 "ill_typed", "invalid_body"),
+    failing_look("look-50-mb", "the answer to a look is 50 MB long", "huge", "invalid_body"),
+    failing_look("look-403", "the key may not look at one model (403)", "forbidden", "403"),
     OneModel(id="look-late", wrong="answers come late, and in time",
-             cause=of_one(fault("late", delay="300ms"), fails=True),
-             seen=recovers, posts=1),
-    OneModel(id="look-reset", wrong="the connection is reset before the answer",
-             cause=of_one(fault("reset", LOOK)), seen=fails("connect")),
-    OneModel(id="look-503", wrong="a look is answered with an HTML page (503)",
-             cause=of_one(fault("unavailable", LOOK)), seen=fails("503")),
-    OneModel(id="look-504", wrong="a look is answered by a gateway that lost patience (504)",
-             cause=of_one(fault("gateway_timeout", LOOK)), seen=fails("504")),
-    OneModel(id="look-truncated", wrong="the answer to a look ends in the middle",
-             cause=of_one(fault("truncated", LOOK)), seen=fails("invalid_body")),
-    OneModel(id="look-ill-typed", wrong="texts are numbers and numbers texts in the answer",
-             cause=of_one(fault("ill_typed", LOOK)), seen=fails("invalid_body")),
-    OneModel(id="look-50-mb", wrong="the answer to a look is 50 MB long",
-             cause=of_one(fault("huge", LOOK)), seen=fails("invalid_body")),
-    OneModel(id="look-403", wrong="the key may not look at one model (403)",
-             cause=of_one(fault("forbidden", LOOK)), seen=fails("403")),
+             cause=of_one(fault("late", delay="300ms"), fails=True), seen=recovers, posts=1),
     OneModel(id="look-lags", wrong="after a retry a look still shows the old status",
-             cause=of_one(fault("lagging", LOOK, reads=1), fails=True),
-             seen=recovers, posts=1),
+             cause=of_one(fault("lagging", LOOK, reads=1), fails=True), seen=recovers, posts=1),
 ]
 
 RETRIES = [
-    OneModel(id="retry-reset-after", wrong="the connection is reset once the retry was executed",
-             cause=of_one(fault("reset_after", RETRY), fails=True), seen=unknown_once, posts=1),
-    OneModel(id="retry-504", wrong="a retry is executed, and a gateway loses patience (504)",
-             cause=of_one(fault("gateway_timeout", RETRY), fails=True),
-             seen=unknown_once, posts=1),
-    OneModel(id="retry-truncated", wrong="the answer to a retry ends in the middle",
-             cause=of_one(fault("truncated", RETRY), fails=True), seen=unknown_once, posts=1),
-    OneModel(id="retry-ill-typed", wrong="the answer to a retry has none of the right types",
-             cause=of_one(fault("ill_typed", RETRY), fails=True), seen=unknown_once, posts=1),
-    OneModel(id="retry-50-mb", wrong="the answer to a retry is 50 MB long",
-             cause=of_one(fault("huge", RETRY), fails=True), seen=unknown_once, posts=1),
-    OneModel(id="retry-yes", wrong='a retry is answered with `retried: "yes"`',
-             cause=of_one(fault("retried_text", RETRY), fails=True), seen=unknown_once, posts=1),
+    executed_retry("retry-reset-after", "the connection is reset once the retry was executed",
+                   "reset_after"),
+    executed_retry("retry-504", "a retry is executed, and a gateway loses patience (504)",
+                   "gateway_timeout"),
+    executed_retry("retry-truncated", "the answer to a retry ends in the middle", "truncated"),
+    executed_retry("retry-ill-typed", "the answer to a retry has none of the right types",
+                   "ill_typed"),
+    executed_retry("retry-50-mb", "the answer to a retry is 50 MB long", "huge"),
+    executed_retry("retry-yes", 'a retry is answered with `retried: "yes"`', "retried_text"),
     OneModel(id="retry-of-another", wrong="the answer to a retry names another deployment",
              cause=of_one(fault("other_deployment", RETRY), fails=True), posts=1,
              seen=lambda model_id: [log("retry_deployment_mismatch", model_id=model_id),
@@ -127,22 +127,22 @@ RETRIES = [
 TIMEOUTS = [
     OneModel(id="look-too-late", wrong="answers come when nobody waits for them any more",
              cause=of_one(fault("late", delay="8s")), seen=fails("timeout")),
-    OneModel(id="look-hangs", wrong="a look is never answered",
-             cause=of_one(fault("hang", LOOK)), seen=fails("timeout")),
+    failing_look("look-hangs", "a look is never answered", "hang", "timeout"),
     OneModel(id="retry-hangs", wrong="a retry is neither executed nor answered",
              cause=of_one(fault("hang", RETRY), fails=True), seen=unknown),
     OneModel(id="retry-reset", wrong="the connection is reset before the retry is executed",
              cause=of_one(fault("reset", RETRY), fails=True), seen=unknown),
     OneModel(id="retry-503", wrong="a retry is answered with an HTML page (503)",
              cause=of_one(fault("unavailable", RETRY), fails=True), seen=unknown),
-    OneModel(id="retry-answer-lost", wrong="a retry is executed, and never answered",
-             cause=of_one(fault("lost_answer", RETRY), fails=True), seen=unknown_once, posts=1),
+    executed_retry("retry-answer-lost", "a retry is executed, and never answered", "lost_answer"),
 ]
 
 PEOPLE = [
     OneModel(id="no-development-deployment",
              wrong="a model has no development deployment, until somebody pushes one",
-             cause=worlds.status(None, "ACTIVE"), seen=missing),
+             cause=worlds.status(None, "ACTIVE"),
+             seen=lambda model_id: [log("target_missing", model_id=model_id),
+                                    state(model_id, "missing")]),
     OneModel(id="unknown-status",
              wrong="the API has a status that this version does not know",
              cause=worlds.status("TELEPORTING", "ACTIVE"),

@@ -11,7 +11,7 @@ from tests.fakes.processes import KEY, PATIENCE_SECONDS
 from tests.hostile.emulated import Emulated, emulated
 from tests.hostile.faults import LOOK, RETRY, fault
 from tests.hostile.rows import NO_LIMITS, NO_RATE_LIMITS, model
-from tests.hostile.seen import Custom, metric, ready, until
+from tests.hostile.seen import holds, metric, ready, until
 from tests.hostile.stage import make_stage
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
@@ -88,7 +88,7 @@ def test_bodies_of_50_mb_leave_the_peak_of_memory_below_200_mb(tmp_path: Path) -
         retries = 'api_requests_total{code="invalid_body",operation="retry"}'
         until(
             stage,
-            Custom("18 looks", lambda stage: stage.metrics().get(looks, 0) >= 18),
+            holds("18 looks", lambda stage: stage.metrics().get(looks, 0) >= 18),
             metric(retries, 1),
         )
         assert peak_megabytes(stage.daemon.pid) < MOST_MEGABYTES

@@ -15,14 +15,15 @@ OneModelsCause = Callable[[Stage, str], AbstractContextManager[None]]
 def unknown_model(stage: Stage) -> Iterator[None]:
     """The emulator has not got the victim; then it is another one, that has."""
     yield
-    stage.api.restart([model(VICTIM), model(NEIGHBOUR)])
+    stage.api.stop()
+    stage.api.start([model(VICTIM), model(NEIGHBOUR)])
 
 
 @contextmanager
 def nobody_listens(stage: Stage) -> Iterator[None]:
     stage.api.stop()
     yield
-    stage.api.restart([model(VICTIM), model(NEIGHBOUR)])
+    stage.api.start([model(VICTIM), model(NEIGHBOUR)])
 
 
 def status(there: str | None, after: str) -> OneModelsCause:
