@@ -1,7 +1,7 @@
 """What the API does wrong: the emulator's faults, put there by a row, and taken away."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from tests.fakes.processes import KEY
 from tests.hostile import machines
 from tests.hostile.emulated import Fault
-from tests.hostile.rows import VICTIM, Cause
+from tests.hostile.rows import VICTIM, Cause, CauseOfOne
 from tests.hostile.seen import log
 from tests.hostile.stage import Stage
 
@@ -33,9 +33,7 @@ def of_all(*faults: Fault) -> Cause:
     return there
 
 
-def of_one(
-    *faults: Fault, fails: bool = False
-) -> Callable[[Stage, str], AbstractContextManager[None]]:
+def of_one(*faults: Fault, fails: bool = False) -> CauseOfOne:
     """Of one model alone; `fails`: which begins to fail then."""
 
     @contextmanager

@@ -8,15 +8,15 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.fakes.processes import command
 from tests.hostile.ledgers import start_movable
 from tests.hostile.moved import CLOCK
-from tests.hostile.rows import VICTIM
-from tests.hostile.seen import holds, ready, until, why
+from tests.hostile.rows import VICTIM, Cause
+from tests.hostile.seen import READY, holds, until, why
 from tests.hostile.stage import Stage
 
 DAY = 86_400
@@ -29,7 +29,7 @@ def move_clocks(stage: Stage, *, wall: float, steady: float = 0.0) -> None:
     new.replace(stage.folder / CLOCK)
 
 
-def clock_stepped(*, wall: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def clock_stepped(*, wall: float) -> Cause:
     """The wall clock steps there, and back."""
 
     @contextmanager
@@ -41,7 +41,7 @@ def clock_stepped(*, wall: float) -> Callable[[Stage], AbstractContextManager[No
     return stepped
 
 
-def suspended(*, wall: float, steady: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def suspended(*, wall: float, steady: float) -> Cause:
     """The machine sleeps, and that is over when the daemon sees it."""
 
     @contextmanager
@@ -52,7 +52,7 @@ def suspended(*, wall: float, steady: float) -> Callable[[Stage], AbstractContex
     return slept
 
 
-def restarted_with_clock(*, wall: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def restarted_with_clock(*, wall: float) -> Cause:
     """The wall clock steps while the daemon is down, and back while it is down once more."""
 
     @contextmanager
@@ -127,7 +127,7 @@ def nobody_reads(stage: Stage) -> Iterator[None]:
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     stage.run(stderr=writing)
     os.close(writing)
-    until(stage, ready())
+    until(stage, READY)
     good = stage.config.read_text()
     talkative = json.loads(good)
     # Each of them is worth a line: together, more than the daemon keeps for a slow reader.

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.processes import KEY, PATIENCE_SECONDS, Model, command, environment
 from tests.hostile.emulated import Emulated, emulated
-from tests.hostile.seen import Seen, ready, retried, state, status, until
+from tests.hostile.seen import READY, Seen, retried, state, status, until
 from tests.hostile.stage import Stage, is_safe_to_read, make_stage
 
 VICTIM = "v1ctim"
@@ -34,6 +34,8 @@ NO_LIMITS: dict[str, dict[str, Any]] = {
 NO_RATE_LIMITS = {"limits": {"requests_per_second": None, "retries_per_minute": None}}
 
 Cause = Callable[[Stage], AbstractContextManager[None]]
+CauseOfOne = Callable[[Stage, str], AbstractContextManager[None]]
+"""What happens to one model."""
 
 
 def model(model_id: str, deploys: Sequence[Sequence[Any]] = WELL) -> Model:
@@ -100,8 +102,8 @@ class OneDaemon:
 
     `begins` is how the daemon is started, None where the cause starts it itself. `seen` holds while
     the cause is there, and `then` once it is gone; each is waited for. `models` are the emulator's,
-    beside the neighbour; all of them are watched, and the victim. `settings` are the daemon's,
-    `scenario` the emulator's.
+    beside the neighbour, and all of them are watched; without any, the victim is, all the same.
+    `settings` are the daemon's, `scenario` the emulator's.
     """
 
     id: str
@@ -126,7 +128,7 @@ class OneDaemon:
     def _play(self, stage: Stage) -> None:
         if self.begins is not None:
             self.begins(stage)
-            until(stage, ready())
+            until(stage, READY)
         posts = len(stage.api.posts(NEIGHBOUR))
         again: list[Seen] = [retried(NEIGHBOUR, posts), state(NEIGHBOUR, "healthy")]
         with self.cause(stage):
@@ -143,7 +145,7 @@ class OneDaemon:
             stage.api.set_status(NEIGHBOUR, "BUILD_FAILED")
         if self.meanwhile is not Meanwhile.RETRIED:
             until(stage, *again)
-        until(stage, *self.then, state(NEIGHBOUR, "healthy"), ready())
+        until(stage, *self.then, state(NEIGHBOUR, "healthy"), READY)
         assert stage.daemon.stop() == 0
 
 
@@ -158,7 +160,7 @@ class OneModel:
 
     id: str
     wrong: str
-    cause: Callable[[Stage, str], AbstractContextManager[None]]
+    cause: CauseOfOne
     seen: Callable[[str], Sequence[Seen]]
     then: Callable[[str], Sequence[Seen]] = lambda model_id: [state(model_id, "healthy")]
     posts: int | None = None
@@ -212,7 +214,7 @@ def _crowd(rows: Sequence[OneModel], folder: Path, baseten: Mapping[str, Any]) -
     with emulated(models, **NO_RATE_LIMITS) as api:
         with make_stage(folder, api, watched, **settings) as stage:
             stage.run()
-            until(stage, ready())
+            until(stage, READY)
             yield stage
             assert stage.daemon.stop() == 0
         check_what_is_left(stage, watched)

@@ -69,10 +69,6 @@ def spent(model_id: str) -> Sequence[Seen]:
     return [why(model_id, "episode_spent"), attempts(model_id, "accepted", "accepted")]
 
 
-def nothing(_: str) -> Sequence[Seen]:
-    return []
-
-
 # fmt: off
 LOOKS = [
     failing_look("look-reset", "the connection is reset before the answer", "reset", "connect"),
@@ -117,11 +113,11 @@ RETRIES = [
     OneModel(id="retry-changes-the-id",
              wrong="each retry gives the deployment another id: no fresh budget comes of it",
              cause=of_one(fault("new_id", RETRY), fails=True),
-             deploys=(["ACTIVE"], *FAILS_AGAIN[1:]), policy=TWO_IN_ALL, seen=spent, then=nothing),
+             deploys=(["ACTIVE"], *FAILS_AGAIN[1:]), policy=TWO_IN_ALL, seen=spent, then=spent),
     OneModel(id="retry-changes-created-at",
              wrong="each retry gives the deployment another created_at: no fresh budget either",
              cause=of_one(fault("new_created_at", RETRY), fails=True),
-             deploys=(["ACTIVE"], *FAILS_AGAIN[1:]), policy=TWO_IN_ALL, seen=spent, then=nothing),
+             deploys=(["ACTIVE"], *FAILS_AGAIN[1:]), policy=TWO_IN_ALL, seen=spent, then=spent),
 ]
 
 TIMEOUTS = [
@@ -162,10 +158,10 @@ PEOPLE = [
     OneModel(id="pushed-with-another-id",
              wrong="a person pushes, and the deployment has another id: a new episode begins",
              cause=worlds.pushed(new_id=True), deploys=FAILS_AGAIN, policy=ONE_EACH,
-             seen=spent_again, then=nothing),
+             seen=spent_again),
     OneModel(id="pushed-under-the-same-id",
              wrong="a person pushes, and only the deployment's created_at tells",
              cause=worlds.pushed(new_id=False), deploys=FAILS_AGAIN, policy=ONE_EACH,
-             seen=spent_again, then=nothing),
+             seen=spent_again),
 ]
 # fmt: on

@@ -11,7 +11,7 @@ from tests.fakes.processes import KEY, PATIENCE_SECONDS
 from tests.hostile.emulated import Emulated, emulated
 from tests.hostile.faults import LOOK, RETRY, fault
 from tests.hostile.rows import NO_LIMITS, NO_RATE_LIMITS, model
-from tests.hostile.seen import holds, metric, ready, until
+from tests.hostile.seen import READY, holds, metric, until
 from tests.hostile.stage import make_stage
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
@@ -81,7 +81,7 @@ def test_bodies_of_50_mb_leave_the_peak_of_memory_below_200_mb(tmp_path: Path) -
         make_stage(tmp_path, api, watched, **NO_LIMITS) as stage,
     ):
         stage.run()
-        until(stage, ready())
+        until(stage, READY)
         api.set_faults(fault("huge", RETRY), fault("huge", LOOK, models=MODELS[:9]))
         api.set_status(MODELS[9], "BUILD_FAILED")
         looks = 'api_requests_total{code="invalid_body",operation="get_deployment"}'

@@ -1,14 +1,12 @@
 """What goes wrong in the workspace itself, without any fault of the API's."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.hostile import seen
-from tests.hostile.rows import NEIGHBOUR, VICTIM, model
+from tests.hostile.rows import NEIGHBOUR, VICTIM, CauseOfOne, model
 from tests.hostile.seen import until, why
 from tests.hostile.stage import Stage
-
-OneModelsCause = Callable[[Stage, str], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -26,7 +24,7 @@ def nobody_listens(stage: Stage) -> Iterator[None]:
     stage.api.start([model(VICTIM), model(NEIGHBOUR)])
 
 
-def status(there: str | None, after: str) -> OneModelsCause:
+def status(there: str | None, after: str) -> CauseOfOne:
     """The model's deployment is put in a status, and into another one in the end."""
 
     @contextmanager
@@ -38,7 +36,7 @@ def status(there: str | None, after: str) -> OneModelsCause:
     return put
 
 
-def pushed(*, new_id: bool) -> OneModelsCause:
+def pushed(*, new_id: bool) -> CauseOfOne:
     """The model's episode is spent; then a person pushes something that fails too."""
 
     @contextmanager
@@ -50,6 +48,7 @@ def pushed(*, new_id: bool) -> OneModelsCause:
         else:
             stage.api.push(model_id)
         yield
+        stage.api.set_status(model_id, "ACTIVE")
 
     return push
 
