@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.processes import PATIENCE_SECONDS
 from watchdog.app.daemon import Daemon
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.baseten_api.connections import Connection
@@ -120,8 +121,8 @@ def main(arguments: Sequence[str]) -> None:
     for point, config in zip(arguments[::2], arguments[1::2], strict=True):
         pids[point] = os.fork()
         if pids[point] == 0:
+            signal.alarm(PATIENCE_SECONDS)  # Ends it, should it never come to its point.
             _run(point, config)
-            os._exit(0)
     ends = {point: os.waitpid(pid, 0)[1] for point, pid in pids.items()}
     codes = {point: os.waitstatus_to_exitcode(status) for point, status in ends.items()}
     sys.stdout.write(f"ended: {json.dumps(codes)}\n")

@@ -49,9 +49,7 @@ def test_a_standby_takes_over_from_a_killed_replica_and_the_limits_hold(tmp_path
     url, first_port, second_port = server.new_schema(), free_port(), free_port()
     with emulator(tmp_path, FAIL) as api:
         ids = [model["id"] for model in FAIL]
-        config = config_file(
-            tmp_path, api, ids, store={"url": url}, fleet={"max_in_flight": 2}
-        )
+        config = config_file(tmp_path, api, ids, store={"url": url}, fleet={"max_in_flight": 2})
         for name in ids[1:]:
             cli("pause", name, "--for", "1h", "--config", config)
         with replica(config, first_port) as first:

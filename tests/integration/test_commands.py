@@ -103,7 +103,6 @@ def test_history_of_an_unknown_model_names_the_near_ones(api: str, tmp_path: Pat
             "cannot listen on 192.0.2.1",
             id="no-such-address",
         ),
-        pytest.param("emulator", {"BASETEN_API_KEY": ""}, "no API key", id="emulator-no-key"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_exit_status_2(
