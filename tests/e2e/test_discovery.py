@@ -9,7 +9,6 @@ from tests.fakes.processes import (
     config_file,
     daemon,
     emulator,
-    eventually,
     posts,
     put_faults,
     running,
@@ -107,22 +106,3 @@ def test_a_listing_that_fails_changes_nothing_and_changed_patterns_hold_at_once(
             assert cli("models", "--config", config).exit_code == 3
             process.stop()
         assert posts(api) == []
-
-
-def test_a_team_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
-    models = [model for model in workspace() if model["id"][1:] < "0004"]
-    closed = [model["id"] for model in models if model["team"] == "team-b"]
-    with emulator(tmp_path, models) as api:
-        put_faults(api, [{"fault": "forbidden", "models": closed, "operation": "get_development"}])
-        config = config_file(tmp_path, api, [], discovery=DISCOVERY)
-        with running(daemon(config)) as process:
-            process.event("models_discovered")
-            process.event("check_failed")
-
-            def states() -> dict[str, set[str]]:
-                found: dict[str, set[str]] = {"a": set(), "b": set()}
-                for model_id, target in targets(config).items():
-                    found[model_id[0]].add(target["state"])
-                return found
-
-            eventually(lambda: states() == {"a": {"healthy"}, "b": {"unknown"}})

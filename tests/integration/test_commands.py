@@ -71,14 +71,6 @@ def test_check_says_when_the_api_cannot_be_asked(tmp_path: Path) -> None:
     assert "no connection" in checked.stdout
 
 
-def test_history_of_an_unknown_model_names_the_near_ones(api: str, tmp_path: Path) -> None:
-    config = config_of(tmp_path, api, "active")
-    cli("check", "--retry", "--config", config)
-    found = cli("history", "actve", "--config", config)
-    assert found.exit_code == 2
-    assert "did you mean active?" in found.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "env", "says"),
     [
