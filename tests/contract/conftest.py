@@ -12,8 +12,8 @@ from watchdog.ledger.sqlite import SqliteDatabase
 
 
 @pytest.fixture(autouse=True)
-def _in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the contract says does not depend on how long a transaction takes."""
+def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a ledger does is not about how long its transactions take here."""
     for database in (PostgresDatabase, SqliteDatabase):
         monkeypatch.setattr(database, "busy_seconds", PATIENCE_SECONDS)
 
