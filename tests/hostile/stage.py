@@ -172,7 +172,13 @@ def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections
     """A configuration with a fast pace, whose limits no row reaches unless it says so."""
     holder, port = hold_port()
     settings: dict[str, dict[str, Any]] = {
-        "policy": {"backoff": "100ms", "max_attempts": 1000, "max_attempts_per_window": 1000},
+        "baseten": {"timeout": "2s"},
+        "policy": {
+            "backoff": "100ms",
+            "healthy_reset": "5s",
+            "max_attempts": 1000,
+            "max_attempts_per_window": 1000,
+        },
         # As many in a minute as the API allows: a warning for each row would hide what it is about.
         "fleet": {"max_retries_per_minute": 10, "max_attempts_per_window": 1000},
         "server": {"port": port},
