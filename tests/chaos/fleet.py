@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+from tests.fakes.processes import PATIENCE_SECONDS
 from tests.simulation.scenario import (
     BreakerPlan,
     Deploy,
@@ -63,8 +64,6 @@ SLOW_INTERVAL = 2
 _REACTION = 2.0
 """What a busy machine may take until a process acts on an answer."""
 
-_CALM = 120.0
-
 _UNLIMITED = 1_000_000
 
 
@@ -98,7 +97,7 @@ def make(seed: int, seconds: float) -> Scenario:
         steps=(),
         suspends=(),
         calm_at=seconds,
-        bound=_CALM,
+        bound=PATIENCE_SECONDS,
         reaction=_REACTION,
     )
 

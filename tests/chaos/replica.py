@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.processes import command, environment
+from tests.fakes.processes import PATIENCE_SECONDS, command, environment
 
 _LOOK_SECONDS = 0.05
 """How often the supervisor sees whether a process still lives."""
 
 _RESTART_SECONDS = 1.0
 """How soon it starts one again that ended by itself."""
-
-_STOP_SECONDS = 30.0
 
 _ENDS_WELL = (0, 2, -signal.SIGKILL, -signal.SIGTERM)
 """2: it cannot start while its database is away."""
@@ -163,7 +161,7 @@ class Replica:
     async def finish(self) -> None:
         """Have the last one end in order; it is killed if it takes too long."""
         self._finished = True
-        deadline = self._clock() + _STOP_SECONDS
+        deadline = self._clock() + PATIENCE_SECONDS
         self._signal(signal.SIGTERM)
         while self._alive:
             if self._clock() > deadline:

@@ -15,7 +15,7 @@ from tests.chaos import configuring, fleet, ledger, plan
 from tests.chaos.driver import Driver
 from tests.chaos.judge import Evidence, judge
 from tests.chaos.replica import Replica
-from tests.chaos.tap import KEY, Tap, tap
+from tests.chaos.tap import KEY, Tap
 from tests.fakes.postgres import Postgres
 from tests.simulation.checker import report
 from watchdog.emulator import Emulator
@@ -66,8 +66,10 @@ class Run:
 
     async def _watch(self, database: Postgres) -> tuple[Evidence, Counter[str]]:
         self._began_at, self._began, self._moment = time.time(), time.monotonic(), system_now()
-        emulator = Emulator(configuring.emulated(self._scenario), api_key=KEY, now=self._moment)
-        between = tap(emulator, self._clock)
+        between = Tap(self._clock)
+        emulator = Emulator(
+            configuring.emulated(self._scenario), api_key=KEY, now=self._moment, wrap=between.around
+        )
         ids = tuple(model.id for model in self._scenario.models)
         async with emulator:
             driver = Driver(

@@ -10,8 +10,6 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchdog.emulator import Emulator
-
 KEY = "the-real-key"
 
 _OF_INTEREST = ("status", "id", "created_at", "retried", "retry_after")
@@ -36,12 +34,16 @@ class Note:
 
 
 class Tap:
-    """An ASGI application around the emulator's."""
+    """An ASGI application, once it is `around` the emulator's."""
 
-    def __init__(self, app: ASGIApp, clock: Callable[[], float]) -> None:
-        self._app = app
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._app: ASGIApp | None = None
         self._clock = clock
         self.notes: list[Note] = []
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        self._app = app
+        return self
 
     @property
     def last_client(self) -> str | None:
@@ -49,6 +51,7 @@ class Tap:
         return self.notes[-1].client if self.notes else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app is not None
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
@@ -74,10 +77,3 @@ def _read(body: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return {name: found[name] for name in _OF_INTEREST if name in found}
-
-
-def tap(emulator: Emulator, clock: Callable[[], float]) -> Tap:
-    """Put one in front of an emulator that has not started yet."""
-    config = emulator._server.config
-    config.loaded_app = between = Tap(config.loaded_app, clock)
-    return between

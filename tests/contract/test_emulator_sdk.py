@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import httpx
 import pytest
 from baseten.client import ManagementClient
 from baseten.client.managementapi import (
@@ -20,6 +19,7 @@ from baseten.client.managementapi import (
 )
 from pydantic import BaseModel
 
+from tests.fakes.http_client import client_of
 from watchdog.emulator.scenario import load_scenario
 from watchdog.emulator.server import Emulator
 
@@ -106,7 +106,7 @@ async def test_bodies_say_exactly_what_is_described(
     emulator: Emulator, method: str, path: str, described: type[BaseModel]
 ) -> None:
     emulator.world.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
-    async with httpx.AsyncClient(base_url=emulator.url, trust_env=False) as client:
+    async with client_of(emulator.url) as client:
         answer = await client.request(method, path, headers={"Authorization": f"Bearer {KEY}"})
     body = described.model_validate_json(answer.content, strict=True, extra="forbid")
     assert set(keys(body.model_dump(mode="json"))) == set(keys(answer.json()))

@@ -1,9 +1,13 @@
 """What every ledger does: the one in memory that the engine's tests use, and the real one."""
 
+import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +66,20 @@ class Bench:
             await self.do(lambda tx, attempt=attempt: tx.add_attempt(attempt))  # type: ignore[misc]
 
 
+def open_ledger(url: str, role: Role = Role.DAEMON, *, observe: bool = False) -> SqlLedger:
+    base_url = "https://api.example.com"
+    return SqlLedger.open(url, clock=FixedClock(), base_url=base_url, role=role, observe=observe)
+
+
+@cache
+def empty_ledger() -> bytes:
+    """A new SQLite file, made but once: the migrations take longer than most tests of it."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside_this_loop:
+        ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
+        beside_this_loop.submit(asyncio.run, ledger.close()).result()
+        return Path(folder, "ledger.db").read_bytes()
+
+
 @asynccontextmanager
 async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIterator[Bench]:
     if kind == "memory":
@@ -89,18 +107,13 @@ async def opened_twice(kind: str, folder: Path) -> AsyncIterator[tuple[Bench, Be
 def _url(kind: str, folder: Path) -> str:
     if kind == "postgresql":
         return postgres.shared().new_schema(now=NOW.isoformat())
+    (folder / "ledger.db").write_bytes(empty_ledger())
     return f"sqlite:///{folder}/ledger.db"
 
 
 @asynccontextmanager
 async def _opened_at(url: str, role: Role, *, observe: bool) -> AsyncIterator[Bench]:
-    ledger = SqlLedger.open(
-        url,
-        clock=FixedClock(),
-        base_url="https://api.example.com",
-        role=role,
-        observe=observe,
-    )
+    ledger = open_ledger(url, role, observe=observe)
     try:
         yield Bench(ledger)
     finally:

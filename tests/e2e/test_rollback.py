@@ -2,7 +2,6 @@
 
 import io
 import json
-import signal
 import subprocess
 import sys
 import tarfile
@@ -13,13 +12,15 @@ import pytest
 from tests.fakes.postgres import shared
 from tests.fakes.processes import (
     Process,
+    cli,
     config_file,
     daemon,
     emulator,
     environment,
     posts,
-    run,
     running,
+    set_status,
+    until_looked,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ MIGRATIONS = "watchdog/ledger/migrations/versions"
 FAILS = {
     "id": "fails4vr",
     "name": "fails",
-    "deploys": [["BUILD_FAILED"], [{"BUILDING": "2s"}, "BUILD_FAILED"]],
+    "deploys": [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]],
 }
 
 
@@ -45,6 +46,12 @@ def previous_program(folder: Path) -> Path:
     return folder
 
 
+def fail_again(api: str) -> None:
+    """What was retried, once it has been seen to build."""
+    until_looked(api, "fails4vr", 2, finds="BUILDING")
+    set_status(api, "fails4vr", "BUILD_FAILED")
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_the_previous_program_goes_on_where_todays_left_off(kind: str, tmp_path: Path) -> None:
     if (ROOT / ".git/shallow").exists():
@@ -57,17 +64,19 @@ def test_the_previous_program_goes_on_where_todays_left_off(kind: str, tmp_path:
         config = config_file(tmp_path, api, ["fails4vr"], store={"url": url})
         with running(daemon(config)) as todays:
             todays.event("retry_accepted")
-            todays.signal(signal.SIGTERM)
-            assert todays.wait() == 0
+            todays.stop()
         # -P: what is in the working directory is today's.
         arguments = [sys.executable, "-P", "-m", "watchdog", "run", "--config", str(config)]
         with running(Process(arguments, environment(PYTHONPATH=str(previous)))) as rolled_back:
-            assert "internal_error" not in rolled_back.until('"event": "gave_up"')
-            rolled_back.signal(signal.SIGTERM)
-            assert rolled_back.wait() == 0
+            fail_again(api)
+            rolled_back.event("retry_accepted")
+            fail_again(api)
+            rolled_back.event("gave_up")
+            rolled_back.stop()
+        assert not any("internal_error" in line for line in rolled_back.lines)
         assert len(posts(api)) == 2
         with running(daemon(config)) as todays:
             todays.event("started")
-            shown = run("history", "--json", "--config", config)
+            shown = cli("history", "--json", "--config", config)
         assert [a["outcome"] for a in json.loads(shown.stdout)["attempts"]] == ["accepted"] * 2
     assert not (previous / MIGRATIONS / max((ROOT / MIGRATIONS).glob("r*.py")).name).exists()

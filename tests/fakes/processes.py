@@ -1,9 +1,10 @@
-"""Real processes: the daemon and the emulator, as a user starts them."""
+"""Real processes: the daemon and the emulator, as a user starts them, and commands beside them."""
 
 import json
 import os
 import queue
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -11,14 +12,20 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner, Result
+
+from watchdog.cli import app
+
 KEY = "test-key-5f3a"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 300
 """A bound for a machine that is very busy; nothing waits so long when all is well."""
+
+_LOOK_AGAIN_SECONDS = 0.05
 
 Model = Mapping[str, Any]
 
@@ -32,8 +39,15 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "watchdog", *map(str, arguments)]
 
 
+def cli(*arguments: str | Path, **env: str) -> Result:
+    """Run one command to its end, in this process: a new one takes most of a second to import
+    what it needs."""
+    runner = CliRunner(env={"BASETEN_API_KEY": KEY, **env})
+    return runner.invoke(app, list(map(str, arguments)), catch_exceptions=False)
+
+
 def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+    """Run one command to its end, in a process of its own."""
     return subprocess.run(
         command(*arguments),
         env=environment(**env),
@@ -76,6 +90,7 @@ class Process:
             except queue.Empty:
                 raise AssertionError(f"no {text!r} in:\n{''.join(self.lines)}") from None
             if line is None:
+                self._queue.put(None)
                 raise AssertionError(f"ended without {text!r}:\n{''.join(self.lines)}")
             self.lines.append(line)
             if text in line:
@@ -84,6 +99,16 @@ class Process:
     def event(self, name: str) -> dict[str, Any]:
         """The next log line of this event."""
         found: dict[str, Any] = json.loads(self.until(f'"event": "{name}"'))
+        return found
+
+    def said(self, name: str, model_id: str) -> dict[str, Any]:
+        """The log line of this event about this model, which may have come before."""
+        for line in self.lines:
+            if f'"event": "{name}"' in line and f'"model_id": "{model_id}"' in line:
+                found: dict[str, Any] = json.loads(line)
+                return found
+        while (found := self.event(name))["model_id"] != model_id:
+            pass
         return found
 
     def signal(self, number: int) -> None:
@@ -99,10 +124,23 @@ class Process:
         self._process.stdout.close()
         return status
 
+    def stop(self) -> None:
+        """End it in order."""
+        self.signal(signal.SIGTERM)
+        assert self.wait() == 0, "".join(self.lines)
+
     def kill(self) -> None:
         if self._process.poll() is None:
             self._process.kill()
             self.wait()
+
+
+def eventually(holds: Callable[[], object]) -> None:
+    """Ask until it is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"it still is {found!r}"
+        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def free_port() -> int:
@@ -133,9 +171,11 @@ def running(process: Process) -> Iterator[Process]:
 
 @contextmanager
 def emulator(folder: Path, models: Sequence[Model], *, time_scale: float = 1) -> Iterator[str]:
-    """An emulator with these models; its URL."""
+    """An emulator with these models; its URL. The limits are the watchdog's to keep: a 429 would
+    hide that it does not."""
     scenario = folder / "scenario.yaml"
-    scenario.write_text(json.dumps({"models": models}))
+    limits = {"requests_per_second": None, "retries_per_minute": None}
+    scenario.write_text(json.dumps({"models": models, "limits": limits}))
     arguments = command(
         "emulator", "--port", "0", "--scenario", scenario, "--time-scale", str(time_scale)
     )
@@ -152,9 +192,17 @@ def requests(url: str) -> list[dict[str, Any]]:
 
 def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
     """Let these befall the emulator's requests from now on, in place of those before."""
-    body = json.dumps(faults).encode()
-    asked = urllib.request.Request(f"{url}/_emulator/faults", body, method="PUT")
-    urllib.request.urlopen(asked, timeout=PATIENCE_SECONDS).close()
+    _send(f"{url}/_emulator/faults", "PUT", faults)
+
+
+def set_status(url: str, model_id: str, status: str) -> None:
+    """Put a model's deployment in this status, until the next push or retry."""
+    _send(f"{url}/_emulator/models/{model_id}/status", "POST", {"status": status})
+
+
+def _send(url: str, method: str, body: object) -> None:
+    request = urllib.request.Request(url, json.dumps(body).encode(), method=method)
+    urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).close()
 
 
 def set_status(url: str, model_id: str, status: str) -> None:
@@ -169,10 +217,27 @@ def posts(url: str) -> list[dict[str, Any]]:
     return [request for request in requests(url) if request["operation"] == "retry_development"]
 
 
+def until_looked(url: str, model_id: str, times: int = 3, *, finds: str | None = None) -> None:
+    """Wait until somebody has looked at this model so many times more, and found this status."""
+    begun = len(requests(url))
+
+    def looked() -> bool:
+        looks = [
+            each
+            for each in requests(url)[begun:]
+            if each["operation"] == "get_development"
+            and each["model_id"] == model_id
+            and finds in (None, each["status"])
+        ]
+        return len(looks) >= times
+
+    eventually(looked)
+
+
 def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: Any) -> Path:
-    """A configuration with a fast pace; JSON is YAML."""
+    """A configuration with a fast pace, there as a whole or not at all; JSON is YAML."""
     settings = {
-        "baseten": {"base_url": url, "timeout": "2s"},
+        "baseten": {"base_url": url, "timeout": "20s"},
         "watch": {"interval": "1s", "recovery_interval": "1s"},
         "policy": {
             "first_delay": "0s",
@@ -180,8 +245,8 @@ def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: An
             "backoff_factor": 1,
             "jitter": 0,
             "max_attempts": 2,
-            "healthy_reset": "5s",
-            "stuck_after": "1m",
+            "healthy_reset": "1h",
+            "stuck_after": "1h",
             "settle": "5s",
         },
         "fleet": {"max_retries_per_minute": 10},
@@ -194,9 +259,17 @@ def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: An
         old = settings.get(name)
         settings[name] = {**old, **section} if isinstance(old, dict) else section
     path = folder / "config.yaml"
-    path.write_text(json.dumps(settings))
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(settings))
+    new.replace(path)
     return path
 
 
 def daemon(config: Path, **env: str) -> Process:
     return Process(command("run", "--config", config), environment(**env))
+
+
+def targets(config: Path) -> dict[str, dict[str, Any]]:
+    """What `status` says of each, by its id."""
+    shown = json.loads(cli("status", "--json", "--config", config).stdout)
+    return {target["model_id"]: target for target in shown["targets"]}

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from tests.fakes.fleet import Seeded, a_fleet, settings_of
+from tests.fakes.http_client import client_of
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import NOW
 from watchdog.app.viewing import Viewing
@@ -64,7 +65,7 @@ class Site:
         await self.server.stop()
 
     async def get(self, path: str, method: str = "GET") -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
+        async with client_of(self.server.url) as client:
             return await client.request(method, path)
 
     def later(self) -> None:

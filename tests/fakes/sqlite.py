@@ -1,12 +1,16 @@
-"""A look into the SQLite ledger, for the faults that only its engine can be given."""
+"""Listening to what the ledger does with its engine, for the faults that only this can be given."""
 
-from sqlalchemy import Engine
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from watchdog.ledger import SqlLedger
-from watchdog.ledger.sqlite import SqliteDatabase
+from sqlalchemy import Engine, event
 
 
-def engine_of(ledger: SqlLedger) -> Engine:
-    database = ledger._database
-    assert isinstance(database, SqliteDatabase)
-    return database._engine
+@contextmanager
+def listening(name: str, listener: Callable[..., None]) -> Iterator[None]:
+    """Have all engines call it at this event of SQLAlchemy's."""
+    event.listen(Engine, name, listener)
+    try:
+        yield
+    finally:
+        event.remove(Engine, name, listener)

@@ -1,66 +1,107 @@
 """The emulator on a real socket, in a thread of the test's process: starting one costs nothing."""
 
 import asyncio
-import json
+import socket
 import threading
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
-from tests.fakes.processes import KEY, PATIENCE_SECONDS, Model, requests
+from tests.fakes.processes import KEY, PATIENCE_SECONDS, Model, put_faults
 from watchdog.emulator import Emulator, Scenario, World
 from watchdog.emulator.server import system_now
+from watchdog.emulator.world import RequestRecord
+
+T = TypeVar("T")
+Fault = Mapping[str, Any]
+
+
+def hold_port() -> tuple[socket.socket, int]:
+    """A port of loopback that the system gives to nobody else while the socket is open. The program
+    under test can listen on it all the same: the socket does not, and allows others to."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return holder, holder.getsockname()[1]
 
 
 class Emulated:
-    """A running emulator, asked and steered from another thread."""
+    """A running emulator, asked and steered from any thread."""
 
     def __init__(self, models: Sequence[Model], **settings: Any) -> None:
         self._settings = settings
-        self._server = _Server(_scenario(models, settings), 0)
-        self.url = self._server.began()
+        self._faults: dict[str | None, list[Fault]] = {}
+        self._holder, self._port = hold_port()
+        self._now = system_now()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.start(models)
 
-    def restart(self, models: Sequence[Model]) -> None:
-        """Another emulator in the place of this one, with other models and an empty memory."""
-        self.stop()
-        self._server = _Server(_scenario(models, self._settings), int(self.url.rpartition(":")[2]))
-        self._server.began()
+    def start(self, models: Sequence[Model]) -> None:
+        """Listen, with these models and an empty memory."""
+        scenario = Scenario.model_validate({"models": models, **self._settings})
+        self._up: Future[tuple[World, asyncio.AbstractEventLoop]] = Future()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=[self._serve(scenario)])
+        self._thread.start()
+        self._up.result(PATIENCE_SECONDS)
+
+    async def _serve(self, scenario: Scenario) -> None:
+        try:
+            async with Emulator(scenario, api_key=KEY, port=self._port, now=self._now) as server:
+                self._up.set_result((server.world, asyncio.get_running_loop()))
+                await self._stopping.wait()
+        except OSError as error:
+            self._up.set_exception(error)
+
+    def _do(self, work: Callable[[World, datetime], T]) -> T:
+        """Do something with the emulated workspace, in the thread that it belongs to."""
+        world, loop = self._up.result()
+
+        async def done() -> T:
+            return work(world, self._now())
+
+        return asyncio.run_coroutine_threadsafe(done(), loop).result(PATIENCE_SECONDS)
 
     def stop(self) -> None:
-        self._server.stop()
+        """Listen no more, until `start`."""
+        if self._thread.is_alive():
+            self._up.result()[1].call_soon_threadsafe(self._stopping.set)
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
+
+    def close(self) -> None:
+        self.stop()
+        self._holder.close()
+
+    def set_faults(self, *faults: Fault, of: str | None = None) -> None:
+        """What goes wrong from now on with the requests about one model, or with all, in place of
+        what did. The faults of other models stay."""
+        self._faults[of] = [{**fault, "models": [of]} if of else fault for fault in faults]
+        put_faults(self.url, [fault for faults in self._faults.values() for fault in faults])
 
     def set_status(self, model_id: str, status: str | None) -> None:
         """Put a deployment in a status until it is retried; None takes it away."""
-        self.send("POST", f"/_emulator/models/{model_id}/status", {"status": status})
+        self._do(lambda world, now: world.set_status(model_id, status, now))
 
     def push(self, model_id: str) -> None:
         """Deploy anew under the same id, as a person does."""
-        self._server.push(model_id)
+        self._do(lambda world, now: world.push(model_id, now))
 
-    def send(self, method: str, path: str, body: Any) -> Any:
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            method=method,
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
-            return json.load(answer)
-
-    def requests(self, model_id: str, operation: str) -> list[dict[str, Any]]:
-        return [
-            request
-            for request in requests(self.url)
-            if (request["model_id"], request["operation"]) == (model_id, operation)
-        ]
-
-    def posts(self, model_id: str) -> list[dict[str, Any]]:
+    def posts(self, model_id: str) -> list[RequestRecord]:
         """The retries that it was asked for."""
-        return self.requests(model_id, "retry_development")
+        return self._requests(model_id, "retry_development")
 
     def looks(self, model_id: str) -> int:
-        return len(self.requests(model_id, "get_development"))
+        return len(self._requests(model_id, "get_development"))
+
+    def _requests(self, model_id: str, operation: str) -> list[RequestRecord]:
+        def find(world: World, _: datetime) -> list[RequestRecord]:
+            wanted = (model_id, operation)
+            return [each for each in world.requests if (each.model_id, each.operation) == wanted]
+
+        return self._do(find)
 
 
 @contextmanager
@@ -70,54 +111,4 @@ def emulated(models: Sequence[Model], **settings: Any) -> Iterator[Emulated]:
     try:
         yield api
     finally:
-        api.stop()
-
-
-def _scenario(models: Sequence[Model], settings: Mapping[str, Any]) -> Scenario:
-    return Scenario.model_validate({"models": models, **settings})
-
-
-class _Server(threading.Thread):
-    def __init__(self, scenario: Scenario, port: int) -> None:
-        super().__init__(name="emulator", daemon=True)
-        self._scenario, self._port = scenario, port
-        self._up = threading.Event()
-        self._url = ""
-        self._error: BaseException | None = None
-        self._now = system_now()
-        self._world: World | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
-
-    def run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - told to the test by `ready`
-            self._error = error
-        finally:
-            self._up.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        async with Emulator(self._scenario, api_key=KEY, port=self._port, now=self._now) as server:
-            self._url, self._world = server.url, server.world
-            self._up.set()
-            await self._stopping.wait()
-
-    def began(self) -> str:
-        """Start it; its URL."""
-        self.start()
-        assert self._up.wait(PATIENCE_SECONDS)
-        assert self._error is None, self._error
-        return self._url
-
-    def push(self, model_id: str) -> None:
-        assert self._loop is not None
-        assert self._world is not None
-        self._loop.call_soon_threadsafe(self._world.push, model_id, self._now())
-
-    def stop(self) -> None:
-        if self._loop is not None and self.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self.join(PATIENCE_SECONDS)
-        assert not self.is_alive()
+        api.close()

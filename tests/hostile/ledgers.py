@@ -8,16 +8,17 @@ import signal
 import sqlite3
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.hostile.moved import PRAGMAS
+from tests.hostile.rows import model
 from tests.hostile.stage import Stage
-from tests.hostile.worlds import MANY
 from watchdog.clock import SystemClock
 from watchdog.ledger import Role, SqlLedger
+
+MANY = [model(f"many{number}", (["ACTIVE"], ["BUILD_FAILED"])) for number in range(50)]
 
 ROOT = Path(__file__).parents[2]
 MOVED = [sys.executable, str(Path(__file__).with_name("moved.py"))]
@@ -55,8 +56,8 @@ def locked(stage: Stage) -> Iterator[None]:
         connection.close()
 
 
-def told(stage: Stage, *pragmas: str) -> None:
-    """What SQLite is told from now on."""
+def set_pragmas(stage: Stage, *pragmas: str) -> None:
+    """Give these to SQLite before each transaction from now on."""
     new = stage.folder / "pragmas.new"
     new.write_text(json.dumps(pragmas))
     new.replace(stage.folder / PRAGMAS)
@@ -64,20 +65,29 @@ def told(stage: Stage, *pragmas: str) -> None:
 
 @contextmanager
 def read_only(stage: Stage) -> Iterator[None]:
-    told(stage, "query_only = ON")
+    set_pragmas(stage, "query_only = ON")
     yield
-    told(stage, "query_only = OFF")
+    set_pragmas(stage, "query_only = OFF")
 
 
 @contextmanager
 def full(stage: Stage) -> Iterator[None]:
     # No less than it has now: it cannot grow.
-    told(stage, "max_page_count = 1")
+    set_pragmas(stage, "max_page_count = 1")
     # What it has free in its pages is used up first.
-    for model in MANY:
-        stage.api.set_status(model["id"], "BUILD_FAILED")
+    for each in MANY:
+        stage.api.set_status(each["id"], "BUILD_FAILED")
     yield
-    told(stage, "max_page_count = 1000000")
+    set_pragmas(stage, "max_page_count = 1000000")
+
+
+def keeps_off(stage: Stage) -> bool:
+    """Whether some model is left alone because the ledger is full. Not all are: the writes for some
+    may still fit."""
+    suppressed = 'retry_suppressed{{model_id="{}",reason="ledger_unavailable"}}'.format
+    metrics = stage.metrics()
+    left = [each["id"] for each in MANY if metrics.get(suppressed(each["id"])) == 1]
+    return any(not stage.api.posts(model_id) for model_id in left)
 
 
 @contextmanager
@@ -110,16 +120,18 @@ def _stop_between_transactions(stage: Stage) -> None:
     """Stop the daemon, with nothing under way that putting the files back would undo, and with
     nothing of them in its memory, since somebody else wrote last."""
     connection = sqlite3.connect(stage.ledger, isolation_level=None, timeout=0)
+
+    def stopped() -> str | None:
+        stage.daemon.signal(signal.SIGSTOP)
+        try:
+            connection.execute("INSERT INTO meta (key, value) VALUES ('touched', '')")
+        except sqlite3.OperationalError:
+            stage.daemon.signal(signal.SIGCONT)
+            return "a moment without a transaction"
+        return None
+
     try:
-        while True:
-            stage.daemon.signal(signal.SIGSTOP)
-            try:
-                connection.execute("INSERT INTO meta (key, value) VALUES ('touched', '')")
-            except sqlite3.OperationalError:
-                stage.daemon.signal(signal.SIGCONT)
-                time.sleep(0.01)
-            else:
-                return
+        stage.until(stopped, every=0.01)
     finally:
         connection.close()
 

@@ -1,7 +1,6 @@
 """What goes wrong with the machine: its clocks, the process, and whoever reads its output."""
 
 import fcntl
-import itertools
 import json
 import os
 import pty
@@ -9,15 +8,15 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.fakes.processes import command
 from tests.hostile.ledgers import start_movable
 from tests.hostile.moved import CLOCK
-from tests.hostile.rows import VICTIM
-from tests.hostile.seen import Answer, metric, ready, why
+from tests.hostile.rows import VICTIM, Cause
+from tests.hostile.seen import READY, holds, until, why
 from tests.hostile.stage import Stage
 
 DAY = 86_400
@@ -30,7 +29,7 @@ def move_clocks(stage: Stage, *, wall: float, steady: float = 0.0) -> None:
     new.replace(stage.folder / CLOCK)
 
 
-def clock_stepped(*, wall: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def clock_stepped(*, wall: float) -> Cause:
     """The wall clock steps there, and back."""
 
     @contextmanager
@@ -42,7 +41,7 @@ def clock_stepped(*, wall: float) -> Callable[[Stage], AbstractContextManager[No
     return stepped
 
 
-def suspended(*, wall: float, steady: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def suspended(*, wall: float, steady: float) -> Cause:
     """The machine sleeps, and that is over when the daemon sees it."""
 
     @contextmanager
@@ -53,7 +52,7 @@ def suspended(*, wall: float, steady: float) -> Callable[[Stage], AbstractContex
     return slept
 
 
-def restarted_with_clock(*, wall: float) -> Callable[[Stage], AbstractContextManager[None]]:
+def restarted_with_clock(*, wall: float) -> Cause:
     """The wall clock steps while the daemon is down, and back while it is down once more."""
 
     @contextmanager
@@ -116,7 +115,7 @@ class Terminal:
 @contextmanager
 def terminal_closed(stage: Stage) -> Iterator[None]:
     terminal = Terminal(stage)
-    stage.until(lambda: None if "started" in terminal.screen else "the terminal shows nothing")
+    until(stage, holds("a log in the terminal", lambda _: "started" in terminal.screen))
     terminal.close()
     yield
 
@@ -128,31 +127,17 @@ def nobody_reads(stage: Stage) -> Iterator[None]:
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     stage.run(stderr=writing)
     os.close(writing)
-    stage.until(lambda: ready()(stage))
-    dropped = metric("log_lines_dropped_total")
-
+    until(stage, READY)
     good = stage.config.read_text()
-    crowd = json.loads(good)
-    crowd["models"] += [{"id": f"crowd{number}"} for number in range(1500)]
-    # The API could not answer for so many each second.
-    crowd["watch"]["interval"], crowd["policy"]["healthy_reset"] = "1m", "2m"
-    contents = itertools.cycle([json.dumps(crowd), good])
-
-    def say_more() -> str | None:
-        """A model that leaves the configuration is worth a line."""
-        stage.config.write_text(next(contents))
-        return dropped(stage)
-
-    stage.until(say_more, every=1.5)
+    talkative = json.loads(good)
+    # Each of them is worth a line: together, more than the daemon keeps for a slow reader.
+    odd = [f"NO_STATUS_{number}" for number in range(2000)]
+    talkative["policy"]["retry_on"] = ["BUILD_FAILED", *odd]
+    stage.config.write_text(json.dumps(talkative))
     yield
+    log = os.fdopen(reading, errors="replace")
+    threading.Thread(target=stage.daemon.read_from, args=[log], daemon=True).start()
     stage.config.write_text(good)
-    threading.Thread(target=_read_on, args=[stage, reading], daemon=True).start()
-
-
-def _read_on(stage: Stage, reading: int) -> None:
-    with os.fdopen(reading, errors="replace") as pipe:
-        for line in pipe:
-            stage.daemon.lines.append(line)
 
 
 @contextmanager
@@ -205,13 +190,8 @@ def hung_up(stage: Stage) -> Iterator[None]:
 def start_with_window_spent(stage: Stage) -> None:
     """A daemon that has spent the victim's window, and must not retry it again."""
     start_movable(stage)
-    episode_spent, window_spent = why(VICTIM, "episode_spent"), why(VICTIM, "window_spent")
-    stage.until(lambda: episode_spent(stage))
+    until(stage, why(VICTIM, "episode_spent"))
     # Another deployment, and with it another episode.
     stage.api.set_status(VICTIM, None)
     stage.api.set_status(VICTIM, "BUILD_FAILED")
-    stage.until(lambda: window_spent(stage))
-
-
-def alive() -> Answer:
-    return Answer("/healthz", "ok\n")
+    until(stage, why(VICTIM, "window_spent"))

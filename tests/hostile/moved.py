@@ -1,7 +1,7 @@
 """The real daemon, on a machine whose clocks and whose database a test moves.
 
 Run as a program: `moved.py CONFIG FOLDER`. In the folder, `clock.json` has the seconds by which the
-wall clock and the monotonic one are ahead, and `pragmas.json` what SQLite is told before each
+wall clock and the monotonic one are ahead, and `pragmas.json` what SQLite is given before each
 transaction. Both are read whenever they matter, and need not be there.
 """
 

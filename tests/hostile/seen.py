@@ -1,39 +1,38 @@
 """What can be seen of a daemon from outside, as a row states it.
 
-Each is called until it finds nothing missing; what it returns until then is told if it never does.
+Each is called until it finds nothing missing; what it returned last is in the error if it never
+does.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from tests.fakes.processes import KEY, run
 from tests.hostile.stage import Stage, is_safe_to_read
 
-
-class Seen(Protocol):
-    def __call__(self, stage: Stage) -> str | None:
-        """What is still missing; None when it is there."""
+Seen = Callable[[Stage], str | None]
+"""What is still missing; None when it is there."""
 
 
-@dataclass(frozen=True)
-class Log:
+def until(stage: Stage, *seen: Seen) -> None:
+    """Wait for each of these in turn."""
+    for each in seen:
+        stage.until(lambda each=each: each(stage))  # type: ignore[misc]
+
+
+def holds(what: str, condition: Callable[[Stage], bool]) -> Seen:
+    return lambda stage: None if condition(stage) else what
+
+
+def log(event: str, **fields: Any) -> Seen:
     """A log line of this event; a text in `fields` need only be part of the line's."""
 
-    event: str
-    fields: dict[str, Any] = field(default_factory=dict)
+    def fits(line: dict[str, Any]) -> bool:
+        return line["event"] == event and all(
+            _fits(wanted, line.get(name)) for name, wanted in fields.items()
+        )
 
-    def __call__(self, stage: Stage) -> str | None:
-        for event in stage.events():
-            if event["event"] == self.event and all(
-                _fits(wanted, event.get(name)) for name, wanted in self.fields.items()
-            ):
-                return None
-        return f"log {self.event} {self.fields}"
-
-
-def log(event: str, **fields: Any) -> Log:
-    return Log(event, fields)
+    return holds(f"log {event} {fields}", lambda stage: any(map(fits, stage.events())))
 
 
 def _fits(wanted: object, found: object) -> bool:
@@ -42,90 +41,76 @@ def _fits(wanted: object, found: object) -> bool:
     return wanted == found
 
 
-@dataclass(frozen=True)
-class Metric:
+def metric(series: str, value: float | None = None) -> Seen:
     """A series, named without the prefix, at a value or, where that is None, at least at one."""
 
-    series: str
-    value: float | None = None
-
-    def __call__(self, stage: Stage) -> str | None:
-        found = stage.metrics().get(self.series)
-        if found is not None and (found == self.value or (self.value is None and found >= 1)):
+    def missing(stage: Stage) -> str | None:
+        found = stage.metrics().get(series)
+        if found is not None and (found == value or (value is None and found >= 1)):
             return None
-        return f"metric {self.series} {self.value}, but {found}"
+        return f"metric {series} {value}, but {found}"
+
+    return missing
 
 
-def metric(series: str, value: float | None = None) -> Metric:
-    return Metric(series, value)
+def state(model_id: str, state: str) -> Seen:
+    return metric(f'target_state{{model_id="{model_id}",state="{state}"}}', 1)
 
 
-def state(model_id: str, state: str) -> Metric:
-    return Metric(f'target_state{{model_id="{model_id}",state="{state}"}}', 1)
+def status(model_id: str, status: str) -> Seen:
+    """What the last look found."""
+    return metric(f'deployment_status{{model_id="{model_id}",status="{status}"}}', 1)
 
 
-def why(model_id: str, reason: str) -> Metric:
+def why(model_id: str, reason: str) -> Seen:
     """The reason why a failing target is left alone now."""
-    return Metric(f'retry_suppressed{{model_id="{model_id}",reason="{reason}"}}', 1)
+    return metric(f'retry_suppressed{{model_id="{model_id}",reason="{reason}"}}', 1)
 
 
-@dataclass(frozen=True)
-class Answer:
+def answer(path: str, says: str) -> Seen:
     """What stands in the daemon's answer at a path."""
 
-    path: str
-    says: str
+    def missing(stage: Stage) -> str | None:
+        found = stage.get(path)
+        return None if says in found else f"{path}: {says!r}, but {found!r}"
 
-    def __call__(self, stage: Stage) -> str | None:
-        found = stage.get(self.path)
-        return None if self.says in found else f"{self.path}: {self.says!r}, but {found!r}"
-
-
-def ready() -> Answer:
-    return Answer("/readyz", "ok\n")
+    return missing
 
 
-def not_ready(says: str) -> Answer:
-    return Answer("/readyz", says)
+ALIVE = answer("/healthz", "ok\n")
+READY = answer("/readyz", "ok\n")
 
 
-@dataclass(frozen=True)
-class Outcomes:
-    """All attempts on a model, as the ledger has them, oldest first."""
-
-    model_id: str
-    outcomes: tuple[str, ...]
-
-    def __call__(self, stage: Stage) -> str | None:
-        found = tuple(outcome for outcome, _ in stage.attempts(self.model_id))
-        if found == self.outcomes:
-            return None
-        return f"attempts {self.outcomes}, but {found}"
+def not_ready(says: str) -> Seen:
+    return answer("/readyz", says)
 
 
-def attempts(model_id: str, *outcomes: str) -> Outcomes:
-    return Outcomes(model_id, outcomes)
+def attempts(model_id: str, *outcomes: str) -> Seen:
+    """The outcomes of all attempts on a model, as the ledger has them, oldest first."""
+
+    def missing(stage: Stage) -> str | None:
+        found = stage.outcomes(model_id)
+        return None if found == outcomes else f"attempts {outcomes}, but {found}"
+
+    return missing
 
 
-@dataclass(frozen=True)
-class Custom:
-    """Anything else."""
-
-    what: str
-    holds: Callable[[Stage], bool]
-
-    def __call__(self, stage: Stage) -> str | None:
-        return None if self.holds(stage) else self.what
-
-
-def looks_go_on(model_id: str, times: int = 3) -> Custom:
+def looks_go_on(model_id: str, times: int = 3) -> Seen:
     """So many more looks since the cause came, or went."""
 
-    def holds(stage: Stage) -> bool:
+    def enough(stage: Stage) -> bool:
         looks = stage.api.looks(model_id)
         return looks >= stage.since_mark.setdefault(model_id, looks) + times
 
-    return Custom(f"{times} more looks at {model_id}", holds)
+    return holds(f"{times} more looks at {model_id}", enough)
+
+
+def retried(model_id: str, before: int) -> Seen:
+    """A retry that the API granted, after the first so many that it was asked for."""
+    return holds(
+        f"a retry of {model_id}",
+        lambda stage: any(post.retried for post in stage.api.posts(model_id)[before:]),
+    )
 
 
 def _clean_everywhere(stage: Stage) -> bool:
@@ -137,4 +122,4 @@ def _clean_everywhere(stage: Stage) -> bool:
     return all(map(is_safe_to_read, shown)) and KEY.encode() not in stage.kept()
 
 
-CLEAN_EVERYWHERE = Custom("no API key and no escape sequence anywhere", _clean_everywhere)
+CLEAN_EVERYWHERE = holds("no API key and no escape sequence anywhere", _clean_everywhere)

@@ -1,4 +1,4 @@
-"""A real daemon between a real emulator and whoever looks at it: what every row plays on."""
+"""A real daemon between a real emulator and whoever looks at it: what every row is played on."""
 
 import json
 import signal
@@ -6,20 +6,15 @@ import sqlite3
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
-from tests.fakes.processes import KEY, command, config_file, environment, free_port
-from tests.hostile.emulated import Emulated
+from tests.fakes.processes import KEY, PATIENCE_SECONDS, command, config_file, environment, get
+from tests.hostile.emulated import Emulated, hold_port
 
-PATIENCE_SECONDS = 40
-"""For a machine that is very busy; what is waited for comes within a few seconds."""
-
-_LOOK_AGAIN_SECONDS = 0.2
+_LOOK_AGAIN_SECONDS = 0.25
 _TAIL = 30
 
 
@@ -36,6 +31,7 @@ class Daemon:
         stdout: int | IO[Any] | None = subprocess.DEVNULL,
     ) -> None:
         self.lines: list[str] = []
+        self.events: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
             arguments, env=env, stdin=stdin, stdout=stdout, stderr=stderr, text=True
         )
@@ -52,17 +48,17 @@ class Daemon:
 
     def _read(self) -> None:
         if self._process.stderr is not None:
-            for line in self._process.stderr:
-                self.lines.append(line)
+            self.read_from(self._process.stderr)
 
-    def events(self) -> list[dict[str, Any]]:
-        found = []
-        for line in list(self.lines):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                found.append({"event": "", "text": line})
-        return found
+    def read_from(self, log: IO[str]) -> None:
+        """Take what comes from there for this daemon's log, and close it in the end."""
+        with log:
+            for line in log:
+                self.lines.append(line)
+                try:
+                    self.events.append(json.loads(line))
+                except ValueError:
+                    self.events.append({"event": "", "text": line})
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
@@ -75,8 +71,6 @@ class Daemon:
     def wait(self) -> int:
         status = self._process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
-        if self._process.stderr is not None:
-            self._process.stderr.close()
         return status
 
     def kill(self) -> None:
@@ -86,7 +80,10 @@ class Daemon:
 
 
 class Stage:
-    """One row's folder, emulator, configuration and daemon."""
+    """A folder, an emulator, a configuration and a daemon.
+
+    Used in a `with` statement, which kills every daemon in the end.
+    """
 
     def __init__(self, folder: Path, api: Emulated, port: int, config: Path) -> None:
         self.folder = folder
@@ -98,6 +95,14 @@ class Stage:
         self.closing = ExitStack()
         self.since_mark: dict[str, int] = {}
         self._mark = 0
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for daemon in self.daemons:
+            daemon.kill()
+        self.closing.close()
 
     @property
     def daemon(self) -> Daemon:
@@ -112,21 +117,16 @@ class Stage:
 
     def mark(self) -> None:
         """From here on, only what is logged later counts."""
-        self._mark = len(self.daemon.lines)
+        self._mark = len(self.daemon.events)
         self.since_mark.clear()
 
     def events(self) -> list[dict[str, Any]]:
-        return self.daemon.events()[self._mark :]
+        return self.daemon.events[self._mark :]
 
     def get(self, path: str) -> str:
-        """What the daemon answers, or nothing while it does not."""
-        url = f"http://127.0.0.1:{self.port}{path}"
+        """What the daemon answers, or nothing while it does not listen."""
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                return str(answer.read().decode())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.read().decode()
+            return get(f"http://127.0.0.1:{self.port}{path}")[1]
         except OSError:
             return ""
 
@@ -139,15 +139,15 @@ class Stage:
                 found[series.removeprefix("baseten_watchdog_")] = float(value)
         return found
 
-    def attempts(self, model_id: str) -> list[tuple[str, str | None]]:
-        """The outcome of each attempt on record, and its reason."""
+    def outcomes(self, model_id: str) -> tuple[str, ...]:
+        """Those of all attempts on record, oldest first."""
         connection = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)
         try:
             rows = connection.execute(
-                "SELECT outcome, reason FROM attempts WHERE model_id = ? ORDER BY reserved_at",
+                "SELECT outcome FROM attempts WHERE model_id = ? ORDER BY reserved_at",
                 (model_id,),
             )
-            return list(rows)
+            return tuple(outcome for (outcome,) in rows)
         finally:
             connection.close()
 
@@ -170,27 +170,24 @@ class Stage:
 
 def make_stage(folder: Path, api: Emulated, model_ids: Sequence[str], **sections: Any) -> Stage:
     """A configuration with a fast pace, whose limits no row reaches unless it says so."""
-    port = free_port()
-    policy = {
-        "healthy_reset": "2s",
-        "backoff": "100ms",
-        "max_attempts": 1000,
-        "max_attempts_per_window": 1000,
-        **sections.pop("policy", {}),
+    holder, port = hold_port()
+    settings: dict[str, dict[str, Any]] = {
+        "baseten": {"timeout": "2s"},
+        "policy": {
+            "backoff": "100ms",
+            "healthy_reset": "5s",
+            "max_attempts": 1000,
+            "max_attempts_per_window": 1000,
+        },
+        # As many in a minute as the API allows: a warning for each row would hide what it is about.
+        "fleet": {"max_retries_per_minute": 10, "max_attempts_per_window": 1000},
+        "server": {"port": port},
     }
-    fleet = {
-        # As many as the API allows: a warning for each row would hide what it is about.
-        "max_retries_per_minute": 10,
-        "max_attempts_per_window": 1000,
-        **sections.pop("fleet", {}),
-    }
-    config = config_file(
-        folder,
-        api.url,
-        model_ids,
-        **{"policy": policy, "fleet": fleet, "server": {"port": port}, **sections},
-    )
-    return Stage(folder, api, port, config)
+    for name, section in sections.items():
+        settings[name] = {**settings[name], **section} if name in settings else section
+    stage = Stage(folder, api, port, config_file(folder, api.url, model_ids, **settings))
+    stage.closing.callback(holder.close)
+    return stage
 
 
 def is_safe_to_read(text: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.fakes.processes import KEY, config_file
 from tests.hostile import ledgers
 from tests.hostile.rows import VICTIM, Call
+from tests.hostile.seen import log, until
 from tests.hostile.stage import Stage
 
 Arrange = Callable[[Stage], Call]
@@ -81,12 +82,9 @@ def beside_another(stage: Stage) -> Call:
 @contextmanager
 def _another(stage: Stage) -> Iterator[None]:
     daemon = stage.run()
-    try:
-        stage.until(lambda: None if stage.events() else "the first daemon's log")
-        yield
-        assert daemon.stop() == 0
-    finally:
-        daemon.kill()
+    until(stage, log("started"))
+    yield
+    assert daemon.stop() == 0
 
 
 def with_port_taken(stage: Stage) -> Call:

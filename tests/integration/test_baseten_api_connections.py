@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.baseten_http import DEPLOYMENT, MODEL, Setup, running
 from tests.fakes.http_server import Reply, Request
+from tests.fakes.processes import PATIENCE_SECONDS
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import AnswerLost
 
@@ -90,7 +91,7 @@ async def test_a_storm_of_cancelled_looks_leaves_every_later_one_answered() -> N
             ended = await asyncio.gather(*looks, return_exceptions=True)
             assert {type(each) for each in ended} == {asyncio.CancelledError}
         go_on.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(setup.api.get_deployment("m1") for _ in range(100)))
 
 
@@ -103,7 +104,7 @@ async def test_looks_cancelled_at_any_moment_leave_every_later_one_answered() ->
             for look in looks:
                 look.cancel()
             await asyncio.gather(*looks, return_exceptions=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(setup.api.get_deployment("m1") for _ in range(100)))
 
 
@@ -128,7 +129,7 @@ async def test_a_crowd_of_slow_checks_keeps_neither_look_again_nor_post_waiting(
         setup.baseten.before_reply = slow
         crowd = [asyncio.create_task(setup.api.get_deployment("slow")) for _ in range(10)]
         await setup.server.arrived(2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await setup.api.get_deployment("m1", urgent=True)
             await setup.api.retry("m1")
         go_on.set()

@@ -418,7 +418,7 @@ async def test_no_hold_or_error_shows_the_key() -> None:
 
 
 async def test_whether_to_send_a_retry_is_asked_when_its_turn_has_come() -> None:
-    async with running(rate=2) as setup:
+    async with running(rate=1) as setup:
         asked: list[str] = []
         for _ in range(2):
             await setup.api.get_deployment("m1")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.fakes.http_client import client_of
 from watchdog.emulator.scenario import Scenario
 from watchdog.emulator.server import Emulator
 
@@ -52,7 +53,7 @@ async def emulator(time: Time) -> AsyncIterator[Emulator]:
 @pytest.fixture
 async def client(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Api-Key {KEY}"}
-    async with httpx.AsyncClient(base_url=emulator.url, headers=headers, trust_env=False) as made:
+    async with client_of(emulator.url, headers=headers) as made:
         yield made
 
 
@@ -129,7 +130,7 @@ async def test_checks_the_key(
     emulator: Emulator, authorization: Any, code: int, kind: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    async with httpx.AsyncClient(base_url=emulator.url, trust_env=False) as client:
+    async with client_of(emulator.url) as client:
         answer = await client.post(f"{development('failing1')}/retry", headers=headers)
     assert answer.status_code == code
     assert answer.json().get("code") == kind
@@ -241,7 +242,7 @@ async def test_a_port_that_is_taken_is_an_os_error(emulator: Emulator) -> None:
 
 
 async def test_stops_although_clients_keep_their_connections(time: Time) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with client_of() as client:
         async with Emulator(SCENARIO, api_key=KEY, now=time) as emulator:
             await client.get(f"{emulator.url}/v1/models")
         with pytest.raises(httpx.TransportError):

@@ -10,15 +10,14 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing
-from tests.fakes.sqlite import engine_of
+from tests.fakes.sqlite import listening
 from tests.integration.test_ledger_sqlite import opened, use
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
@@ -47,15 +46,14 @@ def another_process(path: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def told_before_each(target: Any, *pragmas: str) -> Callable[[], None]:
-    """What SQLite is told before each transaction, until the returned function is called."""
+def told_before_each(*pragmas: str) -> AbstractContextManager[None]:
+    """What SQLite is told before each transaction."""
 
     def checkout(connection: Any, *_: Any) -> None:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
-    event.listen(target, "checkout", checkout)
-    return lambda: event.remove(target, "checkout", checkout)
+    return listening("checkout", checkout)
 
 
 async def unavailable(ledger: SqlLedger, says: str) -> None:
@@ -110,8 +108,8 @@ async def test_a_locked_ledger_is_refused_in_one_line(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await use(opened(tmp_path))
-    monkeypatch.setattr("watchdog.ledger.sqlite.BUSY_SECONDS", 0.1)
-    with another_process(path) as other:
+    with another_process(path) as other, monkeypatch.context() as patch:
+        patch.setattr("watchdog.ledger.sqlite_file.BUSY_SECONDS", 0.1)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerBroken, match=r"database is locked: another program holds it: "):
             opened(tmp_path)
@@ -156,12 +154,9 @@ def test_a_ledger_that_may_not_be_written_is_refused_in_one_line(
 
 
 async def test_no_room_for_a_new_ledger_is_told_in_one_line(tmp_path: Path) -> None:
-    make_room = told_before_each(Engine, "max_page_count = 1")
-    try:
-        with pytest.raises(LedgerBroken, match=r"database or disk is full: make room"):
-            opened(tmp_path)
-    finally:
-        make_room()
+    full = pytest.raises(LedgerBroken, match=r"database or disk is full: make room")
+    with told_before_each("max_page_count = 1"), full:
+        opened(tmp_path)
     ledger = opened(tmp_path)
     assert ledger.created
     await use(ledger)
@@ -236,32 +231,32 @@ async def test_all_that_wait_for_a_locked_ledger_wait_together(
     ledger: SqlLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that nothing piles up behind a lock, and the daemon can be stopped."""
-    monkeypatch.setattr("watchdog.ledger.sqlite.SqliteDatabase.busy_seconds", 0.2)
+    busy_seconds, number = 0.2, 300
+    monkeypatch.setattr("watchdog.ledger.sqlite.SqliteDatabase.busy_seconds", busy_seconds)
     with another_process(path) as other:
         other.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
-        waiting = [unavailable(ledger, "database is locked: another program") for _ in range(20)]
-        await asyncio.gather(*waiting)
-        assert time.monotonic() - started < 1
+        told = [unavailable(ledger, "database is locked: another program") for _ in range(number)]
+        await asyncio.gather(*told)
+        one_after_the_other = number * busy_seconds
+        assert time.monotonic() - started < one_after_the_other / 2
         other.execute("ROLLBACK")
     await works(ledger)
 
 
 async def test_a_full_disk_is_an_outage_until_there_is_room(ledger: SqlLedger) -> None:
-    make_room = told_before_each(engine_of(ledger), "max_page_count = 1")
-    with pytest.raises(LedgerUnavailable, match="database or disk is full: make room"):
+    full = pytest.raises(LedgerUnavailable, match="database or disk is full: make room")
+    with told_before_each("max_page_count = 1"), full:
         await ledger.transact(lambda tx: tx.set_meta("a", "x" * 100_000))
-    make_room()
-    told_before_each(engine_of(ledger), "max_page_count = 100000")
-    await works(ledger)
+    with told_before_each("max_page_count = 100000"):
+        await works(ledger)
 
 
 async def test_a_connection_that_was_made_while_nothing_could_be_written_is_made_again(
     ledger: SqlLedger,
 ) -> None:
-    stop = told_before_each(engine_of(ledger), "query_only = ON")
-    await unavailable(ledger, "readonly database: let this user write")
-    stop()
+    with told_before_each("query_only = ON"):
+        await unavailable(ledger, "readonly database: let this user write")
     await works(ledger)
 
 
@@ -400,11 +395,11 @@ async def test_any_number_of_rows_is_read_and_pruned(ledger: SqlLedger) -> None:
             episode = an_episode(id=f"e{number}", model_id=f"m{number}")
             tx.add_target(failing(model_id=f"m{number}", episode=episode, next_check_at=NOW))
 
-    @event.listens_for(engine_of(ledger), "checkout")
-    def checkout(connection: Any, *_: Any) -> None:
+    def few(connection: Any, *_: Any) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
 
-    await ledger.transact(fill)
-    assert len(await ledger.transact(lambda tx: tx.targets())) == 1_100
-    assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 1_100
-    assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 0
+    with listening("checkout", few):
+        await ledger.transact(fill)
+        assert len(await ledger.transact(lambda tx: tx.targets())) == 1_100
+        assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 1_100
+        assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 0

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine
 
 from tests.contract.test_ledger import MINUTE, FixedClock
 from tests.fakes.records import NOW, ago, failing, healthy
-from tests.fakes.sqlite import engine_of
+from tests.fakes.sqlite import listening
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
 from watchdog.ledger.opening import SCHEMA
@@ -223,8 +223,8 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
         tx.fleet_usage(minute=ago(minutes=1), day=ago(hours=24), most=50)
         tx.pending_attempts()
 
-    event.listen(engine_of(ledger), "before_cursor_execute", note)
-    await use(ledger, work)
+    with listening("before_cursor_execute", note):
+        await use(ledger, work)
     with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
         for statement, parameters in statements:
             if statement.startswith(("SELECT", "UPDATE")):

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import httpx
 import pytest
-from sqlalchemy import event
 
 from tests.fakes.fleet import HOSTILE, a_fleet
 from tests.fakes.records import NOW
 from tests.fakes.site import Site
+from tests.fakes.sqlite import listening
 from watchdog.domain.untrusted import clean
 from watchdog.engine.events import BecameStandby
 from watchdog.engine.overview import overview
@@ -317,12 +317,8 @@ def _counting(
         def note(*arguments: object) -> None:
             statements.append(str(arguments[2]))
 
-        connection = tx._connection  # type: ignore[attr-defined]
-        event.listen(connection, "before_cursor_execute", note)
-        try:
+        with listening("before_cursor_execute", note):
             done = work(tx)
-        finally:
-            event.remove(connection, "before_cursor_execute", note)
         return len(statements), done
 
     return counted

@@ -10,6 +10,8 @@ import pytest
 from starlette.applications import Starlette
 
 from tests.fakes.events import LOGGED
+from tests.fakes.http_client import client_of
+from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.records import NOW
 from watchdog.engine.events import ApiRequested, Event, LedgerOpened, SweepDone
 from watchdog.telemetry.health import Liveness, Readiness
@@ -49,7 +51,7 @@ class Site:
     async def get(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.server.url, trust_env=False) as client:
+        async with client_of(self.server.url) as client:
             return await client.request(method, path, headers=headers)
 
 
@@ -237,7 +239,7 @@ async def test_it_lets_go_of_the_address_though_it_never_started() -> None:
 async def test_it_stops_though_somebody_keeps_a_connection_open(site: Site) -> None:
     host, port = site.server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await site.server.stop()
         assert await reader.read() == b""
     writer.close()
@@ -251,7 +253,7 @@ async def test_one_address_serves_both_families() -> None:
     try:
         port = site.server.url.rpartition(":")[2]
         for host in ("127.0.0.1", "[::1]"):
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with client_of() as client:
                 assert (await client.get(f"http://{host}:{port}/metrics")).status_code == 200
     finally:
         await site.server.stop()

@@ -2,11 +2,13 @@
 
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from watchdog.emulator.api import Now, build_app
 from watchdog.emulator.faults import Faults
@@ -33,8 +35,9 @@ def system_now() -> Now:
 class Emulator:
     """An async context manager that serves a scenario; `url` is valid inside it.
 
-    Port 0 takes any free one. The scenario starts when this is made. Entering raises OSError when
-    the port cannot be had. Signals are left to the caller.
+    Port 0 takes any free one. The scenario starts when this is made. `wrap` puts something between
+    the clients and the API. Entering raises OSError when the port cannot be had. Signals are left
+    to the caller.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Emulator:
         port: int = 0,
         time_scale: float = 1.0,
         now: Now | None = None,
+        wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         now = now or system_now()
         self.world = World(scenario, started_at=now(), time_scale=time_scale)
@@ -53,15 +57,16 @@ class Emulator:
         self._port = port
         self._wire = Wire()
         self._sockets: list[socket.socket] = []
+        app = build_app(
+            self.world,
+            api_key=api_key,
+            now=now,
+            limits=scenario.limits,
+            faults=Faults(scenario.faults),
+            wire=self._wire,
+        )
         config = uvicorn.Config(
-            build_app(
-                self.world,
-                api_key=api_key,
-                now=now,
-                limits=scenario.limits,
-                faults=Faults(scenario.faults),
-                wire=self._wire,
-            ),
+            wrap(app),
             http=FindableProtocol,
             ws="none",
             lifespan="off",

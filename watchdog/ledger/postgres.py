@@ -45,7 +45,7 @@ _SESSION = {
     "tcp_keepalives_count": "5",
     "tcp_user_timeout": "15000",
 }
-_IDLE_SECONDS = 15
+IDLE_SECONDS = 15
 """A replica that asks nothing for so long on the connection that makes it the active one has
 stopped, though its machine lives and answers keepalives. It asks each second."""
 
@@ -87,7 +87,7 @@ class PostgresDatabase:
         # The driver's connection that a call is waiting on, for `interrupt`.
         self._in_use: Any = None
         self._engine = self._make_engine(url)
-        self._active_engine = self._make_engine(url, idle_session_timeout=f"{_IDLE_SECONDS}s")
+        self._active_engine = self._make_engine(url, idle_session_timeout=f"{IDLE_SECONDS}s")
         self._active: Connection | None = None
         self._terms = 0
 

@@ -1,0 +1,172 @@
+"""The command line without a daemon: its exit status, its one line, and the ledger it leaves.
+
+The commands run in this process; the API that they ask is a real emulator's.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.processes import cli, config_file, emulator, free_port, posts
+
+LOOKED_AT = ("ACTIVE", "SCALED_TO_ZERO", "BUILDING", "BUILD_FAILED", "UNHEALTHY")
+FAILS: list[Any] = [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]]
+MODELS: list[dict[str, Any]] = [
+    *({"id": status, "name": status.lower(), "deploys": [[status]]} for status in LOOKED_AT),
+    {
+        "id": "f1xed123",
+        "name": "fixed",
+        "deploys": [["BUILD_FAILED"], [{"BUILDING": "1s"}, "ACTIVE"]],
+    },
+    {
+        "id": "refus3sx",
+        "name": "refuses",
+        "deploys": [["DEPLOY_FAILED"]],
+        "refuses": "the archive has expired",
+    },
+    {"id": "first123", "name": "first", "deploys": FAILS},
+    {"id": "second12", "name": "second", "deploys": FAILS},
+]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with emulator(tmp_path_factory.mktemp("api"), MODELS) as url:
+        yield url
+
+
+def sent(api: str, *model_ids: str) -> int:
+    return sum(post["model_id"] in model_ids for post in posts(api))
+
+
+def config_of(folder: Path, api: str, *names: str, **sections: Any) -> Path:
+    models = [{"id": m["id"], "name": m["name"]} for m in MODELS if m["name"] in names]
+    return config_file(folder, api, [], models=models, **sections)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        pytest.param("SCALED_TO_ZERO", 0, id="healthy"),
+        pytest.param("BUILDING", 0, id="on-its-way"),
+        pytest.param("BUILD_FAILED", 1, id="failing"),
+        pytest.param("UNHEALTHY", 1, id="not-well-and-not-retryable"),
+    ],
+)
+def test_check_tells_by_its_exit_status(status: str, code: int, api: str, tmp_path: Path) -> None:
+    checked = cli("check", "--json", "--config", config_file(tmp_path, api, ["ACTIVE", status]))
+    assert checked.exit_code == code, checked.stderr
+    rows = json.loads(checked.stdout)["targets"]
+    assert [row["status"] for row in rows] == ["ACTIVE", status]
+    assert not (tmp_path / "ledger.db").exists()
+
+
+def test_check_says_when_the_api_cannot_be_asked(tmp_path: Path) -> None:
+    config = config_file(tmp_path, f"http://127.0.0.1:{free_port()}", ["abc123"])
+    checked = cli("check", "--config", config)
+    assert checked.exit_code == 3
+    assert "no connection" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "says"),
+    [
+        pytest.param("run", {}, "no models to watch", id="no-models"),
+        pytest.param("check", {}, "no models to check", id="nothing-to-check"),
+        pytest.param("run --model m", {"BASETEN_API_KEY": ""}, "no API key", id="no-key"),
+        pytest.param("run --model ../x", {}, "models[0].id", id="bad-id"),
+        pytest.param("run --config nowhere.yaml", {}, "nowhere.yaml", id="no-file"),
+        pytest.param("status", {}, "there is no ledger", id="no-ledger"),
+        pytest.param(
+            "run --model m", {"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT", id="bad-authority"
+        ),
+        pytest.param(
+            "run --model m",
+            {"BASETEN_WATCHDOG_STORE__URL": "sqlite:////proc/nowhere/x.db"},
+            "/proc/nowhere/x.db cannot be used",
+            id="no-place-for-a-ledger",
+        ),
+        pytest.param(
+            "run --model m",
+            {"BASETEN_WATCHDOG_SERVER__HOST": "192.0.2.1"},
+            "cannot listen on 192.0.2.1",
+            id="no-such-address",
+        ),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_status_2(
+    arguments: str, env: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    done = cli(*arguments.split(), XDG_STATE_HOME=str(tmp_path), **env)
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("pause first", "say how long: --for 2h"),
+        ("pause --for 2h", "name a MODEL, or give --all"),
+        ("pause first --all --for 2h", "give either MODEL or --all"),
+        ("pause first --for soon", "--for: "),
+        ("pause first --for 0s", "--for: must be more than 0s and at most 30d"),
+        ("pause first --for 31d", "--for: must be more than 0s and at most 30d"),
+        ("pause frst --for 2h", "there is no model 'frst': did you mean first or first123?"),
+        ("resume first", "first123: not paused"),
+        ("resume", "name a MODEL, or give --all"),
+        ("reset nobody --yes", "there is no model 'nobody'"),
+        ("reset first --yes", "the ledger does not know first123 yet"),
+        ("reset first", "give --yes"),
+        ("retry nobody", "there is no model 'nobody'"),
+        ("retry first --force", "give --yes"),
+    ],
+)
+def test_each_wrong_use_is_one_line(arguments: str, says: str, tmp_path: Path) -> None:
+    config = config_of(tmp_path, "http://127.0.0.1:9", "first")
+    wrong = cli(*arguments.split(), "--config", config)
+    assert wrong.exit_code == 2
+    assert says in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_version_and_help() -> None:
+    assert cli("--version").stdout.startswith("baseten-watchdog ")
+    shown = cli("--help").stdout
+    for name in ("run", "check", "status", "history", "health", "emulator", "demo", "config"):
+        assert name in shown
+
+
+def test_a_manual_retry_that_is_waited_for(api: str, tmp_path: Path) -> None:
+    names = ("fixed", "refuses", "active")
+    config = config_of(tmp_path, api, *names, policy={"first_delay": "1h"})
+    early = cli("retry", "fixed", "--config", config)
+    assert early.exit_code == 1
+    assert "not retried: first_delay, in " in early.stderr
+    assert "--force passes the model's own limits" in early.stderr
+    forced = ("--force", "--yes", "--config", config)
+    done = cli("retry", "fixed", "--wait", *forced)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == "f1xed123: accepted\nf1xed123: recovered\n"
+    refused = cli("retry", "refuses", *forced)
+    assert refused.exit_code == 1
+    assert refused.stdout == "refus3sx: refused: the archive has expired\n"
+    well = cli("retry", "active", *forced)
+    assert well.exit_code == 1
+    assert well.stderr == "ACTIVE: not retried: healthy\n"
+    assert sent(api, "f1xed123", "refus3sx", "ACTIVE") == 2
+
+
+def test_the_fleets_limits_are_passed_by_nobody(api: str, tmp_path: Path) -> None:
+    config = config_of(tmp_path, api, "first", "second", fleet={"max_in_flight": 1})
+    done = cli("retry", "first", "--config", config)
+    assert done.exit_code == 0, done.stderr
+    over = cli("retry", "second", "--force", "--yes", "--config", config)
+    assert over.exit_code == 1
+    assert "fleet_in_flight" in over.stderr
+    assert "--force" not in over.stderr
+    assert sent(api, "first123", "second12") == 1
