@@ -205,13 +205,6 @@ def _send(url: str, method: str, body: object) -> None:
     urllib.request.urlopen(request, timeout=PATIENCE_SECONDS).close()
 
 
-def set_status(url: str, model_id: str, status: str) -> None:
-    """Give a model of the emulator this status."""
-    address = f"{url}/_emulator/models/{model_id}/status"
-    body = json.dumps({"status": status}).encode()
-    urllib.request.urlopen(address, body, timeout=PATIENCE_SECONDS).close()
-
-
 def posts(url: str) -> list[dict[str, Any]]:
     """The retries that the emulator was asked for."""
     return [request for request in requests(url) if request["operation"] == "retry_development"]
