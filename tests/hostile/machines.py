@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.fakes.processes import command
 from tests.hostile.ledgers import start_movable
 from tests.hostile.moved import CLOCK
-from tests.hostile.rows import VICTIM, Cause
+from tests.hostile.rows import VICTIM, Cause, build_fails
 from tests.hostile.seen import READY, holds, until, why
 from tests.hostile.stage import Stage
 
@@ -190,6 +190,7 @@ def hung_up(stage: Stage) -> Iterator[None]:
 def start_with_window_spent(stage: Stage) -> None:
     """A daemon that has spent the victim's window, and must not retry it again."""
     start_movable(stage)
+    build_fails(stage, VICTIM)
     until(stage, why(VICTIM, "episode_spent"))
     # Another deployment, and with it another episode.
     stage.api.set_status(VICTIM, None)

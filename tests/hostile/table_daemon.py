@@ -8,7 +8,7 @@ from tests.hostile import faults, ledgers, machines, worlds
 from tests.hostile.faults import RETRY, fault
 from tests.hostile.machines import DAY, HOUR
 from tests.hostile.rows import (
-    FAILS_AGAIN,
+    BUILDS_ON,
     NEIGHBOUR,
     NO_LIMITS,
     NO_RATE_LIMITS,
@@ -44,7 +44,7 @@ def window_spent(
         seen=seen,
         then=then,
         begins=machines.start_with_window_spent,
-        models=[model(VICTIM, FAILS_AGAIN)],
+        models=[model(VICTIM, BUILDS_ON)],
         settings={"policy": {"max_attempts": 1, "max_attempts_per_window": 1}},
     )
 
