@@ -165,11 +165,12 @@ def test_without_the_apis_date_the_ledgers_time_alone_counts(
     assert counts_at(ago(hours=3), NOW, api_date=api_date, date=date) == ago(hours=3)
 
 
-@pytest.mark.parametrize("date", [datetime.min, datetime.max])
+@pytest.mark.parametrize(
+    "date", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
+)
 def test_no_date_is_too_much_to_reckon_with(date: datetime) -> None:
-    said = date.replace(tzinfo=UTC)
-    assert counts_at(ago(hours=1), NOW, api_date=said, date=DATE) == ago(hours=1)
-    assert counts_at(ago(hours=1), NOW, api_date=DATE, date=said) in (NOW, ago(hours=1))
+    assert counts_at(ago(hours=1), NOW, api_date=date, date=DATE) == ago(hours=1)
+    assert counts_at(ago(hours=1), NOW, api_date=DATE, date=date) == ago(hours=1)
 
 
 @pytest.mark.parametrize(

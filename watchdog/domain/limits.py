@@ -57,7 +57,7 @@ def counts_at(
     if at > now:
         at = min(ahead_since or now, now)
     if date is None or api_date is None or api_date - date > FLEET_DAY:
-        return at  # No span here is longer: a date that lies so far ahead is a mistake.
+        return at  # A clock that gives such dates is of no help.
     age = max(date - api_date, timedelta(0))
     return max(at, now - min(age, now - at))
 
