@@ -121,6 +121,11 @@ CLOCKS = [
                  machines.suspended(wall=HOUR, steady=HOUR),
                  seen=[looks_go_on(VICTIM), why(VICTIM, "window_spent"), ALIVE],
                  then=[looks_go_on(VICTIM), READY]),
+    OneDaemon(id="paused-by-another-clock",
+              wrong="a person pauses for half an hour, and the daemon's time is an hour ahead",
+              cause=machines.paused_by_another_clock, begins=ledgers.start_movable,
+              seen=[looks_go_on(VICTIM), why(VICTIM, "paused"), attempts(VICTIM)],
+              then=[attempts(VICTIM, "accepted"), state(VICTIM, "healthy")]),
 ]
 
 PROCESSES = [
