@@ -4,6 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -75,6 +76,10 @@ class Subject(ABC):
     async def change_key(self) -> None: ...
 
     @abstractmethod
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        """Looks at the model tell it from now on."""
+
+    @abstractmethod
     def posts(self) -> list[str]:
         """The models of the retries that arrived."""
 
@@ -113,6 +118,9 @@ class Scripted(Subject):
 
     async def change_key(self) -> None:
         self._api.key_mark = "the-second-key"
+
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        self._api.date = lambda: date
 
     def posts(self) -> list[str]:
         return [model_id for model_id, _ in self._api.posts]
@@ -180,6 +188,11 @@ class Http(Subject):
         )
         await take_up()
 
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        headers = {"date": format_datetime(date, usegmt=True)}
+        reply = Reply(body=self._body(model_id, "ACTIVE"), headers=headers)
+        self._setup.baseten.always(self._get(model_id), reply)
+
     def posts(self) -> list[str]:
         requests = self._setup.server.requests
         return [each.target.split("/")[3] for each in requests if each.method == "POST"]
@@ -219,6 +232,13 @@ async def test_a_look_gives_the_deployment(subject: Subject, status: str, urgent
     seen = await subject.api.get_deployment("m1", urgent=urgent)
     assert seen == Deployment(DeploymentRef("d-m1-1", CREATED), status)
     assert seen.ref.created_at.utcoffset() == timedelta(0)
+
+
+async def test_a_look_tells_what_the_apis_clock_says(subject: Subject) -> None:
+    assert (await subject.api.get_deployment("m1")).date is None
+    date = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+    subject.tell_date("m1", date)
+    assert (await subject.api.get_deployment("m1")).date == date
 
 
 async def test_each_look_sees_anew(subject: Subject) -> None:

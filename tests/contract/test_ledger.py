@@ -301,21 +301,72 @@ async def test_the_fleets_usage(bench: Bench) -> None:
         an_attempt(Outcome.DRY_RUN, id="8", sent_at=ago(seconds=5)),
         an_attempt(Outcome.PENDING, id="9"),
     )
-    usage = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=9))
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
     assert usage.in_flight == 1
     assert usage.sent == (minute, ago(seconds=9), NOW)
     assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
-    newest = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=2))
+    newest = await bench.do(lambda tx: tx.fleet_usage(date=None, most=2))
     assert newest.sent == newest.charged == (ago(seconds=9), NOW)
+
+
+async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
+    """The server's clock went 25 h on, and then back behind what was sent at another time."""
+    await bench.add(failing())
+    date, day, ended = NOW + timedelta(days=400), timedelta(hours=24), ago(hours=1)
+    closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": ended}
+    long_ago: Any = {"reserved_at": ago(hours=25), "sent_at": ago(hours=25)} | closed
+    ahead: Any = {"reserved_at": ago(hours=-3), "sent_at": ago(hours=-3)} | closed
+    await bench.do(lambda tx: tx.save_episode(an_episode(id="e0")))
+    await bench.attempts(
+        an_attempt(id="over", episode_id="e0", api_date=date - day - MINUTE, **long_ago),
+        an_attempt(id="hours", episode_id="e0", api_date=date - timedelta(hours=5), **long_ago),
+        an_attempt(id="seconds", episode_id="e0", api_date=date - MINUTE / 2, **long_ago),
+        an_attempt(id="undated", episode_id="e0", **long_ago),
+        an_attempt(id="known", ahead_since=ago(hours=2), **ahead),
+        an_attempt(id="news", **ahead),
+    )
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=date, most=9))
+    assert usage.sent == (NOW - MINUTE / 2, NOW)
+    assert usage.charged == (ago(hours=5), ago(hours=2), NOW - MINUTE / 2, NOW)
+    ledgers = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    assert ledgers.charged == (ago(hours=2), NOW)
+    found = await bench.do(lambda tx: tx.attempts(failing(), since=NOW - day, dated=date - day))
+    assert {attempt.id for attempt in found} == {"hours", "seconds", "known", "news"}
+    every = await bench.do(lambda tx: tx.all_attempts(since=NOW - day, dated=date - day))
+    assert {attempt.id for attempt in every["m1"]} == {"hours", "seconds", "known", "news"}
+
+
+async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None:
+    await bench.add(failing())
+
+    def at(moment: datetime, **values: Any) -> Attempt:
+        return an_attempt(reserved_at=moment, sent_at=moment, **values)
+
+    await bench.attempts(
+        at(ago(hours=-2), id="news"),
+        at(ago(hours=-2), id="known", ahead_since=ago(hours=3)),
+        at(ago(hours=-2), id="back-once-more", ahead_since=ago(hours=-1)),
+        at(ago(hours=2), id="over", ahead_since=ago(hours=3)),
+        at(ago(hours=2), id="never"),
+        an_attempt(id="sent-ahead", reserved_at=ago(seconds=5), sent_at=ago(seconds=-5)),
+    )
+    await bench.do(lambda tx: tx.clamp_future())
+    found = await bench.do(lambda tx: tx.attempt_history("m1", limit=9))
+    assert {attempt.id: attempt.ahead_since for attempt in found} == {
+        "news": NOW,
+        "known": ago(hours=3),
+        "back-once-more": NOW,
+        "over": None,
+        "never": None,
+        "sent-ahead": NOW,
+    }
 
 
 async def test_a_dry_run_counts_only_where_one_only_observes(observing: Bench) -> None:
     await observing.add(failing())
     dry = an_attempt(Outcome.DRY_RUN)
     await observing.attempts(dry)
-    usage = await observing.do(
-        lambda tx: tx.fleet_usage(minute=NOW - MINUTE, day=ago(hours=24), most=9)
-    )
+    usage = await observing.do(lambda tx: tx.fleet_usage(date=None, most=9))
     assert usage.in_flight == len(usage.sent) == len(usage.charged) == 1
     assert await observing.do(lambda tx: tx.attempts(failing(), since=NOW)) == (dry,)
 
@@ -471,6 +522,8 @@ refs = st.builds(DeploymentRef, texts, moments)
         st.sampled_from(Outcome),
         reason=st.none() | texts,
         answered_at=st.none() | moments,
+        api_date=st.none() | moments,
+        ahead_since=st.none() | moments,
         resolution=st.none() | st.sampled_from(Resolution),
     ),
 )

@@ -257,8 +257,10 @@ async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench)
         episode=replace(episode, opened_at=NOW, failing_from=NOW),
         **dict.fromkeys(times, NOW),  # type: ignore[arg-type]
     )
-    # When it was sent is for the limits, which take the future for now.
-    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(attempt, resolved_at=NOW)
+    # When it was sent is for the limits, should the clock be set right again.
+    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(
+        attempt, resolved_at=NOW, ahead_since=NOW
+    )
     assert await bench.do(lambda tx: tx.attempt("past")) == past
     assert await bench.do(lambda tx: tx.opening()) == replace(opening, opened_at=NOW, judged_at=NOW)
     assert await bench.do(lambda tx: tx.last_canary("o1")) == replace(canary, named_at=NOW)

@@ -37,7 +37,7 @@ async def sent(bench: Bench, model_id: str, number: int = 1, **values: Any) -> A
 
 
 async def in_flight(bench: Bench) -> int:
-    usage = await bench.do(lambda tx: tx.fleet_usage(minute=NOW, day=NOW, most=1))
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=1))
     return usage.in_flight
 
 

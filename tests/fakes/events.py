@@ -52,6 +52,7 @@ LOGGED: dict[str, e.Event] = {
     "ledger_unavailable": e.LedgerLost(error="disk full"),
     "ledger_available": e.LedgerBack(),
     "clock_drifted": e.ClockDrifted(difference=timedelta(hours=-1)),
+    "clock_jumped": e.ClockJumped(by=timedelta(hours=25), ledger_ahead=timedelta(hours=25.5)),
     "interval_stretched": e.IntervalStretched(
         interval=timedelta(minutes=1), effective=timedelta(minutes=2)
     ),
@@ -93,6 +94,7 @@ LOGGED: dict[str, e.Event] = {
 """By the name of its log line."""
 
 QUIET: list[e.Event] = [
+    e.ApiClockSeen(ledger_ahead=timedelta(minutes=5)),
     e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),
     e.ForbiddenSeen(forbidden=True),

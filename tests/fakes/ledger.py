@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.finding import Finding
-from watchdog.domain.limits import charged_at
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, charged_at, sent_or_reserved_at
 from watchdog.domain.queue import is_queued
 from watchdog.domain.records import (
     Action,
@@ -181,7 +181,9 @@ class _Transaction:
     def save_episode(self, episode: Episode) -> None:
         self._rows.episodes[episode.id] = episode
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
         return tuple(
             attempt
             for attempt in self._visible()
@@ -189,12 +191,18 @@ class _Transaction:
             and (
                 (target.episode is not None and attempt.episode_id == target.episode.id)
                 or attempt.outcome is Outcome.PENDING
-                or (attempt.sent_at or attempt.reserved_at) >= since
+                or sent_or_reserved_at(attempt) >= since
+                or (dated and attempt.api_date and attempt.api_date >= dated)
             )
         )
 
-    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
-        found = {target.model_id: self.attempts(target, since=since) for target in self.targets()}
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> dict[str, tuple[Attempt, ...]]:
+        found = {
+            target.model_id: self.attempts(target, since=since, dated=dated)
+            for target in self.targets()
+        }
         return {model_id: own for model_id, own in found.items() if own}
 
     def add_status(self, change: StatusChange) -> None:
@@ -237,6 +245,7 @@ class _Transaction:
             answered_at=attempt.answered_at,
             reason=attempt.reason,
             forbidden_key=attempt.forbidden_key,
+            api_date=attempt.api_date,
             resolution=ended.resolution,
             resolved_at=ended.resolved_at,
         )
@@ -273,6 +282,16 @@ class _Transaction:
         _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
+        self._note_ahead()
+
+    def _note_ahead(self) -> None:
+        for key, attempt in self._rows.attempts.items():
+            since = attempt.ahead_since
+            if sent_or_reserved_at(attempt) <= self._now:
+                since = None
+            elif since is None or since > self._now:
+                since = self._now
+            self._rows.attempts[key] = replace(attempt, ahead_since=since)
 
     def spread_checks(self, within: timedelta) -> None:
         for model_id, target in self._rows.targets.items():
@@ -434,24 +453,21 @@ class _Transaction:
     def pending_attempts(self) -> list[Attempt]:
         return [a for a in self._rows.attempts.values() if a.outcome is Outcome.PENDING]
 
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
+    def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
         visible = self._visible()
-        sent = (
-            charged_at(attempt, self._now)
-            for attempt in visible
-            if attempt.outcome is Outcome.PENDING
-            or (attempt.sent_at is not None and attempt.sent_at >= minute)
-        )
-        charged = (
-            charged_at(attempt, self._now)
-            for attempt in visible
-            if attempt.outcome.charged and charged_at(attempt, self._now) >= day
-        )
+        sent = [each for each in visible if each.outcome is Outcome.PENDING or each.sent_at]
+        charged = [each for each in sent if each.outcome.charged]
         return FleetUsage(
             in_flight=len({a.model_id for a in visible if a.in_flight(self._now)}),
-            sent=_newest(sent, most),
-            charged=_newest(charged, most),
+            sent=self._newest(sent, FLEET_MINUTE, date, most),
+            charged=self._newest(charged, FLEET_DAY, date, most),
         )
+
+    def _newest(
+        self, sent: Iterable[Attempt], span: timedelta, date: datetime | None, most: int
+    ) -> tuple[datetime, ...]:
+        times = (charged_at(attempt, self._now, date) for attempt in sent)
+        return tuple(sorted(at for at in times if at >= self._now - span)[-most:])
 
     def forbidden_models(self, key_mark: str) -> int:
         every = self._rows.attempts.values()
@@ -560,10 +576,6 @@ def _place(target: Target) -> tuple[int, datetime, str]:
     assert target.queue_rank is not None
     assert target.ready_at is not None
     return target.queue_rank, target.ready_at, target.model_id
-
-
-def _newest(times: Iterable[datetime], most: int) -> tuple[datetime, ...]:
-    return tuple(sorted(times)[-most:])
 
 
 def _share(model_id: str, span: timedelta) -> timedelta:

@@ -41,13 +41,15 @@ class _Model:
 
 
 class ScriptedApi:
-    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model."""
+    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model.
+    `date` is its own clock, which its looks tell if it is there."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._models: dict[str, _Model] = {}
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
+        self.date: Callable[[], datetime] | None = None
         self.listing: Sequence[ListedModel] = ()
         self.unreadable = 0
         self.listings = 0
@@ -128,7 +130,7 @@ class ScriptedApi:
             raise AnswerLost("no answer", code="timeout")
         if model.get_error is not None:
             raise model.get_error
-        return model.deployment
+        return replace(model.deployment, date=self.date and self.date())
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         if hold := self.retry_hold(model_id):

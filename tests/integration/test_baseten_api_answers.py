@@ -94,6 +94,29 @@ async def test_a_broken_answer_is_lost(request_name: str, reply: bytes | None) -
         assert setup.asked() == [request_name]
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "now",
+        "1772409599",
+        "2026-03-01T23:59:59Z",
+        "Sunday, 01-Mar-26 23:59:59 GMT",
+        "Sun Mar  1 23:59:59 2026",
+        "Sun, 01 Mar 2026 23:59:59 +0000",
+        "Sun, 1 Mar 2026 23:59:59 GMT",
+        "Mon, 01 Mar 2026 23:59:59 GMT",
+        "Sun, 29 Feb 2026 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ],
+)
+async def test_a_date_in_any_other_form_is_none(date: str) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(body=DEPLOYMENT, headers={"Date": date}))
+        assert (await setup.api.get_deployment("m1")).date is None
+
+
 async def _no_answer(_: Request) -> None:
     await asyncio.Event().wait()
 

@@ -219,8 +219,8 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
     def work(tx: Any) -> None:
         tx.claim_due(NOW, limit=9, interval=MINUTE)
         tx.target("m1")
-        tx.attempts(failing(), since=ago(hours=24))
-        tx.fleet_usage(minute=ago(minutes=1), day=ago(hours=24), most=50)
+        tx.attempts(failing(), since=ago(hours=24), dated=ago(hours=24))
+        tx.fleet_usage(date=NOW, most=50)
         tx.pending_attempts()
 
     with listening("before_cursor_execute", note):

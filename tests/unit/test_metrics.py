@@ -80,6 +80,8 @@ CONTRACT = {
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "log_lines_dropped_total": set(),
+    "clock_jumps_total": set(),
+    "ledger_ahead_of_api_seconds": set(),
     "ledger_transaction_seconds_bucket": {"le"},
     "ledger_up": set(),
     "ledger_created_timestamp_seconds": set(),

@@ -116,8 +116,8 @@ class HttpBasetenApi:
         return take_up
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
-        body, _ = await self._call(requests.get_deployment(model_id), urgent=urgent)
-        return body.to_deployment()
+        body, answer = await self._call(requests.get_deployment(model_id), urgent=urgent)
+        return replace(body.to_deployment(), date=answer.date())
 
     async def error_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
@@ -126,26 +126,26 @@ class HttpBasetenApi:
             request = requests.get_logs(
                 model_id, deployment_id, since=since, until=until, errors=errors
             )
-            body, key = await self._call(request, urgent=False)
+            body, answer = await self._call(request, urgent=False)
             if body.logs:
-                return [clean(line.message, key) for line in reversed(body.logs[:LOG_LINES])]
+                return [clean(line.message, answer.key) for line in reversed(body.logs[:LOG_LINES])]
         return []
 
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> list[Act]:
         request = requests.list_audit_logs(model_id, since=since, until=until)
-        body, key = await self._call(request, urgent=False)
-        return [entry.to_act(key) for entry in body.items if entry.is_about(model_id)]
+        body, answer = await self._call(request, urgent=False)
+        return [entry.to_act(answer.key) for entry in body.items if entry.is_about(model_id)]
 
     async def list_models(self) -> Listing:
         body, _ = await self._call(requests.list_models(), urgent=False)
         return body.to_listing()
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
-        body, key = await self._call(requests.retry(model_id), urgent=True, unless=unless)
-        answer = body.to_answer()
-        if answer.reason is None:
-            return answer
-        return replace(answer, reason=answer.reason.replace(key, MASK))
+        body, answer = await self._call(requests.retry(model_id), urgent=True, unless=unless)
+        said = body.to_answer()
+        if said.reason is None:
+            return said
+        return replace(said, reason=said.reason.replace(answer.key, MASK))
 
     def retry_hold(self, model_id: str) -> Hold | None:
         # The look before the POST is part of it, and a hold of either stops both.
@@ -153,9 +153,8 @@ class HttpBasetenApi:
 
     async def _call(
         self, request: ApiRequest[Body], *, urgent: bool, unless: Unless | None = None
-    ) -> tuple[Body, str]:
-        """Send one request, once, and return the body of its 2xx answer, and the key it went
-        with."""
+    ) -> tuple[Body, Answer]:
+        """Send one request, once, and return its 2xx answer, and the body of that."""
         operation = request.operation
         if self._key.refresh():
             self._gate.key_changed()
@@ -182,7 +181,7 @@ class HttpBasetenApi:
         if body is None:
             raise await self._error(request, answer)
         self._gate.succeeded(operation)
-        return body, answer.key
+        return body, answer
 
     def _tell(self, operation: str, code: str, started: float) -> None:
         seconds = self._clock.monotonic() - started

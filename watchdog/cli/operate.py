@@ -5,7 +5,7 @@ import getpass
 import os
 import socket
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,15 +49,17 @@ def pause(
     """
     from watchdog.engine import operate
 
-    settings = load(config).config
-    until = datetime.now(UTC) + _span(span)
-    model_id = _change(
-        settings,
-        model,
-        every,
-        lambda tx, _, model_id: operate.pause(tx, model_id, until=until, who=who(), note=note),
-    )
-    typer.echo(f"paused {model_id or 'all models'} until {clock_time(until)}")
+    settings, wanted = load(config).config, _span(span)
+    ends: list[datetime] = []
+
+    def begin(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
+        until = operate.pause(tx, model_id, span=wanted, who=who(), note=note)
+        if not operate.holds(tx, recorder, until):
+            fail("not paused: by the clock of a running daemon that would be over: set its clock")
+        ends.append(until)
+
+    model_id = _change(settings, model, every, begin)
+    typer.echo(f"paused {model_id or 'all models'} until {clock_time(ends[-1])}")
 
 
 def resume(

@@ -56,7 +56,7 @@ def decide(
     if not forced:
         if (decision := _left_alone(target, attempts, fleet, policy, now)) is not None:
             return decision
-        own = _target_waits(target, attempts, policy, now)
+        own = _target_waits(target, attempts, fleet, policy, now)
     if fleet.breaker is not None and fleet.breaker.canary != target.model_id:
         # Not even a wait of its own has an end: nobody can know when the breaker closes.
         reason = _longest(own, now).reason or DecisionReason.BREAKER_OPEN
@@ -73,7 +73,7 @@ def ready_since(
     its own does."""
     if _not_retryable(target, attempts) or _left_alone(target, attempts, fleet, policy, now):
         return None
-    if _target_waits(target, attempts, policy, now):
+    if _target_waits(target, attempts, fleet, policy, now):
         return None
     return target.ready_at or min(now, _own_pace(target, attempts, policy, now)[0])
 
@@ -138,14 +138,14 @@ def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) 
 
 
 def _target_waits(
-    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> list[Wait]:
     """What of its own a target still waits for."""
     waits: list[Wait] = []
     due, reason = _own_pace(target, attempts, policy, now)
     if due > now:
         waits.append((due, reason))
-    times = window_times(attempts, now)
+    times = window_times(attempts, now, fleet.date)
     if room := room_at(times, policy.max_attempts_per_window, policy.window, now):
         waits.append((room, DecisionReason.WINDOW_SPENT))
     if policy.allowed_times and (opens := policy.allowed_times.opens_at(now)):

@@ -155,6 +155,9 @@ class Attempt:
     fleet's places in flight. `deployment` is what stood in the slot when it was reserved, `made`
     the one change of that which it adopted. `forbidden_key` is the mark of the key that may not
     retry the model, if its POST was answered so.
+
+    For the limits: `api_date` is what the API's clock said at the look before it was sent, and
+    `ahead_since` since when it is known that the clock was set back behind it: `limits.counts_at`.
     """
 
     id: str
@@ -174,6 +177,8 @@ class Attempt:
     deployment: DeploymentRef | None = None
     made: DeploymentRef | None = None
     forbidden_key: str | None = None
+    api_date: datetime | None = None
+    ahead_since: datetime | None = None
 
     @property
     def under_way(self) -> bool:
@@ -397,6 +402,7 @@ class Fleet:
     key_mark: str = ""
     probe_at: datetime | None = None
     forbidden_from: datetime | None = None
+    date: datetime | None = None
 
 
 class TargetState(StrEnum):

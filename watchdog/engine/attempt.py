@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from watchdog.domain.records import (
     Attempt,
@@ -83,14 +83,16 @@ class Retrier:
         self._tasks: set[asyncio.Task[Target]] = set()
         self._stopping = asyncio.Event()
 
-    async def retry(self, target: Target, *, forced: bool = False) -> Target:
+    async def retry(
+        self, target: Target, *, forced: bool = False, date: datetime | None = None
+    ) -> Target:
         """Make one attempt on a target just seen failing, if every limit still allows it; with
-        `forced`, if the fleet's limits do.
+        `forced`, if the fleet's limits do. `date` is that of the look that saw it.
 
         Raises LedgerUnavailable before anything is sent, and VersionConflict when somebody else
         changed the target meanwhile. An answer, once there, is recorded whatever happens.
         """
-        task = asyncio.create_task(self._retry(target, forced), name=target.model_id)
+        task = asyncio.create_task(self._retry(target, forced, date), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
@@ -111,14 +113,14 @@ class Retrier:
         if error is not None and not isinstance(error, (LedgerUnavailable, VersionConflict)):
             self._listener(InternalError(model_id=task.get_name(), error=error))
 
-    async def _retry(self, seen: Target, forced: bool) -> Target:
+    async def _retry(self, seen: Target, forced: bool, date: datetime | None) -> Target:
         settings = self._live.current
         if seen.model_id not in settings.models:
             return seen  # It left the configuration since it was looked at.
         recorder = Recorder(self._ledger, settings)
         attempt_id, access = self._new_id(), self._access(seen.model_id)
         recorded, attempt = await self._ledger.transact(
-            lambda tx: recorder.reserve(tx, seen, attempt_id, access, forced=forced)
+            lambda tx: recorder.reserve(tx, seen, attempt_id, access, forced=forced, date=date)
         )
         tell(recorded, settings, self._listener)
         target = recorded.after
@@ -159,11 +161,12 @@ class Retrier:
         except ApiError as error:
             return self._abandoned(attempt, f"could not look again: {error}")
         now = self._clock.now()
+        attempt = replace(attempt, api_date=deployment.date or attempt.api_date)
         policy = settings.models[target.model_id].policy
         changed = deployment.ref != target.deployment
         opted_out = deployment.opted_out and not forced
         if changed or opted_out or health_of(deployment.status, policy) is not Health.FAILING:
-            look = Look(now, deployment.observed(now))
+            look = Look(now, deployment.observed(now), deployment.date)
             why = "its label opts it out" if opted_out else f"changed to {deployment.status}"
             return self._abandoned(attempt, f"{why} meanwhile", look)
 

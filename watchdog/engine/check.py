@@ -13,6 +13,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import health_of
 from watchdog.domain.transition import is_steady
+from watchdog.engine.api_clock import ApiClock
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.events import CheckDone, TargetUnrecorded
@@ -60,7 +61,7 @@ class Viewer:
             await self._listing.confirm(target.model_id, error, after=after)
             return Look(self._clock.now(), None)
         now = self._clock.now()
-        return Look(now, deployment.observed(now))
+        return Look(now, deployment.observed(now), deployment.date)
 
     async def show(self, target: Target, policy: Policy) -> Checked:
         """Look at a target, and leave it at that: nothing is recorded and nothing decided."""
@@ -97,6 +98,7 @@ class Checker:
         listing: SharedListing,
     ) -> None:
         self._api = api
+        self._api_clock = ApiClock(ledger, listener)
         self._viewer = Viewer(api, clock, listing)
         self._ledger = ledger
         self._clock = clock
@@ -125,6 +127,7 @@ class Checker:
             await self._leave_queue(target)
             return Checked(target, error)
         self._api_watch.answered(target.model_id)
+        await self._api_clock.compare(look)
         seen = look.observation
         if seen is not None and is_steady(target, seen, policy):
             self._done(target, look, policy)
@@ -160,7 +163,8 @@ class Checker:
         if not may_retry or not (decided or wanted):
             return Checked(recorded.after)
         try:
-            return Checked(await self._retrier.retry(recorded.after, forced=forced))
+            retried = self._retrier.retry(recorded.after, forced=forced, date=look.date)
+            return Checked(await retried)
         except VersionConflict:
             return Checked(recorded.after, overtaken=True)
 

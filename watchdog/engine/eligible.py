@@ -4,7 +4,7 @@ What is recorded does not tell: a command in the other mode, or with other rules
 that last, until the next look.
 """
 
-from watchdog.domain.limits import window_starts
+from watchdog.domain.limits import counting
 from watchdog.domain.policy import decide
 from watchdog.domain.records import DecisionKind, DecisionReason, Fleet, Health, Policy, Target
 from watchdog.engine.ports import LedgerTransaction
@@ -27,6 +27,7 @@ def eligible(tx: LedgerTransaction, settings: Settings) -> list[str]:
 
 def _may_be_retried(tx: LedgerTransaction, target: Target, policy: Policy, fleet: Fleet) -> bool:
     now = tx.now()
-    attempts = tx.attempts(target, since=window_starts(target, policy, now))
-    decision = decide(target, attempts, fleet, policy, now)
+    attempts = tx.attempts(target, since=now - policy.window)
+    counted = counting(target, attempts, policy, now)
+    decision = decide(target, counted, fleet, policy, now)
     return decision.kind in (DecisionKind.WAIT, DecisionKind.RETRY)

@@ -177,6 +177,23 @@ class ClockDrifted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApiClockSeen(Event):
+    """How far the ledger's time is ahead of the API's clock: first, and when that changed."""
+
+    ledger_ahead: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped(Event):
+    """That changed by more than a minute: the ledger's clock jumped, or the API's. The limits
+    hold all the same."""
+
+    name = "clock_jumped"
+    by: timedelta
+    ledger_ahead: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalStretched(Event):
     """More targets than the request rate can serve at the configured interval."""
 

@@ -6,14 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Opening
-from watchdog.domain.limits import (
-    FLEET_DAY,
-    FLEET_MINUTE,
-    charged_at,
-    episode_used,
-    window_remaining,
-    window_starts,
-)
+from watchdog.domain.limits import counting, episode_used, of_episode, window_remaining
 from watchdog.domain.queue import places
 from watchdog.domain.records import (
     Action,
@@ -26,6 +19,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.engine.api_clock import api_date
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import held
 
@@ -39,14 +33,15 @@ _LISTED = 50
 @dataclass(frozen=True, slots=True)
 class Watched:
     """A target, the rules for it where it has any, the attempts of its episode and window, the
-    statuses that it went through, and its place in the queue for the fleet's limits, 1 the
-    first."""
+    statuses that it went through, its place in the queue for the fleet's limits, 1 the first, and
+    what the API's clock says, where that is known."""
 
     target: Target
     policy: Policy | None
     attempts: tuple[Attempt, ...]
     changes: tuple[StatusChange, ...] = ()
     place: int | None = None
+    date: datetime | None = None
 
     @property
     def used(self) -> int:
@@ -55,7 +50,8 @@ class Watched:
 
     def window_left(self, now: datetime) -> int | None:
         """How many attempts its window still has; None without a policy."""
-        return window_remaining(self.attempts, self.policy, now) if self.policy else None
+        policy = self.policy
+        return window_remaining(self.attempts, policy, now, self.date) if policy else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +79,17 @@ class Past:
 
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
-    now = tx.now()
     shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
-    since = {each.model_id: _since(each, policies.get(each.model_id), now) for each in shown}
-    attempts = tx.all_attempts(since=min(since.values(), default=now))
-    in_queue = places(shown)
+    now, date, in_queue = tx.now(), api_date(tx), places(shown)
+    span = max((policy.window for policy in policies.values()), default=timedelta(0))
+    attempts = tx.all_attempts(since=now - span, dated=date and date - span)
     return [
-        Watched(
+        _watched(
             each,
             policies.get(each.model_id),
-            _counted(each, attempts.get(each.model_id, ()), since[each.model_id], now),
+            attempts.get(each.model_id, ()),
+            now,
+            date,
             place=in_queue.get(each.model_id),
         )
         for each in shown
@@ -102,12 +99,8 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
 def overview(
     tx: LedgerTransaction, policies: Mapping[str, Policy], limits: FleetLimits
 ) -> Overview:
-    now = tx.now()
-    usage = tx.fleet_usage(
-        minute=now - FLEET_MINUTE,
-        day=now - FLEET_DAY,
-        most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
-    )
+    now, most = tx.now(), max(limits.max_attempts_per_window, limits.max_retries_per_minute)
+    usage = tx.fleet_usage(date=api_date(tx), most=most)
     changes = _by_model(tx.statuses(now - TIMELINE))
     return Overview(
         now,
@@ -127,34 +120,35 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     target, now = tx.target(model_id), tx.now()
     if target is None:
         return None
-    policy = policies.get(model_id)
+    policy, date = policies.get(model_id), api_date(tx)
+    span = policy.window if policy is not None else timedelta(0)
+    attempts = tx.attempts(target, since=now - span, dated=date and date - span)
+    changes, place = tx.statuses(now - TIMELINE, model_id), places(tx.targets()).get(model_id)
     return Past(
         now,
-        Watched(
-            target,
-            policy,
-            tx.attempts(target, since=_since(target, policy, now)),
-            tuple(tx.statuses(now - TIMELINE, model_id)),
-            places(tx.targets()).get(model_id),
-        ),
+        _watched(target, policy, attempts, now, date, changes=tuple(changes), place=place),
         tuple(tx.episodes(model_id, limit=_LISTED)),
         tuple(tx.attempt_history(model_id, limit=_LISTED)),
         tuple(tx.actions(model_id, limit=_LISTED)),
     )
 
 
-def _since(target: Target, policy: Policy | None, now: datetime) -> datetime:
-    return window_starts(target, policy, now) if policy else now
-
-
-def _counted(
-    target: Target, attempts: Iterable[Attempt], since: datetime, now: datetime
-) -> tuple[Attempt, ...]:
-    """Those of the target's episode and of its own window: others' may begin sooner."""
-    episode = target.episode.id if target.episode is not None else None
-    return tuple(
-        each for each in attempts if each.episode_id == episode or charged_at(each, now) >= since
-    )
+def _watched(
+    target: Target,
+    policy: Policy | None,
+    attempts: Iterable[Attempt],
+    now: datetime,
+    date: datetime | None,
+    *,
+    changes: tuple[StatusChange, ...] = (),
+    place: int | None = None,
+) -> Watched:
+    """Of the attempts those that count: the windows of others may begin sooner."""
+    if policy is None:
+        counted = of_episode(target, attempts)
+    else:
+        counted = counting(target, attempts, policy, now, date)
+    return Watched(target, policy, counted, changes, place, date)
 
 
 def _by_model(changes: Sequence[StatusChange]) -> dict[str, tuple[StatusChange, ...]]:

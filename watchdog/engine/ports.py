@@ -48,11 +48,13 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the API says of a development deployment. `opted_out` as in an observation."""
+    """What the API says of a development deployment. `opted_out` as in an observation. `date` is
+    what its clock said then, if it said so."""
 
     ref: DeploymentRef
     status: str
     opted_out: bool = False
+    date: datetime | None = None
 
     def observed(self, at: datetime) -> Observation:
         return Observation(self.status, self.ref, at, self.opted_out)
@@ -259,11 +261,16 @@ class LedgerTransaction(Protocol):
     def save_episode(self, episode: Episode) -> None:
         """Write an episode that its target no longer refers to."""
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        """The attempts of the target's episode and all that may have been sent since then, by
-        number: the clock may have been set back between two of an episode."""
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        """The attempts of the target's episode, and all that may have been sent since then or, by
+        the API's clock, since `dated`; by number: the clock may have been set back between two of
+        an episode."""
 
-    def all_attempts(self, *, since: datetime) -> Mapping[str, tuple[Attempt, ...]]:
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> Mapping[str, tuple[Attempt, ...]]:
         """As `attempts`, of every target that has any, by model id."""
 
     def add_attempt(self, attempt: Attempt) -> None:
@@ -281,9 +288,10 @@ class LedgerTransaction(Protocol):
 
     def pending_attempts(self) -> Sequence[Attempt]: ...
 
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
-        """How many targets hold a place in flight, and what was sent since `minute` and charged
-        since `day`: at most the newest `most` of each."""
+    def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
+        """How many targets hold a place in flight, and when what counts in the fleet's minute and
+        day does so (`limits.counts_at`), the present look's `date` being this: at most the newest
+        `most` of each."""
 
     def forbidden_models(self, key_mark: str) -> int:
         """How many models that key was forbidden to retry since a retry of any was last accepted or
@@ -407,7 +415,8 @@ class LedgerTransaction(Protocol):
 
     def clamp_future(self) -> None:
         """Move what delays are counted from and lies ahead of now to now: the clock was set back
-        while nothing ran."""
+        while nothing ran. Of attempts that were sent ahead of now write instead since when that is
+        known, now if it was not before; and nothing of those that no longer are."""
 
     def make_due(self, model_id: str, at: datetime) -> None:
         """Have a target checked at a moment, if that is earlier than planned."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.effects import named_in_answer, pushed
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
+from watchdog.domain.limits import counting, episode_used
 from watchdog.domain.policy import decide, ready_since
 from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
@@ -50,10 +50,12 @@ then. Otherwise only the time that passes could say that it failed again."""
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found: an observation, or None for a 404."""
+    """What one look found: an observation, or None for a 404; and what the API's clock said then,
+    if it said so."""
 
     at: datetime
     observation: Observation | None
+    date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,13 @@ class Recorder:
         target = tx.target(seen.model_id)
         if target is None or (seen.watched and not target.watched):
             return None
-        attempts = self.attempts(tx, target, look.at)
+        attempts = self.attempts(tx, target, look.at, look.date)
         if target.version != seen.version and any(a.reserved_at > look.at for a in attempts):
             tx.make_due(target.model_id, tx.now())
             return None
         step = self._step(target, attempts, look)
         attempts = self._write_attempts(tx, step, attempts)
-        judged = self._judge(tx, step.target, attempts, access, look.at)
+        judged = self._judge(tx, step.target, attempts, access, look.at, date=look.date)
         return self._save(tx, target, step, attempts, judged, look.at)
 
     def reserve(
@@ -132,18 +134,19 @@ class Recorder:
         access: Access,
         *,
         forced: bool = False,
+        date: datetime | None = None,
     ) -> tuple[Recorded, Attempt | None]:
         """Judge once more with every limit re-computed, and insert the pending attempt.
 
-        No attempt comes back when the judgement has changed. `forced` as in `decide`. Raises
-        VersionConflict when the target has changed.
+        No attempt comes back when the judgement has changed. `forced` as in `decide`; `date` is
+        that of the look that led here. Raises VersionConflict when the target has changed.
         """
         target = tx.target(seen.model_id)
         if target is None or target.version != seen.version or target.episode is None:
             raise VersionConflict(seen.model_id)
         now = tx.now()
-        attempts = self.attempts(tx, target, now)
-        judged = self._judge(tx, target, attempts, access, now, forced=forced)
+        attempts = self.attempts(tx, target, now, date)
+        judged = self._judge(tx, target, attempts, access, now, forced=forced, date=date)
         if judged.decision.kind is not DecisionKind.RETRY:
             return self._save(tx, target, Transition(target), attempts, judged, now), None
         attempt = Attempt(
@@ -155,6 +158,7 @@ class Recorder:
             reserved_at=now,
             in_flight_until=now + self._policy(target).stuck_after,
             deployment=target.deployment,
+            api_date=date,
         )
         tx.add_attempt(attempt)
         canary = judged.reserved(attempt)
@@ -184,7 +188,8 @@ class Recorder:
         self._leave_behind(tx, target, attempt, now)
         if target is None:
             return None
-        attempts, step = self.attempts(tx, target, now), Transition(target)
+        date = attempt.api_date
+        attempts, step = self.attempts(tx, target, now, date), Transition(target)
         # A refusal made nothing: what it names would look replaced at the next look.
         if answered is not None and attempt.outcome is Outcome.ACCEPTED:
             step = named_in_answer(target, attempts, attempt.id, answered)
@@ -195,7 +200,9 @@ class Recorder:
             _wake_first_waiting(tx)
         forbidding = Forbidding(tx, access.key_mark)
         forbidding.answered(attempt, attempts)
-        judged = self._judge(tx, step.target, attempts, access, now, forbidding=forbidding)
+        judged = self._judge(
+            tx, step.target, attempts, access, now, forbidding=forbidding, date=date
+        )
         blind = attempt.outcome is Outcome.ABANDONED and look is None
         if blind and judged.decision.kind is DecisionKind.RETRY:
             next_look = now + self._settings.recovery_interval
@@ -257,12 +264,17 @@ class Recorder:
         """The other daemons that may be alive, by what they last said."""
         return living_others(tx, self._ledger, self._settings.owner)
 
-    def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
-        """Those of the target's episode and window; ones left behind come out as unknown."""
-        since = window_starts(target, self._policy(target), now)
+    def attempts(
+        self, tx: LedgerTransaction, target: Target, now: datetime, date: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        """Those of the target's episode and window; ones left behind come out as unknown. `date`
+        is that of the present look."""
+        policy = self._policy(target)
+        dated = None if date is None else date - policy.window
+        found = tx.attempts(target, since=now - policy.window, dated=dated)
         return tuple(
             self._lost(tx, attempt) if self._left_behind(attempt, tx.now()) else attempt
-            for attempt in tx.attempts(target, since=since)
+            for attempt in counting(target, found, policy, now, date)
         )
 
     @staticmethod
@@ -286,7 +298,8 @@ class Recorder:
         sent_at, now = attempt.reserved_at + RESERVATION_TTL, tx.now()
         if attempt.reserved_at <= now:  # else the clock was set back, and now says nothing
             sent_at = min(sent_at, now)
-        lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at)
+        date = attempt.api_date and attempt.api_date + RESERVATION_TTL
+        lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at, api_date=date)
         tx.record_answer(lost)
         return lost
 
@@ -342,6 +355,7 @@ class Recorder:
         *,
         forced: bool = False,
         forbidding: Forbidding | None = None,
+        date: datetime | None = None,
     ) -> _Judged:
         policy, fleet = self._policy(target), Fleet(self._settings.limits)
         if target.health is not Health.FAILING:
@@ -349,7 +363,7 @@ class Recorder:
             return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
         forbidding = forbidding or Forbidding(tx, access.key_mark)
         breaker = Breaker(tx, self._ledger, self._settings)
-        fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now)
+        fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now, date)
         ready_at = ready_since(target, attempts, fleet, policy, now)
         if ready_at is not None:
             seen_since = now - self._settings.timing.longest_gap
@@ -370,14 +384,12 @@ class Recorder:
         forbidding: Forbidding,
         breaker: OpenBreaker | None,
         now: datetime,
+        date: datetime | None,
     ) -> Fleet:
         """What the ledger and the API say of the whole fleet."""
         limits = self._settings.limits
-        usage = tx.fleet_usage(
-            minute=now - FLEET_MINUTE,
-            day=now - FLEET_DAY,
-            most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
-        )
+        most = max(limits.max_attempts_per_window, limits.max_retries_per_minute)
+        usage = tx.fleet_usage(date=date, most=most)
         return Fleet(
             limits,
             usage.in_flight,
@@ -388,6 +400,7 @@ class Recorder:
             key_mark=access.key_mark,
             probe_at=forbidding.probe_at,
             forbidden_from=forbidding.allowed_at,
+            date=date,
         )
 
     def _policy(self, target: Target) -> Policy:

@@ -33,8 +33,9 @@ class Database(Protocol):
         """See the ledger's port; `own` where the owner is this process."""
 
     @property
-    def wall(self) -> Callable[[], datetime] | None:
-        """The server's clock; None where it is this machine's."""
+    def wall(self) -> Callable[[], datetime | None] | None:
+        """The clock that the ledger's times are of, which says None while it is this process's;
+        None where it always is."""
 
     def interrupt(self) -> None:
         """Have the call under way fail: it is beyond its deadline."""

@@ -165,6 +165,8 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
         "made_id": attempt.made and attempt.made.id,
         "made_created_at": attempt.made and attempt.made.created_at,
         "forbidden_key": attempt.forbidden_key,
+        "api_date": attempt.api_date,
+        "ahead_since": attempt.ahead_since,
     }
 
 
@@ -187,6 +189,8 @@ def to_attempt(row: Row) -> Attempt:
         deployment=_deployment(row["deployment_id"], row["deployment_created_at"]),
         made=_deployment(row["made_id"], row["made_created_at"]),
         forbidden_key=row["forbidden_key"],
+        api_date=row["api_date"],
+        ahead_since=row["ahead_since"],
     )
 
 

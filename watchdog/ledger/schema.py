@@ -147,11 +147,14 @@ attempts = Table(
     Column("made_id", Text),
     Column("made_created_at", UtcTime),
     Column("forbidden_key", String(40)),
+    Column("api_date", UtcTime),
+    Column("ahead_since", UtcTime),
     Index(None, "in_flight_until"),
     Index(None, "model_id", "reserved_at"),
     Index(None, "episode_id"),
     Index(None, "reserved_at"),
     Index(None, "sent_at"),
+    Index(None, "api_date"),
     Index(
         "uq_attempts_pending",
         "model_id",
@@ -268,5 +271,5 @@ PAST = {
     actions: ("at", "ended_at"),
 }
 """The columns that delays are counted from. When an attempt was reserved and sent is for the
-limits, which take a moment in the future for now: to move it would free them too early, should the
-clock be set right again."""
+limits, and `ahead_since` beside it: to move it would free them too early, should the clock be set
+right again."""

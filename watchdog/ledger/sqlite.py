@@ -1,7 +1,7 @@
 """A ledger in a SQLite file: its locks, and all that may happen to the file."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from watchdog.ledger.errors import (
 )
 from watchdog.ledger.locks import FileLock, Role
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite_file import (
     BUSY_SECONDS,
     identity,
@@ -48,12 +49,11 @@ class SqliteDatabase:
     """See `database.Database`. One daemon and one command at a time hold its file locks."""
 
     busy_seconds = BUSY_SECONDS
-    wall = None
 
     def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: Clock) -> None:
         self._engine = engine
         self._locks = locks
-        self._clock = clock
+        self._clock = SharedClock(clock, locks[Role.DAEMON])
         # Both belong to the ledger's thread.
         self._identity: tuple[Any, ...] | None = None
         self._unsound = False
@@ -72,6 +72,7 @@ class SqliteDatabase:
         if reading and not path.exists():
             raise LedgerMissing(f"there is no ledger at {path} yet: start the daemon first")
         engine = make_engine(url, read_only=reading)
+        database = cls(engine, locks, clock)
 
         def first_transaction() -> Opened:
             with engine.begin() as connection:
@@ -80,19 +81,19 @@ class SqliteDatabase:
                 return prepare(
                     connection,
                     base_url=base_url,
-                    now=clock.now(),
+                    now=database._clock.now(),
                     make=not reading,
                     # Not under a daemon of another version, which would then find it changed.
                     migrate=role is Role.DAEMON or (not reading and locks[Role.DAEMON].is_free()),
                     where=str(path),
                 )
 
-        database = cls(engine, locks, clock)
         try:
             if not reading:
                 make_file(path)
             if role in locks:
                 _take(locks[role], role, path)
+                database._clock.now()  # From here on the others go by it.
             return database, patiently(first_transaction)
         except BaseException as error:
             database.close()
@@ -110,6 +111,11 @@ class SqliteDatabase:
             with connection.begin():
                 self._check(connection)
                 yield connection, self._clock.now()
+
+    @property
+    def wall(self) -> Callable[[], datetime | None] | None:
+        """A daemon's clock is the one that all the others go by."""
+        return None if self._locks[Role.DAEMON].held else self._clock.daemons
 
     def unavailable(self, error: Exception) -> LedgerUnavailable:
         self._unsound = self._unsound or is_unsound(error)

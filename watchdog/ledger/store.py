@@ -109,8 +109,9 @@ class SqlLedger:
         return self._database.knows_dead(owner, waited, own=owner == self.owner)
 
     @property
-    def wall(self) -> Callable[[], datetime] | None:
-        """The clock that the ledger's times are of; None where it is this machine's."""
+    def wall(self) -> Callable[[], datetime | None] | None:
+        """The clock that the ledger's times are of, which says None while it is this process's;
+        None where it always is."""
         return self._database.wall
 
     async def close(self) -> None:

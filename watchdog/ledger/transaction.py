@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     case,
@@ -28,13 +27,12 @@ from sqlalchemy import (
 )
 
 from watchdog.domain.records import (
-    LONGEST_IN_FLIGHT,
     Attempt,
     Episode,
     Outcome,
     Target,
 )
-from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
+from watchdog.engine.ports import VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.chunks import in_chunks
@@ -53,9 +51,9 @@ from watchdog.ledger.rows import (
 from watchdog.ledger.schema import PAST, attempts, episodes, findings, meta, targets
 from watchdog.ledger.status_rows import StatusQueries
 from watchdog.ledger.upsert import upsert
+from watchdog.ledger.usage_rows import UsageQueries, recent
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
-_CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
 
 _WATCHED = (
     "resolution",
@@ -95,7 +93,13 @@ _CLAIM = (
 
 
 class SqlTransaction(
-    BreakerQueries, QueueQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries
+    BreakerQueries,
+    QueueQueries,
+    ActionQueries,
+    ReplicaQueries,
+    FindingQueries,
+    StatusQueries,
+    UsageQueries,
 ):
     """One transaction; `now` was read when it held its lock."""
 
@@ -188,8 +192,10 @@ class SqlTransaction(
 
     # Attempts
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        wanted = [self._sent_since(since), _PENDING]
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        wanted = [*recent(since, dated), _PENDING]
         if target.episode is not None:
             wanted.append(attempts.c.episode_id == target.episode.id)
         query = (
@@ -199,9 +205,11 @@ class SqlTransaction(
         )
         return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
 
-    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> dict[str, tuple[Attempt, ...]]:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
-        wanted = (self._sent_since(since), _PENDING, attempts.c.episode_id.in_(current))
+        wanted = (*recent(since, dated), _PENDING, attempts.c.episode_id.in_(current))
         query = (
             select(attempts)
             .where(or_(*wanted), self._visible)
@@ -209,14 +217,6 @@ class SqlTransaction(
         )
         rows = [to_attempt(row) for row in self._connection.execute(query).mappings()]
         return {key: tuple(own) for key, own in groupby(rows, lambda each: each.model_id)}
-
-    @staticmethod
-    def _sent_since(since: datetime) -> ColumnElement[bool]:
-        return and_(
-            # What the index can use: nothing is sent later than this after its reservation.
-            attempts.c.reserved_at >= since - RESERVATION_TTL,
-            func.coalesce(attempts.c.sent_at, attempts.c.reserved_at) >= since,
-        )
 
     def add_attempt(self, attempt: Attempt) -> None:
         # Asked first, and not told by the error: that would say the same of an id that is taken.
@@ -239,6 +239,7 @@ class SqlTransaction(
                 answered_at=attempt.answered_at,
                 reason=attempt.reason,
                 forbidden_key=attempt.forbidden_key,
+                api_date=attempt.api_date,
                 resolution=case(
                     (ended, attempts.c.resolution),
                     else_=literal(attempt.resolution, attempts.c.resolution.type),
@@ -266,32 +267,6 @@ class SqlTransaction(
     def pending_attempts(self) -> list[Attempt]:
         query = select(attempts).where(_PENDING)
         return [to_attempt(row) for row in self._connection.execute(query).mappings()]
-
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
-        pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
-        in_flight = self._connection.scalar(
-            select(func.count(distinct(attempts.c.model_id))).where(
-                self._in_flight(), self._visible
-            )
-        )
-        newest = select(attempts.c.sent_at).order_by(attempts.c.sent_at.desc()).limit(most)
-        settled = and_(attempts.c.outcome != Outcome.PENDING, self._visible)
-        sent = newest.where(attempts.c.sent_at >= minute, settled)
-        charged = newest.where(attempts.c.sent_at >= day, settled, attempts.c.outcome.in_(_CHARGED))
-        return FleetUsage(
-            in_flight=in_flight or 0,
-            sent=self._times(sent, pending, most),
-            charged=self._times(charged, pending, most),
-        )
-
-    def _in_flight(self) -> ColumnElement[bool]:
-        """See `Attempt.in_flight`."""
-        unended = or_(attempts.c.resolved_at.is_(None), attempts.c.presumed)
-        until = attempts.c.in_flight_until
-        of_older_program = and_(
-            until.is_(None), attempts.c.reserved_at > self._now - LONGEST_IN_FLIGHT
-        )
-        return and_(unended, or_(until > self._now, of_older_program))
 
     def forbidden_models(self, key_mark: str) -> int:
         said_otherwise = (
@@ -327,6 +302,7 @@ class SqlTransaction(
             .where(attempts.c.reserved_at > self._now)
             .values(in_flight_until=type_coerce(kept, BigInteger))
         )
+        self._note_ahead()
 
     def prune(self, before: datetime) -> int:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
@@ -357,8 +333,3 @@ class SqlTransaction(
             )
             for row in listed
         ]
-
-    def _times(self, query: Select[Any], pending: int, most: int) -> tuple[datetime, ...]:
-        """Oldest first; a pending attempt may be sent at this very moment."""
-        times = self._connection.execute(query).scalars().all()
-        return tuple(sorted([*times, *[self._now] * pending])[-most:])

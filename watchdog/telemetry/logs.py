@@ -27,6 +27,7 @@ from watchdog.engine.events import (
     BreakerOpened,
     CanaryFailed,
     CheckFailed,
+    ClockJumped,
     ConfigDoubtful,
     ConfigReloadFailed,
     DeploymentFailedAgain,
@@ -59,6 +60,7 @@ _ERRORS = (
 _WARNINGS = (
     CanaryFailed,
     CheckFailed,
+    ClockJumped,
     ConfigDoubtful,
     DeploymentFailedAgain,
     DeploymentFailing,

@@ -91,7 +91,7 @@ _SORTS: dict[str, Callable[[Row], Any]] = {
     "status": lambda row: row.target.status or "",
     "since": lambda row: _newest_first(row.target.status_since),
     "attempts": lambda row: -row.watched.used,
-    "day": lambda row: -len(window_times(row.watched.attempts, row.now)),
+    "day": lambda row: -len(window_times(row.watched.attempts, row.now, row.watched.date)),
     "next": lambda row: (row.next_at is None, row.next_at and row.next_at.timestamp()),
     "why": lambda row: row.target.decision.reason or "",
 }
