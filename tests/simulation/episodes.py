@@ -71,7 +71,8 @@ class _Follower:
     """What is surely so of one target's episode. `open` are the POSTs without an observed end, and
     `moved` tells that another status was seen since the last one. `acted` is when a person last did
     something that perhaps not every process has seen yet, `shown` the first look that did show it.
-    `run` are the failing looks since any other."""
+    `run` are the failing looks since any other; `gone` are the identities shown before the
+    present one, and `went_back` tells that one of them was shown again."""
 
     scenario: Scenario
     rules: Rules
@@ -84,6 +85,8 @@ class _Follower:
     acted: float | None = None
     shown: Request | None = None
     ref: str | None = None
+    gone: set[str | None] = field(default_factory=set)
+    went_back: bool = False
     healthy_since: Request | None = None
     run: list[Request] = field(default_factory=list)
 
@@ -97,8 +100,11 @@ class _Follower:
         if self.acted is not None:
             self._may_end()
             self._note_shown(look, self.acted)
-        if self.ref not in (None, look.ref) and not self._ours(look):
-            self._may_end()
+        self.went_back = self.went_back or look.ref in self.gone
+        if self.ref not in (None, look.ref):
+            self.gone.add(self.ref)
+            if not self._ours(look):
+                self._may_end()
         self.ref = look.ref
         if look.served in FAILING:
             self.healthy_since = None
@@ -165,9 +171,8 @@ class _Follower:
 
     def _ours(self, look: Request) -> bool:
         """A change seen now is that of our own POST, for certain."""
-        return any(self._surely_young(post, look) for post in self.open) and not any(
-            post.fault == "other_deployment" for post in self.sent
-        )
+        misled = self.went_back or any(post.fault == "other_deployment" for post in self.sent)
+        return not misled and any(self._surely_young(post, look) for post in self.open)
 
     def _surely_young(self, post: Request, look: Request) -> bool:
         """Less than `stuck_after` since its reservation, as the watchdog takes it."""

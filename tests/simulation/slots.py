@@ -30,6 +30,7 @@ class LaggingWorld(World):
         self._made_later = made_later
         self._history: dict[str, list[tuple[datetime, Any]]] = {}
         super().__init__(scenario, started_at=started_at)
+        self._history.clear()  # What was first deployed has stood there since ever.
 
     def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
         truth = super().look(model_id, now, lag=lag)
