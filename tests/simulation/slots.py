@@ -37,10 +37,9 @@ class LaggingWorld(World):
         seconds, of_status_alone = self._lag(model_id)
         then = now - timedelta(seconds=seconds)
         past = [running for at, running in self._history.get(model_id, ()) if at > then]
-        self.shown = truth
-        if past and past[0] is not None:
-            slot = replace(self._slots[model_id], running=past[0])
-            self.shown = self._deployment(slot, then) or truth
+        slot = self._slots[model_id]
+        running = past[0] if past else slot.running
+        self.shown = self._deployment(replace(slot, running=running), then) or truth
         if of_status_alone:
             self.shown = replace(truth, status=self.shown.status)
         return self.shown
