@@ -8,7 +8,8 @@ believes the watchdog's own excuse cannot find it at fault.
 
 A change in the answers without an act is allowed to end an episode where the watchdog cannot know
 better: none of its POSTs is younger than `stuck_after` and without an observed end, which is a
-failing look after one that showed another status. When the answers go back in time, or when one
+failing look after one that showed another status; or each such POST was put down for a change of
+identity already. When the answers go back in time, or when one
 to a POST named a deployment that never was, nobody can tell either. A crash may cut short what was
 recorded, so whatever this reports is wrong for certain.
 """
@@ -71,7 +72,9 @@ class _Follower:
     """What is surely so of one target's episode. `open` are the POSTs without an observed end, and
     `moved` tells that another status was seen since the last one. `acted` is when a person last did
     something that perhaps not every process has seen yet, `shown` the first look that did show it.
-    `run` are the failing looks since any other."""
+    `run` are the failing looks since any other; `gone` are the identities shown before the
+    present one, and `went_back` tells that one of them was shown again;
+    `adopted` are the numbers of the POSTs to which a change of identity was put down."""
 
     scenario: Scenario
     rules: Rules
@@ -84,6 +87,9 @@ class _Follower:
     acted: float | None = None
     shown: Request | None = None
     ref: str | None = None
+    gone: set[str | None] = field(default_factory=set)
+    went_back: bool = False
+    adopted: set[int] = field(default_factory=set)
     healthy_since: Request | None = None
     run: list[Request] = field(default_factory=list)
 
@@ -97,8 +103,11 @@ class _Follower:
         if self.acted is not None:
             self._may_end()
             self._note_shown(look, self.acted)
-        if self.ref not in (None, look.ref) and not self._ours(look):
-            self._may_end()
+        self.went_back = self.went_back or look.ref in self.gone
+        if self.ref not in (None, look.ref):
+            self.gone.add(self.ref)
+            if not self._adopt(look):
+                self._may_end()
         self.ref = look.ref
         if look.served in FAILING:
             self.healthy_since = None
@@ -165,9 +174,18 @@ class _Follower:
 
     def _ours(self, look: Request) -> bool:
         """A change seen now is that of our own POST, for certain."""
-        return any(self._surely_young(post, look) for post in self.open) and not any(
-            post.fault == "other_deployment" for post in self.sent
-        )
+        return bool(self._young(look))
+
+    def _adopt(self, look: Request) -> bool:
+        """Each of our own POSTs makes one change of identity at most."""
+        free = [post for post in self._young(look) if post.number not in self.adopted]
+        self.adopted |= {post.number for post in free[-1:]}
+        return bool(free)
+
+    def _young(self, look: Request) -> list[Request]:
+        if self.went_back or any(post.fault == "other_deployment" for post in self.sent):
+            return []
+        return [post for post in self.open if self._surely_young(post, look)]
 
     def _surely_young(self, post: Request, look: Request) -> bool:
         """Less than `stuck_after` since its reservation, as the watchdog takes it."""

@@ -30,16 +30,16 @@ class LaggingWorld(World):
         self._made_later = made_later
         self._history: dict[str, list[tuple[datetime, Any]]] = {}
         super().__init__(scenario, started_at=started_at)
+        self._history.clear()  # What was first deployed has stood there since ever.
 
     def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
         truth = super().look(model_id, now, lag=lag)
         seconds, of_status_alone = self._lag(model_id)
         then = now - timedelta(seconds=seconds)
         past = [running for at, running in self._history.get(model_id, ()) if at > then]
-        self.shown = truth
-        if past and past[0] is not None:
-            slot = replace(self._slots[model_id], running=past[0])
-            self.shown = self._deployment(slot, then) or truth
+        slot = self._slots[model_id]
+        running = past[0] if past else slot.running
+        self.shown = self._deployment(replace(slot, running=running), then) or truth
         if of_status_alone:
             self.shown = replace(truth, status=self.shown.status)
         return self.shown
