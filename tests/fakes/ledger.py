@@ -102,6 +102,9 @@ class InMemoryLedger:
     async def hold_active(self) -> int:
         return 1
 
+    async def release_active(self) -> bool:
+        return False
+
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         return owner in self.dead_owners
 

@@ -25,7 +25,7 @@ from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
-from watchdog.ledger.postgres import PostgresDatabase
+from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
 
 
@@ -268,7 +268,7 @@ async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
     server.freeze()
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(PostgresDatabase, "busy_seconds", 0.5)
+            patch.setattr(Line, "call_seconds", 0.5)
             both = [ledger.transact(lambda tx: tx.meta("a")), ledger.hold_active()]
             found = await asyncio.gather(*both, return_exceptions=True)
         assert [type(each) for each in found] == [LedgerUnavailable] * 2

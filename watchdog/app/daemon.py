@@ -96,7 +96,9 @@ class Daemon:
             parts.push_async_callback(ledger.close)
             engine = Engine(config, api, ledger, clock, listener)
             about = _about(config)
-            view = Viewing(engine.ledger, engine.live, clock, about=about, condition=condition)
+            reader = engine.reader()
+            parts.push_async_callback(reader.close)
+            view = Viewing(reader, engine.live, clock, about=about, condition=condition)
             web = _web(config, metrics, liveness, readiness, Page(view))
             parts.push_async_callback(web.stop)
             self.metrics_url = f"{web.url}/metrics"

@@ -32,6 +32,9 @@ class WatchedLedger:
     async def hold_active(self) -> int:
         return await self._watched(self._ledger.hold_active())
 
+    async def release_active(self) -> bool:
+        return await self._ledger.release_active()
+
     async def _watched(self, asked: Awaitable[T]) -> T:
         try:
             result = await asked

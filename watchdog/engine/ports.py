@@ -438,6 +438,9 @@ class Ledger(Protocol):
         in between. Raises LedgerUnavailable when that cannot be told.
         """
 
+    async def release_active(self) -> bool:
+        """Let another process be the active one; False where there can be no other."""
+
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """Whether an owner that was last heard of so long ago surely sends nothing more of what it
         had reserved by then."""
