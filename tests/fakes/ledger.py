@@ -168,6 +168,13 @@ class _Transaction:
             raise ValueError(f"{target.model_id} is there already")
         self._put(target)
 
+    def add_targets(self, added: Sequence[Target]) -> None:
+        for target in added:
+            self.add_target(target)
+
+    def save_targets(self, changed: Sequence[Target]) -> list[Target]:
+        return [self.save_target(target) for target in changed]
+
     def _put(self, target: Target) -> None:
         self._rows.targets[target.model_id] = target
         if target.episode is not None:
@@ -200,8 +207,8 @@ class _Transaction:
         found = {target.model_id: self.attempts(target, since=since) for target in self.targets()}
         return {model_id: own for model_id, own in found.items() if own}
 
-    def add_status(self, change: StatusChange) -> None:
-        self._rows.statuses[change.model_id, change.at] = change
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        self._rows.statuses |= {(change.model_id, change.at): change for change in changes}
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         return [
@@ -245,7 +252,11 @@ class _Transaction:
         )
         return True
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        for attempt in resolved:
+            self._resolve(attempt)
+
+    def _resolve(self, attempt: Attempt) -> None:
         stored = self._rows.attempts.get(attempt.id)
         if stored is not None:
             self._rows.attempts[attempt.id] = replace(

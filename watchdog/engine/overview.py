@@ -1,7 +1,7 @@
 """What the ledger holds of the fleet at one moment, for those who show it: a fixed number of
 queries, however many targets there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,10 +9,8 @@ from watchdog.domain.breaker import Opening
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
-    charged_at,
     episode_used,
     window_remaining,
-    window_starts,
 )
 from watchdog.domain.queue import places
 from watchdog.domain.records import (
@@ -26,6 +24,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.engine.counted import counted, counts_since
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import held
 
@@ -83,16 +82,14 @@ class Past:
 
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
-    now = tx.now()
     shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
-    since = {each.model_id: _since(each, policies.get(each.model_id), now) for each in shown}
-    attempts = tx.all_attempts(since=min(since.values(), default=now))
+    attempts = counted(tx, shown, policies)
     in_queue = places(shown)
     return [
         Watched(
             each,
             policies.get(each.model_id),
-            _counted(each, attempts.get(each.model_id, ()), since[each.model_id], now),
+            attempts[each.model_id],
             place=in_queue.get(each.model_id),
         )
         for each in shown
@@ -133,27 +130,13 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
         Watched(
             target,
             policy,
-            tx.attempts(target, since=_since(target, policy, now)),
+            tx.attempts(target, since=counts_since(target, policy, now)),
             tuple(tx.statuses(now - TIMELINE, model_id)),
             places(tx.targets()).get(model_id),
         ),
         tuple(tx.episodes(model_id, limit=_LISTED)),
         tuple(tx.attempt_history(model_id, limit=_LISTED)),
         tuple(tx.actions(model_id, limit=_LISTED)),
-    )
-
-
-def _since(target: Target, policy: Policy | None, now: datetime) -> datetime:
-    return window_starts(target, policy, now) if policy else now
-
-
-def _counted(
-    target: Target, attempts: Iterable[Attempt], since: datetime, now: datetime
-) -> tuple[Attempt, ...]:
-    """Those of the target's episode and of its own window: others' may begin sooner."""
-    episode = target.episode.id if target.episode is not None else None
-    return tuple(
-        each for each in attempts if each.episode_id == episode or charged_at(each, now) >= since
     )
 
 
