@@ -140,7 +140,7 @@ class Daemon:
         stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
-        standing, ticker, late = Standing(engine.ledger, self._listener), Ticker(), 0
+        standing, ticker, late = Standing(engine.ledger, clock, self._listener), Ticker(), 0
         presence = in_force.presence = Presence(
             engine.ledger,
             engine.live,
@@ -184,7 +184,8 @@ class Daemon:
         except LedgerUnavailable as error:
             if not self.started.is_set():
                 raise SetupError(str(error)) from error
-            await asyncio.sleep(TICK.total_seconds())
+            if not await standing.give_up(f"the watch list was not taken up: {error}"):
+                await asyncio.sleep(TICK.total_seconds())
             return 0
         self.started.set()
         try:
