@@ -9,31 +9,13 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from tests.fakes.postgres import Postgres
-from tests.fakes.proxy import Proxy
+from tests.fakes.servers import Servers
 from tests.integration.test_ledger_postgres import becomes_active, opened
 from tests.integration.test_ledger_sqlite import use
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerSetupError, SqlLedger
 
 _PATIENCE_SECONDS = 60
-
-
-class Servers:
-    """One that is written, one that follows it, and a name that leads to the one or the other."""
-
-    def __init__(self) -> None:
-        self.first = Postgres()
-        self.second = Postgres(copy_of=self.first)
-        self.name = Proxy(self.first.port)
-
-    def url(self, query: str = "") -> str:
-        return self.first.url().replace(f":{self.first.port}/", f":{self.name.port}/") + query
-
-    def remove(self) -> None:
-        self.name.close()
-        for each in (self.first, self.second):
-            each.remove()
 
 
 @pytest.fixture
@@ -79,7 +61,6 @@ async def soon_refused(ask: Callable[[], Awaitable[Any]]) -> str:
 
 
 async def test_after_a_fail_over_every_connection_finds_the_new_server(servers: Servers) -> None:
-    first, second = servers.first, servers.second
     one, other = opened(servers.url()), opened(servers.url())
     reader = one.reader()
     async with closing(reader, one, other):
@@ -87,11 +68,9 @@ async def test_after_a_fail_over_every_connection_finds_the_new_server(servers: 
         await one.transact(write("before"))
         assert await reader.transact(read) == "before"
 
-        first.end()
+        servers.switch()
         for asked in (one.transact(write("x")), one.hold_active(), reader.transact(read)):
             await refused(asked)
-        second.promote()
-        first.follow(second)
         for asked in (
             one.transact(write("x")),
             one.transact(read),
@@ -101,7 +80,7 @@ async def test_after_a_fail_over_every_connection_finds_the_new_server(servers: 
         ):
             assert "read-only" in await refused(asked)
 
-        servers.name.lead_to(second.port)
+        servers.lead_to_the_primary()
         assert await becomes_active(other)
         assert await one.hold_active() == 0
         await one.transact(write("after"))
@@ -115,7 +94,6 @@ async def test_a_server_that_is_made_read_only_under_its_connections_is_left(
     servers: Servers, query: str
 ) -> None:
     """As operators do before a fail-over: nothing ends the connections."""
-    first, second = servers.first, servers.second
     ledger = opened(servers.url(query))
     reader = ledger.reader()
     async with closing(reader, ledger):
@@ -123,8 +101,8 @@ async def test_a_server_that_is_made_read_only_under_its_connections_is_left(
         await ledger.transact(write("before"))
         assert await reader.transact(read) == "before"
 
-        first.execute(sql.SQL("ALTER SYSTEM SET default_transaction_read_only = on"))
-        first.execute(sql.SQL("SELECT pg_reload_conf()"))
+        servers.primary.execute(sql.SQL("ALTER SYSTEM SET default_transaction_read_only = on"))
+        servers.primary.execute(sql.SQL("SELECT pg_reload_conf()"))
         for ask in (
             lambda: ledger.transact(write("x")),
             lambda: ledger.transact(read),
@@ -133,8 +111,8 @@ async def test_a_server_that_is_made_read_only_under_its_connections_is_left(
         ):
             assert "read" in await soon_refused(ask)
 
-        second.promote()
-        servers.name.lead_to(second.port)
+        servers.other.promote()
+        servers.name.lead_to(servers.other.port)
         assert await becomes_active(ledger) > term
         await ledger.transact(write("after"))
         assert await reader.transact(read) == "after"
@@ -143,13 +121,13 @@ async def test_a_server_that_is_made_read_only_under_its_connections_is_left(
 async def test_a_server_that_can_only_be_read_is_no_ledger(servers: Servers) -> None:
     await use(opened(servers.url()))
     with pytest.raises(LedgerSetupError, match="read-only"):
-        opened(servers.second.url())
+        opened(servers.other.url())
     with pytest.raises(LedgerSetupError, match="can only be read"):
-        opened(servers.second.url() + "?target_session_attrs=any")
+        opened(servers.other.url() + "?target_session_attrs=any")
 
 
 async def test_of_several_hosts_the_one_that_can_be_written_is_taken(servers: Servers) -> None:
-    hosts = "&".join(f"host=127.0.0.1:{each.port}" for each in (servers.second, servers.first))
+    hosts = "&".join(f"host=127.0.0.1:{each.port}" for each in (servers.other, servers.primary))
     ledger = opened(f"postgresql+psycopg://watchdog@/postgres?{hosts}")
     async with closing(ledger):
         assert await ledger.hold_active()
