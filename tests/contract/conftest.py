@@ -7,15 +7,15 @@ import pytest
 
 from tests.contract.test_ledger import KINDS, Bench, opened, opened_twice
 from tests.fakes.processes import PATIENCE_SECONDS
-from watchdog.ledger.postgres import PostgresDatabase
+from watchdog.ledger.line import Line
 from watchdog.ledger.sqlite import SqliteDatabase
 
 
 @pytest.fixture(autouse=True)
 def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a ledger does is not about how long its transactions take here."""
-    for database in (PostgresDatabase, SqliteDatabase):
-        monkeypatch.setattr(database, "busy_seconds", PATIENCE_SECONDS)
+    monkeypatch.setattr(Line, "call_seconds", PATIENCE_SECONDS)
+    monkeypatch.setattr(SqliteDatabase, "busy_seconds", PATIENCE_SECONDS)
 
 
 @pytest.fixture(params=KINDS)

@@ -257,7 +257,7 @@ async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Be
     unknown = an_attempt(Outcome.UNKNOWN)
     await bench.attempts(unknown)
     resolved = replace(unknown, resolution=Resolution.REFAILED, resolved_at=NOW)
-    await bench.do(lambda tx: tx.resolve_attempt(resolved))
+    await bench.do(lambda tx: tx.resolve_attempts([resolved]))
     await bench.do(lambda tx: tx.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
     (found,) = await bench.do(lambda tx: tx.attempts(failing(), since=NOW))
     assert found == replace(resolved, outcome=Outcome.ACCEPTED)
@@ -435,7 +435,7 @@ async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> No
 async def test_what_is_not_there_is_left_alone(bench: Bench) -> None:
     def work(tx: LedgerTransaction) -> bool:
         tx.make_due("gone", NOW)
-        tx.resolve_attempt(an_attempt())
+        tx.resolve_attempts([an_attempt()])
         return tx.record_answer(an_attempt())
 
     assert not await bench.do(work)

@@ -80,7 +80,7 @@ async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
     attempt = await sent(bench, "m1", deployment=REF)
     seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "made": PUSHED}
     watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
-    await bench.do(lambda tx: tx.resolve_attempt(watched))
+    await bench.do(lambda tx: tx.resolve_attempts([watched]))
     kept = await bench.do(lambda tx: tx.attempt(attempt.id))
     assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", deployment=REF, **seen)
 

@@ -38,7 +38,7 @@ LOGGED: dict[str, e.Event] = {
     ),
     "stopped": e.Stopped(abandoned_checks=1),
     "replica_active": e.BecameActive(),
-    "replica_standby": e.BecameStandby(),
+    "replica_standby": e.BecameStandby(why="the ledger has not answered for 30 s"),
     "config_reloaded": e.ConfigReloaded(
         changed=("policy.max_attempts", "models"), mode="retry", targets=2, limits=LIMITS
     ),

@@ -52,6 +52,15 @@ class _Rows:
     findings: dict[str, Finding] = field(default_factory=dict)
 
 
+@dataclass
+class _Lock:
+    """Which process's ledger is the active one's; `shared` once there are several."""
+
+    holder: "InMemoryLedger | None" = None
+    terms: int = 0
+    shared: bool = False
+
+
 TARGET_TIMES = (
     "status_since",
     "observed_at",
@@ -64,8 +73,8 @@ TARGET_TIMES = (
 
 
 class InMemoryLedger:
-    """`fail_with` makes every transaction fail, `full` each that writes; `dead_owners` are those
-    it knows to be dead."""
+    """`fail_with` makes every transaction fail, `full` each that writes, and `lock_fails_with`
+    whatever is asked of the lock; `dead_owners` are those it knows to be dead."""
 
     def __init__(self, clock: Clock, *, observe: bool = False) -> None:
         self.observe = observe
@@ -75,11 +84,14 @@ class InMemoryLedger:
         self.transactions = 0
         self._clock = clock
         self._kept = [_Rows()]
+        self._lock = _Lock()
+        self.lock_fails_with: LedgerUnavailable | None = None
 
     def beside(self, *, observe: bool) -> "InMemoryLedger":
         """The same ledger as another process has it open, in a mode of its own."""
         other = copy.copy(self)
         other.observe = observe
+        self._lock.shared = True
         return other
 
     @property
@@ -100,7 +112,17 @@ class InMemoryLedger:
         return result
 
     async def hold_active(self) -> int:
-        return 1
+        if self.lock_fails_with is not None:
+            raise self.lock_fails_with
+        if self._lock.holder is None:
+            self._lock.holder = self
+            self._lock.terms += 1
+        return self._lock.terms if self._lock.holder is self else 0
+
+    async def release_active(self) -> bool:
+        if self._lock.shared and self._lock.holder is self:
+            self._lock.holder = None
+        return self._lock.shared
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         return owner in self.dead_owners
@@ -165,6 +187,13 @@ class _Transaction:
             raise ValueError(f"{target.model_id} is there already")
         self._put(target)
 
+    def add_targets(self, added: Sequence[Target]) -> None:
+        for target in added:
+            self.add_target(target)
+
+    def save_targets(self, changed: Sequence[Target]) -> list[Target]:
+        return [self.save_target(target) for target in changed]
+
     def _put(self, target: Target) -> None:
         self._rows.targets[target.model_id] = target
         if target.episode is not None:
@@ -205,8 +234,8 @@ class _Transaction:
         }
         return {model_id: own for model_id, own in found.items() if own}
 
-    def add_status(self, change: StatusChange) -> None:
-        self._rows.statuses[change.model_id, change.at] = change
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        self._rows.statuses |= {(change.model_id, change.at): change for change in changes}
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         return [
@@ -251,7 +280,11 @@ class _Transaction:
         )
         return True
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        for attempt in resolved:
+            self._resolve(attempt)
+
+    def _resolve(self, attempt: Attempt) -> None:
         stored = self._rows.attempts.get(attempt.id)
         if stored is not None:
             self._rows.attempts[attempt.id] = replace(

@@ -124,6 +124,20 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
             [],
             id="all-mended",
         ),
+        pytest.param(
+            [LOGGED["replica_standby"], LOGGED["replica_active"]],
+            ["the watch list is not taken up yet"],
+            id="active-again-and-not-watching-yet",
+        ),
+        pytest.param(
+            [
+                LOGGED["replica_standby"],
+                LOGGED["replica_active"],
+                SweepDone(at=NOW, first=False),
+            ],
+            [],
+            id="active-again",
+        ),
     ],
 )
 async def test_it_is_ready_when_it_can_do_its_work(

@@ -29,7 +29,7 @@ _LONGEST_HOLD = 100.0
 
 
 _FORBIDDEN_FLEET = 3
-"""So many models, answered 403 in a row, and the key may not retry at all: for an hour each time."""
+"""So many models, answered 403 in a row, and the key may retry nothing: for an hour each time."""
 
 _TTL = 31.0
 """Longer than it takes to make an attempt and record its answer."""

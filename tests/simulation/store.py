@@ -17,6 +17,7 @@ from watchdog.ledger.locks import FileLock
 from watchdog.ledger.opening import Opened, prepare
 from watchdog.ledger.sqlite import SqliteDatabase
 from watchdog.ledger.sqlite_file import make_engine
+from watchdog.ledger.turns import Turns
 
 BASE_URL = "http://baseten.invalid"
 
@@ -75,8 +76,8 @@ class SimulatedLedger(SqlLedger):
     """One whose thread and locks the simulation holds."""
 
     def become(self, worker: Executor, locks: Iterable[FileLock]) -> None:
-        self._worker.shutdown()  # It has no thread yet.
-        self._worker = worker  # type: ignore[assignment]
+        # Its own have no threads yet.
+        self._turns = self._pulse = Turns(self._database.line, worker)
         self._held = tuple(locks)
 
     def release(self) -> None:

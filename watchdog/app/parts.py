@@ -54,7 +54,7 @@ class Engine:
     ) -> None:
         self.api = api
         self.live = LiveSettings(make_settings(config, ledger.owner))
-        self._own_ledger = ledger
+        self._ledgers = [ledger]
         self.ledger = WatchedLedger(ledger, clock, listener)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
@@ -82,7 +82,14 @@ class Engine:
 
     def put_in_force(self, settings: Settings) -> None:
         self.live.current = settings
-        self._own_ledger.observe = settings.observe
+        for ledger in self._ledgers:
+            ledger.observe = settings.observe
+
+    def reader(self) -> SqlLedger:
+        """The ledger for those who only look: see there. To be closed by the caller."""
+        made = self._ledgers[0].reader()
+        self._ledgers.append(made)
+        return made
 
     @property
     def recorder(self) -> Recorder:

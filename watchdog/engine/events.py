@@ -52,9 +52,11 @@ class BecameActive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BecameStandby(Event):
-    """Another replica watches; this one is ready to take over."""
+    """This replica does not watch, and is ready to take over. Another one does, unless it gave up:
+    then it says why."""
 
     name = "replica_standby"
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

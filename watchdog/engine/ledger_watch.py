@@ -14,6 +14,9 @@ _QUIET_SECONDS = 10
 a small write may."""
 
 
+_WORK, _LOCK = "work", "lock"
+
+
 class WatchedLedger:
     """A ledger whose outages are events: one at the start of each, one at its end."""
 
@@ -22,24 +25,38 @@ class WatchedLedger:
         self._clock = clock
         self._listener = listener
         self._failed_at: float | None = None
+        # Since when all transactions fail, and all that is asked of the lock, where they do.
+        self._failing_since: dict[str, float] = {}
+
+    @property
+    def away_for(self) -> timedelta:
+        """How long by now no transaction has succeeded that was tried, or nothing that was asked of
+        the lock: whichever is longer."""
+        since = min(self._failing_since.values(), default=None)
+        return timedelta(seconds=0 if since is None else self._clock.monotonic() - since)
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         asked_at = self._clock.monotonic()
-        result = await self._watched(self._ledger.transact(work))
+        result = await self._watched(_WORK, self._ledger.transact(work))
         self._listener(LedgerTransacted(duration_seconds=self._clock.monotonic() - asked_at))
         return result
 
     async def hold_active(self) -> int:
-        return await self._watched(self._ledger.hold_active())
+        return await self._watched(_LOCK, self._ledger.hold_active())
 
-    async def _watched(self, asked: Awaitable[T]) -> T:
+    async def release_active(self) -> bool:
+        return await self._ledger.release_active()
+
+    async def _watched(self, kind: str, asked: Awaitable[T]) -> T:
         try:
             result = await asked
         except LedgerUnavailable as error:
             if self._failed_at is None:
                 self._listener(LedgerLost(error=str(error)))
             self._failed_at = self._clock.monotonic()
+            self._failing_since.setdefault(kind, self._failed_at)
             raise
+        self._failing_since.pop(kind, None)
         failed_at = self._failed_at
         if failed_at is not None and self._clock.monotonic() - failed_at >= _QUIET_SECONDS:
             self._failed_at = None

@@ -1,12 +1,12 @@
 """What the ledger holds of the fleet at one moment, for those who show it: a fixed number of
 queries, however many targets there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Opening
-from watchdog.domain.limits import counting, episode_used, of_episode, window_remaining
+from watchdog.domain.limits import episode_used, window_remaining
 from watchdog.domain.queue import places
 from watchdog.domain.records import (
     Action,
@@ -20,6 +20,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.engine.api_clock import api_date
+from watchdog.engine.counted import counted, that_count
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import held
 
@@ -80,17 +81,15 @@ class Past:
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
     shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
-    now, date, in_queue = tx.now(), api_date(tx), places(shown)
-    span = max((policy.window for policy in policies.values()), default=timedelta(0))
-    attempts = tx.all_attempts(since=now - span, dated=date and date - span)
+    attempts, date = counted(tx, shown, policies), api_date(tx)
+    in_queue = places(shown)
     return [
-        _watched(
+        Watched(
             each,
             policies.get(each.model_id),
-            attempts.get(each.model_id, ()),
-            now,
-            date,
+            attempts[each.model_id],
             place=in_queue.get(each.model_id),
+            date=date,
         )
         for each in shown
     ]
@@ -126,29 +125,18 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     changes, place = tx.statuses(now - TIMELINE, model_id), places(tx.targets()).get(model_id)
     return Past(
         now,
-        _watched(target, policy, attempts, now, date, changes=tuple(changes), place=place),
+        Watched(
+            target,
+            policy,
+            that_count(target, attempts, policy, now, date),
+            tuple(changes),
+            place,
+            date,
+        ),
         tuple(tx.episodes(model_id, limit=_LISTED)),
         tuple(tx.attempt_history(model_id, limit=_LISTED)),
         tuple(tx.actions(model_id, limit=_LISTED)),
     )
-
-
-def _watched(
-    target: Target,
-    policy: Policy | None,
-    attempts: Iterable[Attempt],
-    now: datetime,
-    date: datetime | None,
-    *,
-    changes: tuple[StatusChange, ...] = (),
-    place: int | None = None,
-) -> Watched:
-    """Of the attempts those that count: the windows of others may begin sooner."""
-    if policy is None:
-        counted = of_episode(target, attempts)
-    else:
-        counted = counting(target, attempts, policy, now, date)
-    return Watched(target, policy, counted, changes, place, date)
 
 
 def _by_model(changes: Sequence[StatusChange]) -> dict[str, tuple[StatusChange, ...]]:

@@ -252,11 +252,18 @@ class LedgerTransaction(Protocol):
 
     def add_target(self, target: Target) -> None: ...
 
+    def add_targets(self, added: Sequence[Target]) -> None:
+        """As `add_target`, in as many round trips for all of them as for one."""
+
     def save_target(self, target: Target) -> Target:
         """Write a target and its episode, and return it with its next version.
 
         Raises VersionConflict when the stored version is not `target.version`.
         """
+
+    def save_targets(self, changed: Sequence[Target]) -> Sequence[Target]:
+        """As `save_target`, in as many round trips for all of them as for one. Where one of them
+        cannot be written none is."""
 
     def save_episode(self, episode: Episode) -> None:
         """Write an episode that its target no longer refers to."""
@@ -282,8 +289,8 @@ class LedgerTransaction(Protocol):
         Only `pending` and `unknown` give way.
         """
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
-        """Write what watching shows of it: `resolution`, `resolved_at`, `presumed`,
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        """Write what watching shows of them: `resolution`, `resolved_at`, `presumed`,
         `in_flight_until` and `made`, nothing else."""
 
     def pending_attempts(self) -> Sequence[Attempt]: ...
@@ -315,8 +322,8 @@ class LedgerTransaction(Protocol):
     def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
         """Newest first, `dry_run` ones included in either mode."""
 
-    def add_status(self, change: StatusChange) -> None:
-        """Write what a target was seen to change to, in place of another one of that moment."""
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        """Write what targets were seen to change to, in place of others of the same moment."""
 
     def statuses(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
         """What each target changed to since then, or one of them, after what it was at that
@@ -446,6 +453,9 @@ class Ledger(Protocol):
         Then it is the number of the term, another one whenever somebody else may have been active
         in between. Raises LedgerUnavailable when that cannot be told.
         """
+
+    async def release_active(self) -> bool:
+        """Let another process be the active one; False where there can be no other."""
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """Whether an owner that was last heard of so long ago surely sends nothing more of what it

@@ -94,12 +94,23 @@ class _Judged:
         return canary
 
 
-def save(tx: LedgerTransaction, before: Target, after: Target, now: datetime) -> Target:
-    """Write a target, and what its status changed to if it did; the target as it is then."""
-    if after.status != before.status:
-        changed_at = now if after.status is None else after.status_since or now
-        tx.add_status(StatusChange(after.model_id, changed_at, after.status))
-    return tx.save_target(after)
+def save(
+    tx: LedgerTransaction, changes: Sequence[tuple[Target, Target]], now: datetime
+) -> Sequence[Target]:
+    """Write targets, given before and after, and what their statuses changed to where they did; the
+    targets as they are then."""
+    tx.add_statuses(
+        [
+            StatusChange(
+                after.model_id,
+                now if after.status is None else after.status_since or now,
+                after.status,
+            )
+            for before, after in changes
+            if after.status != before.status
+        ]
+    )
+    return tx.save_targets([after for _, after in changes])
 
 
 class Recorder:
@@ -256,9 +267,10 @@ class Recorder:
             for each in tx.pending_attempts()
             if self._ledger.knows_dead(each.owner, now - each.reserved_at)
         ]
+        targets = {each.model_id: each for each in tx.targets()} if left else {}
         for attempt in left:
             lost = self._lost(tx, attempt)
-            self._leave_behind(tx, tx.target(attempt.model_id), lost, now)
+            self._leave_behind(tx, targets.get(attempt.model_id), lost, now)
 
     def living_others(self, tx: LedgerTransaction) -> list[Replica]:
         """The other daemons that may be alive, by what they last said."""
@@ -283,7 +295,7 @@ class Recorder:
     ) -> None:
         ended = left_behind(target, attempt, now)
         if ended is not attempt:
-            tx.resolve_attempt(ended)
+            tx.resolve_attempts([ended])
 
     def _left_behind(self, attempt: Attempt, now: datetime) -> bool:
         return (
@@ -314,8 +326,7 @@ class Recorder:
         tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
     ) -> tuple[Attempt, ...]:
         """Write down what a step says of attempts; all of them as they are then."""
-        for attempt in step.attempts:
-            tx.resolve_attempt(attempt)
+        tx.resolve_attempts(step.attempts)
         if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
             _wake_first_waiting(tx)
         return step.applied_to(attempts)
@@ -343,7 +354,8 @@ class Recorder:
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)
-        return Recorded(before, save(tx, before, after, now), step, attempts, judged.news)
+        (saved,) = save(tx, [(before, after)], now)
+        return Recorded(before, saved, step, attempts, judged.news)
 
     def _judge(
         self,

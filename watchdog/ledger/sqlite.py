@@ -37,6 +37,7 @@ from watchdog.ledger.sqlite_file import (
     read_anew,
     wait_at_most,
 )
+from watchdog.ledger.turns import Line
 
 _COMMAND_WAIT_SECONDS = 5
 """How long a command waits for another one: longer than one that retries nothing takes."""
@@ -50,10 +51,10 @@ class SqliteDatabase:
 
     busy_seconds = BUSY_SECONDS
 
-    def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: Clock) -> None:
+    def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: SharedClock) -> None:
         self._engine = engine
         self._locks = locks
-        self._clock = SharedClock(clock, locks[Role.DAEMON])
+        self._clock = clock
         # Both belong to the ledger's thread.
         self._identity: tuple[Any, ...] | None = None
         self._unsound = False
@@ -72,7 +73,7 @@ class SqliteDatabase:
         if reading and not path.exists():
             raise LedgerMissing(f"there is no ledger at {path} yet: start the daemon first")
         engine = make_engine(url, read_only=reading)
-        database = cls(engine, locks, clock)
+        database = cls(engine, locks, SharedClock(clock, locks[Role.DAEMON]))
 
         def first_transaction() -> Opened:
             with engine.begin() as connection:
@@ -101,13 +102,26 @@ class SqliteDatabase:
                 raise LedgerBroken(f"the ledger {path} cannot be used: {explain(error)}") from error
             raise
 
+    def reader(self) -> "SqliteDatabase":
+        """See `database.Database`."""
+        url = URL.create("sqlite", database=path_of(self._engine))
+        return SqliteDatabase(make_engine(url, read_only=True), {}, self._clock)
+
+    @property
+    def line(self) -> Line:
+        return self
+
+    @property
+    def pulse(self) -> Line:
+        return self
+
     @contextmanager
-    def transaction(self, deadline: float) -> Iterator[tuple[Connection, datetime]]:
-        """Another process is waited for until `deadline`: all that is asked for meanwhile fails
-        at about the same time, and not each only after the one before."""
+    def transaction(self, asked_at: float) -> Iterator[tuple[Connection, datetime]]:
+        """Another process is waited for until some time after `asked_at`: all that is asked for
+        meanwhile fails at about the same time, and not each only after the one before."""
         with self._engine.connect() as connection:
             self._find(connection)
-            wait_at_most(connection, deadline - time.monotonic())
+            wait_at_most(connection, self.seconds_left(asked_at))
             with connection.begin():
                 self._check(connection)
                 yield connection, self._clock.now()
@@ -172,12 +186,20 @@ class SqliteDatabase:
             return False
         return lock.held or lock.is_free()
 
+    def seconds_left(self, asked_at: float) -> float:
+        """See `turns.Line`."""
+        return asked_at + self.busy_seconds - time.monotonic()
+
     def interrupt(self) -> None:
-        """Nothing to do: SQLite itself waits no longer than until the deadline."""
+        """Nothing to do: SQLite itself waits no longer than that."""
 
     def hold_active(self) -> int:
         """The daemon's file lock was taken when the ledger was opened, for good."""
         return 1
+
+    def release_active(self) -> bool:
+        """Nobody else could take it over: see `hold_active`."""
+        return False
 
     def close(self) -> None:
         self._engine.dispose()

@@ -1,6 +1,6 @@
 """Every query, each with its name and what it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -65,6 +65,15 @@ _WATCHED = (
 )
 """The columns that watching an attempt changes."""
 
+_RESOLVE = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("same_id"))
+    .values({attempts.c[name]: bindparam(name) for name in _WATCHED})
+)
+
+_CLAIMS = ("model_id", "due_at", "spread")
+"""The columns of a target that are not written with it."""
+
 _NO_PLAN = targets.c.next_check_at > bindparam("farthest", type_=targets.c.next_check_at.type)
 _SPREAD = bindparam("start", type_=targets.c.next_check_at.type) + cast(
     targets.c.spread * bindparam("span", type_=BigInteger), BigInteger
@@ -90,6 +99,13 @@ _CLAIM = (
     .returning(*targets.c)
 )
 """Put together once: each tick needs it."""
+
+
+_SAVE = (
+    update(targets)
+    .where(targets.c.model_id == bindparam("same_id"), targets.c.version == bindparam("same"))
+    .values({column: bindparam(column.name) for column in targets.c if column.name not in _CLAIMS})
+)
 
 
 class SqlTransaction(
@@ -160,29 +176,46 @@ class SqlTransaction(
         return list(self._connection.scalars(query))
 
     def targets(self) -> list[Target]:
-        query = select(targets).order_by(targets.c.model_id)
-        return self._joined(self._connection.execute(query).mappings())
+        rows = self._connection.execute(select(targets).order_by(targets.c.model_id)).mappings()
+        current = select(episodes).join(targets, targets.c.episode_id == episodes.c.id)
+        found = self._connection.execute(current).mappings()
+        return self._with_episodes(list(rows), {row["id"]: to_episode(row) for row in found})
 
     def add_target(self, target: Target) -> None:
-        values = target_values(target) | {"spread": spread(target.model_id)}
-        self._connection.execute(insert(targets), values)
-        if target.episode is not None:
-            self.save_episode(target.episode)
+        self.add_targets([target])
+
+    def add_targets(self, added: Sequence[Target]) -> None:
+        if added:
+            rows = [target_values(each) | {"spread": spread(each.model_id)} for each in added]
+            self._connection.execute(insert(targets), rows)
+            self._save_episodes(added)
 
     def save_target(self, target: Target) -> Target:
-        values = target_values(target) | {"version": target.version + 1}
-        same = (targets.c.model_id == target.model_id, targets.c.version == target.version)
-        written = self._connection.execute(update(targets).where(*same), values)
-        if not written.rowcount:
-            raise VersionConflict(target.model_id)
-        if target.episode is not None:
-            self.save_episode(target.episode)
-        return replace(target, version=target.version + 1)
+        (saved,) = self.save_targets([target])
+        return saved
+
+    def save_targets(self, changed: Sequence[Target]) -> list[Target]:
+        if not changed:
+            return []
+        rows = [
+            target_values(each)
+            | {"version": each.version + 1, "same_id": each.model_id, "same": each.version}
+            for each in changed
+        ]
+        written = self._connection.execute(_SAVE, rows)
+        if written.rowcount != len(changed):
+            raise VersionConflict(changed[0].model_id)
+        self._save_episodes(changed)
+        return [replace(each, version=each.version + 1) for each in changed]
 
     # Episodes
 
     def save_episode(self, episode: Episode) -> None:
         upsert(self._connection, episodes, episode_values(episode))
+
+    def _save_episodes(self, of: Sequence[Target]) -> None:
+        own = [each.episode for each in of if each.episode is not None]
+        upsert(self._connection, episodes, *map(episode_values, own))
 
     def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
         query = select(episodes).order_by(episodes.c.opened_at.desc()).limit(limit)
@@ -252,12 +285,11 @@ class SqlTransaction(
         )
         return bool(written.rowcount)
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
-        self._connection.execute(
-            update(attempts)
-            .where(attempts.c.id == attempt.id)
-            .values({name: attempt_values(attempt)[name] for name in _WATCHED})
-        )
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        rows = [attempt_values(each) for each in resolved]
+        if rows:
+            rows = [{name: row[name] for name in _WATCHED} | {"same_id": row["id"]} for row in rows]
+            self._connection.execute(_RESOLVE, rows)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         query = select(attempts).where(attempts.c.id == attempt_id)
@@ -324,12 +356,15 @@ class SqlTransaction(
             found |= {
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
-        pauses = self.pauses() if listed else []
+        return self._with_episodes(listed, found)
+
+    def _with_episodes(self, rows: Sequence[Any], found: Mapping[str, Episode]) -> list[Target]:
+        pauses = self.pauses() if rows else []
         return [
             to_target(
                 row,
                 found.get(row["episode_id"]),
                 next((p.until for p in pauses if p.model_id in (None, row["model_id"])), None),
             )
-            for row in listed
+            for row in rows
         ]
