@@ -15,6 +15,7 @@ from watchdog.engine.ports import Clock
 from watchdog.ledger import Role, SqlLedger
 from watchdog.ledger.locks import FileLock
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite import SqliteDatabase
 from watchdog.ledger.sqlite_file import make_engine
 from watchdog.ledger.turns import Turns
@@ -47,7 +48,9 @@ class LedgerFile:
         """As `SqlLedger.open` does, for a file that is known to be good."""
         locks = {kind: FileLock(self.path.with_name(f"{kind}.lock")) for kind in self._engines}
         assert locks[role].acquire(), f"two of role {role} at a time"
-        database = SqliteDatabase(self._engines[role], locks, clock)
+        database = SqliteDatabase(
+            self._engines[role], locks, SharedClock(clock, locks[Role.DAEMON])
+        )
         opened = Opened(self._started_at, created=False)
         ledger = SimulatedLedger(database, opened, role=role, observe=observe)
         ledger.owner = owner  # Its own is drawn by lot.
