@@ -3,7 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -108,6 +108,10 @@ class InMemoryLedger:
         result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
         if self.full is not None and vars(rows) != before:
             raise self.full
+        for part, was in zip(vars(rows).values(), vars(self._rows).values(), strict=True):
+            for key, row in part.items():
+                if was.get(key) is not row:
+                    _check_storable(row)
         self._kept[0] = rows
         return result
 
@@ -603,6 +607,20 @@ class _Transaction:
         if target.episode is None:
             return target
         return replace(target, episode=self._rows.episodes[target.episode.id])
+
+
+def _check_storable(row: object) -> None:
+    """Raises ValueError for what some database does not take."""
+    if isinstance(row, str):
+        row.encode()
+        if "\x00" in row:
+            raise ValueError("a NUL")
+    elif isinstance(row, tuple):
+        for each in row:
+            _check_storable(each)
+    elif is_dataclass(row):
+        for part in fields(row):
+            _check_storable(getattr(row, part.name))
 
 
 def _place(target: Target) -> tuple[int, datetime, str]:

@@ -51,8 +51,7 @@ def test_an_id_or_a_status_is_taken_as_it_is_or_the_answer_is_an_error(
     body = sent(DEPLOYMENT | {"id": deployment_id, "status": status})
     try:
         seen = parse(DeploymentBody, body, "m1").to_deployment()
-    except AnswerLost as error:
-        assert safe(str(error), LONGEST)
+    except AnswerLost:
         return
     assert (seen.ref.id, seen.status) == (deployment_id, status)
     assert all(0 < len(text) <= LONGEST_ID and text.isprintable() for text in (seen.ref.id, status))
@@ -63,10 +62,9 @@ def test_the_reason_of_a_refusal(reason: str) -> None:
     body = sent({"retried": False, "reason": reason, "deployment": DEPLOYMENT})
     try:
         answer = parse(RetryBody, body, "m1").to_answer(KEY)
-    except AnswerLost as error:
-        assert safe(str(error), LONGEST)
-    else:
-        assert safe(answer.reason, LONGEST)
+    except AnswerLost:
+        return
+    assert safe(answer.reason, LONGEST)
 
 
 @given(texts)

@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.domain.untrusted import clean
 from watchdog.engine.events import Event
 
 T = TypeVar("T")
@@ -190,7 +191,13 @@ class BasetenApi(Protocol):
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be read or written now. Send nothing; try again later."""
+    """The ledger cannot be read or written now. Send nothing; try again later.
+
+    The text is one line for people: a database's words and a file's name may hold anything.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message))
 
 
 class VersionConflict(Exception):
@@ -443,8 +450,10 @@ class Ledger(Protocol):
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         """Run `work` in one serialised, durable transaction, and roll back if it raises.
 
-        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap. A
-        caller that is cancelled gives up the result and not the work, which runs in its turn.
+        Raises LedgerUnavailable; what `work` raises passes through, and so does what the database
+        says of a value that it cannot store, which is a bug and no outage. Transactions never
+        overlap. A caller that is cancelled gives up the result and not the work, which runs in its
+        turn.
         """
 
     async def hold_active(self) -> int:
