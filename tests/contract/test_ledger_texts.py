@@ -62,7 +62,7 @@ def through_status(tx: LedgerTransaction, text: str) -> str | None:
 
 def through_past_status(tx: LedgerTransaction, text: str) -> str | None:
     tx.add_target(failing())
-    tx.add_status(StatusChange("m1", NOW, text))
+    tx.add_statuses([StatusChange("m1", NOW, text)])
     return tx.statuses(NOW, "m1")[-1].status or ""
 
 

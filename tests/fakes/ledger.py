@@ -27,6 +27,7 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.ports import (
     Clock,
     FleetUsage,
+    Generation,
     LedgerTransaction,
     LedgerUnavailable,
     VersionConflict,
@@ -97,6 +98,15 @@ class InMemoryLedger:
     @property
     def _rows(self) -> _Rows:
         return self._kept[0]
+
+    def backup(self) -> Callable[[], None]:
+        """Keep what is in it now; the returned function puts that in place of what is there."""
+        rows = self._rows  # Replaced by each transaction, and never changed.
+
+        def move_in() -> None:
+            self._kept[0] = rows
+
+        return move_in
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         if self.fail_with is not None:
@@ -265,6 +275,22 @@ class _Transaction:
         if attempt.id in self._rows.attempts or attempt.episode_id not in self._rows.episodes:
             raise ValueError(f"{attempt.id} is there already, or its episode is not")
         self._rows.attempts[attempt.id] = attempt
+        self._grow(attempt)
+
+    def generation(self) -> Generation:
+        number, _, attempt_id = self._rows.meta.get("generation", "0 ").partition(" ")
+        return Generation(int(number), attempt_id)
+
+    def _grow(self, attempt: Attempt) -> None:
+        self._rows.meta["generation"] = f"{self.generation().number + 1} {attempt.id}"
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(attempt_ids) - self._rows.attempts.keys()
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        for attempt, episode in lost:
+            self._rows.episodes.setdefault(episode.id, episode)
+            self.add_attempt(attempt)
 
     def record_answer(self, attempt: Attempt) -> bool:
         stored = self._rows.attempts.get(attempt.id)
@@ -282,6 +308,7 @@ class _Transaction:
             resolution=ended.resolution,
             resolved_at=ended.resolved_at,
         )
+        self._grow(attempt)
         return True
 
     def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:

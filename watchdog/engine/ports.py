@@ -222,6 +222,18 @@ class FleetUsage:
     charged: tuple[datetime, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How many times attempts were reserved or recorded in a ledger, and which one was the last.
+
+    A ledger of a lower number than before went back to an older state. One of the same number or a
+    greater one did too, if the row of an attempt lacks that was there.
+    """
+
+    number: int
+    attempt_id: str
+
+
 def farthest_plan(now: datetime, interval: timedelta) -> datetime:
     """Later than this no check is planned: not even while an outage stretches the interval."""
     return now + 2 * max(interval, timedelta(minutes=5))
@@ -289,6 +301,17 @@ class LedgerTransaction(Protocol):
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Raises VersionConflict when the target has a pending attempt already."""
+
+    def generation(self) -> Generation:
+        """As this transaction has left it so far: each attempt that `add_attempt`, `put_back` or
+        `record_answer` writes makes it grow by one."""
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        """Those of which there is no attempt."""
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        """Write attempts that have no row any more, and their episodes where these have none
+        either."""
 
     def record_answer(self, attempt: Attempt) -> bool:
         """Write what became of sending it; False when that is settled already.
