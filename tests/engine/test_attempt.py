@@ -367,6 +367,18 @@ async def test_a_bug_met_while_recording_is_told() -> None:
     assert (told.model_id, told.error) == ("llama", bug)
 
 
+async def test_an_answer_that_no_ledger_can_store_leaves_nothing_pending() -> None:
+    world = a_failing_model()
+    world.api.model("llama").refusal = "a\x00b"
+    async with world.running():
+        await world.run_for(seconds=2)
+    (attempt,) = world.attempts()
+    assert (attempt.outcome, attempt.reason) == (Outcome.REFUSED, "internal error")
+    (told,) = [event for event in world.events if isinstance(event, InternalError)]
+    assert told.model_id == "llama"
+    assert "ledger_unavailable" not in world.log()
+
+
 async def test_an_attempt_that_is_killed_is_no_bug() -> None:
     world = a_failing_model()
     world.api.model("llama").before_answer = asyncio.Event()

@@ -162,6 +162,7 @@ class World:
 
     def _listen(self, event: Event) -> None:
         self.events.append(event)
+        self._ledger.sent(event)
         if self._keeper is not None:
             self._keeper(event)
 

@@ -51,6 +51,7 @@ LOGGED: dict[str, e.Event] = {
     "ledger_created": e.LedgerCreated(ledger="sqlite:///ledger.db"),
     "ledger_unavailable": e.LedgerLost(error="disk full"),
     "ledger_available": e.LedgerBack(),
+    "ledger_went_back": e.LedgerWentBack(put_back=2),
     "clock_drifted": e.ClockDrifted(difference=timedelta(hours=-1)),
     "clock_jumped": e.ClockJumped(by=timedelta(hours=25), ledger_ahead=timedelta(hours=25.5)),
     "interval_stretched": e.IntervalStretched(

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.ports import (
     Clock,
     FleetUsage,
+    Generation,
     LedgerTransaction,
     LedgerUnavailable,
     VersionConflict,
@@ -98,6 +99,15 @@ class InMemoryLedger:
     def _rows(self) -> _Rows:
         return self._kept[0]
 
+    def backup(self) -> Callable[[], None]:
+        """Keep what is in it now; the returned function puts that in place of what is there."""
+        rows = self._rows  # Replaced by each transaction, and never changed.
+
+        def move_in() -> None:
+            self._kept[0] = rows
+
+        return move_in
+
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         if self.fail_with is not None:
             raise self.fail_with
@@ -108,6 +118,10 @@ class InMemoryLedger:
         result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
         if self.full is not None and vars(rows) != before:
             raise self.full
+        for part, was in zip(vars(rows).values(), vars(self._rows).values(), strict=True):
+            for key, row in part.items():
+                if was.get(key) is not row:
+                    _check_storable(row)
         self._kept[0] = rows
         return result
 
@@ -261,6 +275,22 @@ class _Transaction:
         if attempt.id in self._rows.attempts or attempt.episode_id not in self._rows.episodes:
             raise ValueError(f"{attempt.id} is there already, or its episode is not")
         self._rows.attempts[attempt.id] = attempt
+        self._grow(attempt)
+
+    def generation(self) -> Generation:
+        number, _, attempt_id = self._rows.meta.get("generation", "0 ").partition(" ")
+        return Generation(int(number), attempt_id)
+
+    def _grow(self, attempt: Attempt) -> None:
+        self._rows.meta["generation"] = f"{self.generation().number + 1} {attempt.id}"
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(attempt_ids) - self._rows.attempts.keys()
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        for attempt, episode in lost:
+            self._rows.episodes.setdefault(episode.id, episode)
+            self.add_attempt(attempt)
 
     def record_answer(self, attempt: Attempt) -> bool:
         stored = self._rows.attempts.get(attempt.id)
@@ -278,6 +308,7 @@ class _Transaction:
             resolution=ended.resolution,
             resolved_at=ended.resolved_at,
         )
+        self._grow(attempt)
         return True
 
     def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
@@ -603,6 +634,20 @@ class _Transaction:
         if target.episode is None:
             return target
         return replace(target, episode=self._rows.episodes[target.episode.id])
+
+
+def _check_storable(row: object) -> None:
+    """Raises ValueError for what some database does not take."""
+    if isinstance(row, str):
+        row.encode()
+        if "\x00" in row:
+            raise ValueError("a NUL")
+    elif isinstance(row, tuple):
+        for each in row:
+            _check_storable(each)
+    elif is_dataclass(row):
+        for part in fields(row):
+            _check_storable(getattr(row, part.name))
 
 
 def _place(target: Target) -> tuple[int, datetime, str]:

@@ -66,10 +66,11 @@ class Postgres:
         base = f"postgresql+psycopg://watchdog@127.0.0.1:{self.port}/{database}"
         return base if schema is None else f"{base}?options=-csearch_path%3D{schema},pg_catalog"
 
-    def new_database(self) -> str:
+    def new_database(self, encoding: str = "UTF8") -> str:
         """The URL of an empty one."""
         name = f"d{uuid.uuid4().hex}"
-        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        make = "CREATE DATABASE {} ENCODING {} LOCALE 'C' TEMPLATE template0"
+        self.execute(sql.SQL(make).format(sql.Identifier(name), sql.Literal(encoding)))
         return self.url(database=name)
 
     def new_schema(self, now: str | None = None) -> str:

@@ -198,6 +198,10 @@ UNUSABLE_DEPLOYMENTS = [
     pytest.param(_without("status"), id="no_status"),
     pytest.param({**DEPLOYMENT, "id": ""}, id="empty_id"),
     pytest.param({**DEPLOYMENT, "id": 7}, id="number_for_id"),
+    pytest.param({**DEPLOYMENT, "id": "d\x00"}, id="nul_in_id"),
+    pytest.param({**DEPLOYMENT, "id": "d" * 201}, id="long_id"),
+    pytest.param({**DEPLOYMENT, "status": "ACTIVE\u202e"}, id="hidden_in_status"),
+    pytest.param({**DEPLOYMENT, "status": "ACTIVE\n"}, id="line_break_in_status"),
     pytest.param({**DEPLOYMENT, "status": ""}, id="empty_status"),
     pytest.param({**DEPLOYMENT, "status": None}, id="null_status"),
     pytest.param({**DEPLOYMENT, "created_at": 0}, id="number_for_time"),
@@ -280,10 +284,20 @@ async def test_the_apis_own_words_are_made_fit_to_print(body: object, text: str)
         assert str(await _caught(setup, POST)) == text
 
 
-async def test_the_key_is_masked_in_a_reason_too() -> None:
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (f"no {KEY}", "no ***"),
+        ("a\x00b\r\n\x1b[2Jc", r"a\x00b\r\n\x1b[2Jc"),
+        ("x" * 900_000, f"{'x' * 497}..."),
+        ("", ""),
+    ],
+    ids=["key", "controls", "long", "empty"],
+)
+async def test_a_reason_too_is_made_fit_to_print_and_to_store(reason: str, text: str) -> None:
     async with running() as setup:
-        setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": f"no {KEY}"}))
-        assert (await setup.api.retry("m1")).reason == "no ***"
+        setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": reason}))
+        assert (await setup.api.retry("m1")).reason == text
 
 
 @pytest.mark.parametrize(

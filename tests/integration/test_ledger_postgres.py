@@ -238,6 +238,23 @@ async def test_a_ledger_belongs_to_one_api(url: str) -> None:
         opened(url, base_url="https://other.example.com")
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_does_not_hold_every_text_is_refused_in_one_line(encoding: str) -> None:
+    with pytest.raises(LedgerSetupError, match=f"of encoding {encoding}, which") as refused:
+        opened(shared().new_database(encoding))
+    assert "CREATE DATABASE watchdog ENCODING 'UTF8' TEMPLATE template0" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+async def test_every_text_is_stored_whatever_the_environment_says_of_encodings(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    ledger = opened(url)
+    await ledger.transact(lambda tx: tx.set_meta("a", "Ümläuts and 日本"))
+    assert await use(ledger, lambda tx: tx.meta("a")) == "Ümläuts and 日本"
+
+
 def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
     url = "postgresql+psycopg://watchdog:hunter2@127.0.0.1:1/postgres"
     with pytest.raises(LedgerSetupError, match="see that the server runs") as refused:

@@ -237,6 +237,7 @@ class Watchdog(Process):
     def _listen(self, event: Event) -> None:
         if not self.alive:
             return  # It is being buried.
+        self._watched.sent(event)
         self._keeper(event)
         if isinstance(event, BreakerSeen):
             self._breaker_open = event.open

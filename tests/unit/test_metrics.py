@@ -34,6 +34,7 @@ from watchdog.engine.events import (
     LedgerBack,
     LedgerLost,
     LedgerOpened,
+    LedgerWentBack,
     PausesSeen,
     RetryAnswered,
     RetrySuppressed,
@@ -84,6 +85,7 @@ CONTRACT = {
     "ledger_ahead_of_api_seconds": set(),
     "ledger_transaction_seconds_bucket": {"le"},
     "ledger_up": set(),
+    "ledger_went_back_total": set(),
     "ledger_created_timestamp_seconds": set(),
     "mode_info": {"mode"},
     "replica_info": {"replica"},
@@ -392,6 +394,9 @@ def test_the_ledger_and_what_runs() -> None:
     assert page.values("ledger_up") == {(): 0}
     page.tell(LedgerBack())
     assert page.values("ledger_up") == {(): 1}
+    assert page.values("ledger_went_back_total") == {(): 0}
+    page.tell(LedgerWentBack(put_back=0))
+    assert page.values("ledger_went_back_total") == {(): 1}
 
 
 def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_process() -> None:

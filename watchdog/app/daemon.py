@@ -141,6 +141,7 @@ class Daemon:
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
         standing, ticker, late = Standing(engine.ledger, clock, self._listener), Ticker(), 0
+        self._listener.add(standing)
         presence = in_force.presence = Presence(
             engine.ledger,
             engine.live,

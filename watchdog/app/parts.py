@@ -56,6 +56,7 @@ class Engine:
         self.live = LiveSettings(make_settings(config, ledger.owner))
         self._ledgers = [ledger]
         self.ledger = WatchedLedger(ledger, clock, listener)
+        listener.add(self.ledger.sent)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
         )

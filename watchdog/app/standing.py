@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from watchdog.engine.events import BecameActive, BecameStandby
+from watchdog.engine.events import BecameActive, BecameStandby, Event, LedgerWentBack
 from watchdog.engine.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 
@@ -23,6 +23,9 @@ class Standing:
     memory, and sends nothing, since every reservation needs the ledger. After `LONGEST_AWAY` it
     gives up, where another one could take over. `term` is None until the ledger answered first, 0
     while this replica stands by, and else the number of the present term.
+
+    Listens for a ledger that went back: another term begins then, since what the present one knows
+    of the ledger, its watch list to begin with, is not in it.
     """
 
     def __init__(self, ledger: WatchedLedger, clock: Clock, listener: Listener) -> None:
@@ -32,14 +35,20 @@ class Standing:
         self._changed = asyncio.Event()
         self._asking = asyncio.Lock()
         self._again_at = clock.monotonic()
+        self._went_back = 0
         self.term: int | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LedgerWentBack):
+            self._went_back += 1
 
     async def tick(self) -> None:
         async with self._asking:
             if self._clock.monotonic() < self._again_at:
                 return
             with suppress(LedgerUnavailable):
-                self._become(await self._ledger.hold_active())
+                term = await self._ledger.hold_active()
+                self._become(term + self._went_back if term else 0)
         if self.term and self._ledger.away_for > LONGEST_AWAY:
             seconds = LONGEST_AWAY.total_seconds()
             await self.give_up(f"the ledger has not answered for {seconds:.0f} s")

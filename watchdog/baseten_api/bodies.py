@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef
-from watchdog.domain.untrusted import clean
+from watchdog.domain.untrusted import LONGEST_NAME, clean, is_plain
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
 
 _LABEL = "watchdog"
@@ -26,9 +26,15 @@ _LABEL = "watchdog"
 _MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """As in the configuration."""
 
-_LONGEST_NAME = 100
 
-_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+def _plain(text: str) -> str:
+    if not is_plain(text):
+        raise PydanticCustomError("not_plain", "empty, too long, or with characters unfit to print")
+    return text
+
+
+_Identity = Annotated[str, Strict(), AfterValidator(_plain)]
+"""An id or a status. One that cannot be taken as it is makes the body unusable."""
 
 
 def _utc(moment: datetime) -> datetime:
@@ -65,11 +71,11 @@ class DeploymentBody(_Body):
     """The development deployment of the model that was asked for. `status` may be any word: the
     API grows. A time without a zone is UTC."""
 
-    id: _Text
+    id: _Identity
     created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
-    model_id: Annotated[_Text, AfterValidator(_asked_for)]
+    model_id: Annotated[_Identity, AfterValidator(_asked_for)]
     is_development: Annotated[StrictBool, AfterValidator(_development)]
-    status: _Text
+    status: _Identity
     # Whatever a person put there must not make the rest unusable.
     labels: Any = None
 
@@ -87,11 +93,11 @@ class ListedBody(_Body):
     name: str
     team_name: str
     # Always there: without it nothing is known of the slot.
-    development_deployment_id: _Text | None
+    development_deployment_id: _Identity | None
 
-    def to_model(self) -> ListedModel:
+    def to_model(self, key: str) -> ListedModel:
         has_development = self.development_deployment_id is not None
-        name, team = clean(self.name)[:_LONGEST_NAME], clean(self.team_name)[:_LONGEST_NAME]
+        name, team = (clean(text, key, most=LONGEST_NAME) for text in (self.name, self.team_name))
         return ListedModel(self.id, name, team, has_development)
 
 
@@ -101,12 +107,12 @@ class ModelsBody(_Body):
 
     models: tuple[Any, ...]
 
-    def to_listing(self) -> Listing:
+    def to_listing(self, key: str) -> Listing:
         found: dict[str, ListedModel] = {}
         unreadable = 0
         for each in self.models:
             try:
-                model = ListedBody.model_validate(each).to_model()
+                model = ListedBody.model_validate(each).to_model(key)
             except ValidationError:
                 unreadable += 1
             else:
@@ -122,6 +128,10 @@ class LogsBody(_Body):
     """Lines of a deployment's logs, the newest first where that was asked for."""
 
     logs: tuple[_LogLine, ...]
+
+    def to_lines(self, key: str, *, most: int) -> list[str]:
+        """The newest ones, the oldest of them first."""
+        return [clean(line.message, key) for line in reversed(self.logs[:most])]
 
 
 class _Actor(_Body):
@@ -152,7 +162,7 @@ class _AuditEntry(_Body):
         return Act(
             self.created,
             self.event_type,
-            clean(actor.email or name or actor.type.lower(), key),
+            clean(actor.email or name or actor.type.lower(), key, most=LONGEST_NAME),
             own=bool(prefix) and key.startswith(prefix or ""),
             deployment_id=self.event_data.deployment_id,
         )
@@ -171,8 +181,9 @@ class RetryBody(_Body):
     reason: str | None = None
     deployment: DeploymentBody
 
-    def to_answer(self) -> RetryAnswer:
-        return RetryAnswer(self.retried, self.reason, self.deployment.to_deployment())
+    def to_answer(self, key: str) -> RetryAnswer:
+        reason = None if self.reason is None else clean(self.reason, key)
+        return RetryAnswer(self.retried, reason, self.deployment.to_deployment())
 
 
 class ThrottledBody(_Body):

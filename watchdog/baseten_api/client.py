@@ -22,7 +22,6 @@ from watchdog.baseten_api.requests import (
 )
 from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Hold
-from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
     Act,
@@ -128,7 +127,7 @@ class HttpBasetenApi:
             )
             body, answer = await self._call(request, urgent=False)
             if body.logs:
-                return [clean(line.message, answer.key) for line in reversed(body.logs[:LOG_LINES])]
+                return body.to_lines(answer.key, most=LOG_LINES)
         return []
 
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> list[Act]:
@@ -137,15 +136,12 @@ class HttpBasetenApi:
         return [entry.to_act(answer.key) for entry in body.items if entry.is_about(model_id)]
 
     async def list_models(self) -> Listing:
-        body, _ = await self._call(requests.list_models(), urgent=False)
-        return body.to_listing()
+        body, answer = await self._call(requests.list_models(), urgent=False)
+        return body.to_listing(answer.key)
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         body, answer = await self._call(requests.retry(model_id), urgent=True, unless=unless)
-        said = body.to_answer()
-        if said.reason is None:
-            return said
-        return replace(said, reason=said.reason.replace(answer.key, MASK))
+        return body.to_answer(answer.key)
 
     def retry_hold(self, model_id: str) -> Hold | None:
         # The look before the POST is part of it, and a hold of either stops both.

@@ -15,6 +15,7 @@ from watchdog.cli.models import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
 from watchdog.domain.duration import parse_duration
 from watchdog.domain.phrases import clock_time
+from watchdog.domain.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,16 @@ OptionalModel = Annotated[
     str | None, typer.Argument(metavar="[MODEL]", help="A model's id or configured name.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All models, also those to come.")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; shown in status and history.")]
+
+
+def _one_line(note: str) -> str:
+    """A shell passes any bytes on, also such as are no text."""
+    return clean(note)
+
+
+NoteOption = Annotated[
+    str, typer.Option("--note", help="Why; shown in status and history.", callback=_one_line)
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -170,4 +180,4 @@ def who() -> str:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)

@@ -49,6 +49,9 @@ from watchdog.engine.telling import tell
 _RECORD_AGAIN = timedelta(seconds=1)
 """How soon to try again to record an answer that the ledger would not take."""
 
+_INTERNAL_ERROR = "internal error"
+"""The reason of an attempt whose own one was lost to a bug."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
@@ -132,7 +135,7 @@ class Retrier:
         except Exception as error:  # noqa: BLE001 - a pending attempt would hold up the whole fleet
             self._listener(InternalError(model_id=target.model_id, error=error))
             unknown = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=self._clock.now())
-            sent = _Sent(replace(unknown, reason="internal error"))
+            sent = _Sent(replace(unknown, reason=_INTERNAL_ERROR))
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
@@ -257,6 +260,19 @@ class Retrier:
         )
 
     async def _settle(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
+        """Record the answer, or where that meets a bug at least what became of the attempt: one
+        that stays pending holds up its target and the whole fleet."""
+        try:
+            return await self._record(recorder, sent)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the answer may hold what nothing foresaw
+            bare = _Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
+            settled = await self._record(recorder, bare)
+            self._listener(InternalError(model_id=sent.attempt.model_id, error=error))
+            return settled
+
+    async def _record(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
         """Record the answer, for as long as it takes: while it is not recorded the attempt stays
         pending, and nothing else is sent to this target."""
         answered = sent.answer.deployment.ref if sent.answer else None

@@ -164,6 +164,15 @@ class LedgerBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerWentBack(Event):
+    """It is in an older state than before: a backup was moved in, or a server took over that lags.
+    `put_back` attempts of this process were missing, and are in it again."""
+
+    name = "ledger_went_back"
+    put_back: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerTransacted(Event):
     """A transaction was done; it took so long from when it was asked for."""
 

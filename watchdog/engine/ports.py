@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.domain.untrusted import clean
 from watchdog.engine.events import Event
 
 T = TypeVar("T")
@@ -190,7 +191,13 @@ class BasetenApi(Protocol):
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be read or written now. Send nothing; try again later."""
+    """The ledger cannot be read or written now. Send nothing; try again later.
+
+    The text is one line for people: a database's words and a file's name may hold anything.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message))
 
 
 class VersionConflict(Exception):
@@ -213,6 +220,18 @@ class FleetUsage:
     in_flight: int
     sent: tuple[datetime, ...]
     charged: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How many times attempts were reserved or recorded in a ledger, and which one was the last.
+
+    A ledger of a lower number than before went back to an older state. One of the same number or a
+    greater one did too, if the row of an attempt lacks that was there.
+    """
+
+    number: int
+    attempt_id: str
 
 
 def farthest_plan(now: datetime, interval: timedelta) -> datetime:
@@ -282,6 +301,17 @@ class LedgerTransaction(Protocol):
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Raises VersionConflict when the target has a pending attempt already."""
+
+    def generation(self) -> Generation:
+        """As this transaction has left it so far: each attempt that `add_attempt`, `put_back` or
+        `record_answer` writes makes it grow by one."""
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        """Those of which there is no attempt."""
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        """Write attempts that have no row any more, and their episodes where these have none
+        either."""
 
     def record_answer(self, attempt: Attempt) -> bool:
         """Write what became of sending it; False when that is settled already.
@@ -443,8 +473,10 @@ class Ledger(Protocol):
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         """Run `work` in one serialised, durable transaction, and roll back if it raises.
 
-        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap. A
-        caller that is cancelled gives up the result and not the work, which runs in its turn.
+        Raises LedgerUnavailable; what `work` raises passes through, and so does what the database
+        says of a value that it cannot store, which is a bug and no outage. Transactions never
+        overlap. A caller that is cancelled gives up the result and not the work, which runs in its
+        turn.
         """
 
     async def hold_active(self) -> int:

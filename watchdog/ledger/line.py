@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from watchdog.engine.ports import LedgerUnavailable
+from watchdog.ledger.errors import is_of_the_data
 
 _CALL_SECONDS = 5.0
 """How long the server may leave one statement without an answer. A transaction of ours may take
@@ -43,6 +44,8 @@ _CONNECTION = {
     "keepalives_interval": 2,
     "keepalives_count": 5,
     "tcp_user_timeout": 15_000,
+    # Whatever PGCLIENTENCODING says: it would decide which texts can be stored.
+    "client_encoding": "utf8",
     # After a fail-over the same name may for a while lead to a server that can only be read.
     "target_session_attrs": "read-write",
 }
@@ -92,10 +95,9 @@ class Line:
         self._in_use, self._given_up = connection.connection.driver_connection, False
         try:
             yield
-        except (DataError, IntegrityError):
-            raise
-        except (SQLAlchemyError, LedgerUnavailable):
-            connection.invalidate()
+        except (SQLAlchemyError, LedgerUnavailable) as error:
+            if not is_of_the_data(error):
+                connection.invalidate()
             raise
         finally:
             self._in_use = None

@@ -37,6 +37,7 @@ _TRY_ACTIVE = text(
     # On a server that can only be read a lock keeps nobody from another server.
     f"SELECT CASE WHEN {_WRITABLE} THEN pg_try_advisory_lock({_ACTIVE}, {_LEDGER}) END"
 )
+_ENCODING = text("SHOW server_encoding")
 _READING = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _STILL_ACTIVE = text(f"SELECT CASE WHEN {_WRITABLE} THEN true END")
 _PROBE_LOCK = text(f"SELECT pg_try_advisory_lock({_PROBE}, pg_backend_pid())")
@@ -111,7 +112,8 @@ class PostgresDatabase:
             )
 
     def _check_sessions(self) -> None:
-        """Raises LedgerSetupError where a session is not ours alone: behind a pooler that gives
+        """Raises LedgerSetupError where the database does not hold every text, or where a session
+        is not ours alone: behind a pooler that gives
         each transaction any connection to the server, locks would be held by nobody, and what is
         set for a session would befall other programs. So it is asked before anything is set."""
         line, another = Line(self._url, None), Line(self._url, None)
@@ -120,6 +122,7 @@ class PostgresDatabase:
             line.connected() as connection,
         ):
             with connection.begin():
+                self._check_encoding(connection)
                 connection.execute(_PROBE_LOCK)
             try:
                 # An idle session's connection is what such a pooler gives the next one that asks.
@@ -134,6 +137,15 @@ class PostgresDatabase:
             raise LedgerSetupError(
                 f"the ledger {self.where} is behind a pooler in transaction mode, which breaks "
                 "session locks: connect to PostgreSQL itself, or to a pool in session mode"
+            )
+
+    def _check_encoding(self, connection: Connection) -> None:
+        encoding = connection.scalar(_ENCODING)
+        if encoding != "UTF8":
+            raise LedgerSetupError(
+                f"the ledger {self.where} is in a database of encoding {encoding}, which does not "
+                "hold every text: name another one in store.url, made with CREATE DATABASE "
+                "watchdog ENCODING 'UTF8' TEMPLATE template0"
             )
 
     @contextmanager

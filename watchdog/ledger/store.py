@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import make_url
 
+from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import Clock, LedgerTransaction
 from watchdog.ledger.database import Database
 from watchdog.ledger.locks import Role
@@ -33,7 +34,7 @@ class SqlLedger:
     """
 
     def __init__(self, database: Database, opened: Opened, *, role: Role, observe: bool) -> None:
-        self.owner = f"{role}:{socket.gethostname()[:_HOST_LENGTH]}:{uuid.uuid4().hex}"
+        self.owner = f"{role}:{clean(socket.gethostname(), most=_HOST_LENGTH)}:{uuid.uuid4().hex}"
         self.created_at = opened.created_at
         self.created = opened.created
         self.observe = observe

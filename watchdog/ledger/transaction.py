@@ -1,6 +1,6 @@
 """Every query, each with its name and what it is for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Table,
     and_,
     bindparam,
     case,
@@ -37,6 +38,7 @@ from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.chunks import in_chunks
 from watchdog.ledger.finding_rows import FindingQueries
+from watchdog.ledger.meta_rows import MetaQueries
 from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.rows import (
@@ -48,7 +50,7 @@ from watchdog.ledger.rows import (
     to_episode,
     to_target,
 )
-from watchdog.ledger.schema import PAST, attempts, episodes, findings, meta, targets
+from watchdog.ledger.schema import PAST, attempts, episodes, findings, targets
 from watchdog.ledger.status_rows import StatusQueries
 from watchdog.ledger.upsert import upsert
 from watchdog.ledger.usage_rows import UsageQueries, recent
@@ -116,6 +118,7 @@ class SqlTransaction(
     FindingQueries,
     StatusQueries,
     UsageQueries,
+    MetaQueries,
 ):
     """One transaction; `now` was read when it held its lock."""
 
@@ -129,12 +132,6 @@ class SqlTransaction(
 
     def now(self) -> datetime:
         return self._now
-
-    def meta(self, key: str) -> str | None:
-        return self._connection.scalar(select(meta.c.value).where(meta.c.key == key))
-
-    def set_meta(self, key: str, value: str) -> None:
-        upsert(self._connection, meta, {"key": key, "value": value})
 
     # Targets
 
@@ -256,7 +253,30 @@ class SqlTransaction(
         pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
         if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
             raise VersionConflict(attempt.model_id)
-        self._connection.execute(insert(attempts), attempt_values(attempt))
+        self._insert(attempt)
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        if not lost:
+            return
+        gone = self._without_row(episodes, {episode.id for _, episode in lost})
+        unknown = {episode.id: episode for _, episode in lost if episode.id in gone}
+        if unknown:
+            rows = [episode_values(each) for each in unknown.values()]
+            self._connection.execute(insert(episodes), rows)
+        self._insert(*(attempt for attempt, _ in lost))
+
+    def _insert(self, *added: Attempt) -> None:
+        self._connection.execute(insert(attempts), [attempt_values(each) for each in added])
+        self._grow(added[-1].id, len(added))
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        return self._without_row(attempts, attempt_ids)
+
+    def _without_row(self, table: Table, ids: Collection[str]) -> frozenset[str]:
+        found = set[str]()
+        for some in in_chunks(ids):
+            found.update(self._connection.scalars(select(table.c.id).where(table.c.id.in_(some))))
+        return frozenset(ids) - found
 
     def record_answer(self, attempt: Attempt) -> bool:
         ended = attempts.c.resolved_at.is_not(None)
@@ -283,6 +303,8 @@ class SqlTransaction(
                 ),
             )
         )
+        if written.rowcount:
+            self._grow(attempt.id)
         return bool(written.rowcount)
 
     def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:

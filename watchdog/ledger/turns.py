@@ -7,9 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from watchdog.engine.ports import LedgerUnavailable
+from watchdog.ledger.errors import is_of_the_data
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class Turns:
 
     async def take(self, work: Callable[[float], T]) -> T:
         """Do the work, which is given the moment at which it was asked for. Raises
-        LedgerUnavailable for a driver's error; all else passes through."""
+        LedgerUnavailable for a driver's error that is not of the data; all else passes through."""
         asked_at = time.monotonic()
         asked = asyncio.wrap_future(self._worker.submit(self._guarded, work, asked_at))
         self._interrupt_when_overdue(asked_at, asked)
@@ -71,9 +72,9 @@ class Turns:
     def _guarded(self, work: Callable[[float], T], asked_at: float) -> T:
         try:
             return work(asked_at)
-        except IntegrityError:
-            raise  # Two rows that contradict each other: a bug of ours, which no waiting mends.
         except (SQLAlchemyError, sqlite3.Error) as error:
+            if is_of_the_data(error):
+                raise
             raise self._line.unavailable(error) from error
 
 

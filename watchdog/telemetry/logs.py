@@ -38,6 +38,7 @@ from watchdog.engine.events import (
     GaveUp,
     InternalError,
     LedgerLost,
+    LedgerWentBack,
     ListingIncomplete,
     RetriesForbidden,
     RetryAnswered,
@@ -55,6 +56,7 @@ _ERRORS = (
     GaveUp,
     InternalError,
     LedgerLost,
+    LedgerWentBack,
     RetriesForbidden,
 )
 _WARNINGS = (

@@ -42,6 +42,7 @@ from watchdog.engine.events import (
     LedgerLost,
     LedgerOpened,
     LedgerTransacted,
+    LedgerWentBack,
     ModelsListed,
     OperatorActed,
     PausesSeen,
@@ -111,6 +112,9 @@ class Metrics:
         )
         self._jumps = self._counter(
             "clock_jumps", "How often the ledger's time and the API's came to differ otherwise."
+        )
+        self._went_back = self._counter(
+            "ledger_went_back", "How often the ledger was found in an older state than before."
         )
         self._actions = self._counter("operator_actions", "What persons did, by kind.", "action")
         for action in ActionKind:
@@ -269,6 +273,8 @@ class Metrics:
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerTransacted():
                 self._transactions.observe(event.duration_seconds)
+            case LedgerWentBack():
+                self._went_back.inc()
             case LedgerBack():
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():
