@@ -3,7 +3,7 @@
 All are promised in ledger time, which is what the sender's clock said (`Request.clock`; that it
 keeps to the clock's own promises is checked apart). So a step of the wall clock that happens while
 no process runs, which is believed, shortens a limit by as much; after one back what then lies in
-the future counts as now.
+the future counts as of the moment at which the next daemon started.
 """
 
 from collections import defaultdict
@@ -15,6 +15,7 @@ from tests.simulation.verdict import (
     DAY,
     MINUTE,
     ROUNDING,
+    Ages,
     Violation,
     for_limits,
     gate_wait,
@@ -29,13 +30,13 @@ from tests.simulation.verdict import (
 def check_limits(scenario: Scenario, log: Log) -> Iterator[Violation]:
     sent, slack = posts(log), gate_wait(scenario)
     charged = [post for post in sent if surely_charged(post)]
-    limits = scenario.limits
-    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack)
-    yield from _within("fleet day", charged, limits.per_day, DAY - slack)
+    limits, ages = scenario.limits, Ages(log)
+    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack, ages)
+    yield from _within("fleet day", charged, limits.per_day, DAY - slack, ages)
     for model in scenario.models:
         most, span = model.rules.max_attempts_per_window, model.rules.window - slack
         own = of_model(charged, model.id)
-        yield from _within("window", own, most, span, model.id)
+        yield from _within("window", own, most, span, ages, model.id)
     yield from _in_flight(scenario, log, sent)
 
 
@@ -44,10 +45,11 @@ def _within(
     sent: Sequence[Request],
     most: int,
     span: float,
+    ages: Ages,
     model_id: str | None = None,
 ) -> Iterator[Violation]:
     for index, post in enumerate(sent):
-        recent = [other for other in sent[: index + 1] if for_limits(other, post) < span]
+        recent = [other for other in sent[: index + 1] if ages.for_delays(other, post) < span]
         if len(recent) > most:
             numbers = ", ".join(f"#{each.number}" for each in recent)
             text = f"{len(recent)} POSTs within {span:.2f} s, at most {most}: {numbers}"

@@ -29,8 +29,7 @@ class Ages:
     """How old ledger time takes things to be.
 
     A moment is what its process's clock said. After a step back while no daemon ran, what lies in
-    the future counts as now: for the limits until the clock gets there, for the delays as the
-    moment at which the next daemon started.
+    the future counts as the moment at which the next daemon started.
     """
 
     def __init__(self, log: Log) -> None:
