@@ -290,7 +290,7 @@ async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
             both = [ledger.transact(lambda tx: tx.meta("a")), ledger.hold_active()]
             found = await asyncio.gather(*both, return_exceptions=True)
         assert [type(each) for each in found] == [LedgerUnavailable] * 2
-        why = "does not answer: nothing was heard for 0.5 s: the connection was given up"
+        why = "does not answer: nothing was heard for 0.5 s, and so the connection was given up"
         assert str(found[0]).endswith(why)
     finally:
         server.thaw()
