@@ -41,7 +41,7 @@ class SystemClock:
         """`wall` and `steady` are the machine's two clocks: aware UTC, and seconds that never go
         back."""
         self._on_drift = on_drift
-        self._server: Callable[[], datetime] | None = None
+        self._ledgers: Callable[[], datetime | None] | None = None
         self._wall = wall
         self._steady = steady
         self._time = wall()
@@ -49,14 +49,14 @@ class SystemClock:
         self._drifting = False
         self._reading = threading.Lock()
 
-    def follow(self, server: Callable[[], datetime]) -> None:
-        """Go by the clock of a server, step and all, as everybody else does who uses it: what is
-        reckoned there and what is reckoned here must never be apart."""
-        self._server = server
+    def follow(self, ledgers: Callable[[], datetime | None]) -> None:
+        """Go by the clock of a ledger, step and all, while it has one, as everybody else does who
+        uses it: what is reckoned there and what is reckoned here must never be apart."""
+        self._ledgers = ledgers
 
     def now(self) -> datetime:
-        if self._server is not None:
-            return self._server()
+        if self._ledgers is not None and (time := self._ledgers()) is not None:
+            return time
         with self._reading:
             now, difference, is_news = self._advance()
         if is_news and self._on_drift is not None:

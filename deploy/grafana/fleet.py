@@ -120,6 +120,7 @@ _TROUBLE_RUNBOOKS = (
     "BreakerOpen",
     "ApiDown",
     "AuthFailing",
+    "RetriesForbidden",
     "LedgerDown",
     "ConfigReloadFailed",
     "ObserveMode",

@@ -56,6 +56,7 @@ REASONS = {
     DecisionReason.LEDGER_UNAVAILABLE: Look("the ledger is away", RED),
     DecisionReason.EPISODE_SPENT: Look("gave up: retries spent", RED),
     DecisionReason.REFUSED_TWICE: Look("gave up: refused twice", RED),
+    DecisionReason.FORBIDDEN: Look("the key may not retry", RED),
     DecisionReason.STUCK: Look("stuck: nothing came of a retry", ORANGE),
     DecisionReason.OPTED_OUT: Look("opted out by its label", GREY),
     DecisionReason.STANDING_FAILURE: Look("it failed before anyone watched", GREY),

@@ -70,6 +70,7 @@ TROUBLE = {
     "Breaker open": f"max({own('breaker_open')})",
     "API down": f"1 - min({own('api_up')})",
     "Key refused": f"1 - min({own('api_key_accepted')})",
+    "Retries forbidden": or_zero(f"max({own('retries_forbidden')})"),
     "Ledger down": f"1 - min({own('ledger_up')})",
     "Configuration not taken up": f"1 - min({own('config_last_reload_successful')})",
     "Observes only": or_zero(f"max({own('mode_info', mode='observe')})"),

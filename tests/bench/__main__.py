@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import cost, growth, pace, start, takeover
+from tests.bench import cost, far, growth, pace, start, takeover
 from tests.bench.measure import Row, Scale
 from watchdog.cli.output import print_table
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Scale], list[Row]]] = {
     "week": growth.over_a_week,
     "start": start.of_the_daemon,
     "takeover": takeover.of_the_watch,
+    "far": far.of_the_watch_list,
 }
 _RESULTS = Path("bench.json")
 

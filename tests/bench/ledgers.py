@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.bench.usage import tell
 from tests.bench.watched import freed
+from tests.fakes.records import OPEN
 from watchdog.app.parts import make_settings
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
@@ -59,12 +60,12 @@ async def _reservations(ledger: SqlLedger, recorder: Recorder, ids: list[str]) -
             assert target.deployment is not None
             now = tx.now()
             seen = Observation("BUILD_FAILED", target.deployment, now)
-            assert recorder.look(tx, target, Look(now, seen), None)
+            assert recorder.look(tx, target, Look(now, seen), OPEN)
 
         def reserve(tx: LedgerTransaction, model_id: str = model_id, number: int = number) -> None:
             target = tx.target(model_id)
             assert target is not None
-            _, attempt = recorder.reserve(tx, target, f"new-{number}", None)
+            _, attempt = recorder.reserve(tx, target, f"new-{number}", OPEN)
             assert attempt is not None
 
         await ledger.transact(fail)

@@ -91,4 +91,5 @@ def _policy(rules: Rules) -> dict[str, Any]:
         "max_attempts_per_window": rules.max_attempts_per_window,
         "healthy_reset": duration(rules.healthy_reset),
         "stuck_after": duration(rules.stuck_after),
+        "settle": duration(rules.settle),
     }

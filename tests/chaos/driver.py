@@ -13,8 +13,8 @@ from tests.chaos.fleet import VISITORS
 from tests.chaos.plan import Action
 from tests.chaos.replica import Replica
 from tests.chaos.tap import Tap
-from tests.fakes.postgres import Postgres
 from tests.fakes.processes import put_faults
+from tests.fakes.servers import Servers
 from tests.simulation.log import Happened
 from tests.simulation.scenario import Scenario
 
@@ -28,7 +28,7 @@ class Driver:
         self,
         scenario: Scenario,
         replicas: Sequence[Replica],
-        database: Postgres,
+        database: Servers,
         api: str,
         tap: Tap,
         clock: Callable[[], float],
@@ -49,6 +49,7 @@ class Driver:
             "freeze": self._freeze,
             "database stop": self._stop_database,
             "cut": self._cut,
+            "fail over": self._fail_over,
             "storm": self._storm,
             "change": self._change,
             "push": self._push,
@@ -125,15 +126,24 @@ class Driver:
 
     async def _stop_database(self, action: Action) -> None:
         self._count("database stop")
-        await asyncio.to_thread(self._database.stop)
+        await asyncio.to_thread(self._database.primary.stop)
         await asyncio.sleep(action.lasts)
-        await asyncio.to_thread(self._database.start)
+        await asyncio.to_thread(self._database.primary.start)
         self._note("database start", "")
+
+    async def _fail_over(self, action: Action) -> None:
+        """For a while the name leads to the server of before, which can only be read by then."""
+        self._count("fail over")
+        await asyncio.to_thread(self._database.switch)
+        self._note("demoted", "")
+        await asyncio.sleep(action.lasts)
+        self._database.lead_to_the_primary()
+        self._note("found", "")
 
     async def _cut(self, _: Action) -> None:
         self._count("cut")
         with suppress(psycopg.OperationalError):  # There are none: it is down.
-            await asyncio.to_thread(self._database.cut)
+            await asyncio.to_thread(self._database.primary.cut)
 
     async def _storm(self, action: Action) -> None:
         kinds = "+".join(fault["fault"] for fault in action.faults)

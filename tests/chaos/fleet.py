@@ -25,6 +25,7 @@ RULES = Rules(
     max_attempts_per_window=4,
     healthy_reset=8.0,
     stuck_after=30.0,
+    settle=10.0,
 )
 
 VISITOR_RULES = Rules(
@@ -38,6 +39,7 @@ VISITOR_RULES = Rules(
     max_attempts_per_window=4,
     healthy_reset=8.0,
     stuck_after=30.0,
+    settle=10.0,
 )
 """A visitor leaves the configuration and comes back. It then may or may not be in a new episode:
 it waits as long in either."""

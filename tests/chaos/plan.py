@@ -17,7 +17,17 @@ REPLICAS = 3
 FREEZE_SECONDS = 45.0
 """Longer than a reservation is good for, and than a dead connection is kept."""
 
-Kind = Literal["kill", "terminate", "freeze", "database stop", "cut", "storm", "change", "push"]
+Kind = Literal[
+    "kill",
+    "terminate",
+    "freeze",
+    "database stop",
+    "cut",
+    "fail over",
+    "storm",
+    "change",
+    "push",
+]
 
 _ACTIVE = None
 
@@ -95,9 +105,13 @@ def _freeze(rng: random.Random, at: float) -> Action:
 
 
 def _database(rng: random.Random, at: float) -> Action:
-    if rng.random() < 0.5:
-        return Action(at, "cut")
-    return Action(at, "database stop", lasts=rng.uniform(1, 8))
+    match rng.choice(("cut", "stop", "fail over")):
+        case "cut":
+            return Action(at, "cut")
+        case "stop":
+            return Action(at, "database stop", lasts=rng.uniform(1, 8))
+        case _:
+            return Action(at, "fail over", lasts=rng.uniform(0, 4))
 
 
 def _storm(rng: random.Random, at: float, models: list[str] | None) -> Action:

@@ -16,7 +16,7 @@ from tests.chaos.driver import Driver
 from tests.chaos.judge import Evidence, judge
 from tests.chaos.replica import Replica
 from tests.chaos.tap import KEY, Tap
-from tests.fakes.postgres import Postgres
+from tests.fakes.servers import Servers
 from tests.simulation.checker import report
 from watchdog.emulator import Emulator
 from watchdog.emulator.server import system_now
@@ -24,6 +24,9 @@ from watchdog.emulator.server import system_now
 _PORTS = range(15_000, 30_000)
 """Below those that are given to outgoing connections, one of which could take the database's while
 it is down."""
+
+_DELAY_SECONDS = 0.001
+"""How far away the database is, in each direction."""
 
 _BUILDING = ("BUILDING", "DEPLOYING")
 
@@ -57,14 +60,15 @@ class Run:
         return time.monotonic() - self._began
 
     async def run(self) -> None:
-        database = await asyncio.to_thread(Postgres, random.choice(_PORTS))
+        port = random.choice(_PORTS)
+        database = await asyncio.to_thread(Servers, port, delay=_DELAY_SECONDS)
         try:
             evidence, counts = await self._watch(database)
         finally:
             await asyncio.to_thread(database.remove)
         self._judge(evidence, counts)
 
-    async def _watch(self, database: Postgres) -> tuple[Evidence, Counter[str]]:
+    async def _watch(self, database: Servers) -> tuple[Evidence, Counter[str]]:
         self._began_at, self._began, self._moment = time.time(), time.monotonic(), system_now()
         between = Tap(self._clock)
         emulator = Emulator(
@@ -103,7 +107,7 @@ class Run:
         finally:
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _rest(self, emulator: Emulator, database: Postgres) -> "_Rested":
+    async def _rest(self, emulator: Emulator, database: Servers) -> "_Rested":
         """Wait until nothing builds and nothing may be retried, and tell how things stood then.
         What is well stays so from now on."""
         deadline = self._clock() + self._scenario.bound
@@ -113,7 +117,7 @@ class Run:
             for model_id, status in statuses.items():
                 if status == "ACTIVE":
                     emulator.world.set_status(model_id, status, self._moment())
-            rows, episodes = await asyncio.to_thread(ledger.read, database, self._began_at)
+            rows, episodes = await asyncio.to_thread(ledger.read, database.primary, self._began_at)
             builds = any(status in _BUILDING for status in statuses.values())
             due = ledger.still_due(self._scenario, rows, episodes, statuses, now)
             if now > deadline or not (builds or due):
@@ -131,10 +135,10 @@ class Run:
         emulator: Emulator,
         between: Tap,
         driver: Driver,
-        database: Postgres,
+        database: Servers,
         rested: "_Rested",
     ) -> Evidence:
-        rows, _ = await asyncio.to_thread(ledger.read, database, self._began_at)
+        rows, _ = await asyncio.to_thread(ledger.read, database.primary, self._began_at)
         lives = [life for replica in self._replicas for life in replica.lives]
         return Evidence(
             scenario=self._scenario,

@@ -5,20 +5,29 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import KINDS, Bench, opened, opened_twice
 from tests.fakes.processes import PATIENCE_SECONDS
-from watchdog.ledger.postgres import PostgresDatabase
+from watchdog.ledger.line import Line
 from watchdog.ledger.sqlite import SqliteDatabase
 
 
 @pytest.fixture(autouse=True)
 def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a ledger does is not about how long its transactions take here."""
-    for database in (PostgresDatabase, SqliteDatabase):
-        monkeypatch.setattr(database, "busy_seconds", PATIENCE_SECONDS)
+    monkeypatch.setattr(Line, "call_seconds", PATIENCE_SECONDS)
+    monkeypatch.setattr(SqliteDatabase, "busy_seconds", PATIENCE_SECONDS)
 
 
 @pytest.fixture(params=KINDS)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     async with opened(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=KINDS)
+async def beside(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[Bench, Bench]]:
+    """One ledger as two processes have it open: in retry mode, and in observe mode."""
+    async with opened_twice(request.param, tmp_path) as made:
         yield made

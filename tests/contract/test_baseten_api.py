@@ -4,21 +4,23 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from tests.fakes.baseten_http import ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
-from watchdog.domain.discovery import ListedModel
+from watchdog.baseten_api import KeySource
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
     AnswerLost,
     ApiError,
     BasetenApi,
-    Denied,
     Deployment,
+    Forbidden,
     Held,
     NotFound,
     Rejected,
@@ -30,7 +32,7 @@ CREATED = datetime(2026, 2, 1, tzinfo=UTC)
 
 ERRORS = [
     pytest.param(NotFound, 404, id="not_found"),
-    pytest.param(Denied, 403, id="denied"),
+    pytest.param(Forbidden, 403, id="forbidden"),
     pytest.param(Rejected, 409, id="rejected"),
     pytest.param(AnswerLost, 503, id="answer_lost"),
 ]
@@ -71,6 +73,13 @@ class Subject(ABC):
         """These are there from now on."""
 
     @abstractmethod
+    async def change_key(self) -> None: ...
+
+    @abstractmethod
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        """Looks at the model tell it from now on."""
+
+    @abstractmethod
     def posts(self) -> list[str]:
         """The models of the retries that arrived."""
 
@@ -106,6 +115,12 @@ class Scripted(Subject):
 
     def list_models(self, *models: ListedModel) -> None:
         self._api.listing = models
+
+    async def change_key(self) -> None:
+        self._api.key_mark = "the-second-key"
+
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        self._api.date = lambda: date
 
     def posts(self) -> list[str]:
         return [model_id for model_id, _ in self._api.posts]
@@ -164,6 +179,20 @@ class Http(Subject):
         ]
         self._setup.baseten.always("GET /v1/models", Reply(body={"models": bodies}))
 
+    async def change_key(self) -> None:
+        take_up = self._setup.api.prepare(
+            KeySource(value="another-key"),
+            request_timeout=timedelta(seconds=10),
+            max_requests_per_second=1e6,
+            concurrency=20,
+        )
+        await take_up()
+
+    def tell_date(self, model_id: str, date: datetime) -> None:
+        headers = {"date": format_datetime(date, usegmt=True)}
+        reply = Reply(body=self._body(model_id, "ACTIVE"), headers=headers)
+        self._setup.baseten.always(self._get(model_id), reply)
+
     def posts(self) -> list[str]:
         requests = self._setup.server.requests
         return [each.target.split("/")[3] for each in requests if each.method == "POST"]
@@ -177,8 +206,14 @@ class Http(Subject):
         return f"POST /v1/models/{model_id}/deployments/development/retry"
 
     @staticmethod
-    def _body(model_id: str, status: str) -> dict[str, str]:
-        return {"id": f"d-{model_id}-1", "created_at": CREATED.isoformat(), "status": status}
+    def _body(model_id: str, status: str) -> dict[str, object]:
+        return {
+            "id": f"d-{model_id}-1",
+            "created_at": CREATED.isoformat(),
+            "model_id": model_id,
+            "is_development": True,
+            "status": status,
+        }
 
 
 @pytest.fixture(params=["scripted", "http"])
@@ -197,6 +232,13 @@ async def test_a_look_gives_the_deployment(subject: Subject, status: str, urgent
     seen = await subject.api.get_deployment("m1", urgent=urgent)
     assert seen == Deployment(DeploymentRef("d-m1-1", CREATED), status)
     assert seen.ref.created_at.utcoffset() == timedelta(0)
+
+
+async def test_a_look_tells_what_the_apis_clock_says(subject: Subject) -> None:
+    assert (await subject.api.get_deployment("m1")).date is None
+    date = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+    subject.tell_date("m1", date)
+    assert (await subject.api.get_deployment("m1")).date == date
 
 
 async def test_each_look_sees_anew(subject: Subject) -> None:
@@ -314,11 +356,20 @@ async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> 
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
 
 
+async def test_the_mark_of_the_key_changes_with_the_key_alone(subject: Subject) -> None:
+    before = subject.api.key_mark
+    assert before
+    await subject.api.get_deployment("m1")
+    assert subject.api.key_mark == before
+    await subject.change_key()
+    assert subject.api.key_mark not in ("", before)
+
+
 async def test_the_models_are_listed_with_their_teams(subject: Subject) -> None:
-    assert list(await subject.api.list_models()) == []
+    assert await subject.api.list_models() == Listing(())
     models = [
         ListedModel("m1", "llama", "team-a", True),
         ListedModel("m2", "llama", "team-b", False),
     ]
     subject.list_models(*models)
-    assert list(await subject.api.list_models()) == models
+    assert await subject.api.list_models() == Listing(tuple(models))

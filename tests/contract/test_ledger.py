@@ -66,11 +66,9 @@ class Bench:
             await self.do(lambda tx, attempt=attempt: tx.add_attempt(attempt))  # type: ignore[misc]
 
 
-def open_ledger(url: str, *, observe: bool = False) -> SqlLedger:
+def open_ledger(url: str, role: Role = Role.DAEMON, *, observe: bool = False) -> SqlLedger:
     base_url = "https://api.example.com"
-    return SqlLedger.open(
-        url, clock=FixedClock(), base_url=base_url, role=Role.DAEMON, observe=observe
-    )
+    return SqlLedger.open(url, clock=FixedClock(), base_url=base_url, role=role, observe=observe)
 
 
 @cache
@@ -87,12 +85,35 @@ async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIter
     if kind == "memory":
         yield Bench(InMemoryLedger(FixedClock(), observe=observe))
         return
+    async with _opened_at(_url(kind, folder), Role.DAEMON, observe=observe) as bench:
+        yield bench
+
+
+@asynccontextmanager
+async def opened_twice(kind: str, folder: Path) -> AsyncIterator[tuple[Bench, Bench]]:
+    """By two processes: in retry mode, and in observe mode."""
+    if kind == "memory":
+        ledger = InMemoryLedger(FixedClock())
+        yield Bench(ledger), Bench(ledger.beside(observe=True))
+        return
+    url = _url(kind, folder)
+    async with (
+        _opened_at(url, Role.DAEMON, observe=False) as retrying,
+        _opened_at(url, Role.COMMAND, observe=True) as observing,
+    ):
+        yield retrying, observing
+
+
+def _url(kind: str, folder: Path) -> str:
     if kind == "postgresql":
-        url = postgres.shared().new_schema(now=NOW.isoformat())
-    else:
-        url = f"sqlite:///{folder}/ledger.db"
-        (folder / "ledger.db").write_bytes(empty_ledger())
-    ledger = open_ledger(url, observe=observe)
+        return postgres.shared().new_schema(now=NOW.isoformat())
+    (folder / "ledger.db").write_bytes(empty_ledger())
+    return f"sqlite:///{folder}/ledger.db"
+
+
+@asynccontextmanager
+async def _opened_at(url: str, role: Role, *, observe: bool) -> AsyncIterator[Bench]:
+    ledger = open_ledger(url, role, observe=observe)
     try:
         yield Bench(ledger)
     finally:
@@ -236,7 +257,7 @@ async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Be
     unknown = an_attempt(Outcome.UNKNOWN)
     await bench.attempts(unknown)
     resolved = replace(unknown, resolution=Resolution.REFAILED, resolved_at=NOW)
-    await bench.do(lambda tx: tx.resolve_attempt(resolved))
+    await bench.do(lambda tx: tx.resolve_attempts([resolved]))
     await bench.do(lambda tx: tx.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
     (found,) = await bench.do(lambda tx: tx.attempts(failing(), since=NOW))
     assert found == replace(resolved, outcome=Outcome.ACCEPTED)
@@ -280,21 +301,72 @@ async def test_the_fleets_usage(bench: Bench) -> None:
         an_attempt(Outcome.DRY_RUN, id="8", sent_at=ago(seconds=5)),
         an_attempt(Outcome.PENDING, id="9"),
     )
-    usage = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=9))
-    assert usage.in_flight == 2
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    assert usage.in_flight == 1
     assert usage.sent == (minute, ago(seconds=9), NOW)
     assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
-    newest = await bench.do(lambda tx: tx.fleet_usage(minute=minute, day=day, most=2))
+    newest = await bench.do(lambda tx: tx.fleet_usage(date=None, most=2))
     assert newest.sent == newest.charged == (ago(seconds=9), NOW)
+
+
+async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
+    """The server's clock went 25 h on, and then back behind what was sent at another time."""
+    await bench.add(failing())
+    date, day, ended = NOW + timedelta(days=400), timedelta(hours=24), ago(hours=1)
+    closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": ended}
+    long_ago: Any = {"reserved_at": ago(hours=25), "sent_at": ago(hours=25)} | closed
+    ahead: Any = {"reserved_at": ago(hours=-3), "sent_at": ago(hours=-3)} | closed
+    await bench.do(lambda tx: tx.save_episode(an_episode(id="e0")))
+    await bench.attempts(
+        an_attempt(id="over", episode_id="e0", api_date=date - day - MINUTE, **long_ago),
+        an_attempt(id="hours", episode_id="e0", api_date=date - timedelta(hours=5), **long_ago),
+        an_attempt(id="seconds", episode_id="e0", api_date=date - MINUTE / 2, **long_ago),
+        an_attempt(id="undated", episode_id="e0", **long_ago),
+        an_attempt(id="known", ahead_since=ago(hours=2), **ahead),
+        an_attempt(id="news", **ahead),
+    )
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=date, most=9))
+    assert usage.sent == (NOW - MINUTE / 2, NOW)
+    assert usage.charged == (ago(hours=5), ago(hours=2), NOW - MINUTE / 2, NOW)
+    ledgers = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    assert ledgers.charged == (ago(hours=2), NOW)
+    found = await bench.do(lambda tx: tx.attempts(failing(), since=NOW - day, dated=date - day))
+    assert {attempt.id for attempt in found} == {"hours", "seconds", "known", "news"}
+    every = await bench.do(lambda tx: tx.all_attempts(since=NOW - day, dated=date - day))
+    assert {attempt.id for attempt in every["m1"]} == {"hours", "seconds", "known", "news"}
+
+
+async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None:
+    await bench.add(failing())
+
+    def at(moment: datetime, **values: Any) -> Attempt:
+        return an_attempt(reserved_at=moment, sent_at=moment, **values)
+
+    await bench.attempts(
+        at(ago(hours=-2), id="news"),
+        at(ago(hours=-2), id="known", ahead_since=ago(hours=3)),
+        at(ago(hours=-2), id="back-once-more", ahead_since=ago(hours=-1)),
+        at(ago(hours=2), id="over", ahead_since=ago(hours=3)),
+        at(ago(hours=2), id="never"),
+        an_attempt(id="sent-ahead", reserved_at=ago(seconds=5), sent_at=ago(seconds=-5)),
+    )
+    await bench.do(lambda tx: tx.clamp_future())
+    found = await bench.do(lambda tx: tx.attempt_history("m1", limit=9))
+    assert {attempt.id: attempt.ahead_since for attempt in found} == {
+        "news": NOW,
+        "known": ago(hours=3),
+        "back-once-more": NOW,
+        "over": None,
+        "never": None,
+        "sent-ahead": NOW,
+    }
 
 
 async def test_a_dry_run_counts_only_where_one_only_observes(observing: Bench) -> None:
     await observing.add(failing())
     dry = an_attempt(Outcome.DRY_RUN)
     await observing.attempts(dry)
-    usage = await observing.do(
-        lambda tx: tx.fleet_usage(minute=NOW - MINUTE, day=ago(hours=24), most=9)
-    )
+    usage = await observing.do(lambda tx: tx.fleet_usage(date=None, most=9))
     assert usage.in_flight == len(usage.sent) == len(usage.charged) == 1
     assert await observing.do(lambda tx: tx.attempts(failing(), since=NOW)) == (dry,)
 
@@ -363,7 +435,7 @@ async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> No
 async def test_what_is_not_there_is_left_alone(bench: Bench) -> None:
     def work(tx: LedgerTransaction) -> bool:
         tx.make_due("gone", NOW)
-        tx.resolve_attempt(an_attempt())
+        tx.resolve_attempts([an_attempt()])
         return tx.record_answer(an_attempt())
 
     assert not await bench.do(work)
@@ -450,6 +522,8 @@ refs = st.builds(DeploymentRef, texts, moments)
         st.sampled_from(Outcome),
         reason=st.none() | texts,
         answered_at=st.none() | moments,
+        api_date=st.none() | moments,
+        ahead_since=st.none() | moments,
         resolution=st.none() | st.sampled_from(Resolution),
     ),
 )

@@ -12,7 +12,14 @@ from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
 from watchdog.engine.ports import LedgerUnavailable
 
-OPENED = Opening("o1", opened_at=ago(hours=1), failures=3, not_failing=1, held_until=NOW)
+OPENED = Opening(
+    "o1",
+    opened_at=ago(hours=1),
+    failures=3,
+    not_failing=1,
+    held_until=NOW,
+    judged_at=ago(minutes=2),
+)
 CLOSED = replace(
     OPENED,
     id="o0",
@@ -20,6 +27,8 @@ CLOSED = replace(
     closed_at=ago(days=1),
     closed_by=ClosedBy.NONE_ELIGIBLE,
 )
+MANY = [f"unknown-{number}" for number in range(1200)]
+"""More than one statement takes."""
 NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=9))
 FAILED = replace(
     NAMED,
@@ -48,16 +57,19 @@ async def test_new_failures_are_told_newest_first(bench: Bench) -> None:
         known("b", broke_at=ago(minutes=1)),
         known("c", broke_at=ago(minutes=2)),
         known("too-old", broke_at=ago(minutes=5)),
-        known("not-watched", broke_at=ago(minutes=1), watched=False),
+        known("not-watched", broke_at=ago(seconds=90), watched=False),
         known("never"),
     )
     since = ago(minutes=5)
-    found = await bench.do(lambda tx: tx.broken(since, but=None, most=9))
+    found = await bench.do(lambda tx: tx.broken(since, among=None, but=None, most=9))
     assert list(found) == [ago(minutes=1), ago(minutes=2), ago(minutes=3)]
-    found = await bench.do(lambda tx: tx.broken(since, but="b", most=1))
+    found = await bench.do(lambda tx: tx.broken(since, among=None, but="b", most=1))
     assert list(found) == [ago(minutes=2)]
-    await bench.do(lambda tx: tx.forget_broken())
-    assert list(await bench.do(lambda tx: tx.broken(since, but=None, most=9))) == []
+    some = ("a", "b", "not-watched", *MANY)
+    found = await bench.do(lambda tx: tx.broken(since, among=some, but="b", most=9))
+    assert list(found) == [ago(seconds=90), ago(minutes=3)]
+    found = await bench.do(lambda tx: tx.broken(since, among=some, but=None, most=2))
+    assert list(found) == [ago(minutes=1), ago(seconds=90)]
 
 
 async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
@@ -73,8 +85,12 @@ async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
         known("unseen", health=None),
         waits("failing", DecisionReason.BACKOFF),
     )
-    assert await bench.do(lambda tx: tx.not_failing(ago(minutes=5), but="itself")) == 4
-    assert await bench.do(lambda tx: tx.not_failing(ago(minutes=5), but=None)) == 5
+    since = ago(minutes=5)
+    assert await bench.do(lambda tx: tx.not_failing(since, among=None, but="itself")) == 4
+    assert await bench.do(lambda tx: tx.not_failing(since, among=None, but=None)) == 5
+    some = ("well", "not-watched", "failing", *MANY)
+    assert await bench.do(lambda tx: tx.not_failing(since, among=some, but="itself")) == 2
+    assert await bench.do(lambda tx: tx.not_failing(since, among=some, but="well")) == 1
 
 
 async def test_who_waits_and_for_what(bench: Bench) -> None:
@@ -89,8 +105,31 @@ async def test_who_waits_and_for_what(bench: Bench) -> None:
     target = await bench.do(lambda tx: tx.target("gave-up"))
     assert target is not None
     await bench.do(lambda tx: tx.save_target(replace(target, decision=gave_up)))
-    assert sorted(await bench.do(lambda tx: tx.waiting())) == ["a", "b"]
-    assert list(await bench.do(lambda tx: tx.waiting(DecisionReason.BREAKER_OPEN))) == ["a"]
+    open_ = DecisionReason.BREAKER_OPEN
+    assert sorted(await bench.do(lambda tx: tx.waiting(among=None))) == ["a", "b"]
+    assert list(await bench.do(lambda tx: tx.waiting(open_, among=None))) == ["a"]
+    some = ("b", "not-watched", "gave-up", *MANY)
+    assert sorted(await bench.do(lambda tx: tx.waiting(among=some))) == ["b", "not-watched"]
+    assert list(await bench.do(lambda tx: tx.waiting(open_, among=some))) == ["not-watched"]
+    assert list(await bench.do(lambda tx: tx.waiting(among=()))) == []
+
+
+async def test_who_was_seen_lately(bench: Bench) -> None:
+    since, old = ago(hours=24), ago(hours=24)
+    await bench.add(
+        known("observed", watched=False),
+        known("checked-without-a-change", observed_at=old, next_check_at=NOW),
+        known("to-be-checked-and-never-was", observed_at=None, status=None, next_check_at=NOW),
+        known("long-ago", observed_at=old, next_check_at=old),
+        known("once-watched", observed_at=old, next_check_at=NOW, watched=False),
+        known("removed", status=None, health=None, watched=False),
+        known("observed-long-ago-and-never-planned", observed_at=old),
+    )
+    assert sorted(await bench.do(lambda tx: tx.seen(since))) == [
+        "checked-without-a-change",
+        "observed",
+        "to-be-checked-and-never-was",
+    ]
 
 
 async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
@@ -118,6 +157,40 @@ async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
     ended = replace(sent, ended_at=NOW, result=CanaryResult.UNSENT)
     await bench.do(lambda tx: tx.save_canary(ended))
     assert await bench.do(lambda tx: tx.last_canary("o1")) == FAILED
+
+
+async def test_when_it_closed_last(bench: Bench) -> None:
+    assert await bench.do(lambda tx: tx.last_closed()) is None
+    await bench.do(lambda tx: tx.save_opening(OPENED))
+    assert await bench.do(lambda tx: tx.last_closed()) is None
+    earlier = replace(CLOSED, id="o2", closed_at=ago(days=3))
+    for opening in (CLOSED, earlier):
+        await bench.do(lambda tx, opening=opening: tx.save_opening(opening))  # type: ignore[misc]
+    assert await bench.do(lambda tx: tx.last_closed()) == CLOSED.closed_at
+
+
+@pytest.mark.parametrize("closed_by", list(ClosedBy))
+async def test_why_it_closed_is_kept(bench: Bench, closed_by: ClosedBy) -> None:
+    closed = replace(CLOSED, closed_by=closed_by)
+    await bench.do(lambda tx: tx.save_opening(closed))
+    assert list(await bench.do(lambda tx: tx.openings(limit=1))) == [closed]
+
+
+async def test_each_mode_has_a_breaker_of_its_own(beside: tuple[Bench, Bench]) -> None:
+    retrying, observing = beside
+    closed = replace(CLOSED, id="o2")
+    await retrying.do(lambda tx: tx.save_opening(OPENED))
+    await retrying.do(lambda tx: tx.save_canary(NAMED))
+    await observing.do(lambda tx: tx.save_opening(closed))
+    assert await retrying.do(lambda tx: tx.opening()) == OPENED
+    assert list(await retrying.do(lambda tx: tx.openings(limit=9))) == [OPENED]
+    assert list(await retrying.do(lambda tx: tx.canaries(limit=9))) == [NAMED]
+    assert await retrying.do(lambda tx: tx.last_closed()) is None
+    assert await observing.do(lambda tx: tx.opening()) is None
+    assert list(await observing.do(lambda tx: tx.openings(limit=9))) == [closed]
+    assert list(await observing.do(lambda tx: tx.canaries(limit=9))) == []
+    assert await observing.do(lambda tx: tx.canary_times()) == {}
+    assert await observing.do(lambda tx: tx.last_closed()) == closed.closed_at
 
 
 async def test_a_canary_without_an_opening_is_a_bug_and_not_an_outage(bench: Bench) -> None:
@@ -174,7 +247,8 @@ async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench)
     attempt = an_attempt(reserved_at=ahead, sent_at=ahead, answered_at=ahead, resolved_at=ahead)
     past = an_attempt(id="past", reserved_at=ago(hours=1), sent_at=ago(hours=1))
     await bench.attempts(attempt, past)
-    opening, canary = replace(OPENED, opened_at=ahead), replace(NAMED, named_at=ahead)
+    opening = replace(OPENED, opened_at=ahead, judged_at=ahead)
+    canary = replace(NAMED, named_at=ahead)
     await bench.do(lambda tx: tx.save_opening(opening))
     await bench.do(lambda tx: tx.save_canary(canary))
     await bench.do(lambda tx: tx.clamp_future())
@@ -183,8 +257,10 @@ async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench)
         episode=replace(episode, opened_at=NOW, failing_from=NOW),
         **dict.fromkeys(times, NOW),  # type: ignore[arg-type]
     )
-    # When it was sent is for the limits, which take the future for now.
-    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(attempt, resolved_at=NOW)
+    # When it was sent is for the limits, should the clock be set right again.
+    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(
+        attempt, resolved_at=NOW, ahead_since=NOW
+    )
     assert await bench.do(lambda tx: tx.attempt("past")) == past
-    assert await bench.do(lambda tx: tx.opening()) == replace(opening, opened_at=NOW)
+    assert await bench.do(lambda tx: tx.opening()) == replace(opening, opened_at=NOW, judged_at=NOW)
     assert await bench.do(lambda tx: tx.last_canary("o1")) == replace(canary, named_at=NOW)

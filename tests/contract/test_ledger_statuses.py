@@ -10,7 +10,7 @@ from watchdog.domain.records import EpisodeResult, Outcome, StatusChange
 
 async def write(bench: Bench, *changes: StatusChange) -> None:
     for change in changes:
-        await bench.do(lambda tx, change=change: tx.add_status(change))  # type: ignore[misc]
+        await bench.do(lambda tx, change=change: tx.add_statuses([change]))  # type: ignore[misc]
 
 
 async def test_they_come_after_the_one_in_force(bench: Bench) -> None:

@@ -1,6 +1,8 @@
 """How the daemon is started, and what it finds of the processes before it and beside it."""
 
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.fakes.processes import (
@@ -11,6 +13,8 @@ from tests.fakes.processes import (
     daemon,
     emulator,
     environment,
+    free_port,
+    get,
     posts,
     running,
     until_looked,
@@ -38,6 +42,21 @@ def test_a_dry_run_needs_no_file_and_sends_nothing(tmp_path: Path) -> None:
             assert process.wait() == 0
         assert posts(api) == []
     assert (tmp_path / "state/baseten-watchdog/ledger.db").exists()
+
+
+def test_the_page_is_shown_while_something_else_holds_the_ledger(tmp_path: Path) -> None:
+    port = free_port()
+    with emulator(tmp_path, [REFUSES]) as api:
+        config = config_file(tmp_path, api, ["refus3sx"], server={"port": port})
+        with running(daemon(config)) as process:
+            process.event("gave_up")
+            other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+            with closing(other):
+                other.execute("BEGIN IMMEDIATE")
+                process.event("ledger_unavailable")
+                for path in ("/", "/targets/refus3sx"):
+                    status, page = get(f"http://127.0.0.1:{port}{path}")
+                    assert (status, "refus3sx" in page) == (200, True)
 
 
 def test_limits_hold_for_a_command_beside_a_daemon_and_for_the_next_daemon(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The commands of whoever operates it, beside a running daemon and without one."""
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.fakes.processes import (
     daemon,
     emulator,
     posts,
+    run,
     running,
     targets,
     until_looked,
@@ -51,6 +53,19 @@ def test_the_brake_works_without_a_daemon_and_before_the_first_one(tmp_path: Pat
         assert cli("resume", "--all", "--config", config).stdout == "resumed all models\n"
         assert cli("check", "--retry", "--config", config).exit_code == 0
         assert len(posts(api)) == 1
+
+
+def test_a_note_and_a_user_that_are_no_text_pause_all_the_same(tmp_path: Path) -> None:
+    llama = model("llama123", "llama", FAILS)
+    config = config_file(tmp_path, "http://127.0.0.1:9", [], models=named(llama))
+    note, user = os.fsdecode(b"a\xffb\nc") + "x" * 600, os.fsdecode(b"ann\xe9")
+    every = ("pause", "--all", "--for", "1h", "--note", note, "--config", config)
+    paused = run(*every, LOGNAME=user)
+    assert (paused.returncode, paused.stdout[:23]) == (0, "paused all models until")
+    status = cli("status", "--config", config).stdout.splitlines()[-1]
+    assert r" by ann\udce9@" in status
+    assert r": a\udcffb\ncxxx" in status
+    assert status.endswith("x...")
 
 
 # On each model in this order: what is ordered, the exit status, and what it says.

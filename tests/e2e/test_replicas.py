@@ -1,11 +1,14 @@
 """Several real daemons on one PostgreSQL ledger."""
 
 import json
+import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.postgres import shared
+from psycopg import sql
+
+from tests.fakes.postgres import Postgres, shared
 from tests.fakes.processes import (
     Process,
     cli,
@@ -114,6 +117,48 @@ def test_a_changed_configuration_goes_round_and_only_the_last_one_drops_a_model(
                 assert second.event("config_reloaded")["targets"] == 1
                 assert first.event("target_removed")["model_id"] == "leaves"
                 assert watched(configs[1]) == {"stays"}
+
+
+def test_a_replica_that_cannot_take_up_the_watch_list_lets_another_one_take_over(
+    tmp_path: Path,
+) -> None:
+    url, user = shared().new_schema(), f"u{uuid.uuid4().hex}"
+    limited_url = url.replace("//watchdog@", f"//{user}@")
+    folders = [tmp_path / name for name in ("good", "limited")]
+    with emulator(tmp_path, HEALTHY) as api:
+        for folder in folders:
+            folder.mkdir()
+        good = config_file(folders[0], api, ["stays"], store={"url": url})
+        limited = config_file(folders[1], api, ["stays"], store={"url": limited_url})
+        port = free_port()
+        with running(daemon(good)) as first:
+            first.event("replica_active")
+            let_write_all_but_targets(url, user)
+            with replica(limited, port) as second:
+                second.event("replica_standby")
+                first.kill()
+                second.event("replica_active")
+                why = second.event("replica_standby")["why"]
+                assert why.startswith("the watch list was not taken up: ")
+                assert "permission denied for table targets" in why
+                with running(daemon(good)) as third:
+                    third.event("replica_active")
+                    eventually(
+                        lambda: "baseten_watchdog_active 0.0" in get(at(port, "/metrics"))[1]
+                    )
+
+
+def let_write_all_but_targets(url: str, user: str) -> None:
+    """A new user of the database."""
+    schema = Postgres.schema_of(url)
+    for query in (
+        "CREATE ROLE {user} LOGIN",
+        "GRANT USAGE ON SCHEMA {schema} TO {user}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {user}",
+        "REVOKE UPDATE ON {schema}.targets FROM {user}",
+    ):
+        names = {"user": sql.Identifier(user), "schema": sql.Identifier(schema)}
+        shared().execute(sql.SQL(query).format(**names))
 
 
 def watched(config: Path) -> set[str]:

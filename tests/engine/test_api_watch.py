@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.engine import World
 from watchdog.engine.events import ApiDown, ApiRecovered, CheckFailed
-from watchdog.engine.ports import AnswerLost, ApiError, Denied, NotFound, NotSent
+from watchdog.engine.ports import AnswerLost, ApiError, Denied, Forbidden, NotSent
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -71,7 +71,7 @@ async def test_a_single_failure_is_told_when_the_next_answer_shows_it_was_one() 
     assert told(world) == ["check_failed"]
 
 
-@pytest.mark.parametrize("error", [NotFound("none", code="404"), Denied("no", code="403")])
+@pytest.mark.parametrize("error", [Denied("no", code="401"), Forbidden("no", code="403")])
 async def test_answers_that_say_no_are_answers(error: ApiError) -> None:
     world = World(*MANY)
     break_all(world, error)
@@ -148,7 +148,7 @@ async def test_those_that_waited_behind_erring_ones_are_checked_again_after_it()
 
 async def test_a_model_that_the_key_may_not_read_is_told_no_more_often() -> None:
     world = World("forbidden", "good")
-    world.api.model("forbidden").get_error = Denied("HTTP 403: no", code="403")
+    world.api.model("forbidden").get_error = Forbidden("HTTP 403: no", code="403")
     async with world.running():
         await world.run_for(minutes=21)
     failed = [event for event in world.events if isinstance(event, CheckFailed)]

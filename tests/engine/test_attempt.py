@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.engine import START, World, at
+from tests.fakes.records import OPEN
 from watchdog.domain.records import (
     Attempt,
     DecisionReason,
@@ -22,6 +23,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     Held,
     LedgerUnavailable,
     NotFound,
@@ -58,8 +60,13 @@ def answered(world: World) -> list[Attempt]:
             "no route",
             id="no-connection",
         ),
+        pytest.param(Denied("refused", code="401"), Outcome.FAILED, True, "refused", id="denied"),
         pytest.param(
-            Denied("forbidden", code="403"), Outcome.FAILED, True, "forbidden", id="denied"
+            Forbidden("not this one", code="403"),
+            Outcome.FAILED,
+            True,
+            "not this one",
+            id="forbidden",
         ),
         pytest.param(
             Rejected("conflict", code="409"), Outcome.REFUSED, True, "conflict", id="rejected"
@@ -230,21 +237,21 @@ async def test_a_look_again_that_cannot_see_sends_nothing_and_is_tried_again_a_l
 
 async def test_a_target_that_is_not_found_when_looked_at_again_is_not_posted_to() -> None:
     world = a_failing_model()
-    model = world.api.model("llama")
 
     def gone() -> None:
-        model.get_error = NotFound("none", code="404")
+        world.api.delete("llama")
 
-    model.before_urgent = gone
+    world.api.model("llama").before_urgent = gone
     async with world.running():
         await world.run_for(seconds=1)
     (attempt,) = world.attempts()
     assert (attempt.outcome, attempt.reason) == (
         Outcome.ABANDONED,
-        "not found when looked at again",
+        "could not look again: HTTP 404: no such model",
     )
     assert world.posts() == []
-    assert world.target("llama").missing_since == START
+    assert world.target("llama").missing_since is None
+    assert world.target("llama").decision.reason is DecisionReason.LOOK_AGAIN_FAILED
 
 
 @pytest.mark.parametrize(
@@ -360,6 +367,18 @@ async def test_a_bug_met_while_recording_is_told() -> None:
     assert (told.model_id, told.error) == ("llama", bug)
 
 
+async def test_an_answer_that_no_ledger_can_store_leaves_nothing_pending() -> None:
+    world = a_failing_model()
+    world.api.model("llama").refusal = "a\x00b"
+    async with world.running():
+        await world.run_for(seconds=2)
+    (attempt,) = world.attempts()
+    assert (attempt.outcome, attempt.reason) == (Outcome.REFUSED, "internal error")
+    (told,) = [event for event in world.events if isinstance(event, InternalError)]
+    assert told.model_id == "llama"
+    assert "ledger_unavailable" not in world.log()
+
+
 async def test_an_attempt_that_is_killed_is_no_bug() -> None:
     world = a_failing_model()
     world.api.model("llama").before_answer = asyncio.Event()
@@ -397,7 +416,7 @@ async def test_an_answer_with_another_deployment_is_told_with_both(status: str) 
     assert (told.observed, told.answered) == (before, model.deployment.ref)
     assert told.target.deployment == told.answered
     assert told.target == world.target("llama")
-    assert told.attempt == world.attempts()[0]
+    assert replace(told.attempt, made=told.answered) == world.attempts()[0]
 
 
 async def test_a_refusal_with_another_deployment_is_told_and_made_nothing() -> None:
@@ -498,7 +517,7 @@ async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_
         await world.run_for(minutes=2)
         assert len(world.posts()) == 1
         recorder = world.recorder()
-        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, None)) is None
+        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, OPEN)) is None
         (attempt,) = world.attempts()
         assert attempt.under_way
         due = world.target("llama").next_check_at

@@ -10,7 +10,8 @@ import pytest
 from tests.fakes.engine import World
 from watchdog.domain.finding import Finding
 from watchdog.engine.diagnosis import Diagnosis
-from watchdog.engine.ports import Act, AnswerLost, Denied
+from watchdog.engine.events import Event
+from watchdog.engine.ports import Act, AnswerLost, Forbidden
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -22,19 +23,29 @@ class Asked:
 
     def __init__(self) -> None:
         self.world = World("llama", first_delay=timedelta(0))
-        self.diagnosis = Diagnosis(
-            self.world.api, self.world.ledger, self.world.clock, self.world.events.append
-        )
-        self.diagnosis.enabled = True
+        self.enabled = True
+        self.diagnosis: Diagnosis | None = None
+
+    def _diagnosis(self) -> Diagnosis:
+        world = self.world
+
+        def listen(event: Event) -> None:
+            world.events.append(event)
+            diagnosis(event)
+
+        diagnosis = Diagnosis(world.api, world.ledger, world.clock, listen, world.live)
+        diagnosis.enabled = self.enabled
+        return diagnosis
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
         told = len(self.world.events)
         async with self.world.running():
-            task = asyncio.create_task(self.diagnosis.run())
+            diagnosis = self.diagnosis = self._diagnosis()
+            task = asyncio.create_task(diagnosis.run())
             yield self.world
             for event in self.world.events[told:]:
-                self.diagnosis(event)
+                diagnosis(event)
             await asyncio.sleep(1)
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -98,7 +109,7 @@ async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_e
 
 async def test_a_key_that_may_not_read_the_audit_log_is_no_more_than_that() -> None:
     asked = Asked()
-    asked.world.api.log_error = Denied("forbidden", code="403")
+    asked.world.api.log_error = Forbidden("forbidden", code="403")
     async with asked.running() as world:
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=3)
@@ -125,6 +136,7 @@ async def test_what_still_waits_when_it_is_turned_off_is_not_asked() -> None:
         world.api.log_lines[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=2)
+        assert asked.diagnosis is not None
         for event in world.events:
             asked.diagnosis(event)
         asked.diagnosis.enabled = False
@@ -133,7 +145,7 @@ async def test_what_still_waits_when_it_is_turned_off_is_not_asked() -> None:
 
 async def test_nothing_is_asked_while_it_is_off() -> None:
     asked = Asked()
-    asked.diagnosis.enabled = False
+    asked.enabled = False
     async with asked.running() as world:
         world.api.log_lines[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")

@@ -8,7 +8,13 @@ import pytest
 from tests.fakes.engine import World
 from watchdog.domain.discovery import DiscoveryRules, ListedModel
 from watchdog.engine.discovery import Discoverer, Known, load, save
-from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
+from watchdog.engine.events import (
+    DiscoveryDone,
+    DiscoveryFailed,
+    ListingIncomplete,
+    ModelsDiscovered,
+    ModelsListed,
+)
 from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
@@ -30,7 +36,7 @@ class Rounds:
         self.watched: Known = known or {}
         self.error: LedgerUnavailable | None = None
         self.discoverer = Discoverer(
-            self.world.api,
+            self.world.shared_listing(),
             self.world.clock,
             self.world.events.append,
             known=lambda: self.watched,
@@ -48,7 +54,8 @@ class Rounds:
         told = len(self.world.events)
         await asyncio.sleep(INTERVAL.total_seconds())
         await self.discoverer.tick(rules, INTERVAL)
-        return [type(event) for event in self.world.events[told:]]
+        new = [type(event) for event in self.world.events[told:]]
+        return [kind for kind in new if kind is not ModelsListed]
 
 
 async def test_models_join_and_leave() -> None:
@@ -87,6 +94,28 @@ async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once
     assert await rounds.after(listed("m1"), listed("m2")) == [ModelsDiscovered, DiscoveryDone]
     rounds.world.api.list_error = LOST
     assert await rounds.after() == [DiscoveryFailed]
+
+
+async def test_a_listing_of_which_not_all_can_be_read_takes_nobody_away() -> None:
+    rounds = Rounds()
+    await rounds.after(listed("m1"), listed("m2"))
+    rounds.world.api.unreadable = 1
+    assert await rounds.after(listed("m1")) == [ListingIncomplete, DiscoveryDone]
+    assert await rounds.after(listed("m1"), listed("m3")) == [ModelsDiscovered, DiscoveryDone]
+    assert rounds.watched.keys() == {"m1", "m2", "m3"}
+    rounds.world.api.unreadable = 0
+    for _ in range(2):
+        assert rounds.watched.keys() == {"m1", "m2", "m3"}
+        await rounds.after(listed("m1"))
+    assert rounds.watched.keys() == {"m1"}
+
+
+async def test_two_rounds_take_two_listings_however_soon_they_come() -> None:
+    rounds = Rounds()
+    for listings in range(1, 5):
+        await rounds.discoverer.tick(RULES, timedelta(seconds=1))
+        assert rounds.world.api.listings == listings
+        await asyncio.sleep(1)
 
 
 async def test_what_the_ledger_would_not_take_is_tried_again() -> None:

@@ -19,7 +19,6 @@ from watchdog.engine.ports import (
     GIVE_WAY,
     AnswerLost,
     LedgerUnavailable,
-    NotFound,
 )
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
@@ -217,7 +216,7 @@ async def test_a_model_taken_out_of_the_configuration_is_no_longer_watched() -> 
 
 async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not() -> None:
     world = World("llama")
-    world.api.model("llama").get_error = NotFound("no such model", code="404")
+    world.api.delete("llama")
     async with world.running():
         await world.run_for(seconds=30)
         assert not world.target("llama").missing
@@ -230,6 +229,7 @@ async def test_two_404s_an_interval_apart_make_a_target_missing_and_one_does_not
 
 async def test_a_check_that_errs_changes_nothing() -> None:
     world = World("llama", jitter=0.0)
+    world.api.lists("another")
     world.api.set_status("llama", "BUILD_FAILED")
     async with world.running():
         await world.run_for(seconds=30)

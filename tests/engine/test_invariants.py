@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from tests.fakes.engine import NEVER_OPENS, POLICY, START
 from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.records import OPEN
 from watchdog.domain.records import (
     Attempt,
     DecisionKind,
@@ -156,7 +157,7 @@ class Limits(RuleBasedStateMachine):
         look = Look(now, Observation(status, ref, now))
         known = self.ledger.stored_target(model_id)
         recorded = run(
-            self.ledger.transact(lambda tx: process.recorder.look(tx, known, look, None))
+            self.ledger.transact(lambda tx: process.recorder.look(tx, known, look, OPEN))
         )
         assert recorded is not None
         if recorded.after.decision.kind is not DecisionKind.RETRY:
@@ -165,7 +166,7 @@ class Limits(RuleBasedStateMachine):
         try:
             after, attempt = run(
                 self.ledger.transact(
-                    lambda tx: process.recorder.reserve(tx, seen, f"attempt-{number}", None)
+                    lambda tx: process.recorder.reserve(tx, seen, f"attempt-{number}", OPEN)
                 )
             )
         except VersionConflict:
@@ -202,7 +203,7 @@ class Limits(RuleBasedStateMachine):
         look = Look(self.clock.time, None)
         process = self.processes[which]
         seen = self.ledger.stored_target(model_id)
-        run(self.ledger.transact(lambda tx: process.recorder.look(tx, seen, look, None)))
+        run(self.ledger.transact(lambda tx: process.recorder.look(tx, seen, look, OPEN)))
 
     @rule(which=which, outcome=st.sampled_from([*SENT]), recorded=st.booleans())
     def it_is_sent(self, which: int, outcome: Outcome, recorded: bool) -> None:
@@ -245,7 +246,7 @@ class Limits(RuleBasedStateMachine):
         done = replace(attempt, outcome=outcome, answered_at=now, resolution=resolution)
         if resolution is not None:
             done = replace(done, resolved_at=now)
-        run(self.ledger.transact(lambda tx: process.recorder.settle(tx, done, None, look, None)))
+        run(self.ledger.transact(lambda tx: process.recorder.settle(tx, done, None, look, OPEN)))
 
     def posted(self, attempt: Attempt, now: datetime, *, charged: bool) -> None:
         post = Post(attempt.model_id, attempt.episode_id, now, charged)
@@ -267,12 +268,12 @@ class Limits(RuleBasedStateMachine):
         self.posts.append(post)
 
     def reserved(self) -> None:
-        """The moment at which what is under way is limited: a clock that is set back later may
-        bring back what is too old to count."""
-        recent = self.clock.time - timedelta(hours=24)
-        under_way = [a for a in self.ledger.all_attempts() if a.under_way]
-        assert sum(a.reserved_at >= recent for a in under_way) <= LIMITS.max_in_flight
-        pending = [a.model_id for a in under_way if a.outcome is Outcome.PENDING]
+        """The moment at which what is in flight is limited: a status that lags, or a clock that is
+        set back, may later bring back what is over by then."""
+        attempts = self.ledger.all_attempts()
+        holders = {a.model_id for a in attempts if a.in_flight(self.clock.time)}
+        assert len(holders) <= LIMITS.max_in_flight
+        pending = [a.model_id for a in attempts if a.outcome is Outcome.PENDING]
         assert len(pending) == len(set(pending))
 
 

@@ -24,8 +24,8 @@ async def do(world: World, work: Callable[[LedgerTransaction], Any]) -> Any:
 
 
 async def pause(world: World, model_id: str | None, **span: float) -> None:
-    until = world.clock.now() + timedelta(**span)
-    await do(world, lambda tx: operate.pause(tx, model_id, until=until, **WHO))
+    length = timedelta(**span)
+    await do(world, lambda tx: operate.pause(tx, model_id, span=length, **WHO))
 
 
 async def test_a_pause_holds_and_its_end_lets_go() -> None:

@@ -12,6 +12,7 @@ from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import (
     FLEET,
     NOW,
+    OPEN,
     POLICY,
     PUSHED,
     REF,
@@ -37,7 +38,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.engine.ports import RESERVATION_TTL, VersionConflict
-from watchdog.engine.record import Look, Recorded, Recorder
+from watchdog.engine.record import FIRST_LOOK, Look, Recorded, Recorder
 from watchdog.engine.settings import Model, Settings
 
 INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
@@ -94,15 +95,17 @@ class Bench:
         return self.ledger.all_attempts()
 
     def reserve(self, hold: Hold | None = None) -> tuple[Recorded, Attempt | None]:
-        seen = self.target
+        seen, access = self.target, replace(OPEN, hold=hold)
         return run(
-            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", hold))
+            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", access))
         )
 
     def look(self, status: str, ref: DeploymentRef = REF, hold: Hold | None = None) -> Target:
         look = Look(self.time, Observation(status, ref, self.time))
         recorded = run(
-            self.ledger.transact(lambda tx: self.recorder.look(tx, Target("m1"), look, hold))
+            self.ledger.transact(
+                lambda tx: self.recorder.look(tx, Target("m1"), look, replace(OPEN, hold=hold))
+            )
         )
         assert recorded is not None
         assert recorded.after == self.target
@@ -117,7 +120,11 @@ class Bench:
         hold: Hold | None = None,
     ) -> Target:
         recorded = run(
-            self.ledger.transact(lambda tx: self.recorder.settle(tx, attempt, answered, look, hold))
+            self.ledger.transact(
+                lambda tx: self.recorder.settle(
+                    tx, attempt, answered, look, replace(OPEN, hold=hold)
+                )
+            )
         )
         assert recorded is not None
         assert recorded.after == self.target
@@ -148,6 +155,8 @@ def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
         number=2,
         owner="daemon:1",
         reserved_at=NOW,
+        in_flight_until=NOW + POLICY.stuck_after,
+        deployment=REF,
     )
     assert attempt in bench.attempts
     assert attempt in recorded.attempts
@@ -245,7 +254,7 @@ def test_a_target_that_somebody_changed_meanwhile_is_not_reserved_for() -> None:
     bench.look("BUILD_FAILED")
     for stale in (seen, replace(bench.target, model_id="other-1")):
         with pytest.raises(VersionConflict, match=stale.model_id):
-            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", None)))  # noqa: B023
+            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", OPEN)))  # noqa: B023
     assert bench.attempts == []
 
 
@@ -335,7 +344,7 @@ def test_the_deployment_in_our_own_answer_is_no_push() -> None:
     after = bench.settle(sent, answered=PUSHED)
     assert after.deployment == PUSHED
     assert after.episode == an_episode(deployment=PUSHED)
-    assert bench.attempts == [sent]
+    assert bench.attempts == [replace(sent, made=PUSHED)]
     assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
 
 
@@ -345,7 +354,8 @@ def test_an_answer_that_names_the_same_deployment_changes_nothing() -> None:
     assert attempt is not None
     before = bench.target
     after = bench.settle(replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW), answered=REF)
-    assert after == replace(before, version=before.version + 1)
+    first_look = NOW + FIRST_LOOK
+    assert after == replace(before, version=before.version + 1, next_check_at=first_look)
 
 
 def abandoned(attempt: Attempt) -> Attempt:
@@ -408,7 +418,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
     (pending,) = bench.attempts
     accepted = replace(pending, outcome=Outcome.ACCEPTED, sent_at=NOW)
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, None))
+        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, OPEN))
     )
     assert recorded is None
     ended = replace(accepted, resolution=Resolution.REMOVED, resolved_at=NOW)
@@ -418,7 +428,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
 def test_a_look_at_a_target_that_is_gone_is_none() -> None:
     bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, None))
+        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, OPEN))
     )
     assert recorded is None
 
@@ -452,7 +462,7 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
         resolution=Resolution.ANSWERED,
         resolved_at=NOW,
     )
-    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, None, hold)))
+    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, OPEN, hold)))
     after = bench.look("BUILD_FAILED")
     assert (after.decision.reason, after.decision.until) == (hold.reason, hold.until)
     assert bench.reserve()[1] is None

@@ -17,7 +17,13 @@ E = TypeVar("E", bound=Event)
 
 KEY = "abcd1234.the-secret-part"
 MODEL = "/v1/models/m1/deployments/development"
-DEPLOYMENT = {"id": "d1", "created_at": "2026-02-01T00:00:00Z", "status": "BUILD_FAILED"}
+DEPLOYMENT = {
+    "id": "d1",
+    "created_at": "2026-02-01T00:00:00Z",
+    "model_id": "m1",
+    "is_development": True,
+    "status": "BUILD_FAILED",
+}
 RETRIED = {"retried": True, "reason": None, "deployment": DEPLOYMENT}
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tests.fakes.ledger import InMemoryLedger
@@ -20,13 +21,17 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
+from watchdog.domain.replica import Replica
+from watchdog.engine import operate
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
 from watchdog.engine.ledger_watch import WatchedLedger
-from watchdog.engine.ports import Throttled
+from watchdog.engine.listing import SharedListing
+from watchdog.engine.one_pass import check_all
+from watchdog.engine.ports import LedgerUnavailable, Throttled
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.sweep import TICK, Sweep
@@ -47,6 +52,7 @@ POLICY: dict[str, Any] = {
     "max_attempts_per_window": 6,
     "healthy_reset": timedelta(minutes=30),
     "stuck_after": timedelta(minutes=60),
+    "settle": timedelta(minutes=5),
     "standing": Standing.RETRY,
 }
 
@@ -75,6 +81,10 @@ class LoopClock:
     def now(self) -> datetime:
         return START + self.stepped + timedelta(seconds=round(self.monotonic(), 6))
 
+    def apis(self) -> datetime:
+        """What the API's clock says: a year on, and it never steps."""
+        return at(days=365, seconds=int(self.monotonic()))
+
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
@@ -88,6 +98,7 @@ class World:
         observe: bool = False,
         concurrency: int = 20,
         max_retries_per_minute: int = 4,
+        max_in_flight: int = 10,
         breaker: BreakerRules = BREAKER,
         **policy: Any,
     ) -> None:
@@ -99,7 +110,7 @@ class World:
         self.models = {
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
         }
-        self._limits = FleetLimits(max_retries_per_minute, 10, 50)
+        self._limits = FleetLimits(max_retries_per_minute, max_in_flight, 50)
         self._breaker = breaker
         self._concurrency = concurrency
         self._lives = itertools.count(1)
@@ -117,13 +128,49 @@ class World:
         finally:
             await self.stop()
 
+    def shared_listing(self) -> SharedListing:
+        """A list of models for somebody who runs beside the daemon."""
+        settings = self._settings_of("beside", self.models, observe=self.observe)
+        return SharedListing(self.api, self.clock, self.events.append, LiveSettings(settings))
+
     async def _start(self) -> None:
         self._owner = f"daemon:{next(self._lives)}"
         self.ledger.observe = self.observe
-        settings = Settings(
-            observe=self.observe,
-            owner=self._owner,
-            models=dict(self.models),
+        settings = self._settings_of(self._owner, self.models, observe=self.observe)
+        live = self.live = LiveSettings(settings)
+        ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
+        recorder = Recorder(ledger, settings)
+        listener = self._listen
+        self._keeper = BreakerKeeper(ledger, live, listener)
+        now = self.clock.now()
+        replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
+        await self.ledger.transact(lambda tx: tx.save_replica(replica))
+        targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
+        for recorded in targets:
+            tell(recorded, settings, listener)
+        self._retrier = Retrier(
+            self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
+        )
+        api_watch = ApiWatch(self.clock, listener, live)
+        listing = SharedListing(self.api, self.clock, listener, live)
+        checker = self._checker = Checker(
+            self.api, ledger, self.clock, listener, live, self._retrier, api_watch, listing
+        )
+        watched = [recorded.after for recorded in targets if recorded.after.watched]
+        self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
+        self._sweep.start()
+
+    def _listen(self, event: Event) -> None:
+        self.events.append(event)
+        self._ledger.sent(event)
+        if self._keeper is not None:
+            self._keeper(event)
+
+    def _settings_of(self, owner: str, models: Mapping[str, Model], *, observe: bool) -> Settings:
+        return Settings(
+            observe=observe,
+            owner=owner,
+            models=dict(models),
             limits=self._limits,
             breaker=self._breaker,
             interval=timedelta(minutes=1),
@@ -132,29 +179,34 @@ class World:
             concurrency=self._concurrency,
             max_rate=50,
         )
-        live = self.live = LiveSettings(settings)
-        ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
-        recorder = Recorder(ledger, settings)
-        listener = self._listen
-        self._keeper = BreakerKeeper(ledger, live, listener)
-        targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
-        for recorded in targets:
-            tell(recorded, settings, listener)
-        self._retrier = Retrier(
-            self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
-        )
-        api_watch = ApiWatch(self.clock, listener, live)
-        checker = self._checker = Checker(
-            self.api, ledger, self.clock, listener, live, self._retrier, api_watch
-        )
-        watched = [recorded.after for recorded in targets if recorded.after.watched]
-        self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
-        self._sweep.start()
 
-    def _listen(self, event: Event) -> None:
-        self.events.append(event)
-        if self._keeper is not None:
-            self._keeper(event)
+    async def check_retry(
+        self, *model_ids: str, observe: bool = False, **policy: Any
+    ) -> dict[str, Target]:
+        """What `check --retry` does in a process of its own, of all models or these; the targets as
+        it shows them."""
+        models = {
+            model_id: replace(model, policy=replace(model.policy, **policy))
+            for model_id, model in self.models.items()
+            if model_id in (model_ids or self.models)
+        }
+        settings = self._settings_of(f"command:{next(self._lives)}", models, observe=observe)
+        live = LiveSettings(settings)
+        ledger = self.ledger.beside(observe=observe)
+
+        def listen(event: Event) -> None:
+            self.events.append(event)
+            keeper(event)
+
+        keeper = BreakerKeeper(ledger, live, listen)
+        new_id = partial(next, self._ids)
+        retrier = Retrier(self.api, ledger, self.clock, listen, live, new_id=new_id)
+        api_watch = ApiWatch(self.clock, listen, live)
+        listing = SharedListing(self.api, self.clock, listen, live)
+        checker = Checker(self.api, ledger, self.clock, listen, live, retrier, api_watch, listing)
+        checked = await check_all(ledger, settings, keeper, checker)
+        self.ledger.dead_owners.add(settings.owner)
+        return {each.target.model_id: each.target for each in checked}
 
     @property
     def settings(self) -> Settings:
@@ -171,6 +223,13 @@ class World:
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""
         await self._checker.check(self.target(model_id), forced=True)
+
+    async def reset(self, model_id: str) -> None:
+        """What `reset` does."""
+        recorder, target = self.recorder(), self.target(model_id)
+        await self.ledger.transact(
+            lambda tx: operate.reset(tx, recorder, target, who="ann@desk", note="")
+        )
 
     async def reload(self, **changes: Any) -> None:
         """Take up the models as they are now, as the daemon does when its file changes."""
@@ -196,6 +255,11 @@ class World:
             await self._sweep.tick()
             await asyncio.sleep(TICK.total_seconds())
 
+    async def attend_to_the_breaker(self) -> None:
+        """What a tick of the daemon does before its checks."""
+        assert self._keeper is not None
+        await self._keeper.tick()
+
     async def stop(self) -> None:
         if self._sweep is not None and self._retrier is not None:
             sweep, retrier = self._sweep, self._retrier
@@ -203,6 +267,8 @@ class World:
             retrier.send_nothing_more()
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
+            with suppress(LedgerUnavailable):
+                await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""

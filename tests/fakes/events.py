@@ -38,19 +38,22 @@ LOGGED: dict[str, e.Event] = {
     ),
     "stopped": e.Stopped(abandoned_checks=1),
     "replica_active": e.BecameActive(),
-    "replica_standby": e.BecameStandby(),
+    "replica_standby": e.BecameStandby(why="the ledger has not answered for 30 s"),
     "config_reloaded": e.ConfigReloaded(
         changed=("policy.max_attempts", "models"), mode="retry", targets=2, limits=LIMITS
     ),
     "models_discovered": e.ModelsDiscovered(joined=("m1", "m2"), left=("m3",), discovered=2),
     "discovery_failed": e.DiscoveryFailed(error="bad gateway"),
+    "listing_incomplete": e.ListingIncomplete(listed=7, unreadable=1),
     "config_reload_failed": e.ConfigReloadFailed(problems=("a.yaml:3: not YAML", "and more")),
     "operator_action": e.OperatorActed(action=PAUSE),
     "config_warning": e.ConfigDoubtful(warning="policy.retry_on: empty"),
     "ledger_created": e.LedgerCreated(ledger="sqlite:///ledger.db"),
     "ledger_unavailable": e.LedgerLost(error="disk full"),
     "ledger_available": e.LedgerBack(),
+    "ledger_went_back": e.LedgerWentBack(put_back=2),
     "clock_drifted": e.ClockDrifted(difference=timedelta(hours=-1)),
+    "clock_jumped": e.ClockJumped(by=timedelta(hours=25), ledger_ahead=timedelta(hours=25.5)),
     "interval_stretched": e.IntervalStretched(
         interval=timedelta(minutes=1), effective=timedelta(minutes=2)
     ),
@@ -64,6 +67,8 @@ LOGGED: dict[str, e.Event] = {
     "breaker_closed": e.BreakerClosed(
         closed_by=ClosedBy.CANARY, canary="m1", after=timedelta(minutes=20)
     ),
+    "retries_forbidden": e.RetriesForbidden(models=3, probe_at=UNTIL),
+    "retries_allowed": e.RetriesAllowed(after=timedelta(hours=2)),
     "auth_failed": e.AuthFailed(code="401", hold=HOLD),
     "auth_recovered": e.AuthRecovered(),
     "check_failed": e.CheckFailed(target=TARGET, code="502", error="bad gateway", in_a_row=10),
@@ -90,11 +95,15 @@ LOGGED: dict[str, e.Event] = {
 """By the name of its log line."""
 
 QUIET: list[e.Event] = [
+    e.ApiClockSeen(ledger_ahead=timedelta(minutes=5)),
     e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),
+    e.ForbiddenSeen(forbidden=True),
+    e.EffectSeen(target=TARGET, episode=an_episode(), attempt=ATTEMPT),
     e.LedgerOpened(created_at=NOW),
     e.LedgerTransacted(duration_seconds=0.002),
     e.DiscoveryDone(at=NOW, discovered=2),
+    e.ModelsListed(listed=7, unreadable=1),
     e.SweepDone(at=NOW, first=True),
     e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),
     e.TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,)),

@@ -84,7 +84,7 @@ class Seeded:
         for target in self.targets:
             tx.add_target(target)
             for hours, status in self.past[target.model_id]:
-                tx.add_status(StatusChange(target.model_id, ago(hours=hours), status))
+                tx.add_statuses([StatusChange(target.model_id, ago(hours=hours), status)])
         for attempt in self.attempts:
             tx.add_attempt(attempt)
         tx.add_action(

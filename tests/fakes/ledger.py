@@ -3,13 +3,14 @@
 import copy
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.finding import Finding
-from watchdog.domain.limits import charged_at
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, charged_at, sent_or_reserved_at
+from watchdog.domain.queue import is_queued
 from watchdog.domain.records import (
     Action,
     ActionKind,
@@ -26,6 +27,7 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.ports import (
     Clock,
     FleetUsage,
+    Generation,
     LedgerTransaction,
     LedgerUnavailable,
     VersionConflict,
@@ -42,12 +44,22 @@ class _Rows:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     openings: dict[str, Opening] = field(default_factory=dict)
+    observing: dict[str, bool] = field(default_factory=dict)
     canaries: dict[str, Canary] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
     replicas: dict[str, Replica] = field(default_factory=dict)
     configured: dict[str, frozenset[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, datetime], StatusChange] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
+
+
+@dataclass
+class _Lock:
+    """Which process's ledger is the active one's; `shared` once there are several."""
+
+    holder: "InMemoryLedger | None" = None
+    terms: int = 0
+    shared: bool = False
 
 
 TARGET_TIMES = (
@@ -57,12 +69,13 @@ TARGET_TIMES = (
     "missing_since",
     "broke_at",
     "window_since",
+    "ready_at",
 )
 
 
 class InMemoryLedger:
-    """`fail_with` makes every transaction fail, `full` each that writes; `dead_owners` are those
-    it knows to be dead."""
+    """`fail_with` makes every transaction fail, `full` each that writes, and `lock_fails_with`
+    whatever is asked of the lock; `dead_owners` are those it knows to be dead."""
 
     def __init__(self, clock: Clock, *, observe: bool = False) -> None:
         self.observe = observe
@@ -71,7 +84,29 @@ class InMemoryLedger:
         self.dead_owners: set[str] = set()
         self.transactions = 0
         self._clock = clock
-        self._rows = _Rows()
+        self._kept = [_Rows()]
+        self._lock = _Lock()
+        self.lock_fails_with: LedgerUnavailable | None = None
+
+    def beside(self, *, observe: bool) -> "InMemoryLedger":
+        """The same ledger as another process has it open, in a mode of its own."""
+        other = copy.copy(self)
+        other.observe = observe
+        self._lock.shared = True
+        return other
+
+    @property
+    def _rows(self) -> _Rows:
+        return self._kept[0]
+
+    def backup(self) -> Callable[[], None]:
+        """Keep what is in it now; the returned function puts that in place of what is there."""
+        rows = self._rows  # Replaced by each transaction, and never changed.
+
+        def move_in() -> None:
+            self._kept[0] = rows
+
+        return move_in
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         if self.fail_with is not None:
@@ -83,11 +118,25 @@ class InMemoryLedger:
         result = work(_Transaction(rows, self._clock.now(), observe=self.observe))
         if self.full is not None and vars(rows) != before:
             raise self.full
-        self._rows = rows
+        for part, was in zip(vars(rows).values(), vars(self._rows).values(), strict=True):
+            for key, row in part.items():
+                if was.get(key) is not row:
+                    _check_storable(row)
+        self._kept[0] = rows
         return result
 
     async def hold_active(self) -> int:
-        return 1
+        if self.lock_fails_with is not None:
+            raise self.lock_fails_with
+        if self._lock.holder is None:
+            self._lock.holder = self
+            self._lock.terms += 1
+        return self._lock.terms if self._lock.holder is self else 0
+
+    async def release_active(self) -> bool:
+        if self._lock.shared and self._lock.holder is self:
+            self._lock.holder = None
+        return self._lock.shared
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         return owner in self.dead_owners
@@ -152,6 +201,13 @@ class _Transaction:
             raise ValueError(f"{target.model_id} is there already")
         self._put(target)
 
+    def add_targets(self, added: Sequence[Target]) -> None:
+        for target in added:
+            self.add_target(target)
+
+    def save_targets(self, changed: Sequence[Target]) -> list[Target]:
+        return [self.save_target(target) for target in changed]
+
     def _put(self, target: Target) -> None:
         self._rows.targets[target.model_id] = target
         if target.episode is not None:
@@ -168,7 +224,9 @@ class _Transaction:
     def save_episode(self, episode: Episode) -> None:
         self._rows.episodes[episode.id] = episode
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
         return tuple(
             attempt
             for attempt in self._visible()
@@ -176,16 +234,22 @@ class _Transaction:
             and (
                 (target.episode is not None and attempt.episode_id == target.episode.id)
                 or attempt.outcome is Outcome.PENDING
-                or (attempt.sent_at or attempt.reserved_at) >= since
+                or sent_or_reserved_at(attempt) >= since
+                or (dated and attempt.api_date and attempt.api_date >= dated)
             )
         )
 
-    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
-        found = {target.model_id: self.attempts(target, since=since) for target in self.targets()}
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> dict[str, tuple[Attempt, ...]]:
+        found = {
+            target.model_id: self.attempts(target, since=since, dated=dated)
+            for target in self.targets()
+        }
         return {model_id: own for model_id, own in found.items() if own}
 
-    def add_status(self, change: StatusChange) -> None:
-        self._rows.statuses[change.model_id, change.at] = change
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        self._rows.statuses |= {(change.model_id, change.at): change for change in changes}
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         return [
@@ -211,6 +275,22 @@ class _Transaction:
         if attempt.id in self._rows.attempts or attempt.episode_id not in self._rows.episodes:
             raise ValueError(f"{attempt.id} is there already, or its episode is not")
         self._rows.attempts[attempt.id] = attempt
+        self._grow(attempt)
+
+    def generation(self) -> Generation:
+        number, _, attempt_id = self._rows.meta.get("generation", "0 ").partition(" ")
+        return Generation(int(number), attempt_id)
+
+    def _grow(self, attempt: Attempt) -> None:
+        self._rows.meta["generation"] = f"{self.generation().number + 1} {attempt.id}"
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(attempt_ids) - self._rows.attempts.keys()
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        for attempt, episode in lost:
+            self._rows.episodes.setdefault(episode.id, episode)
+            self.add_attempt(attempt)
 
     def record_answer(self, attempt: Attempt) -> bool:
         stored = self._rows.attempts.get(attempt.id)
@@ -223,16 +303,28 @@ class _Transaction:
             sent_at=attempt.sent_at,
             answered_at=attempt.answered_at,
             reason=attempt.reason,
+            forbidden_key=attempt.forbidden_key,
+            api_date=attempt.api_date,
             resolution=ended.resolution,
             resolved_at=ended.resolved_at,
         )
+        self._grow(attempt)
         return True
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        for attempt in resolved:
+            self._resolve(attempt)
+
+    def _resolve(self, attempt: Attempt) -> None:
         stored = self._rows.attempts.get(attempt.id)
         if stored is not None:
             self._rows.attempts[attempt.id] = replace(
-                stored, resolution=attempt.resolution, resolved_at=attempt.resolved_at
+                stored,
+                resolution=attempt.resolution,
+                resolved_at=attempt.resolved_at,
+                presumed=attempt.presumed,
+                in_flight_until=attempt.in_flight_until,
+                made=attempt.made,
             )
 
     def attempt(self, attempt_id: str) -> Attempt | None:
@@ -247,9 +339,23 @@ class _Transaction:
         _clamp(self._rows.targets, TARGET_TIMES, self._now)
         _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
         _clamp(self._rows.attempts, ("resolved_at",), self._now)
-        _clamp(self._rows.openings, ("opened_at", "closed_at"), self._now)
+        for key, attempt in self._rows.attempts.items():
+            if attempt.reserved_at > self._now and attempt.in_flight_until is not None:
+                until = attempt.in_flight_until - (attempt.reserved_at - self._now)
+                self._rows.attempts[key] = replace(attempt, in_flight_until=until)
+        _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
+        self._note_ahead()
+
+    def _note_ahead(self) -> None:
+        for key, attempt in self._rows.attempts.items():
+            since = attempt.ahead_since
+            if sent_or_reserved_at(attempt) <= self._now:
+                since = None
+            elif since is None or since > self._now:
+                since = self._now
+            self._rows.attempts[key] = replace(attempt, ahead_since=since)
 
     def spread_checks(self, within: timedelta) -> None:
         for model_id, target in self._rows.targets.items():
@@ -327,47 +433,72 @@ class _Transaction:
         known = [self._rows.configured.get(each, frozenset()) for each in replica_ids]
         return frozenset[str]().union(*known)
 
-    def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
-        times = (t.broke_at for t in self._watched(but) if t.broke_at is not None)
+    def broken(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
+    ) -> list[datetime]:
+        times = (t.broke_at for t in self._counted(among, but) if t.broke_at is not None)
         return sorted((at for at in times if at > since), reverse=True)[:most]
 
-    def not_failing(self, since: datetime, *, but: str | None) -> int:
+    def not_failing(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None
+    ) -> int:
         return sum(
             target.observed_twice
             and target.health not in (None, Health.FAILING)
             and (target.broke_at is None or target.broke_at <= since)
-            for target in self._watched(but)
+            for target in self._counted(among, but)
         )
 
-    def forget_broken(self) -> None:
-        for model_id, target in self._rows.targets.items():
-            self._rows.targets[model_id] = replace(target, broke_at=None)
-
-    def waiting(self, reason: DecisionReason | None = None) -> list[str]:
+    def waiting(
+        self, reason: DecisionReason | None = None, *, among: Collection[str] | None
+    ) -> list[str]:
         return [
             target.model_id
-            for target in self._watched(None)
+            for target in self._counted(among)
             if target.health is Health.FAILING
             and target.decision.kind is DecisionKind.WAIT
             and reason in (None, target.decision.reason)
         ]
 
-    def _watched(self, but: str | None) -> list[Target]:
-        return [t for t in self._rows.targets.values() if t.watched and t.model_id != but]
+    def _counted(self, among: Collection[str] | None, but: str | None = None) -> list[Target]:
+        return [
+            target
+            for target in self._rows.targets.values()
+            if (target.watched if among is None else target.model_id in among)
+            and target.model_id != but
+        ]
+
+    def seen(self, since: datetime) -> list[str]:
+        return [
+            target.model_id
+            for target in self._rows.targets.values()
+            if (
+                target.watched and target.next_check_at is not None and target.next_check_at > since
+            )
+            or (target.status is not None and target.observed_at and target.observed_at > since)
+        ]
+
+    def last_closed(self) -> datetime | None:
+        closed = [each.closed_at for each in self._openings() if each.closed_at is not None]
+        return max(closed, default=None)
 
     def opening(self) -> Opening | None:
         return next((o for o in self.openings(limit=1000) if o.closed_at is None), None)
 
     def openings(self, *, limit: int) -> list[Opening]:
-        found = self._rows.openings.values()
-        return sorted(found, key=lambda opening: opening.opened_at, reverse=True)[:limit]
+        return sorted(self._openings(), key=lambda opening: opening.opened_at, reverse=True)[:limit]
+
+    def _openings(self) -> list[Opening]:
+        own = self._rows.observing
+        return [each for each in self._rows.openings.values() if own[each.id] is self._observe]
 
     def last_canary(self, opening_id: str) -> Canary | None:
         found = [c for c in self._rows.canaries.values() if c.opening_id == opening_id]
         return max(found, key=lambda canary: (canary.under_way, canary.named_at), default=None)
 
     def canaries(self, *, limit: int) -> list[Canary]:
-        found = self._rows.canaries.values()
+        own = {opening.id for opening in self._openings()}
+        found = [each for each in self._rows.canaries.values() if each.opening_id in own]
         return sorted(found, key=lambda canary: canary.named_at, reverse=True)[:limit]
 
     def canary_times(self) -> dict[str, datetime]:
@@ -376,6 +507,7 @@ class _Transaction:
 
     def save_opening(self, opening: Opening) -> None:
         self._rows.openings[opening.id] = opening
+        self._rows.observing[opening.id] = self._observe
 
     def save_canary(self, canary: Canary) -> None:
         if canary.opening_id not in self._rows.openings:
@@ -385,24 +517,61 @@ class _Transaction:
     def pending_attempts(self) -> list[Attempt]:
         return [a for a in self._rows.attempts.values() if a.outcome is Outcome.PENDING]
 
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
+    def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
         visible = self._visible()
-        sent = (
-            charged_at(attempt, self._now)
-            for attempt in visible
-            if attempt.outcome is Outcome.PENDING
-            or (attempt.sent_at is not None and attempt.sent_at >= minute)
-        )
-        charged = (
-            charged_at(attempt, self._now)
-            for attempt in visible
-            if attempt.outcome.charged and charged_at(attempt, self._now) >= day
-        )
+        sent = [each for each in visible if each.outcome is Outcome.PENDING or each.sent_at]
+        charged = [each for each in sent if each.outcome.charged]
         return FleetUsage(
-            in_flight=sum(a.under_way and a.reserved_at >= day for a in visible),
-            sent=_newest(sent, most),
-            charged=_newest(charged, most),
+            in_flight=len({a.model_id for a in visible if a.in_flight(self._now)}),
+            sent=self._newest(sent, FLEET_MINUTE, date, most),
+            charged=self._newest(charged, FLEET_DAY, date, most),
         )
+
+    def _newest(
+        self, sent: Iterable[Attempt], span: timedelta, date: datetime | None, most: int
+    ) -> tuple[datetime, ...]:
+        times = (charged_at(attempt, self._now, date) for attempt in sent)
+        return tuple(sorted(at for at in times if at >= self._now - span)[-most:])
+
+    def forbidden_models(self, key_mark: str) -> int:
+        every = self._rows.attempts.values()
+        answered = [a for a in every if a.outcome in (Outcome.ACCEPTED, Outcome.REFUSED)]
+        since = max((a.sent_at for a in answered if a.sent_at), default=None)
+        return len(
+            {
+                a.model_id
+                for a in every
+                if a.forbidden_key == key_mark and a.sent_at
+                if since is None or a.sent_at > since
+            }
+        )
+
+    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
+        own = rank, ready_at, model_id
+        return sum(
+            _place(target) < own
+            for target in self._queue()
+            if target.observed_at is not None and target.observed_at >= seen_since
+        )
+
+    def first_waiting(self, reason: DecisionReason) -> str | None:
+        waiting = [target for target in self._queue() if target.decision.reason is reason]
+        return waiting[0].model_id if waiting else None
+
+    def leave_queue(self, model_id: str) -> None:
+        self._rows.targets[model_id] = replace(self._rows.targets[model_id], queue_rank=None)
+
+    def _queue(self) -> list[Target]:
+        queued = [
+            target
+            for target in self._rows.targets.values()
+            if target.health is Health.FAILING
+            and is_queued(target.decision)
+            and target.queue_rank is not None
+            and target.ready_at is not None
+            and not target.missing
+        ]
+        return sorted(queued, key=_place)
 
     def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
         found = [e for e in self._rows.episodes.values() if model_id in (None, e.model_id)]
@@ -467,8 +636,24 @@ class _Transaction:
         return replace(target, episode=self._rows.episodes[target.episode.id])
 
 
-def _newest(times: Iterable[datetime], most: int) -> tuple[datetime, ...]:
-    return tuple(sorted(times)[-most:])
+def _check_storable(row: object) -> None:
+    """Raises ValueError for what some database does not take."""
+    if isinstance(row, str):
+        row.encode()
+        if "\x00" in row:
+            raise ValueError("a NUL")
+    elif isinstance(row, tuple):
+        for each in row:
+            _check_storable(each)
+    elif is_dataclass(row):
+        for part in fields(row):
+            _check_storable(getattr(row, part.name))
+
+
+def _place(target: Target) -> tuple[int, datetime, str]:
+    assert target.queue_rank is not None
+    assert target.ready_at is not None
+    return target.queue_rank, target.ready_at, target.model_id
 
 
 def _share(model_id: str, span: timedelta) -> timedelta:

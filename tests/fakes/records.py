@@ -19,6 +19,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.transition import Timing
+from watchdog.engine.ports import Access
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REF = DeploymentRef("d1", NOW - timedelta(days=1))
@@ -38,6 +39,7 @@ POLICY = Policy(
     max_attempts_per_window=6,
     healthy_reset=timedelta(minutes=30),
     stuck_after=timedelta(minutes=60),
+    settle=timedelta(minutes=5),
     standing=Standing.RETRY,
 )
 FLEET = Fleet(FleetLimits(max_retries_per_minute=4, max_in_flight=10, max_attempts_per_window=50))
@@ -119,3 +121,7 @@ def refailed(at: datetime, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -
 
 def observed(status: str, deployment: DeploymentRef = REF, at: datetime = NOW) -> Observation:
     return Observation(status, deployment, at)
+
+
+OPEN = Access(hold=None, key_mark="k3y")
+"""The API lets everything pass."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
     GIVE_WAY,
@@ -16,6 +16,7 @@ from watchdog.engine.ports import (
     Clock,
     Deployment,
     Held,
+    NotFound,
     RetryAnswer,
     Throttled,
     Unless,
@@ -40,18 +41,24 @@ class _Model:
 
 
 class ScriptedApi:
-    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model."""
+    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model.
+    `date` is its own clock, which its looks tell if it is there."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._models: dict[str, _Model] = {}
         self.posts: list[tuple[str, datetime]] = []
         self.gets: Counter[str] = Counter()
+        self.date: Callable[[], datetime] | None = None
         self.listing: Sequence[ListedModel] = ()
+        self.unreadable = 0
+        self.listings = 0
+        self.before_listing: asyncio.Event | None = None
         self.list_error: ApiError | None = None
         self.log_lines: dict[str, Sequence[str]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
         self.log_error: ApiError | None = None
+        self.key_mark = "the-first-key"
         self.hold: Hold | None = None
         self.throttled_model: str | None = None
         self.hanging = 0
@@ -77,6 +84,15 @@ class ScriptedApi:
         newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
         model.deployment = Deployment(newer, status)
 
+    def lists(self, *model_ids: str) -> None:
+        """These models are listed from now on, each with a development deployment."""
+        self.listing = [ListedModel(each, each, "team", True) for each in model_ids]
+
+    def delete(self, model_id: str) -> None:
+        """Neither a look nor the list of models finds it any more."""
+        self.model(model_id).get_error = NotFound("HTTP 404: no such model", code="404")
+        self.lists("another")
+
     async def error_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
     ) -> Sequence[str]:
@@ -89,10 +105,13 @@ class ScriptedApi:
             raise error
         return [act for act in self.audit.get(model_id, ()) if since <= act.at <= until]
 
-    async def list_models(self) -> Sequence[ListedModel]:
+    async def list_models(self) -> Listing:
+        self.listings += 1
+        if self.before_listing is not None:
+            await self.before_listing.wait()
         if self.list_error is not None:
             raise self.list_error
-        return self.listing
+        return Listing(tuple(self.listing), self.unreadable)
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         model = self.model(model_id)
@@ -111,7 +130,7 @@ class ScriptedApi:
             raise AnswerLost("no answer", code="timeout")
         if model.get_error is not None:
             raise model.get_error
-        return model.deployment
+        return replace(model.deployment, date=self.date and self.date())
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
         if hold := self.retry_hold(model_id):

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.fakes.processes import command
 from tests.hostile.ledgers import start_movable
 from tests.hostile.moved import CLOCK
-from tests.hostile.rows import VICTIM, Cause
+from tests.hostile.rows import VICTIM, Call, Cause, build_fails
 from tests.hostile.seen import READY, holds, until, why
 from tests.hostile.stage import Stage
 
@@ -65,6 +65,25 @@ def restarted_with_clock(*, wall: float) -> Cause:
                 yield
 
     return restarted
+
+
+@contextmanager
+def paused_by_another_clock(stage: Stage) -> Iterator[None]:
+    """The daemon started while the wall clock was an hour ahead; a person's commands go by it."""
+    assert stage.daemon.stop() == 0
+    move_clocks(stage, wall=HOUR)
+    start_movable(stage)
+    until(stage, READY)
+    move_clocks(stage, wall=0)
+    _ordered(stage, "pause", VICTIM, "--for", "30m")
+    stage.api.set_status(VICTIM, "BUILD_FAILED")
+    yield
+    _ordered(stage, "resume", VICTIM)
+
+
+def _ordered(stage: Stage, *arguments: str) -> None:
+    done = Call([*arguments, "--config", stage.config]).run()
+    assert done.returncode == 0, done.stderr
 
 
 @contextmanager
@@ -190,6 +209,7 @@ def hung_up(stage: Stage) -> Iterator[None]:
 def start_with_window_spent(stage: Stage) -> None:
     """A daemon that has spent the victim's window, and must not retry it again."""
     start_movable(stage)
+    build_fails(stage, VICTIM)
     until(stage, why(VICTIM, "episode_spent"))
     # Another deployment, and with it another episode.
     stage.api.set_status(VICTIM, None)

@@ -21,7 +21,9 @@ NEIGHBOUR = "ne1ghb0r"
 WELL = (["ACTIVE"], [{"BUILDING": "300ms"}, "ACTIVE"])
 """A model that is well, and that a retry heals."""
 FAILS_AGAIN = (["BUILD_FAILED"], [{"BUILDING": "2s"}, "BUILD_FAILED"])
-"""A retry of it fails, after it was building for long enough to be seen."""
+"""A retry of it fails."""
+BUILDS_ON = (["BUILD_FAILED"], ["BUILDING"])
+"""A retry of it builds until a test says how that ends: see `build_fails`."""
 
 NO_LIMITS: dict[str, dict[str, Any]] = {
     "baseten": {"max_requests_per_second": 100},
@@ -179,6 +181,12 @@ class OneModel:
         until(stage, *self.then(self.model_id))
         if self.posts is not None:
             assert len(stage.api.posts(self.model_id)) == self.posts
+
+
+def build_fails(stage: Stage, model_id: str) -> None:
+    """The build that a retry began fails, once it was seen: then its failure is no presumption."""
+    until(stage, status(model_id, "BUILDING"))
+    stage.api.set_status(model_id, "BUILD_FAILED")
 
 
 def play_together(

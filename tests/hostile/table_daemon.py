@@ -8,7 +8,7 @@ from tests.hostile import faults, ledgers, machines, worlds
 from tests.hostile.faults import RETRY, fault
 from tests.hostile.machines import DAY, HOUR
 from tests.hostile.rows import (
-    FAILS_AGAIN,
+    BUILDS_ON,
     NEIGHBOUR,
     NO_LIMITS,
     NO_RATE_LIMITS,
@@ -44,7 +44,7 @@ def window_spent(
         seen=seen,
         then=then,
         begins=machines.start_with_window_spent,
-        models=[model(VICTIM, FAILS_AGAIN)],
+        models=[model(VICTIM, BUILDS_ON)],
         settings={"policy": {"max_attempts": 1, "max_attempts_per_window": 1}},
     )
 
@@ -98,13 +98,16 @@ CLOCKS = [
                        looks_go_on(VICTIM), why(VICTIM, "window_spent")],
                  then=[looks_go_on(VICTIM), why(VICTIM, "window_spent")]),
     window_spent("clock-forward-across-a-restart",
-                 "the wall clock steps a day ahead while the daemon is down: it is believed",
+                 "the wall clock steps a day ahead while the daemon is down: it is believed, and "
+                 "the API's clock keeps the limits",
                  machines.restarted_with_clock(wall=DAY),
-                 seen=[attempts(VICTIM, "accepted", "accepted")],
+                 seen=[log("clock_jumped", by_seconds=pytest.approx(DAY, abs=60)),
+                       metric("clock_jumps_total", 1), looks_go_on(VICTIM),
+                       why(VICTIM, "window_spent")],
                  then=[looks_go_on(VICTIM)]),
     window_spent("clock-back-across-a-restart",
                  "the wall clock steps a day back while the daemon is down: what is on record from "
-                 "the future counts as now",
+                 "the future counts as of the start",
                  machines.restarted_with_clock(wall=-DAY),
                  seen=[looks_go_on(VICTIM), why(VICTIM, "window_spent")],
                  then=[looks_go_on(VICTIM)]),
@@ -118,6 +121,11 @@ CLOCKS = [
                  machines.suspended(wall=HOUR, steady=HOUR),
                  seen=[looks_go_on(VICTIM), why(VICTIM, "window_spent"), ALIVE],
                  then=[looks_go_on(VICTIM), READY]),
+    OneDaemon(id="paused-by-another-clock",
+              wrong="a person pauses for half an hour, and the daemon's time is an hour ahead",
+              cause=machines.paused_by_another_clock, begins=ledgers.start_movable,
+              seen=[looks_go_on(VICTIM), why(VICTIM, "paused"), attempts(VICTIM)],
+              then=[attempts(VICTIM, "accepted"), state(VICTIM, "healthy")]),
 ]
 
 PROCESSES = [

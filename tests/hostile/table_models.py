@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from tests.hostile import worlds
 from tests.hostile.faults import LOOK, RETRY, fault, of_one
-from tests.hostile.rows import FAILS_AGAIN, OneModel
+from tests.hostile.rows import BUILDS_ON, FAILS_AGAIN, OneModel
 from tests.hostile.seen import (
     CLEAN_EVERYWHERE,
     Seen,
@@ -101,10 +101,11 @@ RETRIES = [
              cause=of_one(fault("other_deployment", RETRY), fails=True), posts=1,
              seen=lambda model_id: [log("retry_deployment_mismatch", model_id=model_id),
                                     attempts(model_id, "accepted"), state(model_id, "healthy")]),
-    OneModel(id="retry-403", wrong="the key may not retry one model (403)",
-             cause=of_one(fault("forbidden", RETRY), fails=True),
+    OneModel(id="retry-403", wrong="the key may not retry one model (403): it is given up",
+             cause=of_one(fault("forbidden", RETRY), fails=True), posts=2,
              seen=lambda model_id: [log("retry_failed", model_id=model_id, reason="403"),
-                                    metric("api_key_accepted", 1)]),
+                                    metric("api_key_accepted", 1), why(model_id, "forbidden")],
+             then=lambda model_id: [why(model_id, "forbidden")]),
     OneModel(id="retry-hostile-reason",
              wrong="the reason holds the API key, and what a terminal would obey",
              cause=of_one(fault("hostile_reason", RETRY), fails=True), posts=1,
@@ -157,11 +158,11 @@ PEOPLE = [
                                     attempts(model_id, "accepted")]),
     OneModel(id="pushed-with-another-id",
              wrong="a person pushes, and the deployment has another id: a new episode begins",
-             cause=worlds.pushed(new_id=True), deploys=FAILS_AGAIN, policy=ONE_EACH,
+             cause=worlds.pushed(new_id=True), deploys=BUILDS_ON, policy=ONE_EACH,
              seen=spent_again),
     OneModel(id="pushed-under-the-same-id",
              wrong="a person pushes, and only the deployment's created_at tells",
-             cause=worlds.pushed(new_id=False), deploys=FAILS_AGAIN, policy=ONE_EACH,
+             cause=worlds.pushed(new_id=False), deploys=BUILDS_ON, policy=ONE_EACH,
              seen=spent_again),
 ]
 # fmt: on

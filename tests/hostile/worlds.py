@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.hostile import seen
-from tests.hostile.rows import NEIGHBOUR, VICTIM, CauseOfOne, model
-from tests.hostile.seen import until, why
+from tests.hostile.rows import NEIGHBOUR, VICTIM, CauseOfOne, build_fails, model
+from tests.hostile.seen import attempts, until, why
 from tests.hostile.stage import Stage
 
 
@@ -41,12 +41,16 @@ def pushed(*, new_id: bool) -> CauseOfOne:
 
     @contextmanager
     def push(stage: Stage, model_id: str) -> Iterator[None]:
+        build_fails(stage, model_id)
         until(stage, why(model_id, "episode_spent"))
         if new_id:
             stage.api.set_status(model_id, None)
             stage.api.set_status(model_id, "BUILD_FAILED")
         else:
             stage.api.push(model_id)
+            stage.api.set_status(model_id, "BUILD_FAILED")
+        until(stage, attempts(model_id, "accepted", "accepted"))
+        build_fails(stage, model_id)
         yield
         stage.api.set_status(model_id, "ACTIVE")
 

@@ -24,6 +24,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     NotFound,
     NotSent,
     Rejected,
@@ -51,7 +52,7 @@ async def _caught(setup: Setup, request: str) -> ApiError:
         (307, AnswerLost),
         (400, Rejected),
         (401, Denied),
-        (403, Denied),
+        (403, Forbidden),
         (404, NotFound),
         (409, Rejected),
         (422, Rejected),
@@ -91,6 +92,29 @@ async def test_a_broken_answer_is_lost(request_name: str, reply: bytes | None) -
         error = await _caught(setup, request_name)
         assert (type(error), error.code) == (AnswerLost, "connect")
         assert setup.asked() == [request_name]
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "now",
+        "1772409599",
+        "2026-03-01T23:59:59Z",
+        "Sunday, 01-Mar-26 23:59:59 GMT",
+        "Sun Mar  1 23:59:59 2026",
+        "Sun, 01 Mar 2026 23:59:59 +0000",
+        "Sun, 1 Mar 2026 23:59:59 GMT",
+        "Mon, 01 Mar 2026 23:59:59 GMT",
+        "Sun, 29 Feb 2026 23:59:59 GMT",
+        "Mon, 01 Jan 0001 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ],
+)
+async def test_a_date_in_any_other_form_is_none(date: str) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(body=DEPLOYMENT, headers={"Date": date}))
+        assert (await setup.api.get_deployment("m1")).date is None
 
 
 async def _no_answer(_: Request) -> None:
@@ -147,7 +171,7 @@ GOOD = {**DEPLOYMENT, "region": "us-east-1", "request_backpressure_settings": {"
     ("created_at", "expected"),
     [
         ("2026-02-01T12:00:00Z", datetime(2026, 2, 1, 12, tzinfo=UTC)),
-        ("2026-02-01T12:00:00.123456+02:00", datetime(2026, 2, 1, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-02-01T12:00:00.123456+02:00", datetime(2026, 2, 1, 10, tzinfo=UTC)),
         ("2026-02-01T12:00:00", datetime(2026, 2, 1, 12, tzinfo=UTC)),
     ],
     ids=["utc", "offset", "naive"],
@@ -174,6 +198,10 @@ UNUSABLE_DEPLOYMENTS = [
     pytest.param(_without("status"), id="no_status"),
     pytest.param({**DEPLOYMENT, "id": ""}, id="empty_id"),
     pytest.param({**DEPLOYMENT, "id": 7}, id="number_for_id"),
+    pytest.param({**DEPLOYMENT, "id": "d\x00"}, id="nul_in_id"),
+    pytest.param({**DEPLOYMENT, "id": "d" * 201}, id="long_id"),
+    pytest.param({**DEPLOYMENT, "status": "ACTIVE\u202e"}, id="hidden_in_status"),
+    pytest.param({**DEPLOYMENT, "status": "ACTIVE\n"}, id="line_break_in_status"),
     pytest.param({**DEPLOYMENT, "status": ""}, id="empty_status"),
     pytest.param({**DEPLOYMENT, "status": None}, id="null_status"),
     pytest.param({**DEPLOYMENT, "created_at": 0}, id="number_for_time"),
@@ -256,10 +284,20 @@ async def test_the_apis_own_words_are_made_fit_to_print(body: object, text: str)
         assert str(await _caught(setup, POST)) == text
 
 
-async def test_the_key_is_masked_in_a_reason_too() -> None:
+@pytest.mark.parametrize(
+    ("reason", "text"),
+    [
+        (f"no {KEY}", "no ***"),
+        ("a\x00b\r\n\x1b[2Jc", r"a\x00b\r\n\x1b[2Jc"),
+        ("x" * 900_000, f"{'x' * 497}..."),
+        ("", ""),
+    ],
+    ids=["key", "controls", "long", "empty"],
+)
+async def test_a_reason_too_is_made_fit_to_print_and_to_store(reason: str, text: str) -> None:
     async with running() as setup:
-        setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": f"no {KEY}"}))
-        assert (await setup.api.retry("m1")).reason == "no ***"
+        setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": reason}))
+        assert (await setup.api.retry("m1")).reason == text
 
 
 @pytest.mark.parametrize(
@@ -329,11 +367,40 @@ async def test_what_is_listed_is_untrusted() -> None:
     strange += [{**listed, "id": "m4", "name": None}, {"id": "m5", "name": "x"}, "m6"]
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": [listed, *strange]}))
-        (found,) = await setup.api.list_models()
+        listing = await setup.api.list_models()
+        (found,) = listing.models
+        assert listing.unreadable == len(strange)
         assert (found.id, found.name, found.team) == ("m1", "a\\x1b[2Jb", "t\\u202e")
-        setup.baseten.always("GET /v1/models", Reply(body={"models": "none"}))
-        with pytest.raises(AnswerLost, match="the answer cannot be used"):
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"models": None}, {"models": "none"}, {"models": {}}, [], {"models": {"id": "m1"}}],
+    ids=["missing", "null", "text", "object", "bare", "one_model"],
+)
+async def test_a_list_of_models_that_is_none_is_an_error(body: object) -> None:
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body=body))
+        with pytest.raises(AnswerLost, match="the answer cannot be used") as caught:
             await setup.api.list_models()
+        assert caught.value.code == "invalid_body"
+
+
+async def test_an_entry_that_contradicts_another_one_cannot_be_read() -> None:
+    first = {"id": "m1", "name": "a", "team_name": "t", "development_deployment_id": "d1"}
+    others = [
+        first,
+        {**first, "development_deployment_id": None},
+        {**first, "name": "b"},
+        {**first, "id": "m2"},
+        {**first, "id": "m3", "development_deployment_id": ""},
+    ]
+    async with running() as setup:
+        setup.baseten.always("GET /v1/models", Reply(body={"models": [first, *others]}))
+        listing = await setup.api.list_models()
+        assert [model.id for model in listing.models] == ["m1", "m2"]
+        assert listing.unreadable == 3
+        assert not listing.whole
 
 
 async def test_a_list_of_ten_thousand_models_is_read() -> None:
@@ -341,7 +408,8 @@ async def test_a_list_of_ten_thousand_models_is_read() -> None:
     models = [{**one, "id": f"m{number}"} for number in range(10_000)]
     async with running() as setup:
         setup.baseten.always("GET /v1/models", Reply(body={"models": models}))
-        assert len(await setup.api.list_models()) == 10_000
+        listing = await setup.api.list_models()
+        assert (len(listing.models), listing.whole) == (10_000, True)
 
 
 SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)
@@ -395,7 +463,7 @@ async def test_what_is_asked_for_people_decides_nothing_about_the_key() -> None:
         setup.baseten.always("GET /v1/models", Reply(503))
         setup.baseten.always(_AUDIT, Reply(403))
         for _ in range(2):
-            with pytest.raises(Denied):
+            with pytest.raises(Forbidden):
                 await setup.api.acts("m1", since=SINCE, until=UNTIL)
         await setup.api.get_deployment("m1")
         assert setup.asked().count("GET /v1/models") == 0
@@ -409,6 +477,6 @@ async def test_a_403_while_the_models_cannot_be_listed_is_about_one_model_if_the
         setup.baseten.always(other, Reply(403))
         setup.baseten.always("GET /v1/models", Reply(503))
         await setup.api.get_deployment("m1")
-        with pytest.raises(Denied):
+        with pytest.raises(Forbidden):
             await setup.api.get_deployment("m2")
         await setup.api.get_deployment("m1")

@@ -18,6 +18,7 @@ from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
     Denied,
+    Forbidden,
     Held,
     NotFound,
     Throttled,
@@ -35,6 +36,11 @@ async def _throttled(setup: Setup) -> timedelta:
 
 async def _denied(setup: Setup) -> None:
     with pytest.raises(Denied):
+        await setup.api.get_deployment("m1")
+
+
+async def _forbidden(setup: Setup) -> None:
+    with pytest.raises(Forbidden):
         await setup.api.get_deployment("m1")
 
 
@@ -209,13 +215,22 @@ async def test_a_probe_that_says_nothing_of_the_key_is_the_only_one_in_its_minut
         assert setup.told(AuthRecovered) == []
 
 
-async def test_404_is_told_only_to_a_good_key() -> None:
+async def test_a_404_says_nothing_of_the_key() -> None:
     async with running() as setup:
+        setup.baseten.once(GET, Reply(404))
+        with pytest.raises(NotFound):
+            await setup.api.get_deployment("m1")
+        assert setup.api.key_accepted is None
         setup.baseten.once(GET, Reply(401), Reply(404))
         await _denied(setup)
         setup.clock.advance(minutes=1)
         with pytest.raises(NotFound):
             await setup.api.get_deployment("m1")
+        assert setup.api.key_accepted is False
+        await _held(setup, DecisionReason.AUTH_FAILED)
+        assert setup.told(AuthRecovered) == []
+        await setup.api.list_models()
+        assert setup.api.key_accepted is True
         assert setup.api.retry_hold("m2") is None
         assert len(setup.told(AuthRecovered)) == 1
 
@@ -230,8 +245,8 @@ async def test_403_for_one_model_holds_nothing(models: Reply) -> None:
     async with running() as setup:
         setup.baseten.always(GET, Reply(403))
         setup.baseten.always(LIST, models)
-        await _denied(setup)
-        await _denied(setup)
+        await _forbidden(setup)
+        await _forbidden(setup)
         assert setup.asked() == [GET, LIST, GET, LIST]
         assert setup.api.retry_hold("m2") is None
         assert setup.told(AuthFailed) == []
@@ -255,7 +270,7 @@ async def test_the_probe_may_be_of_a_model_that_is_forbidden() -> None:
         setup.baseten.once(LIST, Reply(403))
         await _denied(setup)
         setup.clock.advance(minutes=1)
-        await _denied(setup)
+        await _forbidden(setup)
         assert setup.api.retry_hold("m2") is None
         assert len(setup.told(AuthRecovered)) == 1
 
@@ -306,6 +321,34 @@ async def test_a_401_for_the_key_before_does_not_hold_the_new_one(tmp_path: Path
         assert str(caught.value) == "HTTP 401: *** has expired"
         assert setup.api.retry_hold("m2") is None
         assert setup.told(AuthFailed) == []
+
+
+async def test_a_403_that_the_key_before_was_answered_forbids_the_new_one_nothing(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("old-key")
+    async with running(key=KeySource(file=file)) as setup:
+
+        async def change_key(request: Request) -> None:
+            if request.method == "POST":
+                file.write_text("new-key-of-another-length")
+
+        setup.baseten.before_reply = change_key
+        setup.baseten.always(POST, Reply(403))
+        with pytest.raises(Denied):
+            await setup.api.retry("m1")
+        assert setup.told(AuthFailed) == []
+        with pytest.raises(Forbidden):
+            await setup.api.retry("m1")
+
+
+def test_the_mark_of_a_key_is_not_the_key_and_is_another_one_for_another_api() -> None:
+    key = KeySource(value=KEY)
+    first, second = key.mark("https://api.baseten.co"), key.mark("https://api.example.com")
+    assert first != second
+    assert len(first) == 16
+    assert not any(part in first for part in KEY.split("."))
 
 
 def _gate(rate: float) -> Gate:

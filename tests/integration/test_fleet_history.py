@@ -25,6 +25,9 @@ OLD = Opening(
     closed_at=ago(hours=1),
     closed_by=ClosedBy.CANARY,
 )
+LAPSED = replace(
+    OLD, id="o0", opened_at=ago(hours=40), closed_at=ago(hours=12), closed_by=ClosedBy.LAPSED
+)
 NEW = Opening("o2", opened_at=ago(minutes=3), failures=3, not_failing=0, held_until=NOW)
 FAILED = Canary(
     "c1",
@@ -55,7 +58,7 @@ async def _write(url: str) -> None:
     ledger = SqlLedger.open(url, clock=SystemClock(), base_url=base_url, role=Role.DAEMON)
 
     def fill(tx: LedgerTransaction) -> None:
-        for opening in (OLD, NEW):
+        for opening in (LAPSED, OLD, NEW):
             tx.save_opening(opening)
         for canary in (FAILED, UNSENT, UNDER_WAY):
             tx.save_canary(canary)
@@ -79,6 +82,8 @@ def test_it_is_told_newest_first(config: Path) -> None:
         "canary model-b unsent could not be retried; another one took its turn",
         "canary model-a failed after 10m",
         "breaker opened - closed 4 models began to fail, 2 did not",
+        "breaker closed - lapsed after 1d4h; nobody was there to judge it for the last 24h",
+        "breaker opened - closed 4 models began to fail, 2 did not",
     ]
     shortest = run("history", "--fleet", "--limit", "1", "--config", config).splitlines()[1:]
     assert len(shortest) == 2
@@ -89,6 +94,7 @@ def test_it_is_told_as_json(config: Path) -> None:
     assert [(each["opening_id"], each["closed_by"]) for each in told["openings"]] == [
         ("o2", None),
         ("o1", "canary_passed"),
+        ("o0", "lapsed"),
     ]
     assert [each["result"] for each in told["canaries"]] == [None, "unsent", "failed"]
     assert told["openings"][0]["opened_at"] == (NOW - timedelta(minutes=3)).isoformat()

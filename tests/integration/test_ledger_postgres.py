@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from tests.contract.test_ledger import MINUTE, FixedClock
 from tests.fakes.postgres import Postgres, shared
 from tests.fakes.processes import PATIENCE_SECONDS
+from tests.fakes.proxy import Proxy
 from tests.fakes.records import failing
 from tests.integration.test_ledger_sqlite import BASE_URL, use
 from watchdog.app.parts import open_ledger
@@ -25,7 +26,7 @@ from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
-from watchdog.ledger.postgres import PostgresDatabase
+from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
 
 
@@ -237,6 +238,23 @@ async def test_a_ledger_belongs_to_one_api(url: str) -> None:
         opened(url, base_url="https://other.example.com")
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_does_not_hold_every_text_is_refused_in_one_line(encoding: str) -> None:
+    with pytest.raises(LedgerSetupError, match=f"of encoding {encoding}, which") as refused:
+        opened(shared().new_database(encoding))
+    assert "CREATE DATABASE watchdog ENCODING 'UTF8' TEMPLATE template0" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+async def test_every_text_is_stored_whatever_the_environment_says_of_encodings(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    ledger = opened(url)
+    await ledger.transact(lambda tx: tx.set_meta("a", "Ümläuts and 日本"))
+    assert await use(ledger, lambda tx: tx.meta("a")) == "Ümläuts and 日本"
+
+
 def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
     url = "postgresql+psycopg://watchdog:hunter2@127.0.0.1:1/postgres"
     with pytest.raises(LedgerSetupError, match="see that the server runs") as refused:
@@ -268,11 +286,49 @@ async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
     server.freeze()
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(PostgresDatabase, "busy_seconds", 0.5)
+            patch.setattr(Line, "call_seconds", 0.5)
             both = [ledger.transact(lambda tx: tx.meta("a")), ledger.hold_active()]
             found = await asyncio.gather(*both, return_exceptions=True)
         assert [type(each) for each in found] == [LedgerUnavailable] * 2
+        why = "does not answer: nothing was heard for 0.5 s, and so the connection was given up"
+        assert str(found[0]).endswith(why)
     finally:
         server.thaw()
     await eventually(lambda: ledger.transact(lambda tx: tx.meta("a")))
     assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+
+
+async def test_each_statement_has_its_own_time_to_be_answered(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a server may be far away, and what waits in line fails only with what it waits for.
+    Each takes less than a second here, and all of them more than five."""
+    monkeypatch.setattr(Line, "call_seconds", 5.0)
+    server = shared()
+    line = Proxy(server.port)
+    ledger = opened(url.replace(f":{server.port}/", f":{line.port}/"))
+
+    def write(tx: LedgerTransaction) -> None:
+        for key in "abcdefgh":
+            tx.set_meta(key, "x")
+
+    line.delay = 0.4
+    began = time.monotonic()
+    await asyncio.gather(ledger.transact(write), ledger.transact(lambda tx: tx.meta("a")))
+    assert time.monotonic() - began > 2 * Line.call_seconds
+    line.delay = 0
+    await ledger.close()
+    line.close()
+
+
+async def test_what_another_process_keeps_locked_is_told_as_that(url: str) -> None:
+    one, other = opened(url), opened(url, Role.COMMAND)
+
+    def keep(tx: LedgerTransaction) -> str:
+        with pytest.raises(LedgerUnavailable) as told:
+            asyncio.run(other.transact(lambda tx: tx.meta("a")))
+        return str(told.value)
+
+    assert (await one.transact(keep)).endswith("another process has kept it locked for 4 s")
+    for ledger in (one, other):
+        await ledger.close()

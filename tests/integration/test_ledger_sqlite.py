@@ -50,6 +50,17 @@ async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     await ledger.close()
 
 
+async def test_rows_with_fractions_of_a_second_name_the_same_deployment(tmp_path: Path) -> None:
+    await use(opened(tmp_path), lambda tx: tx.add_target(failing()))
+    with sqlite3.connect(tmp_path / "state" / "ledger.db") as database:
+        for table in ("targets", "episodes"):
+            database.execute(
+                f"UPDATE {table} SET deployment_created_at = deployment_created_at + 7"
+            )
+    database.close()
+    assert await use(opened(tmp_path), lambda tx: tx.targets()) == [failing()]
+
+
 async def test_it_is_made_once_and_keeps_everything(tmp_path: Path) -> None:
     first = opened(tmp_path)
     assert first.created
@@ -208,8 +219,8 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
     def work(tx: Any) -> None:
         tx.claim_due(NOW, limit=9, interval=MINUTE)
         tx.target("m1")
-        tx.attempts(failing(), since=ago(hours=24))
-        tx.fleet_usage(minute=ago(minutes=1), day=ago(hours=24), most=50)
+        tx.attempts(failing(), since=ago(hours=24), dated=ago(hours=24))
+        tx.fleet_usage(date=NOW, most=50)
         tx.pending_attempts()
 
     with listening("before_cursor_execute", note):

@@ -108,13 +108,35 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
         ),
         pytest.param(
             [
-                LOGGED["ledger_unavailable"],
-                LOGGED["ledger_available"],
                 LOGGED["auth_failed"],
                 ApiRequested(operation="get_deployment", code="404", duration_seconds=0.1),
             ],
+            ["the API refuses the key (HTTP 401)"],
+            id="a-404-says-nothing-of-the-key",
+        ),
+        pytest.param(
+            [
+                LOGGED["ledger_unavailable"],
+                LOGGED["ledger_available"],
+                LOGGED["auth_failed"],
+                ApiRequested(operation="list_models", code="200", duration_seconds=0.1),
+            ],
             [],
             id="all-mended",
+        ),
+        pytest.param(
+            [LOGGED["replica_standby"], LOGGED["replica_active"]],
+            ["the watch list is not taken up yet"],
+            id="active-again-and-not-watching-yet",
+        ),
+        pytest.param(
+            [
+                LOGGED["replica_standby"],
+                LOGGED["replica_active"],
+                SweepDone(at=NOW, first=False),
+            ],
+            [],
+            id="active-again",
         ),
     ],
 )

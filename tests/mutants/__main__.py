@@ -4,7 +4,7 @@ names?"""
 import sys
 
 from tests.mutants.accounts import ACCOUNTS
-from tests.mutants.brakes import BROKEN_BREAKERS, HOLDING, PERSONS
+from tests.mutants.brakes import BROKEN_BREAKERS, HOLDING, PERSONS, WHO_JUDGES
 from tests.mutants.breaking import break_all
 from tests.mutants.limits import CLOCKS, LIMITED
 from tests.mutants.looks import LOOKING, OBSERVING
@@ -19,6 +19,7 @@ MUTANTS = (
     *FENCES,
     *PERSONS,
     *BROKEN_BREAKERS,
+    *WHO_JUDGES,
     *HOLDING,
     *LOOKING,
     *OBSERVING,

@@ -9,6 +9,7 @@ from tests.mutants import seams
 from tests.mutants.mutant import ATTEMPT, LEDGER, OPERATE, RESERVATION, mutant
 from tests.mutants.replacing import Change
 from watchdog.domain.records import Attempt, Outcome
+from watchdog.domain.step import Transition
 from watchdog.engine.ports import RESERVATION_TTL, AnswerLost, Denied, NotFound, NotSent, Rejected
 from watchdog.ledger.rows import attempt_values
 from watchdog.ledger.schema import attempts as attempts_table
@@ -142,7 +143,7 @@ ACCOUNTS = (
     mutant(
         "our own retry is taken for a push",
         "Our retry never grants itself a fresh budget.",
-        seams.adopted(lambda right, target, deployment: target),
+        seams.named_in_answer(lambda right, target, *_: Transition(target)),
         caught_by=f"{RESERVATION}test_the_deployment_in_our_own_answer_is_no_push",
     ),
     mutant(

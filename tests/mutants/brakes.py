@@ -8,9 +8,10 @@ from tests.mutants import seams
 from tests.mutants.mutant import ATTEMPT, OPERATE, RESERVATION, mutant
 from watchdog.domain.breaker import CanaryResult
 from watchdog.domain.records import Target
-from watchdog.domain.transition import Happening
+from watchdog.domain.step import Happening
 
 BREAKER = "tests/engine/test_breaker.py::"
+JUDGES = "tests/engine/test_breaker_judges.py::"
 HOLDS = "tests/integration/test_baseten_api_holds.py::"
 
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -106,7 +107,7 @@ BROKEN_BREAKERS = (
     mutant(
         "the failures before the closing count on",
         "Since the last closing.",
-        seams.ledger("forget_broken", lambda tx: None),
+        seams.breaker_counts_from(lambda right, _, rules, now: right(None, rules, now)),
         caught_by=f"{BREAKER}test_the_failures_before_the_closing_count_no_more",
     ),
     mutant(
@@ -120,6 +121,51 @@ BROKEN_BREAKERS = (
         "Openings, canaries and closings are rows of the ledger.",
         seams.ledger("opening", lambda tx: None),
         caught_by=f"{BREAKER}test_an_open_breaker_survives_a_restart_with_its_canary",
+    ),
+)
+
+WHO_JUDGES = (
+    mutant(
+        "any command judges the breaker",
+        "Without a living daemon, a check --retry that covers every watched target judges.",
+        seams.may_judge(lambda *_: True),
+        caught_by=f"{JUDGES}test_a_narrowed_command_leaves_open_what_passes_over_all_opened",
+    ),
+    mutant(
+        "no command judges the breaker",
+        "Without a living daemon, a check --retry that covers every watched target judges.",
+        seams.may_judge(lambda _, tx, ledger, settings, since: settings.is_daemon),
+        caught_by=f"{JUDGES}test_passes_of_a_command_open_it_and_send_one_canary_at_a_time",
+    ),
+    mutant(
+        "a command does not mind the daemon",
+        "The active daemon judges.",
+        seams.living_others(lambda *_: []),
+        caught_by=f"{JUDGES}test_a_command_beside_a_daemon_leaves_the_breaker_as_it_is",
+    ),
+    mutant(
+        "a replica that is no longer the active one judges",
+        "The active daemon judges.",
+        seams.living_others(lambda *_: []),
+        caught_by=f"{JUDGES}test_a_daemon_beside_another_active_one_obeys",
+    ),
+    mutant(
+        "those that opened it are forgotten while it is open",
+        "Without a living daemon, a check --retry that covers every watched target judges.",
+        seams.breaker_needed_since(lambda right, _, now: right(None, now)),
+        caught_by=f"{JUDGES}test_commands_that_cannot_see_the_api_do_not_hide_who_opened_it",
+    ),
+    mutant(
+        "what others recorded closes it",
+        "None eligible: closes.",
+        seams.may_be_retried(lambda *_: []),
+        caught_by=f"{JUDGES}test_what_a_command_with_other_rules_recorded_does_not_close_it",
+    ),
+    mutant(
+        "an opening that nobody judges stays",
+        "An opening that nobody could judge for 24 h lapses, with an event.",
+        seams.breaker_lapsed(lambda *_: False),
+        caught_by=f"{JUDGES}test_an_opening_that_nobody_judged_for_a_day_lapses",
     ),
 )
 

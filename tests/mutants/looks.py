@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.mutants import seams
 from tests.mutants.mutant import ENGINE, LEDGER, mutant
+from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Health, Target
 from watchdog.engine.ports import ApiError, NotFound
 
@@ -14,6 +15,10 @@ async def _errs_as_404(right: Any, *args: Any, **kwargs: Any) -> Any:
         return await right(*args, **kwargs)
     except ApiError as error:
         raise NotFound(str(error), code="404") from error
+
+
+async def _believe(*_: Any, **__: Any) -> None:
+    return None
 
 
 def _unknown_is_failing(right: Any, *args: Any) -> Any:
@@ -33,6 +38,13 @@ LOOKING = (
         caught_by=f"{ENGINE}test_a_check_that_errs_changes_nothing",
     ),
     mutant(
+        "a 404 is believed whatever the list of models says",
+        "A 404 is an error like any other until one shared, whole listing lacks the model.",
+        seams.confirm_404(_believe),
+        caught_by="tests/engine/test_not_found.py"
+        "::test_an_outage_that_answers_404_removes_nobody_and_is_told_as_one",
+    ),
+    mutant(
         "the first 404 removes",
         "removed: two 404s at least an interval apart.",
         seams.missed(_at_once),
@@ -48,9 +60,20 @@ LOOKING = (
         "an empty listing removes everything",
         "An empty or missing list means nothing, never everything.",
         seams.after_listing(
-            lambda right, known, listing, rules: right(known, listing, rules) if listing else {}
+            lambda right, known, listing, rules: (
+                right(known, listing, rules) if listing.models else {}
+            )
         ),
         caught_by="tests/unit/test_discovery.py::test_an_empty_listing_means_nothing",
+    ),
+    mutant(
+        "an entry that cannot be read is a model that is gone",
+        "A model leaves when two whole, readable listings lack it.",
+        seams.after_listing(
+            lambda right, known, listing, rules: right(known, Listing(listing.models), rules)
+        ),
+        caught_by="tests/unit/test_incomplete_listings.py"
+        "::test_a_model_whose_entry_cannot_be_read_stays",
     ),
 )
 

@@ -13,9 +13,11 @@ from tests.mutants.replacing import Broken, Change, everywhere, member
 from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.baseten_api.gate import Gate
 from watchdog.clock import SystemClock
-from watchdog.domain import backoff, breaker, discovery, limits, policy, status, transition
+from watchdog.domain import backoff, breaker, discovery, effects, limits, policy, status, transition
 from watchdog.domain.records import Outcome, Policy
+from watchdog.engine import eligible, judges
 from watchdog.engine.attempt import Retrier
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
 from watchdog.ledger import SqlLedger
@@ -25,7 +27,7 @@ from watchdog.ledger.transaction import SqlTransaction
 decide = partial(everywhere, policy.decide)
 observe = partial(everywhere, transition.observe)
 missed = partial(everywhere, transition.missed)
-adopted = partial(everywhere, transition.adopted)
+named_in_answer = partial(everywhere, effects.named_in_answer)
 left_behind = partial(everywhere, transition.left_behind)
 reset_target = partial(everywhere, transition.reset)
 health_of = partial(everywhere, status.health_of)
@@ -33,9 +35,16 @@ is_paused = partial(everywhere, status.is_paused)
 room_at = partial(everywhere, limits.room_at)
 backoff_due = partial(everywhere, backoff.due)
 breaker_held_until = partial(everywhere, breaker.held_until)
+breaker_counts_from = partial(everywhere, breaker.counts_from)
+breaker_needed_since = partial(everywhere, breaker.needed_since)
+breaker_lapsed = partial(everywhere, breaker.lapsed)
+may_judge = partial(everywhere, judges.may_judge)
+living_others = partial(everywhere, judges.living_others)
+may_be_retried = partial(everywhere, eligible.eligible)
 canary_due_at = partial(everywhere, breaker.due_at)
 canary_result = partial(everywhere, breaker.result_of)
 after_listing = partial(everywhere, discovery.after_listing)
+confirm_404 = partial(member, (SharedListing,), "confirm")
 
 charged = partial(member, (Outcome,), "charged")
 reserve = partial(member, (Recorder,), "reserve")

@@ -42,6 +42,7 @@ class SimulatedApi(HttpBasetenApi):
         clock: Clock,
         listener: Listener,
     ) -> None:
+        self._base_url = "https://simulated"
         self._key = KeySource(value="key")
         self._timeout = timedelta(seconds=timeout)
         self._clock = clock

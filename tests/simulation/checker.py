@@ -11,9 +11,12 @@ What the rules allow for, and no more:
 """
 
 from tests.simulation.accounting import check_accounting
+from tests.simulation.breaker import check_breaker
 from tests.simulation.clocks import check_clocks
 from tests.simulation.conduct import check_conduct
 from tests.simulation.episodes import check_episodes
+from tests.simulation.fairness import check_fairness
+from tests.simulation.forbidden import check_forbidden
 from tests.simulation.limits import check_limits
 from tests.simulation.liveness import check_liveness
 from tests.simulation.log import Log
@@ -35,6 +38,9 @@ def check_safety(result: Result) -> list[Violation]:
         *check_limits(scenario, log),
         *check_episodes(scenario, log),
         *check_conduct(scenario, log),
+        *check_forbidden(scenario, log),
+        *check_fairness(scenario, log, result.ended_at),
+        *check_breaker(scenario, log, result.attempts),
         *check_accounting(scenario, log, result.attempts),
         *(Violation("internal error", result.ended_at, None, text) for text in result.problems),
     ]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tests.simulation.log import Log, Request
-from tests.simulation.scenario import FAILING, Scenario
+from tests.simulation.log import Happened, Log, Request
+from tests.simulation.scenario import FAILING, NEVER, Scenario
 from tests.simulation.verdict import ROUNDING, Violation, gate_wait, heard_at, of_model, useful
 
 _TTL = 30.0
@@ -13,7 +13,7 @@ _HOLD_LEAST, _HOLD_MOST, _AUTH_HOLD = 1.0, 600.0, 60.0
 
 
 def check_conduct(scenario: Scenario, log: Log) -> Iterator[Violation]:
-    observers = {one.who for one in log.happened if one.kind == "start" and one.detail == "observe"}
+    observers = {one.who for one in log.happened if _observes(one)}
     for model in scenario.models:
         requests = of_model(log.requests, model.id)
         for index, post in enumerate(requests):
@@ -23,11 +23,15 @@ def check_conduct(scenario: Scenario, log: Log) -> Iterator[Violation]:
                 yield _violation("observe mode", post, "a POST while it only observes")
             yield from _looked_before(scenario, requests[:index], post)
         if model.rules.ignores_standing:
-            yield from _standing(requests)
+            yield from _standing(requests, _first_act(log, model.id))
     for client in {request.client: None for request in log.requests}:
         own = [request for request in log.requests if request.client == client]
         yield from _holds(own, scenario.reaction)
         yield from _key_refused(own)
+
+
+def _observes(one: Happened) -> bool:
+    return one.kind == "start" and one.detail.startswith("observe")
 
 
 def _looked_before(
@@ -72,17 +76,21 @@ def _lag(scenario: Scenario) -> float:
     return scenario.timeout + scenario.recovery_interval - gate_wait(scenario)
 
 
-def _standing(requests: Sequence[Request]) -> Iterator[Violation]:
-    """A failure that stood when it was first seen is left alone until it changes."""
+def _first_act(log: Log, model_id: str) -> float:
+    acts = (one.at for one in log.happened if one.kind == "act" and one.who == model_id)
+    return min(acts, default=NEVER)
+
+
+def _standing(requests: Sequence[Request], acted: float) -> Iterator[Violation]:
+    """A failure that stood when it was first seen is left alone until it changes: until a person
+    acts, or another status or deployment is shown. A 404 alone changes nothing."""
     first: Request | None = None
     for request in requests:
+        if request.departed >= acted:
+            return
         if request.operation == "retry":
             if first is not None and first.served in FAILING:
                 yield _violation("standing failure", request, "it was failing when first seen")
-            return
-        if request.delivered is None:
-            continue
-        if request.code == 404:
             return
         if not useful(request):
             continue

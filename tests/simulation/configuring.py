@@ -43,5 +43,6 @@ def make_policy(rules: Rules) -> Policy:
         max_attempts_per_window=rules.max_attempts_per_window,
         healthy_reset=timedelta(seconds=rules.healthy_reset),
         stuck_after=timedelta(seconds=rules.stuck_after),
+        settle=timedelta(seconds=rules.settle),
         standing=Standing.IGNORE if rules.ignores_standing else Standing.RETRY,
     )

@@ -1,14 +1,23 @@
-"""The limits within an episode, from what the API told the watchdog.
+"""The limits within an episode: how many POSTs one failure may cost, and how far apart.
 
-When an episode ends depends on what was seen and recorded, which a crash may cut short. So this
-follows what it was told, takes every end that it may have seen for one, and counts only what then
-surely belongs together: whatever it reports is wrong for certain.
+What ends an episode is known to the scenario: a person's act on the model, or health for
+`healthy_reset`. Without either it is one failure, whatever the answers seem to say. It is not
+enough to follow the answers and to take every change in them for an end: a status that lags behind
+our own POST then excuses the next ones, exactly as it misleads the watchdog, and a checker that
+believes the watchdog's own excuse cannot find it at fault.
+
+A change in the answers without an act is allowed to end an episode where the watchdog cannot know
+better: none of its POSTs is younger than `stuck_after` and without an observed end, which is a
+failing look after one that showed another status; or each such POST was put down for a change of
+identity already. When the answers go back in time, or when one
+to a POST named a deployment that never was, nobody can tell either. A crash may cut short what was
+recorded, so whatever this reports is wrong for certain.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation.log import Log, Request
+from tests.simulation.log import Happened, Log, Request
 from tests.simulation.scenario import FAILING, HEALTHY, STOPPED, Rules, Scenario
 from tests.simulation.verdict import (
     ROUNDING,
@@ -18,23 +27,33 @@ from tests.simulation.verdict import (
     heard_at,
     of_model,
     refused,
+    reserved_before,
     surely_charged,
     useful,
 )
+
+_ACTED_AGO = 60.0
+"""So long after an act whatever was on its way then has arrived."""
 
 
 def check_episodes(scenario: Scenario, log: Log) -> Iterator[Violation]:
     kills = [one.at for one in log.happened if one.kind in ("kill", "stop")]
     for model in scenario.models:
         follower = _Follower(scenario, model.rules, kills, Ages(log))
-        events = [(r.departed, 1, r) for r in of_model(log.requests, model.id) if _is_post(r)]
+        own = of_model(log.requests, model.id)
+        events: list[tuple[float, int, Request | None]] = [
+            (request.departed, 1, request) for request in own if _is_post(request)
+        ]
         events += [
             (look.delivered, 0, look)
-            for look in of_model(log.requests, model.id)
+            for look in own
             if look.operation == "look" and look.delivered is not None
         ]
-        for _, _, request in sorted(events, key=lambda event: event[:2]):
-            if _is_post(request):
+        events += [(one.at, -1, None) for one in log.happened if _is_act(one, model.id)]
+        for at, _, request in sorted(events, key=lambda event: event[:2]):
+            if request is None:
+                follower.act(at)
+            elif _is_post(request):
                 yield from follower.post(request)
             else:
                 follower.look(request)
@@ -44,10 +63,18 @@ def _is_post(request: Request) -> bool:
     return request.operation == "retry"
 
 
+def _is_act(one: Happened, model_id: str) -> bool:
+    return one.kind == "act" and one.who == model_id
+
+
 @dataclass
 class _Follower:
-    """What is surely so of one target's episode. `ours`: what is seen may be our last POST's doing;
-    `missing` are the 404s in a row; `run` the failing looks since any other."""
+    """What is surely so of one target's episode. `open` are the POSTs without an observed end, and
+    `moved` tells that another status was seen since the last one. `acted` is when a person last did
+    something that perhaps not every process has seen yet, `shown` the first look that did show it.
+    `run` are the failing looks since any other; `gone` are the identities shown before the
+    present one, and `went_back` tells that one of them was shown again;
+    `adopted` are the numbers of the POSTs to which a change of identity was put down."""
 
     scenario: Scenario
     rules: Rules
@@ -55,40 +82,60 @@ class _Follower:
     ages: Ages
     sent: list[Request] = field(default_factory=list)
     earlier: bool = False
-    ours: Request | None = None
+    open: list[Request] = field(default_factory=list)
+    moved: bool = False
+    acted: float | None = None
+    shown: Request | None = None
     ref: str | None = None
+    gone: set[str | None] = field(default_factory=set)
+    went_back: bool = False
+    adopted: set[int] = field(default_factory=set)
     healthy_since: Request | None = None
-    missing: list[Request] = field(default_factory=list)
     run: list[Request] = field(default_factory=list)
 
+    def act(self, at: float) -> None:
+        self._may_end()
+        self.acted, self.shown = at, None
+
     def look(self, look: Request) -> None:
-        if look.code == 404:
-            self.missing.append(look)
-            if len(self.missing) > 1:
-                self.ours = None
-            return
         if not useful(look):
             return
-        if len(self.missing) > 1 and self._at_most(self.missing[0], look):
+        if self.acted is not None:
             self._may_end()
-        self.missing.clear()
-        if self.ref not in (None, look.ref) and not self._under_way(look):
-            self._may_end()
+            self._note_shown(look, self.acted)
+        self.went_back = self.went_back or look.ref in self.gone
+        if self.ref not in (None, look.ref):
+            self.gone.add(self.ref)
+            if not self._adopt(look):
+                self._may_end()
         self.ref = look.ref
         if look.served in FAILING:
             self.healthy_since = None
             self.run.append(look)
-            self.ours = None
+            if self.moved and self.open:
+                self.open.pop()
+            self.moved = False
             return
         self.run.clear()
         recovered = self.healthy_since is not None and look.served in HEALTHY
-        if look.served in STOPPED or (self.ours is None and not recovered):
+        if look.served in STOPPED or not (self._ours(look) or recovered):
             self._may_end()
+        self.moved = True
         if look.served in HEALTHY:
-            self.ours = None
+            self.open.clear()
             self.healthy_since = self.healthy_since or look
             if self._at_most(self.healthy_since, look):
                 self._may_end()
+
+    def _note_shown(self, look: Request, acted: float) -> None:
+        """The act is history once one process has seen the truth after it twice: the first look
+        was recorded before the second."""
+        if look.stale or look.arrived is None or look.arrived <= acted:
+            return
+        if self.shown is None or self.shown.client != look.client:
+            self.shown = look
+        elif look.departed > acted + _ACTED_AGO:
+            self.acted = None
 
     def post(self, post: Request) -> Iterator[Violation]:
         yield from self._too_early(post)
@@ -102,8 +149,9 @@ class _Follower:
             numbers = ", ".join(f"#{each.number}" for each in charged)
             text = f"at most {self.rules.max_attempts} in an episode: {numbers}"
             yield self._violation("episode", post, text)
-        heard_no = refused(post) or not surely_charged(post)
-        self.ours = None if heard_no else post
+        if not refused(post) and surely_charged(post):
+            self.open.append(post)
+            self.moved = False
 
     def _refused_twice(self, first: Request, second: Request, now: Request) -> bool:
         """And no process ended meanwhile, with an answer unrecorded or an attempt unsent."""
@@ -124,13 +172,26 @@ class _Follower:
         lasted = max(lasted, self.ages.for_delays(earlier, later) + self._slop)
         return lasted >= self.rules.healthy_reset
 
-    def _under_way(self, look: Request) -> bool:
+    def _ours(self, look: Request) -> bool:
         """A change seen now is that of our own POST, for certain."""
-        if self.ours is None:
-            return False
-        lasted = (look.departed - self.ours.departed) * 1.01 + self._slop
-        lasted = max(lasted, self.ages.for_delays(self.ours, look) + self._slop)
-        return lasted < self.rules.stuck_after
+        return bool(self._young(look))
+
+    def _adopt(self, look: Request) -> bool:
+        """Each of our own POSTs makes one change of identity at most."""
+        free = [post for post in self._young(look) if post.number not in self.adopted]
+        self.adopted |= {post.number for post in free[-1:]}
+        return bool(free)
+
+    def _young(self, look: Request) -> list[Request]:
+        if self.went_back or any(post.fault == "other_deployment" for post in self.sent):
+            return []
+        return [post for post in self.open if self._surely_young(post, look)]
+
+    def _surely_young(self, post: Request, look: Request) -> bool:
+        """Less than `stuck_after` since its reservation, as the watchdog takes it."""
+        lasted = (look.departed - post.departed) * 1.01
+        lasted = max(lasted, self.ages.for_delays(post, look))
+        return lasted + self._slop + reserved_before(self.scenario) < self.rules.stuck_after
 
     def _may_end(self) -> None:
         self.earlier = self.earlier or bool(self.sent)

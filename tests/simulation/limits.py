@@ -3,37 +3,40 @@
 All are promised in ledger time, which is what the sender's clock said (`Request.clock`; that it
 keeps to the clock's own promises is checked apart). So a step of the wall clock that happens while
 no process runs, which is believed, shortens a limit by as much; after one back what then lies in
-the future counts as now.
+the future counts as of the moment at which the next daemon started.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from tests.simulation.log import NEVER, Log, Request
-from tests.simulation.scenario import FAILING, Scenario
+from tests.simulation.log import Log, Request
+from tests.simulation.scenario import FAILING, HEALTHY, NEVER, STOPPED, Scenario
 from tests.simulation.verdict import (
     DAY,
     MINUTE,
     ROUNDING,
+    Ages,
     Violation,
     for_limits,
     gate_wait,
     of_model,
     posts,
+    reserved_before,
     surely_charged,
+    useful,
 )
 
 
 def check_limits(scenario: Scenario, log: Log) -> Iterator[Violation]:
     sent, slack = posts(log), gate_wait(scenario)
     charged = [post for post in sent if surely_charged(post)]
-    limits = scenario.limits
-    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack)
-    yield from _within("fleet day", charged, limits.per_day, DAY - slack)
+    limits, ages = scenario.limits, Ages(log)
+    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack, ages)
+    yield from _within("fleet day", charged, limits.per_day, DAY - slack, ages)
     for model in scenario.models:
         most, span = model.rules.max_attempts_per_window, model.rules.window - slack
         own = of_model(charged, model.id)
-        yield from _within("window", own, most, span, model.id)
+        yield from _within("window", own, most, span, ages, model.id)
     yield from _in_flight(scenario, log, sent)
 
 
@@ -42,10 +45,11 @@ def _within(
     sent: Sequence[Request],
     most: int,
     span: float,
+    ages: Ages,
     model_id: str | None = None,
 ) -> Iterator[Violation]:
     for index, post in enumerate(sent):
-        recent = [other for other in sent[: index + 1] if for_limits(other, post) < span]
+        recent = [other for other in sent[: index + 1] if ages.for_delays(other, post) < span]
         if len(recent) > most:
             numbers = ", ".join(f"#{each.number}" for each in recent)
             text = f"{len(recent)} POSTs within {span:.2f} s, at most {most}: {numbers}"
@@ -53,42 +57,74 @@ def _within(
 
 
 def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterator[Violation]:
-    """As far as it can be seen: what a retry began, and is surely still under way."""
-    ends = _ends(sent, log)
+    """What a retry began and is under way in truth, whatever a lagging look shows of it. Each model
+    holds one place."""
+    ends = _ends(scenario, sent, log)
     for index, post in enumerate(sent):
-        going = [
-            each for each in sent[:index] if _under_way(each, post, scenario, ends[each.number])
-        ]
+        going = _going(scenario, ends, sent[:index], post)
         if len(going) + 1 > scenario.limits.in_flight:
             numbers = ", ".join(f"#{each.number}" for each in going)
             text = f"#{post.number} beside {numbers}, at most {scenario.limits.in_flight}"
             yield Violation("in flight", post.departed, None, text)
 
 
+def surely_in_flight(
+    scenario: Scenario, log: Log, before: Sequence[Request], post: Request
+) -> Sequence[Request]:
+    """The POSTs that hold a place when another one leaves, one for each model."""
+    return _going(scenario, _ends(scenario, before, log), before, post)
+
+
+def _going(
+    scenario: Scenario, ends: Mapping[int, float], before: Sequence[Request], post: Request
+) -> Sequence[Request]:
+    holders = {
+        each.model_id: each
+        for each in before
+        if _under_way(each, post, scenario, ends[each.number])
+    }
+    return sorted(holders.values(), key=lambda each: each.number)
+
+
 def _under_way(post: Request, other: Request, scenario: Scenario, ended_at: float) -> bool:
     """Whether what `post` began is under way when `other` leaves, and nothing can have made the
-    watchdog think that it ended."""
+    watchdog think that it ended. What it only presumes to have failed holds its place for
+    `settle`."""
     if post.arrived is None or not post.executed or post.settles_at is None:
         return False
     if post.settles_at <= other.departed or post.model_id == other.model_id:
         return False
-    if for_limits(post, other) >= scenario.rules(post.model_id).stuck_after - ROUNDING:
-        return False
-    return ended_at > other.departed
+    rules = scenario.rules(post.model_id)
+    held = min(rules.stuck_after - reserved_before(scenario), rules.settle)
+    return for_limits(post, other) < held - ROUNDING and ended_at > other.departed
 
 
-def _ends(sent: Sequence[Request], log: Log) -> dict[int, float]:
+def _ends(scenario: Scenario, sent: Sequence[Request], log: Log) -> dict[int, float]:
     """By the number of each POST, when the watchdog may first have thought that what it began
-    ended: a person did something, or a look found it failing or gone."""
-    moments: dict[str, list[float]] = defaultdict(list)
+    ended: a person did something, or a look found it well, or failing after another status."""
+    looks: dict[str, list[Request]] = defaultdict(list)
+    acts: dict[str, list[float]] = defaultdict(list)
     for one in log.happened:
-        moments[one.who].append(one.at)
+        if one.kind == "act":
+            acts[one.who].append(one.at)
     for look in log.requests:
-        if look.operation == "look" and (look.code == 404 or look.served in FAILING):
-            moments[look.model_id].append(-1 if look.delivered is None else look.delivered)
+        if look.operation == "look" and useful(look):
+            looks[look.model_id].append(look)
     return {
         post.number: min(
-            (at for at in moments[post.model_id] if at >= post.departed), default=NEVER
+            [at for at in acts[post.model_id] if at >= post.departed - reserved_before(scenario)]
+            + [_seen_to_end(post, looks[post.model_id])]
         )
         for post in sent
     }
+
+
+def _seen_to_end(post: Request, looks: Sequence[Request]) -> float:
+    moved = False
+    for look in looks:
+        if look.delivered is None or look.delivered < post.departed:
+            continue
+        if look.served in (*HEALTHY, *STOPPED) or (moved and look.served in FAILING):
+            return look.delivered
+        moved = moved or look.served not in FAILING
+    return NEVER

@@ -5,11 +5,11 @@ clock steps, and the daemon runs. What was waiting then for one thing after anot
 all of them by its end.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, takewhile
 
-from tests.simulation.log import Log
-from tests.simulation.scenario import FAILING, ModelPlan, Scenario
+from tests.simulation.log import Log, Request
+from tests.simulation.scenario import FAILING, NEVER, ModelPlan, Scenario
 from tests.simulation.verdict import (
     DAY,
     MINUTE,
@@ -27,6 +27,9 @@ _LONGEST_INTERVAL = 300.0
 _LONGEST_HOLD = 100.0
 """Of those that the faults ask for, and of those that nobody asked for."""
 
+
+_FORBIDDEN_FLEET = 3
+"""So many models, answered 403 in a row, and the key may retry nothing: for an hour each time."""
 
 _TTL = 31.0
 """Longer than it takes to make an attempt and record its answer."""
@@ -63,14 +66,30 @@ def check_liveness(
 
 def spent(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
     """Which limit may keep it from being retried, if any."""
+    return _left_alone(scenario, model, log) or _limited(scenario, model, log)
+
+
+def _left_alone(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
+    sent = posts(log)
+    own = of_model(sent, model.id)
+    if model.rules.ignores_standing:
+        return "standing failure"
+    if model.id in scenario.unwatched or _never_seen(scenario, model):
+        return "nobody looks at it"
+    if len(_forbidden(own)) > 1:
+        return "forbidden"
+    if len({post.model_id for post in _forbidden(sent)}) >= _FORBIDDEN_FLEET:
+        return "forbidden fleet"
+    if sum(refused(post) for post in own if surely_charged(post)) > 1:
+        return "refused twice"
+    return None
+
+
+def _limited(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
     rules, limits = model.rules, scenario.limits
     left_behind = _left_behind(scenario, log)
     sent = [post for post in posts(log) if surely_charged(post)]
     own = of_model(sent, model.id)
-    if rules.ignores_standing:
-        return "standing failure"
-    if sum(map(refused, own)) > 1:
-        return "refused twice"
     if len(own) + left_behind >= rules.max_attempts:
         return "episode"
     if not log.requests:
@@ -90,6 +109,16 @@ def spent(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
     return None
 
 
+def _never_seen(scenario: Scenario, model: ModelPlan) -> bool:
+    """Whether its looks may go unanswered through the calm."""
+    return any(fault.until == NEVER and fault.model_id == model.id for fault in scenario.faults)
+
+
+def _forbidden(sent: Sequence[Request]) -> list[Request]:
+    """Those that were answered 403 since any other answer."""
+    return list(takewhile(lambda post: post.code == 403, reversed(sent)))
+
+
 def _set_back(log: Log) -> bool:
     starts = [one.wall for one in log.happened if one.kind == "start"]
     return any(later < earlier for earlier, later in pairwise(starts))
@@ -98,6 +127,9 @@ def _set_back(log: Log) -> bool:
 def _left_behind(scenario: Scenario, log: Log) -> int:
     """How many processes may have left a reservation behind that was never sent: it is charged."""
     ends = [one for one in log.happened if one.kind in ("kill", "stop")]
+    if not any(fault.kind == "ledger_locked" for fault in scenario.faults):
+        # A command that comes to its end by itself has recorded whatever it did.
+        ends = [one for one in ends if one.kind == "kill" or not one.who.startswith("command")]
     if any(fault.kind == "ledger_locked" for fault in scenario.faults):
         return len(ends)
     begun = [(name.partition("/")[0], at) for name, at in log.begun.items()]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tests.simulation.scenario import NEVER
+
 Operation = Literal["look", "retry", "list"]
 
 Kind = Literal["start", "kill", "stop", "act", "step", "suspend", "calm", "chaos"]
-
-NEVER = float("inf")
 
 
 @dataclass(slots=True)
@@ -17,8 +17,9 @@ class Request:
     `client` is the process that sent it, `clock` what that read as the time (as a Date header
     would tell), in seconds since the start. `before` and `after` are the true status when it was
     executed or looked at. `served`, `ref` are what the answer said; `code` is None when there was
-    no HTTP answer. `settles_at` is when what a retry began comes to rest. `stale` tells that the
-    answer lagged behind the truth; `fault` what was done to it. `stopped`: its sender was, by a
+    no HTTP answer. `about` is what the answer was about, if not the slot that was asked for.
+    `settles_at` is when what a retry began comes to rest. `stale` tells that the answer lagged
+    behind the truth; `fault` what was done to it. `stopped`: its sender was, by a
     signal, at the very last moment; it counts as having left then.
     """
 
@@ -42,11 +43,14 @@ class Request:
     fault: str | None = None
     delivered: float | None = None
     stopped: bool = False
+    about: str | None = None
 
     def line(self) -> str:
         answer = "-" if self.code is None else str(self.code)
         if self.served is not None:
             answer += f" {self.served} {self.ref}"
+        if self.about is not None:
+            answer += f" about {self.about}"
         if self.operation == "retry":
             answer += f" retried={self.retried}"
         if self.retry_after is not None:

@@ -184,7 +184,7 @@ MUTANTS = (
     ),
     _mutant(
         "our own retry is taken for a person's push",
-        (transition, "_identify", wrong_turns.identify_strangers),
+        (transition, "identified", wrong_turns.identify_strangers),
         caught_by="episode, delay",
         first=8,
     ),

@@ -13,6 +13,7 @@ from tests.simulation.log import Log, Operation, Request
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.scenario import Fault, ModelPlan, Scenario
 from tests.simulation.slots import Slots
+from tests.simulation.strangers import about_another
 from watchdog.baseten_api.answers import Answer
 from watchdog.emulator import faults as emulated
 from watchdog.emulator.faults import Befallen, FaultKind
@@ -52,6 +53,7 @@ class Network:
         self._plan = {model.id: model for model in scenario.models}
         self._true_time = true_time
         self._moment = moment
+        self._retried: set[str] = set()
         self._rng = random.Random(f"network/{scenario.seed}")
 
     def send(self, client: Client, clock: float, method: str, path: str) -> asyncio.Future[Answer]:
@@ -81,10 +83,11 @@ class Network:
         """The first scripted one that befalls it, but for lags, which `Slots` knows."""
         for fault in self._scenario.faults:
             if (
-                fault.kind not in ("lag", "ledger_locked")
+                fault.kind not in ("lag", "lag_status", "ledger_locked")
                 and fault.since <= entry.departed < fault.until
                 and fault.model_id in (None, entry.model_id)
                 and fault.operation in (None, entry.operation)
+                and (fault.kind != "blind" or entry.model_id in self._retried)
                 and self._rng.random() < fault.share
             ):
                 return fault
@@ -115,6 +118,10 @@ class Network:
         call = Call(_OPERATIONS[entry.operation], entry.model_id or None, _KEY)
         if fault is not None and fault.kind == "404" and entry.operation != "list":
             said = Reply(404, b"{}")
+        elif fault is not None and fault.kind == "404_all":
+            said = Reply(404, b"<html><body>Not Found</body></html>")
+        elif fault is not None and fault.kind in ("other_model", "not_development"):
+            said, entry.about = about_another(fault.kind, self._slots.world, entry.model_id, now)
         else:
             said = reply(self._slots.world, call, befallen, now)
         entry.after = self._slots.status(entry.model_id, now)
@@ -124,9 +131,10 @@ class Network:
             entry.retried = said.retried
             entry.executed = said.executed and said.retried is True
             if entry.executed:
+                self._retried.add(entry.model_id)
                 self._slots.retried(entry.model_id, entry.arrived)
                 entry.settles_at = self._slots.settles_at(entry.model_id)
-        elif entry.operation == "look" and said.code == 200:
+        elif entry.operation == "look" and said.code == 200 and entry.about is None:
             shown = self._slots.world.shown
             entry.served, entry.ref = shown.status, f"{shown.id}@{shown.created_at.isoformat()}"
             entry.stale = self._slots.world.development(entry.model_id, now) != shown
@@ -188,6 +196,7 @@ _KINDS: dict[str, FaultKind] = {
     "401": FaultKind.UNAUTHORIZED,
     "403": FaultKind.FORBIDDEN,
     "503": FaultKind.UNAVAILABLE,
+    "blind": FaultKind.UNAVAILABLE,
     "hang_after": FaultKind.LOST_ANSWER,
     "reset_after": FaultKind.RESET_AFTER,
     "504_after": FaultKind.GATEWAY_TIMEOUT,
@@ -204,6 +213,7 @@ def befall(fault: Fault | None, plan: ModelPlan | None) -> Befallen:
     beside = []
     if plan is not None and plan.new_id_on_retry:
         beside.append(emulated.Fault(fault=FaultKind.NEW_ID))
+    if plan is not None and (plan.new_id_on_retry or plan.new_created_at_on_retry):
         beside.append(emulated.Fault(fault=FaultKind.NEW_CREATED_AT))
     if fault is None or fault.kind == "lag_reads":
         if fault is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from watchdog.engine.breaker import BreakerKeeper
 from watchdog.engine.check import Checker
 from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
 from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings
@@ -41,8 +43,18 @@ _LONGEST_IDLE = 60
 class Watchdog(Process):
     """One process, from its start until it ends, stops or is killed."""
 
-    def __init__(self, simulation: "Simulation", name: str, role: Role, *, observe: bool) -> None:
+    def __init__(
+        self,
+        simulation: "Simulation",
+        name: str,
+        role: Role,
+        *,
+        observe: bool,
+        only: tuple[str, ...] = (),
+    ) -> None:
+        """`only`: its configuration has these models alone, unless none is named."""
         super().__init__(name)
+        self._only = only
         self.at_reservation: int | None = None
         self.steps_then = 0
         self._simulation = simulation
@@ -57,6 +69,8 @@ class Watchdog(Process):
         self.ledger = simulation.file.open(
             role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
         )
+        if self.ledger.wall is not None:
+            self.clock.follow(self.ledger.wall)
         self._wire()
 
     def _wire(self) -> None:
@@ -64,6 +78,9 @@ class Watchdog(Process):
         self._settings = configuring.make_settings(
             scenario, self.ledger.owner, observe=self._observe
         )
+        if self._only:
+            models = {model_id: self._settings.models[model_id] for model_id in self._only}
+            self._settings = replace(self._settings, models=models)
         self._live = LiveSettings(self._settings)
         self._watched = WatchedLedger(self.ledger, self.clock, self._listen)
         self._recorder = Recorder(self._watched, self._settings)
@@ -94,6 +111,7 @@ class Watchdog(Process):
             self._live,
             self._retrier,
             self._api_watch,
+            SharedListing(self._api, self.clock, self._listen, self._live),
         )
 
     def _new_id(self) -> str:
@@ -221,6 +239,7 @@ class Watchdog(Process):
     def _listen(self, event: Event) -> None:
         if not self.alive:
             return  # It is being buried.
+        self._watched.sent(event)
         self._keeper(event)
         if isinstance(event, BreakerSeen):
             self._breaker_open = event.open

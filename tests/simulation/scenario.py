@@ -7,6 +7,8 @@ FAILING = ("BUILD_FAILED", "DEPLOY_FAILED")
 HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")
 STOPPED = ("BUILD_STOPPED", "INACTIVE")
 
+NEVER = float("inf")
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -23,6 +25,7 @@ class Rules:
     healthy_reset: float
     stuck_after: float
     ignores_standing: bool = False
+    settle: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,16 @@ Deploy = tuple[tuple[str, float | None], ...]
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
     """One model and what its deploys do, the last for ever again. `new_id_on_retry`: an accepted
-    retry makes another deployment."""
+    retry makes another deployment; `new_created_at_on_retry`: one with the same id, that says it
+    was made `made_later` seconds after the retry was accepted, or before."""
 
     id: str
     rules: Rules
     deploys: tuple[Deploy, ...]
     refuses: str | None = None
     new_id_on_retry: bool = False
+    new_created_at_on_retry: bool = False
+    made_later: float = 0.0
 
 
 ActKind = Literal["push", "push_new_id", "stop", "deactivate", "delete", "fail"]
@@ -77,14 +83,22 @@ FaultKind = Literal[
     "refuse", "reset_before", "reset_after", "hang_before", "hang_after", "slow",
     "429", "429_blind", "429_garbage", "401", "403", "404", "503", "504_after",
     "truncated", "ill_typed", "retried_yes", "other_deployment", "hostile_reason",
-    "lag", "lag_reads", "ledger_locked",
+    "lag", "lag_status", "lag_reads", "ledger_locked",
+    "404_all", "other_model", "not_development", "blind",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What befalls requests that leave within a span. `amount`: seconds of a delay, a lag or a
-    `retry_after`; of `lag_reads`, how many reads it lasts."""
+    """What happens to requests that leave within a span; one without an end lasts through the
+    calm too. `amount`: seconds of a delay, a lag or a `retry_after`; of `lag_reads`, how many reads
+    it lasts.
+
+    `lag` shows what stood in the slot some seconds ago, `lag_status` its status then and its
+    identity now. `404_all` answers every request, listings too. `other_model` answers a look with
+    another model's deployment, `not_development` with the model's production deployment. `blind`:
+    no look is answered once a retry of the model was executed.
+    """
 
     kind: FaultKind
     since: float
@@ -114,10 +128,13 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A `check --retry` beside the daemon; killed after so many steps, or None."""
+    """A `check --retry`; killed after so many steps, or None. `models`: its configuration has
+    these alone, unless none is named. `observe`: it only observes."""
 
     at: float
     killed_after: int | None = None
+    models: tuple[str, ...] = ()
+    observe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +145,9 @@ class Scenario:
     `starts_at` is when the daemon first starts; `races` are the numbers of the reservations after
     which, so many seconds later, a person pushes just that model; `steps` those of the wall clock,
     and `suspends` how long the machine sleeps, each with its moment. `reaction` is how long a
-    process may take to act on an answer: virtual ones take no time.
+    process may take to act on an answer: virtual ones take no time. `cron`: there is no daemon, and
+    a `check --retry` so many seconds after the last one began, in the calm too. `unwatched` are the
+    models that no daemon is configured with: only commands look at them.
     """
 
     seed: int
@@ -153,6 +172,8 @@ class Scenario:
     calm_at: float
     bound: float
     reaction: float = 0.0
+    cron: float | None = None
+    unwatched: tuple[str, ...] = ()
 
     @property
     def effective_interval(self) -> float:

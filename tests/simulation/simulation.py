@@ -105,7 +105,8 @@ class Simulation:
         for command in scenario.commands:
             self._at(command.at, partial(self._command, command))
         self._at(scenario.calm_at, self._become_calm)
-        self._at(scenario.starts_at, self._start_next)
+        start = self._start_next if scenario.cron is None else partial(self._cron, scenario.cron)
+        self._at(scenario.starts_at, start)
         self._pump()
 
     def _at(self, moment: float, do: Callable[[], None]) -> None:
@@ -164,25 +165,34 @@ class Simulation:
 
     def _start_next(self) -> None:
         self._life = life = self._lives.popleft() if self._lives else self.scenario.lives[-1]
-        daemon = self._start(Role.DAEMON)
+        unwatched = self.scenario.unwatched
+        watched = tuple(model.id for model in self.scenario.models if model.id not in unwatched)
+        only = watched if unwatched else ()
+        daemon = self._start(Role.DAEMON, observe=life.observe, only=only)
         daemon.at_reservation, daemon.steps_then = life.at_reservation, life.steps
         self.loop.spawn(daemon, daemon.watch())
         if life.ends_at is not None:
             self._at(max(life.ends_at, self.true_time() + 1), partial(self._end, daemon, life))
 
-    def _start(self, role: Role) -> Watchdog:
+    def _start(self, role: Role, *, observe: bool, only: tuple[str, ...] = ()) -> Watchdog:
         name = f"{role}-{next(self._order)}"
-        self._note("start", name, "observe" if self._life.observe else "retry")
-        process = Watchdog(self, name, role, observe=self._life.observe)
+        mode = "observe" if observe else "retry"
+        self._note("start", name, f"{mode} {','.join(only)}".strip())
+        process = Watchdog(self, name, role, observe=observe, only=only)
         self._running.append(process)
         return process
 
     def _command(self, command: Command) -> None:
         if any(process.role is Role.COMMAND for process in self._running):
             return  # It would only wait.
-        process = self._start(Role.COMMAND)
+        observe = self._life.observe or command.observe
+        process = self._start(Role.COMMAND, observe=observe, only=command.models)
         process.steps_left = command.killed_after
         self.loop.spawn(process, process.check_once())
+
+    def _cron(self, period: float) -> None:
+        self._command(Command(self.true_time()))
+        self._at(self.true_time() + period, partial(self._cron, period))
 
     def _end(self, daemon: Watchdog, life: Life) -> None:
         if self._calm or not daemon.alive:

@@ -1,6 +1,6 @@
 """The emulator's world as the simulation drives it: deploys, persons, and reads that lag."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,27 +18,43 @@ class LaggingWorld(World):
     shown: Deployment
 
     def __init__(
-        self, scenario: EmulatorScenario, started_at: datetime, lag: Callable[[str], float]
+        self,
+        scenario: EmulatorScenario,
+        started_at: datetime,
+        lag: Callable[[str], tuple[float, bool]],
+        made_later: Mapping[str, timedelta],
     ) -> None:
+        """`lag` says by how many seconds a model's reads are late, and whether that is so of the
+        status alone; `made_later`, by how much the `created_at` of what a retry makes is off."""
         self._lag = lag
+        self._made_later = made_later
         self._history: dict[str, list[tuple[datetime, Any]]] = {}
         super().__init__(scenario, started_at=started_at)
+        self._history.clear()  # What was first deployed has stood there since ever.
 
     def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
         truth = super().look(model_id, now, lag=lag)
-        then = now - timedelta(seconds=self._lag(model_id))
+        seconds, of_status_alone = self._lag(model_id)
+        then = now - timedelta(seconds=seconds)
         past = [running for at, running in self._history.get(model_id, ()) if at > then]
-        self.shown = truth
-        if past and past[0] is not None:
-            slot = replace(self._slots[model_id], running=past[0])
-            self.shown = self._deployment(slot, then) or truth
+        slot = self._slots[model_id]
+        running = past[0] if past else slot.running
+        self.shown = self._deployment(replace(slot, running=running), then) or truth
+        if of_status_alone:
+            self.shown = replace(truth, status=self.shown.status)
         return self.shown
 
     def retry(
         self, model_id: str, now: datetime, *, new_id: bool = False, new_created_at: bool = False
     ) -> RetryResult:
         self._remember(model_id, now)
-        return super().retry(model_id, now, new_id=new_id, new_created_at=new_created_at)
+        result = super().retry(model_id, now, new_id=new_id, new_created_at=new_created_at)
+        running = self._slots[model_id].running
+        if not result.retried or not new_created_at or running is None:
+            return result
+        running.created_at += self._made_later[model_id]
+        made = replace(result.deployment, created_at=running.created_at)
+        return replace(result, deployment=made)
 
     def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
         self._remember(model_id, now)
@@ -61,12 +77,13 @@ class Slots:
         self.true_time = 0.0
         self.deploys = {model.id: 1 for model in scenario.models}
         self._plans = {model.id: model for model in scenario.models}
-        self._lags = [fault for fault in scenario.faults if fault.kind == "lag"]
+        self._lags = [f for f in scenario.faults if f.kind in ("lag", "lag_status")]
         self._deployed_at = {model.id: 0.0 for model in scenario.models}
         self.world = LaggingWorld(
             EmulatorScenario.model_construct(models=tuple(map(_model, scenario.models))),
             started_at,
             self._lag,
+            {model.id: timedelta(seconds=model.made_later) for model in scenario.models},
         )
 
     def status(self, model_id: str, now: datetime) -> str | None:
@@ -110,10 +127,13 @@ class Slots:
         self.deploys[model_id] += 1
         self._deployed_at[model_id] = at
 
-    def _lag(self, model_id: str) -> float:
-        """By how many seconds reads of it are late."""
-        lags = [f.amount for f in self._lags if _befalls(f, model_id, self.true_time)]
-        return max(lags, default=0.0)
+    def _lag(self, model_id: str) -> tuple[float, bool]:
+        lags = [
+            (f.amount, f.kind == "lag_status")
+            for f in self._lags
+            if _befalls(f, model_id, self.true_time)
+        ]
+        return max(lags, default=(0.0, False))
 
 
 def _befalls(fault: Fault, model_id: str, at: float) -> bool:

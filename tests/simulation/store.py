@@ -15,8 +15,10 @@ from watchdog.engine.ports import Clock
 from watchdog.ledger import Role, SqlLedger
 from watchdog.ledger.locks import FileLock
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite import SqliteDatabase
 from watchdog.ledger.sqlite_file import make_engine
+from watchdog.ledger.turns import Turns
 
 BASE_URL = "http://baseten.invalid"
 
@@ -46,7 +48,9 @@ class LedgerFile:
         """As `SqlLedger.open` does, for a file that is known to be good."""
         locks = {kind: FileLock(self.path.with_name(f"{kind}.lock")) for kind in self._engines}
         assert locks[role].acquire(), f"two of role {role} at a time"
-        database = SqliteDatabase(self._engines[role], locks, clock)
+        database = SqliteDatabase(
+            self._engines[role], locks, SharedClock(clock, locks[Role.DAEMON])
+        )
         opened = Opened(self._started_at, created=False)
         ledger = SimulatedLedger(database, opened, role=role, observe=observe)
         ledger.owner = owner  # Its own is drawn by lot.
@@ -75,8 +79,8 @@ class SimulatedLedger(SqlLedger):
     """One whose thread and locks the simulation holds."""
 
     def become(self, worker: Executor, locks: Iterable[FileLock]) -> None:
-        self._worker.shutdown()  # It has no thread yet.
-        self._worker = worker  # type: ignore[assignment]
+        # Its own have no threads yet.
+        self._turns = self._pulse = Turns(self._database.line, worker)
         self._held = tuple(locks)
 
     def release(self) -> None:

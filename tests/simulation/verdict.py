@@ -29,8 +29,7 @@ class Ages:
     """How old ledger time takes things to be.
 
     A moment is what its process's clock said. After a step back while no daemon ran, what lies in
-    the future counts as now: for the limits until the clock gets there, for the delays as the
-    moment at which the next daemon started.
+    the future counts as the moment at which the next daemon started.
     """
 
     def __init__(self, log: Log) -> None:
@@ -83,14 +82,24 @@ def heard_at(request: Request) -> float:
 
 
 def useful(look: Request) -> bool:
-    """Whether the client could use what it was told."""
-    return look.delivered is not None and look.code == 200 and look.fault not in _GARBLED
+    """Whether the client could use what it was told: it was about the slot that it asked for."""
+    return (
+        look.delivered is not None
+        and look.code == 200
+        and look.about is None
+        and look.fault not in _GARBLED
+    )
 
 
 def gate_wait(scenario: Scenario) -> float:
     """How much later than its `sent_at` a POST may leave: it waits for its turn at the gate,
     with the other POSTs and the looks before them."""
     return (2 * len(scenario.models) + 2) / scenario.max_rate + ROUNDING
+
+
+def reserved_before(scenario: Scenario) -> float:
+    """How long before its departure a POST was reserved at most: it looks again meanwhile."""
+    return gate_wait(scenario) + scenario.timeout + 2
 
 
 def of_model(requests: Iterable[Request], model_id: str) -> list[Request]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from watchdog.baseten_api.client import HttpBasetenApi
-from watchdog.domain import backoff, transition
+from watchdog.domain import backoff, effects
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Attempt,
@@ -16,7 +16,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.transition import Transition
+from watchdog.domain.step import Transition
 from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
 from watchdog.engine.record import Recorder
 
@@ -49,7 +49,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
     sent = await self._send(recorder, settings, seen, early, forced=True)
     recorded, attempt = await self._ledger.transact(
-        lambda tx: recorder.reserve(tx, seen, attempt_id, None)
+        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id))
     )
     if attempt is not None:
         await self._settle(recorder, sent)
@@ -80,11 +80,11 @@ def forgive(tx: Any, attempt: Attempt) -> Attempt:
     return failed
 
 
-def identify_strangers(target: Target, attempts: Any, observation: Any) -> Transition:
-    return _identify(target, (), observation)
+def identify_strangers(target: Target, attempts: Any, seen: Any, rules: Policy) -> Transition:
+    return _identified(target, (), seen, rules)
 
 
-_identify = transition._identify  # noqa: SLF001 - mutants stand in for what is private
+_identified = effects.identified
 
 
 def due_after_the_post(

@@ -13,8 +13,11 @@ from watchdog.domain.breaker import (
     Canary,
     CanaryResult,
     Opening,
+    counts_from,
     due_at,
     held_until,
+    lapsed,
+    needed_since,
     result_of,
 )
 from watchdog.domain.policy import decide
@@ -191,7 +194,7 @@ READY = failing(health=Health.FAILING, failing_since=ago(hours=1))
         pytest.param(None, Decision(DecisionKind.RETRY), id="closed"),
         pytest.param(
             OpenBreaker(LATER),
-            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN, LATER),
+            Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN),
             id="open",
         ),
         pytest.param(
@@ -211,3 +214,62 @@ READY = failing(health=Health.FAILING, failing_since=ago(hours=1))
 )
 def test_what_it_means_for_a_target(breaker: OpenBreaker | None, decision: Decision) -> None:
     assert decide(READY, [], replace(FLEET, breaker=breaker), POLICY, NOW) == decision
+
+
+@pytest.mark.parametrize(
+    ("last_closed", "since"),
+    [
+        pytest.param(None, NOW - WINDOW, id="it-never-closed"),
+        pytest.param(ago(minutes=11), NOW - WINDOW, id="it-closed-before-the-window"),
+        pytest.param(ago(minutes=3), ago(minutes=3), id="it-closed-within-the-window"),
+        pytest.param(ago(minutes=-3), NOW, id="it-closed-ahead-of-a-clock-that-was-set-back"),
+    ],
+)
+def test_which_failures_count(last_closed: datetime | None, since: datetime) -> None:
+    assert counts_from(last_closed, RULES, NOW) == since
+
+
+@pytest.mark.parametrize(
+    ("opening", "since"),
+    [
+        pytest.param(None, ago(hours=24), id="closed"),
+        pytest.param(replace(OPENING, opened_at=ago(hours=5)), ago(hours=29), id="open"),
+        pytest.param(replace(OPENING, opened_at=ago(hours=-5)), ago(hours=24), id="from-ahead"),
+    ],
+)
+def test_whom_a_judge_must_see(opening: Opening | None, since: datetime) -> None:
+    assert needed_since(opening, NOW) == since
+
+
+OLD = replace(OPENING, opened_at=ago(days=3))
+
+
+@pytest.mark.parametrize(
+    ("opening", "last", "over"),
+    [
+        pytest.param(replace(OLD, judged_at=ago(hours=24)), None, True, id="a-day-ago"),
+        pytest.param(replace(OLD, judged_at=ago(hours=23.9)), None, False, id="less-than-that"),
+        pytest.param(replace(OLD, judged_at=ago(hours=-1)), None, False, id="from-ahead"),
+        pytest.param(OLD, None, True, id="never-since-it-opened"),
+        pytest.param(OPENING, None, False, id="by-an-older-program-just-now"),
+        pytest.param(
+            OLD, replace(SENT, named_at=ago(hours=2)), False, id="an-older-program-named-a-canary"
+        ),
+        pytest.param(
+            replace(OLD, judged_at=ago(hours=30)),
+            replace(SENT, named_at=ago(hours=26), ended_at=ago(hours=2)),
+            False,
+            id="an-older-program-saw-a-canary-end",
+        ),
+        pytest.param(
+            replace(OLD, judged_at=ago(hours=30)),
+            replace(SENT, named_at=ago(hours=26)),
+            True,
+            id="its-canary-was-forgotten-too",
+        ),
+    ],
+)
+def test_what_nobody_judges_for_a_day_lapses(
+    opening: Opening, last: Canary | None, over: bool
+) -> None:
+    assert lapsed(opening, last, NOW) is over

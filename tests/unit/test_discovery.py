@@ -10,6 +10,7 @@ from watchdog.domain.discovery import (
     Discovered,
     DiscoveryRules,
     ListedModel,
+    Listing,
     after_listing,
     still_wanted,
 )
@@ -37,56 +38,60 @@ def test_a_pattern_with_a_slash_is_of_team_and_name(model: ListedModel, wanted: 
     assert RULES.wants(model) is wanted
 
 
+def whole(*models: ListedModel) -> Listing:
+    return Listing(models)
+
+
 def names(known: Mapping[str, Discovered]) -> set[str]:
     return {model.name for model in known.values()}
 
 
 def test_a_new_model_joins_at_once_and_a_vanished_one_leaves_after_two_rounds() -> None:
-    known = after_listing({}, [listed("a"), listed("b"), listed("x", "team-b")], RULES)
+    known = after_listing({}, whole(listed("a"), listed("b"), listed("x", "team-b")), RULES)
     assert names(known) == {"a", "b"}
-    known = after_listing(known, [listed("a"), listed("c")], RULES)
+    known = after_listing(known, whole(listed("a"), listed("c")), RULES)
     assert names(known) == {"a", "b", "c"}
-    known = after_listing(known, [listed("a"), listed("c")], RULES)
+    known = after_listing(known, whole(listed("a"), listed("c")), RULES)
     assert names(known) == {"a", "c"}
 
 
 def test_one_that_is_back_in_time_never_left() -> None:
-    known = after_listing({}, [listed("a"), listed("b")], RULES)
+    known = after_listing({}, whole(listed("a"), listed("b")), RULES)
     for listing in ([listed("a")], [listed("a"), listed("b")], [listed("a")]):
-        known = after_listing(known, listing, RULES)
+        known = after_listing(known, whole(*listing), RULES)
         assert names(known) == {"a", "b"}
 
 
 def test_an_empty_listing_means_nothing() -> None:
-    known = after_listing({}, [listed("a")], RULES)
+    known = after_listing({}, whole(listed("a")), RULES)
     for _ in range(5):
-        known = after_listing(known, [], RULES)
+        known = after_listing(known, whole(), RULES)
     assert names(known) == {"a"}
 
 
 def test_without_a_development_slot_there_is_nothing_to_watch() -> None:
-    known = after_listing({}, [listed("a"), listed("b", has_development=False)], RULES)
+    known = after_listing({}, whole(listed("a"), listed("b", has_development=False)), RULES)
     assert names(known) == {"a"}
-    gone = [listed("a", has_development=False), listed("b")]
+    gone = whole(listed("a", has_development=False), listed("b"))
     known = after_listing(known, gone, RULES)
     assert names(known) == {"a", "b"}
     assert names(after_listing(known, gone, RULES)) == {"b"}
 
 
 def test_one_that_the_patterns_no_longer_want_leaves_at_once() -> None:
-    known = after_listing({}, [listed("a"), listed("b")], RULES)
+    known = after_listing({}, whole(listed("a"), listed("b")), RULES)
     other = DiscoveryRules(include=("b",))
-    assert names(after_listing(known, [listed("a"), listed("b")], other)) == {"b"}
+    assert names(after_listing(known, whole(listed("a"), listed("b")), other)) == {"b"}
 
 
 def test_between_two_listings_the_rules_hold_for_what_is_known() -> None:
-    known = after_listing({}, [listed("a"), listed("b"), listed("llama-8b", "team-b")], RULES)
+    known = after_listing({}, whole(listed("a"), listed("b"), listed("llama-8b", "team-b")), RULES)
     other = DiscoveryRules(include=("team-a/*",), exclude=("b",))
     assert names(still_wanted(known, other)) == {"a"}
 
 
 def test_two_of_one_name_are_two() -> None:
-    twins = [ListedModel("one", "a", "team-a", True), ListedModel("two", "a", "team-a", True)]
+    twins = whole(ListedModel("one", "a", "team-a", True), ListedModel("two", "a", "team-a", True))
     assert after_listing({}, twins, RULES).keys() == {"one", "two"}
 
 
@@ -104,7 +109,7 @@ def test_only_what_was_wanted_within_two_listings_is_known(
 ) -> None:
     known: Mapping[str, Discovered] = {}
     for listing in listings:
-        known = after_listing(known, listing, RULES)
+        known = after_listing(known, whole(*listing), RULES)
     recent = [listing for listing in listings if listing][-2:]
     for model_id in known:
         assert any(

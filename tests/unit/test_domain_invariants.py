@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from tests.fakes.records import NOW, POLICY, REF, TIMING
+from watchdog.domain.effects import named_in_answer
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, fleet_from
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
@@ -40,7 +41,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.transition import adopted, is_steady, missed, observe, unwatched
+from watchdog.domain.transition import is_steady, missed, observe, unwatched
 
 MODELS = ("a", "b", "c")
 HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")
@@ -53,6 +54,7 @@ RULES = replace(
     window=timedelta(hours=2),
     healthy_reset=timedelta(minutes=5),
     stuck_after=timedelta(minutes=10),
+    settle=timedelta(minutes=2),
 )
 RESERVATION = timedelta(seconds=30)
 """How long after its reservation an attempt may be sent."""
@@ -205,7 +207,11 @@ class Rules(RuleBasedStateMachine):
             number=episode_used(target, self.attempts_of(model_id)) + 1,
             owner=daemon.owner,
             reserved_at=self.now,
+            in_flight_until=self.now + self.policy.stuck_after,
+            deployment=target.deployment,
         )
+        holders = {a.model_id for a in self.attempts.values() if a.in_flight(self.now)}
+        assert len(holders - {model_id}) < self.fleet_limits.max_in_flight
         self.attempts[attempt.id] = daemon.in_hand[model_id] = attempt
 
     answers = st.sampled_from(ANSWERS)
@@ -234,7 +240,10 @@ class Rules(RuleBasedStateMachine):
             return
         self.answered(replace(attempt, sent_at=self.now), answer)
         if answer is Outcome.ACCEPTED:
-            self.targets[model_id] = adopted(self.targets[model_id], slot.deployment)
+            attempts = self.attempts_of(model_id)
+            step = named_in_answer(target, attempts, attempt.id, slot.deployment)
+            self.targets[model_id] = step.target
+            self.write(step.attempts)
 
     @rule(
         which=which,
@@ -306,7 +315,7 @@ class Rules(RuleBasedStateMachine):
         slot = self.slots[model_id]
         slot.standing, slot.gone_since = False, slot.gone_since or self.now
         step = unwatched(self.targets[model_id], self.attempts_of(model_id), self.now)
-        self.settle(step.resolved)
+        self.write(step.attempts)
         self.targets[model_id] = replace(step.target, watched=True)
 
     # What a daemon's ledger does
@@ -336,11 +345,12 @@ class Rules(RuleBasedStateMachine):
         if outcome is Outcome.THROTTLED:
             self.hold = Hold(DecisionReason.API_HELD, self.now + timedelta(seconds=20))
 
-    def settle(self, resolved: tuple[Attempt, ...]) -> None:
-        for attempt in resolved:
-            assert self.attempts[attempt.id].under_way
-            assert attempt.outcome is not Outcome.PENDING
-            assert not attempt.under_way
+    def write(self, seen: tuple[Attempt, ...]) -> None:
+        """What watching shows of attempts: never what became of sending them."""
+        for attempt in seen:
+            before = self.attempts[attempt.id]
+            assert before.unended
+            assert attempt.outcome is before.outcome
             self.attempts[attempt.id] = attempt
 
     def look(self, model_id: str) -> Decision:
@@ -352,12 +362,12 @@ class Rules(RuleBasedStateMachine):
             self.seen(slot)
             assert (step.target.failing_since or self.now) <= self.now
             if is_steady(target, seen, self.policy):
-                assert (step.happened, step.ended, step.resolved) == ((), None, ())
+                assert (step.happened, step.ended, step.attempts) == ((), None, ())
                 assert step.target == replace(target, observed_at=self.now)
         else:
             step = missed(target, attempts, self.now, TIMING)
             self.not_found(slot, removed=step.target.missing)
-        self.settle(step.resolved)
+        self.write(step.attempts)
         attempts = self.attempts_of(model_id)
         everybodys = [*self.attempts.values()]
         fleet = fleet_from(everybodys, self.fleet_limits, self.now, hold=self.hold)
@@ -421,10 +431,9 @@ class Rules(RuleBasedStateMachine):
         self.posts.append(Post(attempt.model_id, now, charged))
 
     @invariant()
-    def what_is_under_way_stays_within_its_limits(self) -> None:
-        under_way = [a for a in self.attempts.values() if a.under_way]
-        assert not under_way or len(under_way) <= self.fleet_limits.max_in_flight
-        pending = Counter(a.model_id for a in under_way if a.outcome is Outcome.PENDING)
+    def one_attempt_of_a_target_is_pending_at_most(self) -> None:
+        every = self.attempts.values()
+        pending = Counter(a.model_id for a in every if a.outcome is Outcome.PENDING)
         assert all(count == 1 for count in pending.values())
 
 

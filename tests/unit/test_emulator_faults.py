@@ -56,6 +56,7 @@ def parsed(answer: Reply) -> dict[str, Any]:
         ("unauthorized", 401, Ending.ANSWERED, False),
         ("forbidden", 403, Ending.ANSWERED, False),
         ("unavailable", 503, Ending.ANSWERED, False),
+        ("not_found", 404, Ending.ANSWERED, False),
         ("lost_answer", 200, Ending.HANG, True),
         ("reset_after", 200, Ending.RESET, True),
         ("gateway_timeout", 504, Ending.ANSWERED, True),
@@ -64,6 +65,7 @@ def parsed(answer: Reply) -> dict[str, Any]:
         ("huge", 200, Ending.ANSWERED, True),
         ("retried_text", 200, Ending.ANSWERED, True),
         ("other_deployment", 200, Ending.ANSWERED, True),
+        ("other_model", 200, Ending.ANSWERED, True),
         ("hostile_reason", 200, Ending.ANSWERED, True),
     ],
 )
@@ -77,8 +79,9 @@ def test_what_a_fault_does_to_a_retry(kind: str, code: int, ending: Ending, exec
 
 
 def test_every_kind_of_fault_can_be_asked_for() -> None:
+    not_of_retries = {FaultKind.LAGGING, FaultKind.UNREADABLE_ENTRY}
     for kind in FaultKind:
-        assert befallen(kind).names == ((kind.value,) if kind is not FaultKind.LAGGING else ())
+        assert befallen(kind).names == (() if kind in not_of_retries else (kind.value,))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,13 @@ def test_bodies_as_they_should_not_be() -> None:
     assert parsed(asked(world(), faults=befallen("retried_text")))["retried"] == "yes"
     other = parsed(asked(world(), faults=befallen("other_deployment")))["deployment"]["id"]
     assert other != world().development(ID, at(1)).id
+    whose = [
+        parsed(asked(world(), GET, befallen("other_model"))),
+        parsed(asked(world(), RETRY, befallen("other_model")))["deployment"],
+    ]
+    assert [(each["model_id"], each["status"]) for each in whose] == [
+        ("another1", "BUILD_FAILED")
+    ] * 2
     ill_typed = parsed(asked(world(), GET, befallen("ill_typed")))
     assert ill_typed["status"] == 7
     reason = parsed(asked(world(), faults=befallen("hostile_reason")))["reason"]
@@ -112,8 +122,17 @@ def test_bodies_as_they_should_not_be() -> None:
     huge = asked(world(), faults=befallen("huge"))
     assert huge.padding == HUGE_BYTES
     assert parsed(huge)["padding"] == ""
-    page = asked(world(), faults=befallen("unavailable"))
-    assert page.media_type == "text/html"
+    for kind in ("unavailable", "not_found"):
+        assert asked(world(), faults=befallen(kind)).media_type == "text/html"
+
+
+def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
+    two = [{"id": each, "name": "m", "deploys": [["ACTIVE"]]} for each in ("first1", "second1")]
+    made = World(Scenario.model_validate({"models": two}), started_at=START)
+    fault = Fault.model_validate({"fault": "unreadable_entry"})
+    befalls = Faults([fault]).take(Operation.LIST_MODELS, None, timedelta(0))
+    models = parsed(reply(made, Call(Operation.LIST_MODELS, None, "k"), befalls, at(1)))["models"]
+    assert [each["id"] for each in models] == [7, "second1"]
 
 
 def test_late_answers_come_later_and_are_good() -> None:
@@ -167,6 +186,9 @@ def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
         ({}, Operation.LIST_MODELS, None, 0, True),
         ({"fault": "retried_text"}, GET, ID, 0, False),
         ({"fault": "lagging"}, RETRY, ID, 0, False),
+        ({"fault": "other_model"}, RETRY, ID, 0, True),
+        ({"fault": "other_model"}, Operation.LIST_MODELS, None, 0, False),
+        ({"fault": "unreadable_entry"}, Operation.LIST_MODELS, None, 0, True),
     ],
 )
 def test_whom_a_fault_befalls(
@@ -199,6 +221,11 @@ def test_the_first_listed_applies_beside_those_that_leave_the_answer_alone() -> 
         ({"fault": "hang", "models": []}, "empty"),
         ({"fault": "hang", "from": 5}, "write a duration"),
         ({"fault": "new_id", "operation": "get_development"}, "befalls retry_development alone"),
+        ({"fault": "lagging", "operation": "list_models"}, "befalls get_development alone"),
+        (
+            {"fault": "other_model", "operation": "list_models"},
+            "befalls get_development and retry_development alone",
+        ),
         ({"fault": "hang", "when": "5m"}, "when"),
     ],
 )

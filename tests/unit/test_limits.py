@@ -1,6 +1,7 @@
 """The arithmetic of the limits."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -8,15 +9,19 @@ from hypothesis import strategies as st
 
 from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, failing, healthy, refailed
 from watchdog.domain.limits import (
+    FLEET_DAY,
+    FLEET_MINUTE,
     FleetRemaining,
+    counting,
+    counts_at,
     episode_remaining,
     fleet_from,
     fleet_remaining,
     room_at,
     window_remaining,
-    window_starts,
 )
-from watchdog.domain.records import FleetLimits, Outcome
+from watchdog.domain.policy import decide
+from watchdog.domain.records import DecisionReason, FleetLimits, Outcome
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -85,7 +90,7 @@ def test_what_remains_of_a_targets_limits() -> None:
 
 
 def test_when_a_limit_is_lowered_below_what_was_used_nothing_remains() -> None:
-    attempts = [an_attempt(sent_at=ago(seconds=1))] * 9
+    attempts = [an_attempt(model_id=f"m{n}", sent_at=ago(seconds=1)) for n in range(9)]
     limits = FleetLimits(max_retries_per_minute=4, max_in_flight=5, max_attempts_per_window=6)
     left = fleet_remaining(fleet_from(attempts, limits, NOW), NOW)
     assert left == FleetRemaining(minute=0, in_flight=0, window=0)
@@ -100,15 +105,103 @@ def test_what_remains_of_the_fleets_limits() -> None:
         an_attempt(Outcome.ACCEPTED, sent_at=ago(seconds=10)),
         an_attempt(Outcome.THROTTLED, sent_at=ago(seconds=10)),
         an_attempt(Outcome.FAILED, sent_at=None),
-        an_attempt(Outcome.PENDING),
+        an_attempt(Outcome.PENDING, model_id="m2"),
     ]
     left = fleet_remaining(fleet_from(attempts, FLEET.limits, NOW), NOW)
     assert left == FleetRemaining(minute=1, in_flight=8, window=47)
 
 
 def test_a_reset_begins_a_new_window() -> None:
-    assert window_starts(failing(), POLICY, NOW) == ago(hours=24)
-    assert window_starts(failing(window_since=ago(hours=3)), POLICY, NOW) == ago(hours=3)
-    assert window_starts(failing(window_since=NOW), POLICY, NOW) == NOW
-    assert window_starts(failing(window_since=ago(hours=30)), POLICY, NOW) == ago(hours=24)
-    assert window_starts(failing(window_since=ago(hours=-30)), POLICY, NOW) == ago(hours=24)
+    old = an_attempt(sent_at=ago(hours=30), id="old", episode_id="e0")
+    cleared = an_attempt(sent_at=ago(hours=5), id="cleared", episode_id="e0")
+    recent = an_attempt(sent_at=ago(hours=2), id="recent", episode_id="e0")
+    own = an_attempt(sent_at=ago(hours=40), id="own")
+    pending = an_attempt(Outcome.PENDING, id="pending", episode_id="e0", reserved_at=ago(hours=9))
+    every = (own, old, cleared, recent, pending)
+
+    def counted(window_since: datetime | None) -> list[str]:
+        target = failing(window_since=window_since)
+        return [each.id for each in counting(target, every, POLICY, NOW)]
+
+    assert counted(None) == ["own", "cleared", "recent", "pending"]
+    assert counted(ago(hours=3)) == ["own", "recent", "pending"]
+    assert counted(NOW) == ["own", "pending"]
+    assert counted(ago(hours=30)) == ["own", "cleared", "recent", "pending"]
+    assert counted(ago(hours=-30)) == ["own", "cleared", "recent", "pending"]
+
+
+def test_a_reset_stays_though_the_clock_jumped_ahead_before_it() -> None:
+    cleared = an_attempt(
+        sent_at=ago(hours=25), episode_id="e0", api_date=DATE - timedelta(minutes=1)
+    )
+    assert counting(failing(), [cleared], POLICY, NOW, DATE) == (cleared,)
+    assert counting(failing(window_since=ago(minutes=1)), [cleared], POLICY, NOW, DATE) == ()
+
+
+DATE = NOW + timedelta(days=400)
+"""What the API's clock says at NOW: far from it, which does no harm."""
+
+
+def _spans(most: int) -> st.SearchStrategy[timedelta]:
+    return st.integers(-most, most).map(lambda seconds: timedelta(seconds=seconds))
+
+
+@given(_spans(90_000), _spans(80_000))
+def test_it_leaves_a_window_when_both_clocks_say_so(
+    by_ledger: timedelta, by_api: timedelta
+) -> None:
+    age = min(max(by_ledger, timedelta(0)), max(by_api, timedelta(0)))
+    assert counts_at(NOW - by_ledger, NOW, api_date=DATE - by_api, date=DATE) == NOW - age
+
+
+@pytest.mark.parametrize(
+    ("api_date", "date"),
+    [(None, None), (DATE, None), (None, DATE), (DATE + FLEET_DAY + timedelta(seconds=1), DATE)],
+    ids=["none", "not-at-the-present-look", "not-at-that-look", "a-date-that-cannot-be"],
+)
+def test_without_the_apis_date_the_ledgers_time_alone_counts(
+    api_date: datetime | None, date: datetime | None
+) -> None:
+    assert counts_at(ago(hours=3), NOW, api_date=api_date, date=date) == ago(hours=3)
+
+
+@pytest.mark.parametrize(
+    "date", [datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)]
+)
+def test_no_date_is_too_much_to_reckon_with(date: datetime) -> None:
+    assert counts_at(ago(hours=1), NOW, api_date=date, date=DATE) == ago(hours=1)
+    assert counts_at(ago(hours=1), NOW, api_date=DATE, date=date) == ago(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("ahead_since", "at"),
+    [(None, NOW), (ago(minutes=3), ago(minutes=3)), (ago(minutes=-3), NOW)],
+    ids=["nobody-noticed", "noticed-then", "noticed-by-a-clock-that-was-ahead"],
+)
+def test_what_lies_in_the_future_counts_as_of_when_that_was_noticed(
+    ahead_since: datetime | None, at: datetime
+) -> None:
+    assert counts_at(ago(days=-1), NOW, ahead_since=ahead_since) == at
+    # By the time that the clock is right again, it counts from when it was sent.
+    later = NOW + timedelta(days=1, minutes=1)
+    assert counts_at(ago(days=-1), later, ahead_since=ahead_since) == ago(days=-1)
+
+
+def test_a_jump_ahead_frees_no_limit() -> None:
+    limits = FleetLimits(max_retries_per_minute=1, max_in_flight=5, max_attempts_per_window=1)
+    earlier = an_attempt(
+        sent_at=ago(hours=25),
+        resolved_at=ago(hours=25),
+        api_date=DATE - timedelta(seconds=20),
+    )
+    assert window_remaining([earlier], POLICY, NOW, DATE) == 5
+    assert window_remaining([earlier], POLICY, NOW, None) == 6
+    fleet = fleet_from([earlier], limits, NOW, date=DATE)
+    assert fleet_remaining(fleet, NOW) == FleetRemaining(minute=0, in_flight=5, window=0)
+    assert room_at(fleet.sent, 1, FLEET_MINUTE, NOW) == NOW + timedelta(seconds=40)
+    policy = replace(POLICY, max_attempts_per_window=1)
+    decision = decide(failing(), [earlier], replace(FLEET, date=DATE), policy, NOW)
+    assert (decision.reason, decision.until) == (
+        DecisionReason.WINDOW_SPENT,
+        NOW + timedelta(hours=24) - timedelta(seconds=20),
+    )

@@ -108,6 +108,10 @@ def test_what_happens_all_the_time_is_not_logged(event: Event) -> None:
         ),
         ("clock_drifted", {"difference_seconds": -3600.0}),
         (
+            "clock_jumped",
+            {"level": "warning", "by_seconds": 90000.0, "ledger_ahead_seconds": 91800.0},
+        ),
+        (
             "retry_deployment_mismatch",
             {
                 "observed_deployment_id": REF.id,

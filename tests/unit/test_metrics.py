@@ -34,6 +34,7 @@ from watchdog.engine.events import (
     LedgerBack,
     LedgerLost,
     LedgerOpened,
+    LedgerWentBack,
     PausesSeen,
     RetryAnswered,
     RetrySuppressed,
@@ -70,16 +71,21 @@ CONTRACT = {
     "api_up": set(),
     "api_key_accepted": set(),
     "breaker_open": set(),
+    "retries_forbidden": set(),
     "discovered_targets": set(),
     "discovery_last_success_timestamp_seconds": set(),
+    "listing_unreadable_entries": set(),
     "paused": {"model_id"},
     "pause_expiry_timestamp_seconds": {"model_id"},
     "operator_actions_total": {"action"},
     "config_last_reload_successful": set(),
     "config_last_reload_success_timestamp_seconds": set(),
     "log_lines_dropped_total": set(),
+    "clock_jumps_total": set(),
+    "ledger_ahead_of_api_seconds": set(),
     "ledger_transaction_seconds_bucket": {"le"},
     "ledger_up": set(),
+    "ledger_went_back_total": set(),
     "ledger_created_timestamp_seconds": set(),
     "mode_info": {"mode"},
     "replica_info": {"replica"},
@@ -106,6 +112,7 @@ COUNTED = (
     "look_again_failed",
     "episode_spent",
     "refused_twice",
+    "forbidden",
 )
 """Every reason that `retry_suppressed_total` counts."""
 
@@ -387,6 +394,9 @@ def test_the_ledger_and_what_runs() -> None:
     assert page.values("ledger_up") == {(): 0}
     page.tell(LedgerBack())
     assert page.values("ledger_up") == {(): 1}
+    assert page.values("ledger_went_back_total") == {(): 0}
+    page.tell(LedgerWentBack(put_back=0))
+    assert page.values("ledger_went_back_total") == {(): 1}
 
 
 def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_process() -> None:

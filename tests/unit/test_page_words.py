@@ -106,7 +106,7 @@ def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
     [
         ([], Fact("API", "not asked yet")),
         ([answered()], Fact("API", "answers", "key accepted", "good")),
-        ([answered("404")], Fact("API", "answers", "key accepted", "good")),
+        ([answered("404")], Fact("API", "not asked yet")),
         ([answered("500")], Fact("API", "not asked yet")),
         (
             [answered(), AuthFailed(code="401", hold=HELD)],

@@ -19,6 +19,7 @@ from tests.fakes.records import (
     observed,
     refailed,
 )
+from watchdog.domain.effects import named_in_answer
 from watchdog.domain.records import (
     Attempt,
     Episode,
@@ -29,9 +30,8 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.step import Happening
 from watchdog.domain.transition import (
-    Happening,
-    adopted,
     is_steady,
     left_behind,
     missed,
@@ -258,7 +258,7 @@ def test_a_failure_opens_an_episode_and_only_the_first_look_makes_it_standing() 
 
 def test_a_re_failure_ends_the_attempt_and_begins_a_new_span() -> None:
     step = observe(BUILDING, [an_attempt()], observed("BUILD_FAILED"), POLICY, TIMING)
-    (attempt,) = step.resolved
+    (attempt,) = step.attempts
     assert (attempt.resolution, attempt.resolved_at) == (Resolution.REFAILED, NOW)
     assert step.target.failing_since == NOW
     assert step.target.episode == BUILDING.episode
@@ -285,10 +285,11 @@ def test_since_when_a_status_has_stood(status: str, since: datetime) -> None:
 def test_our_own_retry_never_grants_itself_a_fresh_budget() -> None:
     step = observe(BUILDING, [an_attempt()], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
     assert step.target.episode == replace(an_episode(), deployment=PUSHED)
-    adopting = adopted(failing(), PUSHED)
-    assert adopting.episode == replace(an_episode(), deployment=PUSHED)
-    assert adopting.deployment == PUSHED
-    assert adopted(healthy(), PUSHED).episode is None
+    named = named_in_answer(failing(), [an_attempt()], "a1", PUSHED)
+    assert named.target.episode == replace(an_episode(), deployment=PUSHED)
+    assert named.target.deployment == PUSHED
+    assert [attempt.made for attempt in named.attempts] == [PUSHED]
+    assert named_in_answer(healthy(), [], "a1", PUSHED).target.episode is None
 
 
 def test_a_recovery_keeps_the_episode_at_hand_and_a_persons_act_lets_go_of_it() -> None:
@@ -345,7 +346,7 @@ def test_an_attempt_of_an_earlier_episode_is_settled_as_the_episode_is_let_go() 
     target = healthy(episode=LONG_WELL, healthy_for=POLICY.healthy_reset)
     step = observe(target, [LEFT], observed("ACTIVE"), POLICY, TIMING)
     assert step.target.episode is None
-    assert [attempt.resolution for attempt in step.resolved] == [Resolution.RECOVERED]
+    assert [attempt.resolution for attempt in step.attempts] == [Resolution.RECOVERED]
 
 
 @pytest.mark.parametrize("episode", [None, an_episode(), RECOVERED])
@@ -363,7 +364,7 @@ def test_an_attempt_of_an_earlier_episode_is_settled_like_any_other(
     status: str, attempt: Attempt, resolution: Resolution, episode: Episode | None
 ) -> None:
     target = replace(BUILDING, episode=episode)
-    (settled,) = observe(target, [attempt], observed(status), POLICY, TIMING).resolved
+    (settled,) = observe(target, [attempt], observed(status), POLICY, TIMING).attempts
     assert (settled.resolution, settled.resolved_at) == (resolution, NOW)
 
 
@@ -435,13 +436,13 @@ def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_firs
     assert second.happened == (Happening.MISSING,)
     assert second.target.missing
     assert second.ended == an_episode(result=EpisodeResult.REMOVED, ended_at=NOW)
-    assert [attempt.resolution for attempt in second.resolved] == [Resolution.REMOVED]
+    assert [attempt.resolution for attempt in second.attempts] == [Resolution.REMOVED]
     assert missed(second.target, [], NOW, TIMING).happened == ()
 
 
 def test_what_is_seen_while_somebody_sends_is_noted_and_not_judged() -> None:
     step = observe(failing(), [an_attempt(Outcome.PENDING)], observed("ACTIVE"), POLICY, TIMING)
-    assert (step.happened, step.ended, step.resolved) == ((), None, ())
+    assert (step.happened, step.ended, step.attempts) == ((), None, ())
     assert (step.target.status, step.target.health) == ("ACTIVE", Health.HEALTHY)
     assert step.target.episode == an_episode()
 
@@ -462,13 +463,13 @@ def test_leaving_the_configuration_ends_no_attempt_that_somebody_sends() -> None
     pending = an_attempt(Outcome.PENDING)
     step = unwatched(failing(), [pending, an_attempt(id="a2")], NOW)
     assert step.target.watched is False
-    assert [attempt.id for attempt in step.resolved] == ["a2"]
+    assert [attempt.id for attempt in step.attempts] == ["a2"]
 
 
 def test_a_target_without_an_episode_goes_missing_quietly() -> None:
     step = missed(healthy(missing_since=ago(minutes=5)), [LEFT], NOW, TIMING)
     assert (step.happened, step.ended) == ((Happening.MISSING,), None)
-    assert [attempt.resolution for attempt in step.resolved] == [Resolution.REMOVED]
+    assert [attempt.resolution for attempt in step.attempts] == [Resolution.REMOVED]
     assert (step.target.status, step.target.health) == (None, None)
 
 
@@ -549,13 +550,13 @@ def test_a_reset_of_a_target_that_does_well_clears_what_it_would_continue() -> N
 def test_after_the_clock_was_set_back_an_attempt_from_the_future_still_ends() -> None:
     ahead = an_attempt(reserved_at=ago(hours=-5), sent_at=ago(hours=-5))
     lately = failing(failing_since=ago(seconds=20))
-    assert observe(lately, [ahead], observed("BUILD_FAILED"), POLICY, TIMING).resolved == ()
+    assert observe(lately, [ahead], observed("BUILD_FAILED"), POLICY, TIMING).attempts == ()
     failed = observe(failing(), [ahead], observed("BUILD_FAILED"), POLICY, TIMING)
-    assert [attempt.resolution for attempt in failed.resolved] == [Resolution.REFAILED]
+    assert [attempt.resolution for attempt in failed.attempts] == [Resolution.REFAILED]
     lately = replace(BUILDING, status_since=ago(minutes=59))
-    assert observe(lately, [ahead], observed("BUILDING"), POLICY, TIMING).resolved == ()
+    assert observe(lately, [ahead], observed("BUILDING"), POLICY, TIMING).attempts == ()
     stuck = observe(BUILDING, [ahead], observed("BUILDING"), POLICY, TIMING)
-    assert [attempt.resolution for attempt in stuck.resolved] == [Resolution.STUCK]
+    assert [attempt.resolution for attempt in stuck.attempts] == [Resolution.STUCK]
 
 
 @pytest.mark.parametrize(

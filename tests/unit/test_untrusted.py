@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.domain.untrusted import LONGEST, clean
+from watchdog.domain.untrusted import LONGEST, LONGEST_ID, clean, is_plain
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from watchdog.domain.untrusted import LONGEST, clean
         pytest.param("\x1b[31mred\x07", r"\x1b[31mred\x07", id="terminal-codes"),
         pytest.param("\x9b31m\x7f\x00", r"\x9b31m\x7f\x00", id="c1-del-nul"),
         pytest.param("a\u202eb\u2028c\u200bd", r"a\u202eb\u2028c\u200bd", id="hidden-or-reversed"),
+        pytest.param("a\ud800b\udcff", r"a\ud800b\udcff", id="halves-of-characters"),
         pytest.param("key=s3cret!", "key=***!", id="the-secret"),
         pytest.param("s3crets3cret", "******", id="twice"),
         pytest.param("x" * 500, "x" * 500, id="just-short-enough"),
@@ -25,12 +26,44 @@ def test_it_is_one_safe_line(text: str, cleaned: str) -> None:
     assert clean(text, "s3cret") == cleaned
 
 
-@given(st.text(max_size=2000), st.text("abc\n", min_size=4, max_size=8))
+anything = st.text(st.characters(exclude_categories=()), max_size=2000)
+
+
+@given(anything, st.text("abc\n", min_size=4, max_size=8))
 def test_whatever_comes_in(text: str, secret: str) -> None:
     cleaned = clean(text + secret + text, secret)
     assert cleaned.isprintable()
     assert len(cleaned) <= LONGEST
     assert secret not in cleaned or secret in "..."
+
+
+@given(anything, st.integers(10, 600))
+def test_what_comes_out_can_be_stored_anywhere_and_is_not_changed_again(
+    text: str, most: int
+) -> None:
+    cleaned = clean(text, most=most)
+    assert cleaned.encode().decode() == cleaned
+    assert "\x00" not in cleaned
+    assert len(cleaned) <= most
+    assert clean(cleaned, most=most) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("BUILD_FAILED", True),
+        ("with a space, and Ümläuts", True),
+        ("x" * LONGEST_ID, True),
+        ("x" * (LONGEST_ID + 1), False),
+        ("", False),
+        ("a\x00", False),
+        ("a\ud800", False),
+        ("a\n", False),
+        ("a\u202e", False),
+    ],
+)
+def test_what_identifies_something_is_taken_as_it_is_or_not_at_all(text: str, plain: bool) -> None:
+    assert is_plain(text) is plain
 
 
 def test_without_a_secret_nothing_is_masked() -> None:

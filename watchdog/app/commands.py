@@ -1,7 +1,7 @@
 """What commands do with the parts: one pass, or one look at the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
@@ -17,11 +17,14 @@ from watchdog.app.parts import (
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.domain.discovery import ListedModel, after_listing
-from watchdog.engine.check import Checked, look
+from watchdog.domain.discovery import Listing, after_listing
+from watchdog.domain.records import Target
+from watchdog.engine.check import Checked, Viewer
 from watchdog.engine.discovery import Known
-from watchdog.engine.ports import BasetenApi, Clock, LedgerTransaction, LedgerUnavailable
-from watchdog.engine.watchlist import enlist
+from watchdog.engine.listing import SharedListing
+from watchdog.engine.one_pass import check_all
+from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable
+from watchdog.engine.settings import LiveSettings
 from watchdog.ledger import Role
 
 T = TypeVar("T")
@@ -32,32 +35,30 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
     read nor written. Raises SetupError, and ApiError where the models cannot be listed."""
     if retry:
         async with open_engine(config, environ, Role.COMMAND) as engine:
-            discovered = await discover(engine.api, config)
+            discovered = await discover(engine.listing, config)
             engine.put_in_force(make_settings(config, engine.settings.owner, discovered))
-            await engine.breaker.tick()
-            targets = await engine.ledger.transact(
-                lambda tx: enlist(tx, engine.recorder, engine.settings)
-            )
-            return await asyncio.gather(*map(engine.checker.check, targets))
-    clock = SystemClock()
+            return await check_all(engine.ledger, engine.settings, engine.breaker, engine.checker)
+    clock, live = SystemClock(), LiveSettings(make_settings(config, ""))
     async with _api(config, environ, clock) as api:
-        models = make_settings(config, "", await discover(api, config)).models
+        listing = SharedListing(api, clock, Fanout(), live)
+        live.current = make_settings(config, "", await discover(listing, config))
+        viewer = Viewer(api, clock, listing)
         return await asyncio.gather(
             *(
-                look(api, clock, model.policy, model_id, model.name)
-                for model_id, model in models.items()
+                viewer.show(Target(model_id=model_id, name=model.name), model.policy)
+                for model_id, model in live.current.models.items()
             )
         )
 
 
-async def discover(api: BasetenApi, config: Config) -> Known:
+async def discover(listing: SharedListing, config: Config) -> Known:
     """What the configuration's patterns find now. Raises ApiError."""
     if config.discovery is None:
         return {}
-    return after_listing({}, await api.list_models(), config.discovery.rules())
+    return after_listing({}, await listing.get(), config.discovery.rules())
 
 
-async def list_models(config: Config, environ: Mapping[str, str]) -> Sequence[ListedModel]:
+async def list_models(config: Config, environ: Mapping[str, str]) -> Listing:
     """Raises SetupError and ApiError."""
     async with _api(config, environ, SystemClock()) as api:
         return await api.list_models()

@@ -96,7 +96,9 @@ class Daemon:
             parts.push_async_callback(ledger.close)
             engine = Engine(config, api, ledger, clock, listener)
             about = _about(config)
-            view = Viewing(engine.ledger, engine.live, clock, about=about, condition=condition)
+            reader = engine.reader()
+            parts.push_async_callback(reader.close)
+            view = Viewing(reader, engine.live, clock, about=about, condition=condition)
             web = _web(config, metrics, liveness, readiness, Page(view))
             parts.push_async_callback(web.stop)
             self.metrics_url = f"{web.url}/metrics"
@@ -138,7 +140,8 @@ class Daemon:
         stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
-        standing, ticker, late = Standing(engine.ledger, self._listener), Ticker(), 0
+        standing, ticker, late = Standing(engine.ledger, clock, self._listener), Ticker(), 0
+        self._listener.add(standing)
         presence = in_force.presence = Presence(
             engine.ledger,
             engine.live,
@@ -182,7 +185,8 @@ class Daemon:
         except LedgerUnavailable as error:
             if not self.started.is_set():
                 raise SetupError(str(error)) from error
-            await asyncio.sleep(TICK.total_seconds())
+            if not await standing.give_up(f"the watch list was not taken up: {error}"):
+                await asyncio.sleep(TICK.total_seconds())
             return 0
         self.started.set()
         try:

@@ -90,7 +90,7 @@ class InForce:
                     await self._change(self.config, known)
 
         discoverer = Discoverer(
-            self._engine.api,
+            self._engine.listing,
             clock,
             self._listener,
             known=lambda: self._discovered,

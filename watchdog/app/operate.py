@@ -25,11 +25,13 @@ _CONFLICTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A target after a person asked for its retry, and the attempt, if one was made."""
+    """A target after a person asked for its retry, the attempt, if one was made, and the ledger's
+    time then."""
 
     target: Target
     attempt: Attempt | None
     error: ApiError | LedgerUnavailable | None
+    now: datetime
 
 
 async def change_ledger(
@@ -55,8 +57,8 @@ async def retry_once(
     (model_id,) = config.policies()
     async with open_engine(config, environ, Role.COMMAND) as engine:
         owner = engine.settings.owner
-        (target,) = await engine.ledger.transact(
-            lambda tx: enlist(tx, engine.recorder, engine.settings)
+        (target,), began = await engine.ledger.transact(
+            lambda tx: (enlist(tx, engine.recorder, engine.settings), tx.now())
         )
         await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
         checked = await engine.checker.check(target, forced=forced)
@@ -64,9 +66,12 @@ async def retry_once(
             if not checked.overtaken:
                 break
             checked = await engine.checker.check(checked.target, forced=forced)
-        made = await engine.ledger.transact(lambda tx: tx.attempt_history(model_id, limit=1))
-        attempt = made[0] if made and made[0].owner == owner else None
-        return Tried(checked.target, attempt, checked.error)
+        recent, now = await engine.ledger.transact(
+            lambda tx: (tx.attempts(checked.target, since=began), tx.now())
+        )
+        # Not the newest of all: one may lie ahead of a clock that was set back.
+        attempt = next((each for each in recent if each.owner == owner), None)
+        return Tried(checked.target, attempt, checked.error, now)
 
 
 async def follow(

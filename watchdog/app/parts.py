@@ -16,6 +16,7 @@ from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.discovery import Known
 from watchdog.engine.events import Event
 from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
@@ -53,18 +54,27 @@ class Engine:
     ) -> None:
         self.api = api
         self.live = LiveSettings(make_settings(config, ledger.owner))
-        self._own_ledger = ledger
+        self._ledgers = [ledger]
         self.ledger = WatchedLedger(ledger, clock, listener)
+        listener.add(self.ledger.sent)
         self.retrier = Retrier(
             api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
         )
         self.breaker = BreakerKeeper(self.ledger, self.live, listener)
         self.api_watch = ApiWatch(clock, listener, self.live)
+        self.listing = SharedListing(api, clock, listener, self.live)
         self.checker = Checker(
-            api, self.ledger, clock, listener, self.live, self.retrier, self.api_watch
+            api,
+            self.ledger,
+            clock,
+            listener,
+            self.live,
+            self.retrier,
+            self.api_watch,
+            self.listing,
         )
         listener.add(self.breaker)
-        self.diagnosis = Diagnosis(api, self.ledger, clock, listener)
+        self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)
         listener.add(self.diagnosis)
 
     @property
@@ -73,7 +83,14 @@ class Engine:
 
     def put_in_force(self, settings: Settings) -> None:
         self.live.current = settings
-        self._own_ledger.observe = settings.observe
+        for ledger in self._ledgers:
+            ledger.observe = settings.observe
+
+    def reader(self) -> SqlLedger:
+        """The ledger for those who only look: see there. To be closed by the caller."""
+        made = self._ledgers[0].reader()
+        self._ledgers.append(made)
+        return made
 
     @property
     def recorder(self) -> Recorder:

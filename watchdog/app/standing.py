@@ -1,34 +1,74 @@
 """Which of several replicas is the active one."""
 
 import asyncio
+from contextlib import suppress
+from datetime import timedelta
 
-from watchdog.engine.events import BecameActive, BecameStandby
-from watchdog.engine.ports import Ledger, LedgerUnavailable, Listener
+from watchdog.engine.events import BecameActive, BecameStandby, Event, LedgerWentBack
+from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+
+LONGEST_AWAY = timedelta(seconds=30)
+"""An active replica that the ledger does not answer for so long gives up: by then the server has
+freed the lock of one that it hears nothing of, and another replica may be able to work."""
+
+_RESPITE = timedelta(seconds=5)
+"""How long one that gave up leaves the lock alone: the others ask for it each second."""
 
 
 class Standing:
     """Asks the ledger, each tick, whether this replica is the active one.
 
-    While the ledger does not answer nothing changes: an active replica watches on from memory, and
-    sends nothing, since every reservation needs the ledger. `term` is None until it answered
-    first, 0 while another replica is active, and else the number of the present term.
+    While the ledger does not answer nothing changes at first: an active replica watches on from
+    memory, and sends nothing, since every reservation needs the ledger. After `LONGEST_AWAY` it
+    gives up, where another one could take over. `term` is None until the ledger answered first, 0
+    while this replica stands by, and else the number of the present term.
+
+    Listens for a ledger that went back: another term begins then, since what the present one knows
+    of the ledger, its watch list to begin with, is not in it.
     """
 
-    def __init__(self, ledger: Ledger, listener: Listener) -> None:
+    def __init__(self, ledger: WatchedLedger, clock: Clock, listener: Listener) -> None:
         self._ledger = ledger
+        self._clock = clock
         self._listener = listener
         self._changed = asyncio.Event()
+        self._asking = asyncio.Lock()
+        self._again_at = clock.monotonic()
+        self._went_back = 0
         self.term: int | None = None
 
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, LedgerWentBack):
+            self._went_back += 1
+
     async def tick(self) -> None:
-        try:
-            term = await self._ledger.hold_active()
-        except LedgerUnavailable:
+        async with self._asking:
+            if self._clock.monotonic() < self._again_at:
+                return
+            with suppress(LedgerUnavailable):
+                term = await self._ledger.hold_active()
+                self._become(term + self._went_back if term else 0)
+        if self.term and self._ledger.away_for > LONGEST_AWAY:
+            seconds = LONGEST_AWAY.total_seconds()
+            await self.give_up(f"the ledger has not answered for {seconds:.0f} s")
+
+    async def give_up(self, why: str) -> bool:
+        """Let another replica be the active one, and try again later; False where there can be no
+        other, and nothing is changed then."""
+        async with self._asking:
+            if not await self._ledger.release_active():
+                return False
+            self._again_at = self._clock.monotonic() + _RESPITE.total_seconds()
+            self._become(0, why)
+            return True
+
+    def _become(self, term: int, why: str | None = None) -> None:
+        if term == self.term:
             return
-        if term != self.term:
-            self.term = term
-            self._listener(BecameActive() if term else BecameStandby())
-            self._changed.set()
+        self.term = term
+        self._listener(BecameActive() if term else BecameStandby(why=why))
+        self._changed.set()
 
     async def until_another(self, term: int | None, stop: asyncio.Event) -> None:
         """Wait until that is no longer the present term, or until `stop` is set."""

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +13,11 @@ from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import AnswerLost
 
 Body = TypeVar("Body", bound=BaseModel)
+
+_DATE = "%a, %d %b %Y %H:%M:%S GMT"
+
+_YEARS = range(1990, 9000)
+"""Those that spans can be added to and taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +42,25 @@ class Answer:
             return ThrottledBody.model_validate_json(self.body).retry_after
         except ValidationError:
             pass
-        named = {name.lower(): value for name, value in self.headers}
         try:
-            return float(named.get(b"retry-after", b""))
+            return float(self._header(b"retry-after"))
         except ValueError:
             return None
+
+    def date(self) -> datetime | None:
+        """What the server's clock said, in the one form that HTTP/1.1 lets a server send (RFC 9110,
+        5.6.7): exact to a second. None where it is missing or has any other form."""
+        text = self._header(b"date").decode("latin-1")
+        try:
+            said = datetime.strptime(text, _DATE).replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        exact = format_datetime(said, usegmt=True) == text
+        return said if exact and said.year in _YEARS else None
+
+    def _header(self, wanted: bytes) -> bytes:
+        named = {name.lower(): value for name, value in self.headers}
+        return named.get(wanted, b"")
 
 
 async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
@@ -52,9 +73,11 @@ async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-def parse(model: type[Body], body: bytes) -> Body:
+def parse(model: type[Body], body: bytes, model_id: str | None) -> Body:
+    """The body of a 2xx answer to a request about a model, if it was about one. Raises
+    AnswerLost."""
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context=model_id)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"

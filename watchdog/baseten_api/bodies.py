@@ -1,6 +1,5 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,11 +11,13 @@ from pydantic import (
     StrictBool,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
 )
+from pydantic_core import PydanticCustomError
 
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef
-from watchdog.domain.untrusted import clean
+from watchdog.domain.untrusted import LONGEST_NAME, clean, is_plain
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
 
 _LABEL = "watchdog"
@@ -25,9 +26,15 @@ _LABEL = "watchdog"
 _MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """As in the configuration."""
 
-_LONGEST_NAME = 100
 
-_Text = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+def _plain(text: str) -> str:
+    if not is_plain(text):
+        raise PydanticCustomError("not_plain", "empty, too long, or with characters unfit to print")
+    return text
+
+
+_Identity = Annotated[str, Strict(), AfterValidator(_plain)]
+"""An id or a status. One that cannot be taken as it is makes the body unusable."""
 
 
 def _utc(moment: datetime) -> datetime:
@@ -39,6 +46,19 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("out of range in UTC") from None
 
 
+def _asked_for(model_id: str, info: ValidationInfo) -> str:
+    """The model that the request was about is the context of the validation."""
+    if model_id != info.context:
+        raise PydanticCustomError("another_model", "it is about another model")
+    return model_id
+
+
+def _development(is_development: bool) -> bool:
+    if not is_development:
+        raise PydanticCustomError("not_development", "it is not the development deployment")
+    return is_development
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,11 +68,14 @@ class AnyBody(_Body):
 
 
 class DeploymentBody(_Body):
-    """A deployment. `status` may be any word: the API grows. A time without a zone is UTC."""
+    """The development deployment of the model that was asked for. `status` may be any word: the
+    API grows. A time without a zone is UTC."""
 
-    id: _Text
+    id: _Identity
     created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
-    status: _Text
+    model_id: Annotated[_Identity, AfterValidator(_asked_for)]
+    is_development: Annotated[StrictBool, AfterValidator(_development)]
+    status: _Identity
     # Whatever a person put there must not make the rest unusable.
     labels: Any = None
 
@@ -70,25 +93,31 @@ class ListedBody(_Body):
     name: str
     team_name: str
     # Always there: without it nothing is known of the slot.
-    development_deployment_id: str | None
+    development_deployment_id: _Identity | None
 
-    def to_model(self) -> ListedModel:
+    def to_model(self, key: str) -> ListedModel:
         has_development = self.development_deployment_id is not None
-        name, team = clean(self.name)[:_LONGEST_NAME], clean(self.team_name)[:_LONGEST_NAME]
+        name, team = (clean(text, key, most=LONGEST_NAME) for text in (self.name, self.team_name))
         return ListedModel(self.id, name, team, has_development)
 
 
 class ModelsBody(_Body):
-    """The list of models. One that cannot be read is left out: it stands for itself alone."""
+    """The list of models. One entry that cannot be read, or that contradicts another one, does not
+    spoil the others."""
 
     models: tuple[Any, ...]
 
-    def to_models(self) -> list[ListedModel]:
-        found = []
+    def to_listing(self, key: str) -> Listing:
+        found: dict[str, ListedModel] = {}
+        unreadable = 0
         for each in self.models:
-            with suppress(ValidationError):
-                found.append(ListedBody.model_validate(each).to_model())
-        return found
+            try:
+                model = ListedBody.model_validate(each).to_model(key)
+            except ValidationError:
+                unreadable += 1
+            else:
+                unreadable += found.setdefault(model.id, model) != model
+        return Listing(tuple(found.values()), unreadable)
 
 
 class _LogLine(_Body):
@@ -100,6 +129,10 @@ class LogsBody(_Body):
 
     logs: tuple[_LogLine, ...]
 
+    def to_lines(self, key: str, *, most: int) -> list[str]:
+        """The newest ones, the oldest of them first."""
+        return [clean(line.message, key) for line in reversed(self.logs[:most])]
+
 
 class _Actor(_Body):
     email: str | None = None
@@ -109,6 +142,8 @@ class _Actor(_Body):
 
 
 class _EventData(_Body):
+    # Of any type: an entry that is about something else is passed over, and spoils no other.
+    model_id: Any = None
     deployment_id: str | None = None
 
 
@@ -118,13 +153,16 @@ class _AuditEntry(_Body):
     actor: _Actor
     event_data: _EventData = _EventData()
 
+    def is_about(self, model_id: str) -> bool:
+        return self.event_data.model_id in (None, model_id)
+
     def to_act(self, key: str) -> Act:
         actor, prefix = self.actor, self.actor.api_key_prefix
         name = f"API key {actor.api_key_name or prefix}" if actor.api_key_name or prefix else None
         return Act(
             self.created,
             self.event_type,
-            clean(actor.email or name or actor.type.lower(), key),
+            clean(actor.email or name or actor.type.lower(), key, most=LONGEST_NAME),
             own=bool(prefix) and key.startswith(prefix or ""),
             deployment_id=self.event_data.deployment_id,
         )
@@ -143,8 +181,9 @@ class RetryBody(_Body):
     reason: str | None = None
     deployment: DeploymentBody
 
-    def to_answer(self) -> RetryAnswer:
-        return RetryAnswer(self.retried, self.reason, self.deployment.to_deployment())
+    def to_answer(self, key: str) -> RetryAnswer:
+        reason = None if self.reason is None else clean(self.reason, key)
+        return RetryAnswer(self.retried, reason, self.deployment.to_deployment())
 
 
 class ThrottledBody(_Body):

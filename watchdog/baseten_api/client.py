@@ -2,27 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import quote, urlencode
+from typing import Any
 
 import httpcore
 
+from watchdog.baseten_api import requests
 from watchdog.baseten_api.answers import Answer, Body, parse, told
-from watchdog.baseten_api.bodies import (
-    AnyBody,
-    AuditBody,
-    DeploymentBody,
-    LogsBody,
-    ModelsBody,
-    RetryBody,
-)
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
-from watchdog.domain.discovery import ListedModel
+from watchdog.baseten_api.requests import (
+    GET_DEPLOYMENT,
+    LIST_MODELS,
+    LOG_LINES,
+    RETRY,
+    ApiRequest,
+)
+from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Hold
-from watchdog.domain.untrusted import MASK, clean
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
     Act,
@@ -31,6 +30,7 @@ from watchdog.engine.ports import (
     Clock,
     Denied,
     Deployment,
+    Forbidden,
     Listener,
     NotFound,
     NotSent,
@@ -40,24 +40,6 @@ from watchdog.engine.ports import (
     Unless,
     Unwanted,
 )
-
-GET_DEPLOYMENT = "get_deployment"
-RETRY = "retry"
-LIST_MODELS = "list_models"
-GET_LOGS = "get_logs"
-LIST_AUDIT_LOGS = "list_audit_logs"
-
-_OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
-"""Nothing depends on these: they take no place of a check's, and decide nothing about the key."""
-
-_LOG_LINES = 20
-"""As many as fit on a screen, and enough for the end of a traceback."""
-
-_BODY_MOST_BYTES = 1_000_000
-"""A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
-
-_LIST_MOST_BYTES = 20_000_000
-"""Of the list of all models: some hundred bytes for each of ten thousand, and room."""
 
 _NOT_CONNECTED = (
     httpcore.ConnectError,
@@ -87,6 +69,7 @@ class HttpBasetenApi:
         listener: Listener,
     ) -> None:
         """`timeout` bounds each request as a whole. Raises ApiSetupError."""
+        self._base_url = base_url
         self._key = key
         self._timeout = timeout
         self._clock = clock
@@ -100,6 +83,10 @@ class HttpBasetenApi:
     def key_accepted(self) -> bool | None:
         """What the API last said of the key; None before it said anything."""
         return self._gate.key_accepted
+
+    @property
+    def key_mark(self) -> str:
+        return self._key.mark(self._base_url)
 
     async def close(self) -> None:
         await self._connections.close()
@@ -128,57 +115,42 @@ class HttpBasetenApi:
         return take_up
 
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
-        request = _Request(GET_DEPLOYMENT, "GET", _development(model_id), model_id)
-        body, _ = await self._call(request, DeploymentBody, urgent=urgent)
-        return body.to_deployment()
+        body, answer = await self._call(requests.get_deployment(model_id), urgent=urgent)
+        return replace(body.to_deployment(), date=answer.date())
 
     async def error_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
     ) -> list[str]:
-        path = f"/v1/models/{_quoted(model_id)}/deployments/{_quoted(deployment_id)}/logs"
-        span = {"start_epoch_millis": _millis(since), "end_epoch_millis": _millis(until)}
-        for more in ({"min_level": "ERROR"}, {}):
-            query = urlencode({**span, "direction": "desc", "limit": _LOG_LINES, **more})
-            request = _Request(GET_LOGS, "GET", f"{path}?{query}", model_id)
-            body, key = await self._call(request, LogsBody, urgent=False)
+        for errors in (True, False):
+            request = requests.get_logs(
+                model_id, deployment_id, since=since, until=until, errors=errors
+            )
+            body, answer = await self._call(request, urgent=False)
             if body.logs:
-                return [clean(line.message, key) for line in reversed(body.logs[:_LOG_LINES])]
+                return body.to_lines(answer.key, most=LOG_LINES)
         return []
 
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> list[Act]:
-        span = {"start_epoch_millis": _millis(since), "end_epoch_millis": _millis(until)}
-        path = f"/v1/models/{_quoted(model_id)}/audit_logs?{urlencode(span)}"
-        request = _Request(LIST_AUDIT_LOGS, "GET", path, model_id)
-        body, key = await self._call(request, AuditBody, urgent=False)
-        return [entry.to_act(key) for entry in body.items]
+        request = requests.list_audit_logs(model_id, since=since, until=until)
+        body, answer = await self._call(request, urgent=False)
+        return [entry.to_act(answer.key) for entry in body.items if entry.is_about(model_id)]
 
-    async def list_models(self) -> list[ListedModel]:
-        request = _Request(LIST_MODELS, "GET", "/v1/models", most_bytes=_LIST_MOST_BYTES)
-        body, _ = await self._call(request, ModelsBody, urgent=False)
-        return body.to_models()
+    async def list_models(self) -> Listing:
+        body, answer = await self._call(requests.list_models(), urgent=False)
+        return body.to_listing(answer.key)
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
-        request = _Request(RETRY, "POST", f"{_development(model_id)}/retry", model_id)
-        body, key = await self._call(request, RetryBody, urgent=True, unless=unless)
-        answer = body.to_answer()
-        if answer.reason is None:
-            return answer
-        return replace(answer, reason=answer.reason.replace(key, MASK))
+        body, answer = await self._call(requests.retry(model_id), urgent=True, unless=unless)
+        return body.to_answer(answer.key)
 
     def retry_hold(self, model_id: str) -> Hold | None:
         # The look before the POST is part of it, and a hold of either stops both.
         return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
     async def _call(
-        self,
-        request: "_Request",
-        model: type[Body],
-        *,
-        urgent: bool,
-        unless: Unless | None = None,
-    ) -> tuple[Body, str]:
-        """Send one request, once, and return the body of its 2xx answer, and the key it went
-        with."""
+        self, request: ApiRequest[Body], *, urgent: bool, unless: Unless | None = None
+    ) -> tuple[Body, Answer]:
+        """Send one request, once, and return its 2xx answer, and the body of that."""
         operation = request.operation
         if self._key.refresh():
             self._gate.key_changed()
@@ -197,8 +169,7 @@ class HttpBasetenApi:
                 raise Unwanted(hindrance)
             started = self._clock.monotonic()
             try:
-                answer = await self._exchange(request)
-                body = parse(model, answer.body) if answer.status // 100 == 2 else None
+                answer, body = await self._exchange(request)
             except ApiError as error:
                 self._tell(operation, error.code, started)
                 raise
@@ -206,13 +177,15 @@ class HttpBasetenApi:
         if body is None:
             raise await self._error(request, answer)
         self._gate.succeeded(operation)
-        return body, answer.key
+        return body, answer
 
     def _tell(self, operation: str, code: str, started: float) -> None:
         seconds = self._clock.monotonic() - started
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
-    async def _exchange(self, request: "_Request") -> Answer:
+    async def _exchange(self, request: ApiRequest[Body]) -> tuple[Answer, Body | None]:
+        """The answer, and its body if it is a 2xx. What cannot be used ends its connection: who
+        gave a wrong answer may give the next request one as well."""
         alone = request.method == "POST" or request.optional
         connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
@@ -220,7 +193,11 @@ class HttpBasetenApi:
             # Their own time-outs bound each read alone, and a server that drips would hold a worker
             # for ever.
             async with connection as opened, asyncio.timeout(seconds):
-                return await opened.exchange(request.method, request.path, key, request.most_bytes)
+                answer = await opened.exchange(
+                    request.method, request.path, key, request.most_bytes
+                )
+                good = answer.status // 100 == 2
+                return answer, parse(request.body, answer.body, request.model_id) if good else None
         except _NOT_CONNECTED as error:
             raise NotSent(told("no connection", error, key), code="connect") from error
         except (httpcore.TimeoutException, TimeoutError) as error:
@@ -228,65 +205,39 @@ class HttpBasetenApi:
         except _BROKEN as error:
             raise AnswerLost(told("the connection broke", error, key), code="connect") from error
 
-    async def _error(self, request: "_Request", answer: Answer) -> ApiError:
+    async def _error(self, request: ApiRequest[Any], answer: Answer) -> ApiError:
         operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
-            if await self._key_refused(request, answer):
+            # What the key before was answered says nothing of the present one.
+            good = status == 403 and await self._good_otherwise(request)
+            present = answer.key == self._key()
+            if present and good:
+                return Forbidden(text, code=code)
+            if present and request.decides_about_key:
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
             hold = self._gate.throttled(operation, request.model_id, answer.retry_after())
             return Throttled(text, hold=hold)
         if status == 404:
-            # Only a good key is told what there is not.
-            self._gate.succeeded(operation)
             return NotFound(text, code=code)
         if status // 100 == 4:
             return Rejected(text, code=code)
         return AnswerLost(text, code=code)
 
-    async def _key_refused(self, request: "_Request", answer: Answer) -> bool:
-        """Whether a 401 or 403 is about the present key, not about one model or the key before."""
-        if request.operation == LIST_MODELS or request.optional:
-            return False  # The list is asked below, for another request, which then decides.
-        if answer.status == 403 and await self._may_list_models():
-            return False
-        return answer.key == self._key()
-
-    async def _may_list_models(self) -> bool:
+    async def _good_otherwise(self, request: ApiRequest[Any]) -> bool:
+        """Whether the key is good for other requests than the one that was answered 403."""
         was_good = self._gate.key_accepted is True
+        if request.operation == LIST_MODELS:
+            return False
+        if request.optional:
+            return was_good
         try:
-            await self._call(_Request(LIST_MODELS, "GET", "/v1/models"), AnyBody, urgent=True)
+            await self._call(requests.try_to_list_models(), urgent=True)
         except Denied:
             return False
         except ApiError as error:
             # A list too long to read is a 200 all the same; others say nothing.
             return was_good or error.code == "invalid_body"
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    operation: str
-    method: str
-    path: str
-    model_id: str | None = None
-    most_bytes: int = _BODY_MOST_BYTES
-
-    @property
-    def optional(self) -> bool:
-        return self.operation in _OPTIONAL
-
-
-def _development(model_id: str) -> str:
-    return f"/v1/models/{_quoted(model_id)}/deployments/development"
-
-
-def _quoted(part: str) -> str:
-    """A part of a path: no id, not even `..`, leads out of it."""
-    return quote(part, safe="").replace(".", "%2E")
-
-
-def _millis(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

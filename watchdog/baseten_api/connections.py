@@ -8,9 +8,11 @@ on it was cut short, cannot.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 import httpcore
 
@@ -24,27 +26,64 @@ class Connection:
     def __init__(self, route: Route) -> None:
         self._route = route
         self._http = route.connect()
+        self._stream: httpcore.AsyncNetworkStream | None = None
 
     async def exchange(self, method: str, path: str, key: str, most_bytes: int) -> Answer:
         """Send one request, once, and read no more than about `most_bytes` of the answer. Raises
         httpcore's errors and OSError; thereafter the connection is to be closed."""
-        if isinstance(self._http, httpcore.AsyncHTTPConnection) and (
-            self._http.has_expired() or self._http.is_closed()
-        ):
+        if self._is_spent():
             await self._http.aclose()
             self._http = self._route.connect()
         request = self._route.request(method, path, key)
         response = await self._http.handle_async_request(request)
+        self._stream = response.extensions["network_stream"]
         try:
             body = await read_body(response.aiter_stream(), most_bytes)
         finally:
             await response.aclose()
         return Answer(response.status, response.headers, body, key)
 
+    def _is_spent(self) -> bool:
+        """Whether the next request needs another connection: this one is closed, or holds bytes
+        that came after the last answer and would be taken for the next one."""
+        http, stream = self._http, self._stream
+        if stream is None:
+            return False
+        if isinstance(http, httpcore.AsyncHTTPConnection) and (
+            http.has_expired() or http.is_closed()
+        ):
+            return True
+        return _has_unparsed(http) or _has_undecrypted(stream)
+
     async def close(self) -> None:
         # It must not be cut short by the cancellation that ended a request, or the socket would
         # stay open.
         await asyncio.shield(asyncio.ensure_future(self._http.aclose()))
+
+
+def _has_unparsed(http: Any) -> bool:
+    """httpcore asks its socket alone for bytes that nobody wants: what was read from there together
+    with the last answer is in its inner parts."""
+    if isinstance(http, httpcore.AsyncHTTPProxy):
+        return any(_has_unparsed(each) for each in http.connections)
+    while not isinstance(http, httpcore.AsyncHTTP11Connection):
+        http = http._connection  # noqa: SLF001
+    unparsed, _ = http._h11_state.trailing_data  # noqa: SLF001
+    return bool(unparsed)
+
+
+def _has_undecrypted(stream: httpcore.AsyncNetworkStream) -> bool:
+    """What TLS holds has left the socket, and has not reached HTTP yet."""
+    tls = stream.get_extra_info("ssl_object")
+    if tls is None:
+        return False
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        return True  # The other side said that it will close.
+    return True
 
 
 class Connections:

@@ -1,5 +1,6 @@
 """Where the API key comes from. It is in no repr, error or log line."""
 
+from hashlib import blake2b
 from pathlib import Path
 
 KEY_VARIABLE = "BASETEN_API_KEY"
@@ -48,6 +49,10 @@ class KeySource:
     def __call__(self) -> str:
         """The present key."""
         return self._key
+
+    def mark(self, base_url: str) -> str:
+        """A short text that differs between keys and reveals nothing of them."""
+        return blake2b(f"{base_url}\n{self._key}".encode(), digest_size=8).hexdigest()
 
     def take(self, other: "KeySource") -> bool:
         """Go on with the key of another source; whether it is another key."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from watchdog.domain.breaker import Canary, CanaryResult, Opening
+from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.phrases import age, clock_time
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def _of_opening(opening: Opening) -> Iterator[Line]:
     yield opening.opened_at, (clock_time(opening.opened_at), "breaker opened", "-", result, why)
     if opening.closed_at is not None and opening.closed_by is not None:
         after = f"after {age(opening.closed_at - opening.opened_at)}"
+        if opening.closed_by is ClosedBy.LAPSED:
+            after += "; nobody was there to judge it for the last 24h"
         cells = (clock_time(opening.closed_at), "breaker closed", "-", opening.closed_by, after)
         yield opening.closed_at, cells
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from watchdog.cli.console import EXIT_API, fail
+from watchdog.cli.console import EXIT_API, fail, warn
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watchdog.config import Config
-    from watchdog.domain.discovery import DiscoveryRules, ListedModel
+    from watchdog.domain.discovery import DiscoveryRules, ListedModel, Listing
 
 
 def models(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -22,7 +22,12 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     Exit status: 0; 2 wrong usage or configuration; 3 the API could not be asked.
     """
     settings = load(config).config
-    listing = _listing(settings) if settings.discovery is not None else ()
+    listing: Sequence[ListedModel] = ()
+    if settings.discovery is not None:
+        found = _listing(settings)
+        listing = found.models
+        if found.unreadable:
+            warn(f"{found.unreadable} entries of the list of models cannot be read")
     rows = [*_configured(settings, listing), *_listed(settings, listing)]
     if json:
         print_json({"models": rows})
@@ -34,7 +39,7 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     )
 
 
-def _listing(settings: "Config") -> "Sequence[ListedModel]":
+def _listing(settings: "Config") -> "Listing":
     from watchdog.app.commands import list_models
     from watchdog.app.parts import SetupError
     from watchdog.engine.ports import ApiError

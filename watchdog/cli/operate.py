@@ -5,7 +5,7 @@ import getpass
 import os
 import socket
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +15,7 @@ from watchdog.cli.models import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
 from watchdog.domain.duration import parse_duration
 from watchdog.domain.phrases import clock_time
+from watchdog.domain.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,16 @@ OptionalModel = Annotated[
     str | None, typer.Argument(metavar="[MODEL]", help="A model's id or configured name.")
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All models, also those to come.")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; shown in status and history.")]
+
+
+def _one_line(note: str) -> str:
+    """A shell passes any bytes on, also such as are no text."""
+    return clean(note)
+
+
+NoteOption = Annotated[
+    str, typer.Option("--note", help="Why; shown in status and history.", callback=_one_line)
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -49,15 +59,17 @@ def pause(
     """
     from watchdog.engine import operate
 
-    settings = load(config).config
-    until = datetime.now(UTC) + _span(span)
-    model_id = _change(
-        settings,
-        model,
-        every,
-        lambda tx, _, model_id: operate.pause(tx, model_id, until=until, who=who(), note=note),
-    )
-    typer.echo(f"paused {model_id or 'all models'} until {clock_time(until)}")
+    settings, wanted = load(config).config, _span(span)
+    ends: list[datetime] = []
+
+    def begin(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
+        until = operate.pause(tx, model_id, span=wanted, who=who(), note=note)
+        if not operate.holds(tx, recorder, until):
+            fail("not paused: by the clock of a running daemon that would be over: set its clock")
+        ends.append(until)
+
+    model_id = _change(settings, model, every, begin)
+    typer.echo(f"paused {model_id or 'all models'} until {clock_time(ends[-1])}")
 
 
 def resume(
@@ -168,4 +180,4 @@ def who() -> str:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)

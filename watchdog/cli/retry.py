@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,16 +80,18 @@ def _attempt(settings: "Config", *, force: bool, note: str) -> Attempt:
         typer.echo(f"{target.model_id}: not retried: {tried.error}", err=True)
         raise typer.Exit(EXIT_API)
     if attempt is None:
-        typer.echo(f"{target.model_id}: not retried: {_why(target, forced=force)}", err=True)
+        typer.echo(
+            f"{target.model_id}: not retried: {_why(target, tried.now, forced=force)}", err=True
+        )
         raise typer.Exit(EXIT_NOT_RETRIED)
     reason = f": {clean(attempt.reason)}" if attempt.reason else ""
     typer.echo(f"{target.model_id}: {attempt.outcome}{reason}")
     return attempt
 
 
-def _why(target: Target, *, forced: bool) -> str:
+def _why(target: Target, now: datetime, *, forced: bool) -> str:
     decision = target.decision
-    until = f", {ahead(decision.until, datetime.now(UTC))}" if decision.until else ""
+    until = f", {ahead(decision.until, now)}" if decision.until else ""
     own = decision.kind is DecisionKind.GIVE_UP or decision.reason in _ITS_OWN
     hint = " (--force passes the model's own limits)" if own and not forced else ""
     return f"{decision.reason}{until}{hint}"

@@ -93,8 +93,15 @@ def _cells(watched: Watched, now: datetime) -> tuple[str, ...]:
         ago(target.status_since, now),
         f"{watched.used} of {policy.max_attempts}" if policy else str(watched.used),
         ahead(decision.until, now),
-        decision.reason.value if decision.reason else "-",
+        _why(watched),
     )
+
+
+def _why(watched: Watched) -> str:
+    reason, place = watched.target.decision.reason, watched.place
+    if reason is None:
+        return "-"
+    return f"{reason} (number {place} in the queue)" if place is not None else reason.value
 
 
 def _json(watched: Watched, now: datetime) -> dict[str, Any]:
@@ -114,6 +121,7 @@ def _json(watched: Watched, now: datetime) -> dict[str, Any]:
         "window_remaining": watched.window_left(now),
         "paused_until": target.paused_until,
         "next_attempt_at": target.decision.until,
+        "queue_place": watched.place,
         "decision": target.decision.kind,
         "decision_reason": target.decision.reason,
     }

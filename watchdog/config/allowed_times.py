@@ -11,18 +11,29 @@ _MINUTE = timedelta(minutes=1)
 _STEP = timedelta(minutes=15)
 """Every zone's hours begin at a quarter of an hour of UTC."""
 
-_FARTHEST = timedelta(days=366)
+_DAY = timedelta(days=1)
+
+_FARTHEST = timedelta(days=9 * 366)
+"""Even 29 February comes within that, over a year like 2100 too."""
+
+_Known = tuple[datetime, datetime, datetime | None]
+"""From when until when an answer holds, and the answer."""
 
 
 @dataclass(frozen=True)
 class AllowedTimes:
     """See `domain.records.AllowedTimes`. Daylight saving: an hour that is left out is not there,
-    and one that comes twice counts twice."""
+    and one that comes twice counts twice.
+
+    The last answer is kept: looking for a rare minute takes milliseconds, and each look at a
+    failing target asks.
+    """
 
     cron: tuple[str, ...]
     timezone: str
     _zone: ZoneInfo = field(init=False, repr=False, compare=False)
     _spans: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+    _known: _Known | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
@@ -35,14 +46,25 @@ class AllowedTimes:
         object.__setattr__(self, "_spans", tuple(map(_parsed, self.cron)))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """None when retries are allowed now, else when they are next, or in a year if that is
+        """None when retries are allowed now, else when they are next, or in nine years if that is
         later."""
+        if self._known is not None:
+            since, until, answer = self._known
+            if since <= now < until:
+                return answer
         minute = now.replace(second=0, microsecond=0)
-        if self._minute_matches(minute):
-            return None
+        opens = self._opening_from(minute)
+        known = (minute, minute + _MINUTE, None) if opens == minute else (minute, opens, opens)
+        object.__setattr__(self, "_known", known)
+        return known[2]
+
+    def _opening_from(self, minute: datetime) -> datetime:
+        """The first minute that is allowed, this one included."""
         last = minute + _FARTHEST
         while minute < last:
-            if self._hour_matches(minute):
+            if not self._day_matches(minute):
+                minute = minute.replace(hour=0, minute=0) + _DAY
+            elif self._hour_matches(minute):
                 if self._minute_matches(minute):
                     return minute
                 minute += _MINUTE
@@ -53,6 +75,15 @@ class AllowedTimes:
     def _minute_matches(self, minute: datetime) -> bool:
         local = minute.astimezone(self._zone)
         return any(_in_hour(span, local) and local.minute in span.minutes for span in self._spans)
+
+    def _day_matches(self, minute: datetime) -> bool:
+        """Whether any day does that it is anywhere on Earth while it is this day in UTC."""
+        day = minute.date()
+        return any(
+            span.match_day(each) and each.month in span.months
+            for span in self._spans
+            for each in (day - _DAY, day, day + _DAY)
+        )
 
     def _hour_matches(self, minute: datetime) -> bool:
         local = minute.astimezone(self._zone)

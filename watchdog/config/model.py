@@ -128,6 +128,11 @@ class PolicyRules(_Section):
         parse_duration("60m"),
         description="An attempt without a result for so long is stuck: a person is needed.",
     )
+    settle: Duration = Field(
+        parse_duration("5m"),
+        description="How long a status must last before it counts by itself: so long a retry whose "
+        "effect has not been seen keeps its place among those in flight.",
+    )
     standing: Standing = Field(
         Standing.RETRY, description="Or ignore: leave alone what failed before it was watched."
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from watchdog.config.model import Config, PolicyRules
 from watchdog.config.urls import base_url_problem, store_url_problem
 from watchdog.domain.duration import format_duration
+from watchdog.domain.records import LONGEST_IN_FLIGHT
 from watchdog.domain.status import HEALTHY_STATUSES, IN_PROGRESS_STATUSES
 from watchdog.engine.ports import RESERVATION_TTL
 from watchdog.engine.sweep import TICK
@@ -21,7 +22,6 @@ _FLEET_WINDOW = timedelta(hours=24)
 _LONGEST_TIMEOUT = RESERVATION_TTL - timedelta(seconds=5)
 """The look before the POST must fit into a reservation, and what waits its turn to be sent."""
 
-_LONGEST_STUCK_AFTER = timedelta(hours=24)
 """Attempts older than the fleet's day are no longer counted as in flight."""
 
 _KNOWN_FAILURES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
@@ -119,9 +119,12 @@ def _policy(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
         if status in HEALTHY_STATUSES | IN_PROGRESS_STATUSES:
             text = f"{status} is no failure: retrying it would break what works"
             yield Breach(f"{path}.retry_on", text)
-    if rules.stuck_after > _LONGEST_STUCK_AFTER:
-        most = format_duration(_LONGEST_STUCK_AFTER)
+    if rules.stuck_after > LONGEST_IN_FLIGHT:
+        most = format_duration(LONGEST_IN_FLIGHT)
         yield Breach(f"{path}.stuck_after", f"must be at most {most}")
+    if rules.settle >= rules.stuck_after:
+        text = f"must be shorter than stuck_after ({format_duration(rules.stuck_after)})"
+        yield Breach(f"{path}.settle", text, _of_policy(path, "stuck_after"))
 
 
 def _together(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:

@@ -8,7 +8,12 @@ _EXAMPLE = "sqlite:////var/lib/baseten-watchdog/ledger.db"
 
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
 _POSTGRES_EXAMPLE = "postgresql+psycopg://user:password@host/database"
-_POSTGRES = re.compile(r"postgresql\+psycopg://[^/?#]+/[^/?#]+(\?[^#]*)?")
+_POSTGRES = re.compile(
+    r"postgresql\+psycopg://(?=[^/])([^/?#]*@)?(\[[0-9A-Fa-f:.]+\]|[^]/?#:@[]*)(:[0-9]{1,5})?"
+    r"/[^/?#]+(\?[^#]*)?"
+)
+_SEVERAL = re.compile(r"[^/]*//[^/?#]*:[0-9]+,[^/?#@]*/")
+_SEVERAL_EXAMPLE = "postgresql+psycopg://user:password@/database?host=first:5432&host=second:5432"
 _SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:|file:)[^?#]+")
 
 
@@ -40,6 +45,8 @@ def store_url_problem(url: str) -> str | None:
         # Elsewhere it would not be masked when the URL is shown.
         if re.search(r"[?&]password=", url):
             return f"the password stands before the host: write it like {_POSTGRES_EXAMPLE}"
+        if _SEVERAL.match(url):
+            return f"write several hosts like {_SEVERAL_EXAMPLE}"
         fits = _POSTGRES.fullmatch(url) is not None
         return None if fits else f"write it like {_POSTGRES_EXAMPLE}"
     if driver[1] not in ("sqlite", "sqlite+pysqlite"):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from watchdog.domain.records import Attempt, DecisionReason, Outcome, Policy
 
-_NEVER_SENT = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
+_NO_BACKOFF = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
 """After these no backoff: the plan was dropped, or the API's own hold sets the pace."""
 
 
@@ -17,14 +17,35 @@ def due(
 
     Before the first attempt that is `first_delay` after the failure was first seen. After that it
     is the backoff, counted from the observed re-failure: a build can outlast any timer started at
-    the POST.
+    the POST. POSTs in a row that were answered and not charged make it grow as charged ones do: the
+    API says no to them, and nothing else would end that.
     """
-    paced = [attempt for attempt in episode_attempts if attempt.outcome not in _NEVER_SENT]
+    uncharged = _uncharged_in_a_row(episode_attempts)
+    paced = [
+        attempt
+        for attempt in episode_attempts
+        if attempt.outcome not in _NO_BACKOFF
+        or (uncharged and attempt.outcome is Outcome.THROTTLED)
+    ]
     if not paced:
         return failing_since + policy.first_delay, DecisionReason.FIRST_DELAY
-    charged = sum(attempt.outcome.charged for attempt in paced)
+    number = max(sum(attempt.outcome.charged for attempt in paced), uncharged)
     since = max(failing_since, *(each.resolved_at or each.reserved_at for each in paced))
-    return since + backoff(paced[-1].episode_id, charged, policy), DecisionReason.BACKOFF
+    return since + backoff(paced[-1].episode_id, number, policy), DecisionReason.BACKOFF
+
+
+def _uncharged_in_a_row(episode_attempts: Sequence[Attempt]) -> int:
+    """How many of the latest POSTs were answered and not charged, with no charged one since. The
+    first 429 does not count: after it the API's own hold sets the pace."""
+    number, last = 0, None
+    for attempt in reversed(episode_attempts):
+        if attempt.outcome.charged:
+            break
+        if attempt.outcome is Outcome.THROTTLED or (
+            attempt.outcome is Outcome.FAILED and attempt.sent_at is not None
+        ):
+            number, last = number + 1, last or attempt.outcome
+    return number - 1 if last is Outcome.THROTTLED else number
 
 
 def backoff(episode_id: str, charged: int, policy: Policy) -> timedelta:

@@ -20,12 +20,21 @@ class BreakerRules:
     cooldown: timedelta
 
 
+FORGOTTEN_AFTER = timedelta(hours=24)
+"""An opening that nobody has judged for so long lapses, and a target that nobody has seen for so
+long is not needed to judge."""
+
+JUDGED_AGAIN = timedelta(minutes=5)
+"""How often it is written down that somebody judges an opening."""
+
+
 class ClosedBy(StrEnum):
-    """Why an opening ended."""
+    """Why an opening ended. `lapsed`: nobody was there to judge it."""
 
     CANARY = "canary_passed"
     NONE_ELIGIBLE = "none_eligible"
     OBSERVE = "observe_mode"
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,8 @@ class Opening:
     """One span of the breaker being open.
 
     `failures` and `not_failing` are what opened it. `held_until` is until when its condition
-    held, or will hold if nothing more happens.
+    held, or will hold if nothing more happens. `judged_at` is when somebody judged it last, at
+    most `JUDGED_AGAIN` ago while somebody does.
     """
 
     id: str
@@ -43,6 +53,7 @@ class Opening:
     held_until: datetime
     closed_at: datetime | None = None
     closed_by: ClosedBy | None = None
+    judged_at: datetime | None = None
 
 
 class CanaryResult(StrEnum):
@@ -69,6 +80,31 @@ class Canary:
     @property
     def under_way(self) -> bool:
         return self.result is None
+
+
+def counts_from(last_closed: datetime | None, rules: BreakerRules, now: datetime) -> datetime:
+    """Only what began to fail later than this counts: within the window, and since the breaker last
+    closed. A closing in the future counts as now."""
+    window_begins = now - rules.window
+    return window_begins if last_closed is None else max(window_begins, min(last_closed, now))
+
+
+def needed_since(opening: Opening | None, now: datetime) -> datetime:
+    """Whoever judges must look at every target that was seen later than this: a day ago, or a day
+    before the breaker opened, so that those that opened it are always among them."""
+    return (now if opening is None else min(now, opening.opened_at)) - FORGOTTEN_AFTER
+
+
+def lapsed(opening: Opening, last: Canary | None, now: datetime) -> bool:
+    """Whether nobody has judged an opening for `FORGOTTEN_AFTER`.
+
+    A program of an older schema writes no `judged_at`. It names a canary several times a day, or
+    closes the breaker.
+    """
+    signs = [opening.opened_at, opening.judged_at]
+    if last is not None:
+        signs += [last.named_at, last.ended_at]
+    return now - max(at for at in signs if at is not None) >= FORGOTTEN_AFTER
 
 
 def held_until(

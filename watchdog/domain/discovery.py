@@ -1,12 +1,12 @@
 """Which of the models that the API lists are watched."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 ROUNDS = 2
-"""A model leaves when so many listings in a row do not have it: one may be short for a passing
-reason."""
+"""A model leaves when so many whole listings in a row do not have it: one may be short for a
+passing reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,20 @@ class ListedModel:
     name: str
     team: str
     has_development: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The models that the API lists, each once, and how many entries of the list could not be
+    read: what those are about nobody knows."""
+
+    models: tuple[ListedModel, ...]
+    unreadable: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether a model that is not in it is surely not there. An empty list says nothing."""
+        return bool(self.models) and not self.unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,8 @@ class DiscoveryRules:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """A model that is watched because it was listed, and how many listings in a row lacked it."""
+    """A model that is watched because it was listed, and how many whole listings in a row lacked
+    it."""
 
     name: str
     team: str
@@ -58,22 +73,23 @@ def still_wanted(
 
 
 def after_listing(
-    known: Mapping[str, Discovered], listing: Sequence[ListedModel], rules: DiscoveryRules
+    known: Mapping[str, Discovered], listing: Listing, rules: DiscoveryRules
 ) -> Mapping[str, Discovered]:
-    """What is discovered after one more listing. An empty one says nothing."""
-    if not listing:
-        return known
+    """What is discovered after one more listing. One that is not whole adds, and removes nobody."""
     wanted = {
-        model.id: Discovered(model.name, model.team) for model in listing if rules.wants(model)
+        model.id: Discovered(model.name, model.team)
+        for model in listing.models
+        if model.has_development and rules.wants(model)
     }
-    with_slot = {model.id for model in listing if model.has_development}
-    unwanted = {model.id for model in listing} - wanted.keys()
+    if not listing.whole:
+        return {**known, **wanted}
+    unwanted = {model.id for model in listing.models if not rules.wants(model)}
     kept = {
         model_id: replace(model, missed=model.missed + 1)
         for model_id, model in known.items()
-        if model_id not in with_slot and model_id not in unwanted and model.missed + 1 < ROUNDS
+        if model_id not in unwanted and model.missed + 1 < ROUNDS
     }
-    return kept | {model_id: model for model_id, model in wanted.items() if model_id in with_slot}
+    return kept | wanted
 
 
 def _first(patterns: Iterable[str], model: ListedModel) -> str | None:

@@ -12,17 +12,25 @@ FLEET_MINUTE = timedelta(minutes=1)
 FLEET_DAY = timedelta(hours=24)
 """The span of the fleet's `max_attempts_per_window`: what one bad day may cost."""
 
+PROBE_INTERVAL = timedelta(hours=1)
+"""While the key may retry nothing, one retry of the whole fleet so often finds out whether that is
+still so: its role may have changed."""
+
 
 def room_at(
-    times: Iterable[datetime], limit: int, span: timedelta, now: datetime
+    times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0
 ) -> datetime | None:
-    """When fewer than `limit`, at least 1, of the times lie within the last `span`; None if that
-    is so now.
+    """When there is room for one more, after `ahead` others have taken theirs; None if there is
+    now.
 
-    A time in the future counts as now: clocks step, and a limit must not be dodged by that.
+    At most `limit` of the times (see `counts_at`), at least 1, may lie within a `span`. A time in
+    the future counts as now. Each of the others makes room again a span after it was sent.
     """
-    recent = sorted(min(time, now) for time in _within(times, span, now))
-    return recent[-limit] + span if len(recent) >= limit else None
+    recent = sorted(min(time, now) for time in _within(times, span, now))[-limit:]
+    opens = [*[now] * (limit - len(recent)), *(time + span for time in recent)]
+    rounds, place = divmod(ahead, limit)
+    at = opens[place] + rounds * span
+    return at if at > now else None
 
 
 def _within(times: Iterable[datetime], span: timedelta, now: datetime) -> list[datetime]:
@@ -30,11 +38,47 @@ def _within(times: Iterable[datetime], span: timedelta, now: datetime) -> list[d
     return [time for time in times if time + span > now]
 
 
-def charged_at(attempt: Attempt, now: datetime) -> datetime:
-    """The moment at which a charged attempt counts: always now while it may still be sent."""
+def counts_at(
+    at: datetime,
+    now: datetime,
+    *,
+    ahead_since: datetime | None = None,
+    api_date: datetime | None = None,
+    date: datetime | None = None,
+) -> datetime:
+    """The moment at which something counts that was sent at `at`: never later than now, and as
+    recent as one of two clocks says, so that a jump of either frees no limit.
+
+    By the ledger's time that is `at`, unless it lies in the future: the clock was set back, and
+    all that is known is that it was sent before that was noticed (`ahead_since`). By the API's
+    time it is as long ago as the present look's `date` is later than `api_date`, that of the look
+    before it was sent. The difference between the two clocks does not matter.
+    """
+    if at > now:
+        at = min(ahead_since or now, now)
+    if date is None or api_date is None or api_date - date > FLEET_DAY:
+        return at  # A clock that gives such dates is of no help.
+    age = max(date - api_date, timedelta(0))
+    return max(at, now - min(age, now - at))
+
+
+def sent_or_reserved_at(attempt: Attempt) -> datetime:
+    """When it was sent, by the ledger's time, or else reserved."""
+    return attempt.sent_at or attempt.reserved_at
+
+
+def charged_at(attempt: Attempt, now: datetime, date: datetime | None = None) -> datetime:
+    """The moment at which a charged attempt counts: always now while it may still be sent. `date`
+    is what the API's clock says at the present look, where that is known."""
     if attempt.outcome is Outcome.PENDING:
         return now
-    return attempt.sent_at or attempt.reserved_at
+    return counts_at(
+        sent_or_reserved_at(attempt),
+        now,
+        ahead_since=attempt.ahead_since,
+        api_date=attempt.api_date,
+        date=date,
+    )
 
 
 def of_episode(target: Target, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
@@ -54,40 +98,72 @@ def episode_remaining(target: Target, attempts: Iterable[Attempt], policy: Polic
     return max(0, policy.max_attempts - episode_used(target, attempts))
 
 
-def window_times(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, ...]:
+def window_times(
+    attempts: Iterable[Attempt], now: datetime, date: datetime | None = None
+) -> tuple[datetime, ...]:
     """When each charged attempt of a target counts."""
-    return tuple(charged_at(attempt, now) for attempt in attempts if attempt.outcome.charged)
+    return tuple(charged_at(attempt, now, date) for attempt in attempts if attempt.outcome.charged)
 
 
-def window_starts(target: Target, policy: Policy, now: datetime) -> datetime:
-    """From when on attempts count in the target's window: a reset clears it, unless a clock that
-    was ahead wrote it, which must not switch the limit off until then."""
-    began, since = now - policy.window, target.window_since
-    return began if since is None or since > now else max(began, since)
+def counting(
+    target: Target,
+    attempts: Iterable[Attempt],
+    policy: Policy,
+    now: datetime,
+    date: datetime | None = None,
+) -> tuple[Attempt, ...]:
+    """Those attempts of a target that its episode or its window is about, in the given order."""
+    episode = target.episode.id if target.episode is not None else None
+    began, cleared = now - policy.window, _cleared_at(target, now)
+    return tuple(
+        each
+        for each in attempts
+        if each.episode_id == episode
+        or each.outcome is Outcome.PENDING
+        or (
+            charged_at(each, now, date) >= began
+            and (cleared is None or sent_or_reserved_at(each) >= cleared)
+        )
+    )
 
 
-def window_remaining(attempts: Iterable[Attempt], policy: Policy, now: datetime) -> int:
+def _cleared_at(target: Target, now: datetime) -> datetime | None:
+    """Since when attempts count in the target's window: a reset clears it, unless a clock that was
+    ahead wrote it, which must not switch the limit off until then."""
+    since = target.window_since
+    return None if since is None or since > now else since
+
+
+def window_remaining(
+    attempts: Iterable[Attempt], policy: Policy, now: datetime, date: datetime | None = None
+) -> int:
     """How many attempts the window, which recovery does not clear, still has."""
-    used = _within(window_times(attempts, now), policy.window, now)
+    used = _within(window_times(attempts, now, date), policy.window, now)
     return max(0, policy.max_attempts_per_window - len(used))
 
 
 def fleet_from(
-    attempts: Sequence[Attempt], limits: FleetLimits, now: datetime, *, hold: Hold | None = None
+    attempts: Sequence[Attempt],
+    limits: FleetLimits,
+    now: datetime,
+    *,
+    hold: Hold | None = None,
+    date: datetime | None = None,
 ) -> Fleet:
     """The fleet's use of its limits, from all attempts of all targets in the last 24 h."""
     return Fleet(
         limits=limits,
-        in_flight=sum(attempt.under_way for attempt in attempts),
+        in_flight=len({attempt.model_id for attempt in attempts if attempt.in_flight(now)}),
         sent=tuple(
             sorted(
-                charged_at(a, now)
+                charged_at(a, now, date)
                 for a in attempts
                 if a.outcome is Outcome.PENDING or a.sent_at is not None
             )
         ),
-        charged=tuple(sorted(window_times(attempts, now))),
+        charged=tuple(sorted(window_times(attempts, now, date))),
         hold=hold,
+        date=date,
     )
 
 

@@ -7,6 +7,7 @@ from watchdog.domain import backoff
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
+    PROBE_INTERVAL,
     of_episode,
     room_at,
     window_times,
@@ -49,6 +50,35 @@ def decide(
     retried unless the last look saw it failing. `forced`: a person asks, and what is said of this
     target alone does not stop that; the fleet's limits do.
     """
+    if (decision := _not_retryable(target, attempts)) is not None:
+        return decision
+    own: list[Wait] = []
+    if not forced:
+        if (decision := _left_alone(target, attempts, fleet, policy, now)) is not None:
+            return decision
+        own = _target_waits(target, attempts, fleet, policy, now)
+    if fleet.breaker is not None and fleet.breaker.canary != target.model_id:
+        # Not even a wait of its own has an end: nobody can know when the breaker closes.
+        reason = _longest(own, now).reason or DecisionReason.BREAKER_OPEN
+        return Decision(DecisionKind.WAIT, reason)
+    goes_first = forced or fleet.breaker is not None or bool(own)
+    ahead = 0 if goes_first else fleet.ahead
+    return _longest(own + _fleet_waits(attempts, fleet, now, ahead=ahead), now)
+
+
+def ready_since(
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
+) -> datetime | None:
+    """Since when nothing but the fleet keeps a target from being retried; None while something of
+    its own does."""
+    if _not_retryable(target, attempts) or _left_alone(target, attempts, fleet, policy, now):
+        return None
+    if _target_waits(target, attempts, fleet, policy, now):
+        return None
+    return target.ready_at or min(now, _own_pace(target, attempts, policy, now)[0])
+
+
+def _not_retryable(target: Target, attempts: Sequence[Attempt]) -> Decision | None:
     if target.missing:
         return _nothing(DecisionReason.MISSING)
     if target.health is None:
@@ -62,16 +92,11 @@ def decide(
         return _nothing(DecisionReason.STUCK if stuck else _AT_REST[target.health])
     if target.missing_since is not None:
         return _nothing(DecisionReason.MISSING)
-    fleet_waits = _fleet_waits(target, fleet, now)
-    if forced:
-        return _longest(fleet_waits, now)
-    if (decision := _left_alone(target, attempts, policy, now)) is not None:
-        return decision
-    return _longest(_target_waits(target, attempts, policy, now) + fleet_waits, now)
+    return None
 
 
 def _left_alone(
-    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> Decision | None:
     if target.opted_out:
         return _nothing(DecisionReason.OPTED_OUT)
@@ -79,6 +104,9 @@ def _left_alone(
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
+    # While the key may retry nothing at all, whoever fails may be the one that finds out.
+    if fleet.probe_at is None and _forbidden_twice(target, attempts, fleet):
+        return Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
     if is_paused(target, now):
         return Decision(DecisionKind.WAIT, DecisionReason.PAUSED, target.paused_until)
     return None
@@ -95,12 +123,29 @@ def _exhausted(
     return None
 
 
+def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) -> bool:
+    """Whether the key in use was forbidden to retry this deployment twice, with no answer between
+    that says otherwise. A 429 says nothing of it."""
+    since = fleet.forbidden_from
+    told = [
+        attempt.forbidden_key
+        for attempt in attempts
+        if (attempt.outcome.charged or attempt.forbidden_key is not None)
+        and (since is None or attempt.reserved_at > since)
+        and attempt.deployment in (None, target.deployment)
+    ]
+    return len(told) > 1 and all(key == fleet.key_mark for key in told[-2:])
+
+
 def _target_waits(
-    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> list[Wait]:
-    failing_since = target.failing_since or now
-    waits: list[Wait] = [backoff.due(failing_since, of_episode(target, attempts), policy)]
-    times = window_times(attempts, now)
+    """What of its own a target still waits for."""
+    waits: list[Wait] = []
+    due, reason = _own_pace(target, attempts, policy, now)
+    if due > now:
+        waits.append((due, reason))
+    times = window_times(attempts, now, fleet.date)
     if room := room_at(times, policy.max_attempts_per_window, policy.window, now):
         waits.append((room, DecisionReason.WINDOW_SPENT))
     if policy.allowed_times and (opens := policy.allowed_times.opens_at(now)):
@@ -108,20 +153,30 @@ def _target_waits(
     return waits
 
 
-def _fleet_waits(target: Target, fleet: Fleet, now: datetime) -> list[Wait]:
+def _own_pace(
+    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+) -> tuple[datetime, DecisionReason]:
+    return backoff.due(target.failing_since or now, of_episode(target, attempts), policy)
+
+
+def _fleet_waits(
+    attempts: Sequence[Attempt], fleet: Fleet, now: datetime, *, ahead: int
+) -> list[Wait]:
+    """What the limits of the fleet say, after `ahead` others have taken their places."""
     waits: list[Wait] = []
-    limits, breaker = fleet.limits, fleet.breaker
-    if breaker is not None and breaker.canary != target.model_id:
-        # Past its time it is still open: somebody else is the canary, or none is named yet.
-        passed = breaker.until is not None and breaker.until <= now
-        waits.append((None if passed else breaker.until, DecisionReason.BREAKER_OPEN))
+    limits = fleet.limits
     if fleet.hold is not None:
         waits.append((fleet.hold.until, fleet.hold.reason))
-    if fleet.in_flight >= limits.max_in_flight:
+    if fleet.probe_at is not None:
+        probe_at = max(fleet.probe_at, now) + ahead * PROBE_INTERVAL
+        waits.append((probe_at, DecisionReason.FORBIDDEN))
+    # Its own last attempt may still hold the one place that a target may have.
+    others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
+    if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    if room := room_at(fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now):
+    if room := room_at(fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now, ahead=ahead):
         waits.append((room, DecisionReason.FLEET_MINUTE_SPENT))
-    if room := room_at(fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now):
+    if room := room_at(fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now, ahead=ahead):
         waits.append((room, DecisionReason.FLEET_WINDOW_SPENT))
     return waits
 

@@ -20,11 +20,16 @@ class DeploymentRef:
     """Which deployment stands in the development slot.
 
     The slot is overwritten in place and nothing documents that `id` survives that, so both fields
-    together are the identity.
+    together are the identity. `created_at` is kept to the second: the API gives fractions in some
+    answers and not in others.
     """
 
     id: str
     created_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.created_at.microsecond:
+            object.__setattr__(self, "created_at", self.created_at.replace(microsecond=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class DecisionReason(StrEnum):
     # give up
     EPISODE_SPENT = "episode_spent"
     REFUSED_TWICE = "refused_twice"
+    # give up, or wait while the key may retry nothing
+    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,11 @@ _CHARGED = frozenset(
 )
 
 
+LONGEST_IN_FLIGHT = timedelta(hours=24)
+"""How long an attempt may hold a place in flight at most: the longest `stuck_after` that a
+configuration may ask for."""
+
+
 class Resolution(StrEnum):
     """How an attempt ended. A replaced deployment ends none: it may be what the attempt made."""
 
@@ -137,6 +149,15 @@ class Attempt:
     `number` counts the charged attempts of the episode, this one included. `resolved_at` None
     means under way. `sent_at` None means surely not sent, except while `pending`, when it is not
     known yet. `reason` is the API's free text: untrusted.
+
+    `presumed`: no other status than failing ones was seen that may be its effect, so only the time
+    that passed says that it failed again. `in_flight_until` is how long it may hold one of the
+    fleet's places in flight. `deployment` is what stood in the slot when it was reserved, `made`
+    the one change of that which it adopted. `forbidden_key` is the mark of the key that may not
+    retry the model, if its POST was answered so.
+
+    For the limits: `api_date` is what the API's clock said at the look before it was sent, and
+    `ahead_since` since when it is known that the clock was set back behind it: `limits.counts_at`.
     """
 
     id: str
@@ -151,10 +172,27 @@ class Attempt:
     reason: str | None = None
     resolution: Resolution | None = None
     resolved_at: datetime | None = None
+    presumed: bool = False
+    in_flight_until: datetime | None = None
+    deployment: DeploymentRef | None = None
+    made: DeploymentRef | None = None
+    forbidden_key: str | None = None
+    api_date: datetime | None = None
+    ahead_since: datetime | None = None
 
     @property
     def under_way(self) -> bool:
         return self.resolved_at is None
+
+    @property
+    def unended(self) -> bool:
+        """Whether nobody has seen its end: it is under way, or only presumed to have failed."""
+        return self.under_way or self.presumed
+
+    def in_flight(self, now: datetime) -> bool:
+        """Whether it holds one of the fleet's places in flight: by time alone, whoever watches."""
+        until = self.in_flight_until or self.reserved_at + LONGEST_IN_FLIGHT
+        return self.unended and now < until
 
 
 class EpisodeResult(StrEnum):
@@ -200,14 +238,19 @@ class Target:
     `status` and `deployment` are None until the first observation. `failing_since` is the first
     failing observation of the present span of failing ones. `healthy_for` is the health observed
     since the episode ended. `missing_since` is the first of an unbroken run of 404s; `missing` is
-    set by the second. `opted_out` is what its deployment's label last said. `version` grows with
-    each recorded change and fences reservations; claims do not touch it.
+    set by the second. `seen_well`: it is not seen any more, and was not failing when it last was.
+    `opted_out` is what its deployment's label last said. `version` grows with each recorded change
+    and fences reservations; claims do not touch it.
 
     A person's: `paused_until` is the later end of its own pause and of everybody's, read with the
     target and never written with it; attempts before `window_since` count no more in the window.
 
-    For the breaker: `broke_at` is when it last began to fail after it was seen not failing, None
-    again once the breaker has closed; `observed_twice` is False until its second observation.
+    `ready_at` is since when nothing but the fleet keeps a failing one from being retried, and
+    `queue_rank` its rank among those that wait with it, None where it does not wait: see
+    `domain.queue`.
+
+    For the breaker: `broke_at` is when it last began to fail after it was seen not failing;
+    `observed_twice` is False until its second observation.
     """
 
     model_id: str
@@ -222,11 +265,14 @@ class Target:
     healthy_for: timedelta = timedelta(0)
     missing_since: datetime | None = None
     missing: bool = False
+    seen_well: bool = False
     paused_until: datetime | None = None
     window_since: datetime | None = None
     broke_at: datetime | None = None
     observed_twice: bool = False
     opted_out: bool = False
+    ready_at: datetime | None = None
+    queue_rank: int | None = None
     episode: Episode | None = None
     decision: Decision = UNOBSERVED
     next_check_at: datetime | None = None
@@ -284,7 +330,10 @@ class AllowedTimes(Protocol):
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The static rules for a target. The defaults and their reasons are the configuration's.
-    `allowed_times` None means always."""
+
+    `settle` is how long a status must last before it says anything by itself. `allowed_times` None
+    means always.
+    """
 
     retry_on: frozenset[str]
     first_delay: timedelta
@@ -297,6 +346,7 @@ class Policy:
     max_attempts_per_window: int
     healthy_reset: timedelta
     stuck_after: timedelta
+    settle: timedelta
     standing: Standing
     allowed_times: AllowedTimes | None = None
 
@@ -335,7 +385,11 @@ class Fleet:
 
     `sent` holds the times of the POSTs that may have been sent in the last minute, `charged` those
     of the charged attempts of the last 24 h, both oldest first, and a `pending` attempt counts in
-    both as now. `breaker` None means closed.
+    both as now. `in_flight` counts the targets that hold a place. `breaker` None means closed.
+
+    `ahead` is how many other targets go before the one that is judged: `domain.queue`. `key_mark`
+    is the key in use. `probe_at`: that key may retry nothing, and one retry may find out whether
+    that is still so then; None while it may. Only what was forbidden after `forbidden_from` counts.
     """
 
     limits: FleetLimits
@@ -344,6 +398,11 @@ class Fleet:
     charged: tuple[datetime, ...] = field(default=())
     hold: Hold | None = None
     breaker: OpenBreaker | None = None
+    ahead: int = 0
+    key_mark: str = ""
+    probe_at: datetime | None = None
+    forbidden_from: datetime | None = None
+    date: datetime | None = None
 
 
 class TargetState(StrEnum):

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from watchdog.domain.effects import PERSON_STATUSES, effect_seen, identified
 from watchdog.domain.records import (
     Attempt,
-    DeploymentRef,
     Episode,
     EpisodeResult,
     Health,
@@ -18,45 +17,15 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.status import health_of, is_stuck
-
-PERSON_STATUSES = frozenset({"BUILD_STOPPED", "INACTIVE"})
-"""Only a person brings these about, even in the middle of an attempt of ours."""
-
-
-class Happening(StrEnum):
-    """What an observation meant, in the order of its telling."""
-
-    REPLACED = "replaced"
-    SUPERSEDED = "superseded"
-    RECOVERED = "recovered"
-    REFAILED = "refailed"
-    STUCK = "stuck"
-    OPENED = "opened"
-    REOPENED = "reopened"
-    MISSING = "missing"
-    REMOVED = "removed"
-    RESET = "reset"
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """A target as it is now, and what led to it.
-
-    `ended` is the episode that this closed, `resolved` the attempts it settled.
-    """
-
-    target: Target
-    happened: tuple[Happening, ...] = ()
-    ended: Episode | None = None
-    resolved: tuple[Attempt, ...] = ()
-
-    def then(self, other: "Transition") -> "Transition":
-        return Transition(
-            target=other.target,
-            happened=self.happened + other.happened,
-            ended=other.ended or self.ended,
-            resolved=self.resolved + other.resolved,
-        )
+from watchdog.domain.step import (
+    Happening,
+    Transition,
+    close,
+    end_superseded,
+    past,
+    resolve,
+    unresolved,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +70,12 @@ def observe(
     judges.
     """
     health = health_of(observation.status, policy)
-    step = _identify(target, attempts, observation)
+    step = identified(target, attempts, observation, policy)
     if _being_sent(attempts):
         return replace(step, target=_noted(step.target, observation, health))
+    if health is not Health.FAILING:
+        step = step.then(effect_seen(step.target, step.applied_to(attempts), observation, policy))
+    attempts = step.applied_to(attempts)
     match health:
         case Health.FAILING:
             step = step.then(_failing(step.target, attempts, observation, policy, timing))
@@ -138,7 +110,7 @@ def reset(target: Target, at: datetime) -> Transition:
     a new episode, with a window of its own."""
     ended = None
     if target.episode is not None and target.episode.open:
-        ended = _ended(target.episode, EpisodeResult.RESET, at)
+        ended = close(target.episode, EpisodeResult.RESET, at)
     cleared = replace(target, episode=None, healthy_for=timedelta(0), window_since=at)
     return Transition(cleared, (Happening.RESET,), ended)
 
@@ -153,27 +125,6 @@ def left_behind(target: Target | None, attempt: Attempt, at: datetime) -> Attemp
     return replace(attempt, resolution=Resolution.REMOVED, resolved_at=at)
 
 
-def adopted(target: Target, deployment: DeploymentRef) -> Target:
-    """The target with the deployment that the answer to our own POST named.
-
-    Our retry must never grant itself the fresh budget of a replaced deployment.
-    """
-    episode = target.episode and replace(target.episode, deployment=deployment)
-    return replace(target, deployment=deployment, episode=episode)
-
-
-def _identify(target: Target, attempts: Sequence[Attempt], observation: Observation) -> Transition:
-    if target.deployment is None or target.deployment == observation.deployment:
-        return Transition(target)
-    if any(attempt.under_way for attempt in attempts):
-        return Transition(adopted(target, observation.deployment))
-    fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
-    if target.episode is None or not target.episode.open:
-        return Transition(fresh)
-    ended = _ended(target.episode, EpisodeResult.REPLACED, observation.at)
-    return Transition(fresh, (Happening.REPLACED,), ended)
-
-
 def _failing(
     target: Target,
     attempts: Sequence[Attempt],
@@ -182,22 +133,32 @@ def _failing(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    ended = [
-        attempt
-        for attempt in _watched(attempts)
-        if target.failing_since is None
-        or at > _past(attempt.sent_at or attempt.reserved_at, at, target.failing_since) + timing.lag
-    ]
-    resolved = _resolved(ended, Resolution.REFAILED, at)
+    failed = _refailed(target, attempts, at, policy, timing)
     happened: tuple[Happening, ...]
     if episode is None or _forgotten(episode, at, policy):
         episode, happened = _opened(target, observation), (Happening.OPENED,)
     else:
-        happened = (Happening.REFAILED,) if resolved or is_stuck(target, attempts) else ()
+        happened = (Happening.REFAILED,) if failed or is_stuck(target, attempts) else ()
         if not episode.open:
             episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
-        replace(target, episode=episode, healthy_for=timedelta(0)), happened, resolved=resolved
+        replace(target, episode=episode, healthy_for=timedelta(0)), happened, attempts=failed
+    )
+
+
+def _refailed(
+    target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy, timing: Timing
+) -> tuple[Attempt, ...]:
+    """The attempts that failed again: after another status, or by the time alone, which may be
+    wrong where statuses lag. Such a one keeps its place in flight for `settle`."""
+    watched, since = unresolved(attempts), target.failing_since
+    if since is None:
+        failed = resolve(watched, Resolution.REFAILED, at)
+        return tuple(replace(each, in_flight_until=at) for each in failed)
+    late = [a for a in watched if at > past(a.sent_at or a.reserved_at, at, since) + timing.lag]
+    return tuple(
+        replace(each, presumed=True, in_flight_until=at + policy.settle)
+        for each in resolve(late, Resolution.REFAILED, at)
     )
 
 
@@ -209,13 +170,13 @@ def _healthy(
     timing: Timing,
 ) -> Transition:
     episode, at = target.episode, observation.at
-    resolved = _resolved(_watched(attempts), Resolution.RECOVERED, at)
+    resolved = resolve(unresolved(attempts), Resolution.RECOVERED, at)
     if episode is None:
-        return Transition(target, resolved=resolved)
+        return Transition(target, attempts=resolved)
     if episode.open and not _ours(target, attempts):
-        return _superseded(target, at)
+        return end_superseded(target, at)
     if episode.open:
-        recovered = _ended(episode, EpisodeResult.RECOVERED, at)
+        recovered = close(episode, EpisodeResult.RECOVERED, at)
         return Transition(
             replace(target, episode=recovered, healthy_for=timedelta(0)),
             (Happening.RECOVERED,),
@@ -228,34 +189,31 @@ def _healthy(
         healthy_for += gap if timedelta(0) <= gap <= timing.longest_gap else timedelta(0)
     if healthy_for >= policy.healthy_reset:
         return Transition(
-            replace(target, episode=None, healthy_for=timedelta(0)), resolved=resolved
+            replace(target, episode=None, healthy_for=timedelta(0)), attempts=resolved
         )
-    return Transition(replace(target, healthy_for=healthy_for), resolved=resolved)
+    return Transition(replace(target, healthy_for=healthy_for), attempts=resolved)
 
 
 def _neither(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
     """In progress, or not retryable."""
-    watched, at = _watched(attempts), observation.at
+    watched, at = unresolved(attempts), observation.at
     if observation.status in PERSON_STATUSES or not _ours(target, attempts):
-        return _superseded(target, at, _resolved(watched, Resolution.SUPERSEDED, at))
+        return end_superseded(target, at, resolve(watched, Resolution.SUPERSEDED, at))
     since = target.status_since or at
-    late = [a for a in watched if at >= _past(a.reserved_at, at, since) + policy.stuck_after]
-    stuck = _resolved(late, Resolution.STUCK, at)
-    return Transition(target, (Happening.STUCK,) if stuck else (), resolved=stuck)
-
-
-def _past(moment: datetime, now: datetime, instead: datetime) -> datetime:
-    """When something was sent or reserved; `instead`, where that is ahead of a clock that was set
-    back: a delay must not wait until the clock gets there."""
-    return moment if moment <= now else instead
+    late = [a for a in watched if at >= past(a.reserved_at, at, since) + policy.stuck_after]
+    stuck = resolve(late, Resolution.STUCK, at)
+    return Transition(target, (Happening.STUCK,) if stuck else (), attempts=stuck)
 
 
 def _noted(target: Target, observation: Observation, health: Health) -> Target:
-    same = target.status == observation.status
+    same, episode = target.status == observation.status, target.episode
+    if episode is not None and not episode.open and health is not Health.FAILING:
+        episode = replace(episode, standing=False)  # Whatever stood there has changed.
     return replace(
         target,
+        episode=episode,
         status=observation.status,
         status_since=target.status_since if same else observation.at,
         health=health,
@@ -267,34 +225,29 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         else None,
         missing_since=None,
         missing=False,
+        seen_well=False,
         observed_twice=target.observed_at is not None,
         opted_out=observation.opted_out,
     )
 
 
 def _broke(before: Target, step: Transition) -> bool:
-    """Whether it began to fail right after it was seen not failing. A re-failure of our own
-    attempt only goes on with what began earlier."""
-    was_well = before.health not in (None, Health.FAILING)
+    """Whether it began to fail right after it was seen not failing, before a removal perhaps. A
+    re-failure continues the same failure; it is not a new one for the breaker."""
+    was_well = before.seen_well or before.health not in (None, Health.FAILING)
     return was_well and bool({Happening.OPENED, Happening.REOPENED} & set(step.happened))
 
 
 def _removed(
     target: Target, happening: Happening, attempts: Sequence[Attempt], at: datetime
 ) -> Transition:
-    target = replace(target, status=None, health=None, failing_since=None)
-    resolved = _resolved(_watched(attempts), Resolution.REMOVED, at)
+    seen_well = target.seen_well or target.health not in (None, Health.FAILING)
+    target = replace(target, status=None, health=None, failing_since=None, seen_well=seen_well)
+    resolved = resolve(unresolved(attempts), Resolution.REMOVED, at)
     if target.episode is None or not target.episode.open:
-        return Transition(target, (happening,), resolved=resolved)
-    ended = _ended(target.episode, EpisodeResult.REMOVED, at)
+        return Transition(target, (happening,), attempts=resolved)
+    ended = close(target.episode, EpisodeResult.REMOVED, at)
     return Transition(replace(target, episode=ended), (happening,), ended, resolved)
-
-
-def _superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    if target.episode is None or not target.episode.open:
-        return Transition(target, resolved=resolved)
-    ended = _ended(target.episode, EpisodeResult.SUPERSEDED, at)
-    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), ended, resolved)
 
 
 def _opened(target: Target, observation: Observation) -> Episode:
@@ -305,29 +258,19 @@ def _opened(target: Target, observation: Observation) -> Episode:
         status=observation.status,
         opened_at=observation.at,
         failing_from=observation.at,
-        standing=target.observed_at is None,
+        standing=target.observed_at is None or _still_standing(target.episode),
     )
+
+
+def _still_standing(last: Episode | None) -> bool:
+    """Whether the last episode was a standing failure that nothing but a removal ended."""
+    return last is not None and last.standing and last.result is EpisodeResult.REMOVED
 
 
 def _reopened(episode: Episode, at: datetime) -> Episode:
     """With its count. One that recovered has changed since: it is no longer a standing failure."""
-    standing = episode.standing and episode.result is EpisodeResult.REMOVED
+    standing = _still_standing(episode)
     return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
-
-
-def _ended(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
-    return replace(episode, result=result, ended_at=at)
-
-
-def _resolved(
-    attempts: Sequence[Attempt], resolution: Resolution, at: datetime
-) -> tuple[Attempt, ...]:
-    return tuple(replace(a, resolution=resolution, resolved_at=at) for a in attempts)
-
-
-def _watched(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts whose end is for us to see."""
-    return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
 
 
 def _being_sent(attempts: Sequence[Attempt]) -> bool:

@@ -1,20 +1,40 @@
-"""Text from outside, made fit to print."""
+"""Text that others wrote, made fit to print and to store: where it enters, and by this alone.
+
+What comes out has neither NUL nor half a character, which not every database takes, and no control
+character, which a terminal or a log would take for an instruction.
+"""
 
 MASK = "***"
 
 LONGEST = 500
-"""Characters: enough for any reason a person would read; megabytes must not fill a log."""
+"""Characters of a reason, a message, a note or a line of a log: enough for any that a person would
+read. Megabytes must not fill a log or a ledger."""
+
+LONGEST_NAME = 100
+"""Characters of the name of a model, a team or a person: as many as the configuration allows a
+model's name, and a cell of a table."""
+
+LONGEST_ID = 200
+"""Characters of an id or a status: several times as many as any that the API is known to give."""
 
 
-def clean(text: str, secret: str = "") -> str:
-    """The text in one line: the secret masked, what does not print escaped, cut at 500 characters.
+def clean(text: str, secret: str = "", *, most: int = LONGEST) -> str:
+    """The text in one line: the secret masked, what does not print escaped, cut at `most`
+    characters.
 
-    What does not print are control characters, line separators, and what hides or reverses text.
+    What does not print are control characters, line separators, halves of characters, and what
+    hides or reverses text. A text that is clean already stays as it is.
     """
     if secret:
         text = text.replace(secret, MASK)
     text = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text[: LONGEST + 1]
+        for char in text[: most + 1]
     )
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text that identifies something, an id or a status, can be taken as it is. To clean
+    it would make it another one, or the same as another."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable()

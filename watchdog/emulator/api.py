@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -77,7 +78,10 @@ class _Api:
     def route(self, method: str, path: str, operation: Operation) -> Route:
         async def endpoint(request: Request) -> Response:
             answer = self._answer(request, operation)
-            return await self._carry_out(request, answer)
+            date = format_datetime(self._now(), usegmt=True)
+            response = await self._carry_out(request, answer)
+            response.headers["Date"] = date
+            return response
 
         return Route(path, endpoint, methods=[method], name=operation)
 

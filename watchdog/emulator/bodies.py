@@ -83,13 +83,14 @@ def logs(lines: Sequence[str], now: datetime) -> Body:
     }
 
 
-def audit_logs(acts: Sequence[tuple[datetime, Act]]) -> Body:
+def audit_logs(item: Model, acts: Sequence[tuple[datetime, Act]]) -> Body:
+    about = {"model_id": item.id, "model_name": item.name}
     items = [
         {
             "id": f"a{number}",
             "created": _time(at),
             "event_type": _EVENTS[act.act],
-            "event_data": {"event_type": _EVENTS[act.act]},
+            "event_data": {"event_type": _EVENTS[act.act], **about},
             "source": "UI",
             "actor": {"type": "USER", "email": act.who},
         }

@@ -42,6 +42,7 @@ class FaultKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     UNAVAILABLE = "unavailable"
+    NOT_FOUND = "not_found"
     # Executed, and the answer is lost.
     LOST_ANSWER = "lost_answer"
     RESET_AFTER = "reset_after"
@@ -52,6 +53,8 @@ class FaultKind(StrEnum):
     HUGE = "huge"
     RETRIED_TEXT = "retried_text"
     OTHER_DEPLOYMENT = "other_deployment"
+    OTHER_MODEL = "other_model"
+    UNREADABLE_ENTRY = "unreadable_entry"
     HOSTILE_REASON = "hostile_reason"
     # Beside whatever else there is.
     LATE = "late"
@@ -71,18 +74,22 @@ NOT_EXECUTED = frozenset(
         FaultKind.UNAUTHORIZED,
         FaultKind.FORBIDDEN,
         FaultKind.UNAVAILABLE,
+        FaultKind.NOT_FOUND,
     }
 )
 
-_OF_RETRIES = frozenset(
-    {
-        FaultKind.RETRIED_TEXT,
-        FaultKind.OTHER_DEPLOYMENT,
-        FaultKind.HOSTILE_REASON,
-        FaultKind.NEW_ID,
-        FaultKind.NEW_CREATED_AT,
-    }
-)
+_ONLY = {
+    FaultKind.RETRIED_TEXT: (Operation.RETRY_DEVELOPMENT,),
+    FaultKind.OTHER_DEPLOYMENT: (Operation.RETRY_DEVELOPMENT,),
+    FaultKind.HOSTILE_REASON: (Operation.RETRY_DEVELOPMENT,),
+    FaultKind.NEW_ID: (Operation.RETRY_DEVELOPMENT,),
+    FaultKind.NEW_CREATED_AT: (Operation.RETRY_DEVELOPMENT,),
+    FaultKind.LAGGING: (Operation.GET_DEVELOPMENT,),
+    FaultKind.OTHER_MODEL: (Operation.GET_DEVELOPMENT, Operation.RETRY_DEVELOPMENT),
+    FaultKind.UNREADABLE_ENTRY: (Operation.LIST_MODELS,),
+}
+"""Which operations alone a fault can happen to. Those not named here happen to any."""
+
 _OPTIONS = {"delay": FaultKind.LATE, "reads": FaultKind.LAGGING, "retry_after": FaultKind.THROTTLED}
 
 
@@ -127,11 +134,9 @@ class Fault(BaseModel):
                 raise ValueError(f"{option} goes with {kind}, not with {self.fault}")
         if self.until is not None and self.until <= self.begins:
             raise ValueError("until must be later than from")
-        if self.fault in _OF_RETRIES and self.operation not in (
-            None,
-            Operation.RETRY_DEVELOPMENT,
-        ):
-            raise ValueError(f"{self.fault} befalls {Operation.RETRY_DEVELOPMENT} alone")
+        only = _ONLY.get(self.fault)
+        if only is not None and self.operation not in (None, *only):
+            raise ValueError(f"{self.fault} befalls {' and '.join(only)} alone")
         return self
 
     def befalls(self, operation: Operation, model_id: str | None, elapsed: timedelta) -> bool:
@@ -141,8 +146,7 @@ class Fault(BaseModel):
             and (self.until is None or elapsed < self.until)
             and (self.models is None or model_id in self.models)
             and self.operation in (None, operation)
-            and (self.fault not in _OF_RETRIES or operation is Operation.RETRY_DEVELOPMENT)
-            and (self.fault is not FaultKind.LAGGING or operation is Operation.GET_DEVELOPMENT)
+            and operation in _ONLY.get(self.fault, (operation,))
         )
 
 

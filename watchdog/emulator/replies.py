@@ -119,7 +119,8 @@ def _get_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Bo
 
 
 def _list_audit_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
-    return bodies.audit_logs(world.acts(call.model_id or "", now))
+    model = world.model(call.model_id or "", now)
+    return bodies.audit_logs(model, world.acts(model.id, now))
 
 
 _OPERATIONS: dict[Operation, Callable[[World, Call, Befallen, datetime], bodies.Body]] = {
@@ -147,6 +148,8 @@ def _not_executed(fault: Fault, delay: timedelta) -> Reply:
             return Reply(403, _json(body), delay=delay)
         case FaultKind.UNAVAILABLE:
             return _page(503, b"Service Unavailable", delay)
+        case FaultKind.NOT_FOUND:
+            return _page(404, b"Not Found", delay)
         case FaultKind.RESET:
             return Reply(0, b"", ending=Ending.RESET, delay=delay)
     return Reply(0, b"", ending=Ending.HANG)
@@ -186,6 +189,19 @@ def _other_deployment(body: bodies.Body, _: str) -> bodies.Body:
     return {**body, "deployment": {**body["deployment"], "id": "another1"}}
 
 
+def _other_model(body: bodies.Body, key: str) -> bodies.Body:
+    """A whole deployment of another model's, and one that failed."""
+    if "deployment" in body:
+        return {**body, "deployment": _other_model(body["deployment"], key)}
+    return {**body, "id": "another1", "model_id": "another1", "status": "BUILD_FAILED"}
+
+
+def _unreadable_entry(body: bodies.Body, key: str) -> bodies.Body:
+    """The first of the models."""
+    models = body["models"]
+    return {**body, "models": [*(_ill_typed(each, key) for each in models[:1]), *models[1:]]}
+
+
 def _hostile_reason(body: bodies.Body, key: str) -> bodies.Body:
     """What a terminal, a log or a reader of either must not take at its word."""
     reason = f"\x1b[31mred\x1b[0m\x07\r\n\x00level=error \u202eevil {key} <script>[bold]"
@@ -196,6 +212,8 @@ _CHANGED: dict[FaultKind, Callable[[bodies.Body, str], bodies.Body]] = {
     FaultKind.ILL_TYPED: _ill_typed,
     FaultKind.RETRIED_TEXT: _retried_text,
     FaultKind.OTHER_DEPLOYMENT: _other_deployment,
+    FaultKind.OTHER_MODEL: _other_model,
+    FaultKind.UNREADABLE_ENTRY: _unreadable_entry,
     FaultKind.HOSTILE_REASON: _hostile_reason,
 }
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from watchdog.domain.records import (
     Attempt,
@@ -24,16 +24,17 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import (
     RESERVATION_TTL,
+    Access,
     AnswerLost,
     ApiError,
     BasetenApi,
     Clock,
     Denied,
+    Forbidden,
     Held,
     Ledger,
     LedgerUnavailable,
     Listener,
-    NotFound,
     NotSent,
     RetryAnswer,
     Throttled,
@@ -47,6 +48,9 @@ from watchdog.engine.telling import tell
 
 _RECORD_AGAIN = timedelta(seconds=1)
 """How soon to try again to record an answer that the ledger would not take."""
+
+_INTERNAL_ERROR = "internal error"
+"""The reason of an attempt whose own one was lost to a bug."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +86,16 @@ class Retrier:
         self._tasks: set[asyncio.Task[Target]] = set()
         self._stopping = asyncio.Event()
 
-    async def retry(self, target: Target, *, forced: bool = False) -> Target:
+    async def retry(
+        self, target: Target, *, forced: bool = False, date: datetime | None = None
+    ) -> Target:
         """Make one attempt on a target just seen failing, if every limit still allows it; with
-        `forced`, if the fleet's limits do.
+        `forced`, if the fleet's limits do. `date` is that of the look that saw it.
 
         Raises LedgerUnavailable before anything is sent, and VersionConflict when somebody else
         changed the target meanwhile. An answer, once there, is recorded whatever happens.
         """
-        task = asyncio.create_task(self._retry(target, forced), name=target.model_id)
+        task = asyncio.create_task(self._retry(target, forced, date), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
@@ -110,14 +116,14 @@ class Retrier:
         if error is not None and not isinstance(error, (LedgerUnavailable, VersionConflict)):
             self._listener(InternalError(model_id=task.get_name(), error=error))
 
-    async def _retry(self, seen: Target, forced: bool) -> Target:
+    async def _retry(self, seen: Target, forced: bool, date: datetime | None) -> Target:
         settings = self._live.current
         if seen.model_id not in settings.models:
             return seen  # It left the configuration since it was looked at.
         recorder = Recorder(self._ledger, settings)
-        attempt_id, hold = self._new_id(), self._api.retry_hold(seen.model_id)
+        attempt_id, access = self._new_id(), self._access(seen.model_id)
         recorded, attempt = await self._ledger.transact(
-            lambda tx: recorder.reserve(tx, seen, attempt_id, hold, forced=forced)
+            lambda tx: recorder.reserve(tx, seen, attempt_id, access, forced=forced, date=date)
         )
         tell(recorded, settings, self._listener)
         target = recorded.after
@@ -129,7 +135,7 @@ class Retrier:
         except Exception as error:  # noqa: BLE001 - a pending attempt would hold up the whole fleet
             self._listener(InternalError(model_id=target.model_id, error=error))
             unknown = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=self._clock.now())
-            sent = _Sent(replace(unknown, reason="internal error"))
+            sent = _Sent(replace(unknown, reason=_INTERNAL_ERROR))
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
@@ -139,6 +145,9 @@ class Retrier:
         self._tell_mismatch(target, settled, sent)
         tell(settled, settings, self._listener)
         return settled.after
+
+    def _access(self, model_id: str) -> Access:
+        return Access(self._api.retry_hold(model_id), self._api.key_mark)
 
     async def _send(
         self,
@@ -152,17 +161,15 @@ class Retrier:
         """Look again, and POST if the target is still what was decided on."""
         try:
             deployment = await self._api.get_deployment(target.model_id, urgent=True)
-        except NotFound:
-            look = Look(self._clock.now(), None)
-            return self._abandoned(attempt, "not found when looked at again", look)
         except ApiError as error:
             return self._abandoned(attempt, f"could not look again: {error}")
         now = self._clock.now()
+        attempt = replace(attempt, api_date=deployment.date or attempt.api_date)
         policy = settings.models[target.model_id].policy
         changed = deployment.ref != target.deployment
         opted_out = deployment.opted_out and not forced
         if changed or opted_out or health_of(deployment.status, policy) is not Health.FAILING:
-            look = Look(now, deployment.observed(now))
+            look = Look(now, deployment.observed(now), deployment.date)
             why = "its label opts it out" if opted_out else f"changed to {deployment.status}"
             return self._abandoned(attempt, f"{why} meanwhile", look)
 
@@ -212,6 +219,9 @@ class Retrier:
             return self._abandoned(attempt, str(error))
         except NotSent as error:
             return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
+        except Forbidden as error:
+            forbidden = replace(attempt, forbidden_key=self._api.key_mark)
+            return _Sent(self._closed(forbidden, Outcome.FAILED, str(error)))
         except Denied as error:
             return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
         except Throttled as error:
@@ -250,15 +260,28 @@ class Retrier:
         )
 
     async def _settle(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
+        """Record the answer, or where that meets a bug at least what became of the attempt: one
+        that stays pending holds up its target and the whole fleet."""
+        try:
+            return await self._record(recorder, sent)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the answer may hold what nothing foresaw
+            bare = _Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
+            settled = await self._record(recorder, bare)
+            self._listener(InternalError(model_id=sent.attempt.model_id, error=error))
+            return settled
+
+    async def _record(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
         """Record the answer, for as long as it takes: while it is not recorded the attempt stays
         pending, and nothing else is sent to this target."""
         answered = sent.answer.deployment.ref if sent.answer else None
         while True:
-            hold = self._api.retry_hold(sent.attempt.model_id)
+            access = self._access(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
-                    lambda tx, hold=hold: recorder.settle(  # type: ignore[misc]
-                        tx, sent.attempt, answered, sent.look, hold, sent.throttled
+                    lambda tx, access=access: recorder.settle(  # type: ignore[misc]
+                        tx, sent.attempt, answered, sent.look, access, sent.throttled
                     )
                 )
             except LedgerUnavailable:

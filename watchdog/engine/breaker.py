@@ -1,41 +1,57 @@
 """The breaker inside a transaction: what is read, judged and written, and who keeps it going."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from watchdog.domain.breaker import (
+    JUDGED_AGAIN,
     Canary,
     CanaryResult,
     ClosedBy,
     Opening,
+    counts_from,
     due_at,
     held_until,
+    lapsed,
+    needed_since,
     result_of,
 )
 from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
+from watchdog.engine.eligible import eligible
 from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
+from watchdog.engine.judges import may_judge
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Settings
 
 
 class Breaker:
-    """The breaker as one transaction sees it. `news` is what to tell once that is committed."""
+    """The breaker as one transaction sees it. `news` is what to tell once that is committed.
 
-    def __init__(self, tx: LedgerTransaction, settings: Settings) -> None:
+    A process that may not judge obeys an open breaker, and changes only one thing of it: it closes
+    one that nobody has judged for a day.
+    """
+
+    def __init__(self, tx: LedgerTransaction, ledger: Ledger, settings: Settings) -> None:
         self._tx = tx
+        self._ledger = ledger
         self._settings = settings
         self._rules = settings.breaker
         self._now = tx.now()
         self._opening = tx.opening()
         self._canary = tx.last_canary(self._opening.id) if self._opening is not None else None
         self.news: list[Event] = []
+        if self._opening is not None and lapsed(self._opening, self._canary, self._now):
+            self._lapse(self._opening)
 
     def judge(self, target: Target) -> OpenBreaker | None:
         """What it says to a failing target that is being judged, its record not yet written. Opens
         it when this failure is one too many."""
         if self._opening is None:
             self._open_if_too_many(target)
+        elif self._judges:
+            self._follow_canary(self._opening)
         if self._opening is None:
             return None
         self.news.append(BreakerSeen(open=True))
@@ -49,30 +65,46 @@ class Breaker:
         if self._canary is not None:
             self._tx.save_canary(replace(self._canary, attempt_id=attempt.id))
 
-    def attend(self) -> None:
-        """Do what time or a canary's end asks of an open breaker."""
-        if self._opening is not None:
+    def attend(self, *, naming: bool = True) -> None:
+        """Do what time or a canary's end asks of an open breaker. Without `naming` no canary is
+        named: nobody would look at it soon."""
+        if self._opening is not None and self._judges:
             self._follow_canary(self._opening)
-        if self._opening is not None:
-            self._opening = self._refresh(self._opening)
-            self._act_when_due(self._opening)
+            if self._opening is not None:
+                self._opening = self._refresh(self._opening)
+                self._act_when_due(self._opening, naming=naming)
         self.news.append(BreakerSeen(open=self._opening is not None))
 
+    @cached_property
+    def _judges(self) -> bool:
+        needed = needed_since(self._opening, self._now)
+        return may_judge(self._tx, self._ledger, self._settings, needed)
+
+    @property
+    def _among(self) -> Collection[str] | None:
+        """Whose failures count: a daemon's are the watched ones, which are marked in the ledger."""
+        return None if self._settings.is_daemon else self._settings.models.keys()
+
+    @cached_property
+    def _since(self) -> datetime:
+        return counts_from(self._tx.last_closed(), self._rules, self._now)
+
     def _open_if_too_many(self, target: Target) -> None:
-        since = self._now - self._rules.window
         began = self._began(target)
-        if len(began) < self._rules.min_failures:
+        if len(began) < self._rules.min_failures or not self._judges:
             return
-        others = self._tx.not_failing(since, but=target.model_id)
+        others = self._tx.not_failing(self._since, among=self._among, but=target.model_id)
         until = held_until(began, others, self._rules, self._now)
         if until is None:
             return
         self._opening = Opening(
-            id=f"{self._now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            id=f"{self._now:%Y-%m-%dT%H:%M:%S.%fZ}"
+            + ("/observe" if self._settings.observe else ""),
             opened_at=self._now,
             failures=len(began),
             not_failing=others,
             held_until=until,
+            judged_at=self._now,
         )
         self._tx.save_opening(self._opening)
         self.news.append(
@@ -82,9 +114,9 @@ class Breaker:
         )
 
     def _began(self, target: Target | None) -> list[datetime]:
-        since = self._now - self._rules.window
-        own = target.model_id if target is not None else None
-        began = [*self._tx.broken(since, but=own, most=self._rules.max_failures)]
+        since, own = self._since, target.model_id if target is not None else None
+        most = self._rules.max_failures
+        began = [*self._tx.broken(since, among=self._among, but=own, most=most)]
         if target is not None and target.broke_at is not None and target.broke_at > since:
             began.append(target.broke_at)
         return began
@@ -114,30 +146,34 @@ class Breaker:
 
     def _refresh(self, opening: Opening) -> Opening:
         """Follow the condition, which recoveries end and new failures prolong."""
-        others = self._tx.not_failing(self._now - self._rules.window, but=None)
+        others = self._tx.not_failing(self._since, among=self._among, but=None)
         holds = held_until(self._began(None), others, self._rules, self._now)
         last = min(opening.held_until, self._now)
         until = last if holds is None else max(holds, last)
-        if until == opening.held_until:
-            return opening
-        opening = replace(opening, held_until=until)
-        self._tx.save_opening(opening)
-        return opening
+        judged_at = opening.judged_at
+        if judged_at is None or abs(self._now - judged_at) >= JUDGED_AGAIN:
+            judged_at = self._now
+        refreshed = replace(opening, held_until=until, judged_at=judged_at)
+        if refreshed != opening:
+            self._tx.save_opening(refreshed)
+        return refreshed
 
-    def _act_when_due(self, opening: Opening) -> None:
+    def _act_when_due(self, opening: Opening, *, naming: bool) -> None:
         due = due_at(opening, self._canary, self._rules)
         if due is None or due > self._now:
             return
         if self._settings.observe:
             self._close(opening, ClosedBy.OBSERVE)
-        elif not self._waiting():
+        elif ready := self._ready():
+            if naming:
+                self._name_canary(opening, ready)
+        elif not self._tx.waiting(among=self._among) and not eligible(self._tx, self._settings):
             self._close(opening, ClosedBy.NONE_ELIGIBLE)
-        elif ready := self._waiting(DecisionReason.BREAKER_OPEN):
-            self._name_canary(opening, ready)
 
-    def _waiting(self, reason: DecisionReason | None = None) -> list[str]:
-        """Those that this process checks: another replica may be configured with more."""
-        waiting = self._tx.waiting(reason)
+    def _ready(self) -> list[str]:
+        """Those that wait for the breaker alone, and that this process checks: another replica may
+        be configured with more."""
+        waiting = self._tx.waiting(DecisionReason.BREAKER_OPEN, among=self._among)
         return [model_id for model_id in waiting if model_id in self._settings.models]
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
@@ -153,9 +189,15 @@ class Breaker:
         self._tx.save_canary(self._canary)
         self._tx.make_due(model_id, self._now)
 
+    def _lapse(self, opening: Opening) -> None:
+        canary = self._canary
+        if canary is not None and canary.under_way:
+            result = CanaryResult.FAILED if canary.attempt_id else CanaryResult.UNSENT
+            self._tx.save_canary(replace(canary, ended_at=self._now, result=result))
+        self._close(opening, ClosedBy.LAPSED)
+
     def _close(self, opening: Opening, closed_by: ClosedBy) -> None:
         self._tx.save_opening(replace(opening, closed_at=self._now, closed_by=closed_by))
-        self._tx.forget_broken()
         self._opening = None
         canary = self._canary if closed_by is ClosedBy.CANARY else None
         self.news.append(
@@ -175,25 +217,31 @@ class BreakerKeeper:
         self._live = live
         self._listener = listener
         self._open = True  # until the ledger has been asked
+        self._asked_in: str | None = None
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, BreakerSeen):
             self._open = event.open
 
-    async def tick(self) -> None:
-        if not self._open:
+    async def tick(self, *, naming: bool = True) -> None:
+        """`naming` as in `Breaker.attend`."""
+        settings = self._live.current
+        # Each mode has its own: a reload may have changed that.
+        if not self._open and self._asked_in == settings.mode:
             return
+
+        def attend(tx: LedgerTransaction) -> list[Event]:
+            breaker = Breaker(tx, self._ledger, settings)
+            breaker.attend(naming=naming)
+            return breaker.news
+
         try:
-            news = await self._ledger.transact(self._attend)
+            news = await self._ledger.transact(attend)
         except LedgerUnavailable:
             return
+        self._asked_in = settings.mode
         for event in news:
             self._listener(event)
-
-    def _attend(self, tx: LedgerTransaction) -> list[Event]:
-        breaker = Breaker(tx, self._live.current)
-        breaker.attend()
-        return breaker.news
 
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -1,5 +1,6 @@
 """One target: look, record, decide, and retry where the decision says so."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from watchdog.domain.records import (
@@ -12,10 +13,13 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import health_of
 from watchdog.domain.transition import is_steady
+from watchdog.engine.api_clock import ApiClock
 from watchdog.engine.api_watch import ApiWatch
 from watchdog.engine.attempt import Retrier
 from watchdog.engine.events import CheckDone, TargetUnrecorded
+from watchdog.engine.listing import SharedListing, known_until
 from watchdog.engine.ports import (
+    Access,
     ApiError,
     BasetenApi,
     Clock,
@@ -40,26 +44,43 @@ class Checked:
     overtaken: bool = False
 
 
-async def look(
-    api: BasetenApi, clock: Clock, policy: Policy, model_id: str, name: str | None
-) -> Checked:
-    """Look at a model, and leave it at that: nothing is recorded and nothing decided."""
-    target = Target(model_id=model_id, name=name)
-    try:
-        deployment = await api.get_deployment(model_id)
-    except NotFound:
-        return Checked(replace(target, missing_since=clock.now()))
-    except ApiError as error:
-        return Checked(target, error)
-    return Checked(
-        replace(
-            target,
-            status=deployment.status,
-            health=health_of(deployment.status, policy),
-            deployment=deployment.ref,
-            observed_at=clock.now(),
+class Viewer:
+    """Looks at models."""
+
+    def __init__(self, api: BasetenApi, clock: Clock, listing: SharedListing) -> None:
+        self._api = api
+        self._clock = clock
+        self._listing = listing
+
+    async def look(self, target: Target) -> Look:
+        """What stands in the target's slot, or that surely nothing does. Raises ApiError."""
+        try:
+            deployment = await self._api.get_deployment(target.model_id)
+        except NotFound as error:
+            after = known_until(target, self._clock.now())
+            await self._listing.confirm(target.model_id, error, after=after)
+            return Look(self._clock.now(), None)
+        now = self._clock.now()
+        return Look(now, deployment.observed(now), deployment.date)
+
+    async def show(self, target: Target, policy: Policy) -> Checked:
+        """Look at a target, and leave it at that: nothing is recorded and nothing decided."""
+        try:
+            look = await self.look(target)
+        except ApiError as error:
+            return Checked(target, error)
+        seen = look.observation
+        if seen is None:
+            return Checked(replace(target, missing_since=look.at))
+        return Checked(
+            replace(
+                target,
+                status=seen.status,
+                health=health_of(seen.status, policy),
+                deployment=seen.deployment,
+                observed_at=look.at,
+            )
         )
-    )
 
 
 class Checker:
@@ -74,8 +95,11 @@ class Checker:
         live: LiveSettings,
         retrier: Retrier,
         api_watch: ApiWatch,
+        listing: SharedListing,
     ) -> None:
         self._api = api
+        self._api_clock = ApiClock(ledger, listener)
+        self._viewer = Viewer(api, clock, listing)
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
@@ -96,12 +120,14 @@ class Checker:
             return Checked(target)  # It left the configuration while it waited its turn.
         policy = settings.models[target.model_id].policy
         try:
-            look = await self._look(target)
+            look = await self._viewer.look(target)
         except ApiError as error:
             self._api_watch.failed(target, error, started)
             self._listener(CheckDone(model_id=target.model_id, result="error", observed_at=None))
+            await self._leave_queue(target)
             return Checked(target, error)
         self._api_watch.answered(target.model_id)
+        await self._api_clock.compare(look)
         seen = look.observation
         if seen is not None and is_steady(target, seen, policy):
             self._done(target, look, policy)
@@ -115,20 +141,20 @@ class Checker:
         finally:
             self._done(target, look, policy)
 
-    async def _look(self, target: Target) -> Look:
-        try:
-            deployment = await self._api.get_deployment(target.model_id)
-        except NotFound:
-            return Look(self._clock.now(), None)
-        now = self._clock.now()
-        return Look(now, deployment.observed(now))
+    async def _leave_queue(self, target: Target) -> None:
+        """Nobody can tell when a target that cannot be seen will be retried: the others need not
+        wait for it. Where the ledger does not answer, nothing is retried anyway."""
+        if target.queue_rank is None:
+            return
+        with suppress(LedgerUnavailable):
+            await self._ledger.transact(lambda tx: tx.leave_queue(target.model_id))
 
     async def _act(
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
     ) -> Checked:
         recorder = Recorder(self._ledger, settings)
-        hold = self._api.retry_hold(target.model_id)
-        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, hold))
+        access = Access(self._api.retry_hold(target.model_id), self._api.key_mark)
+        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, access))
         if recorded is None:
             return Checked(target)
         tell(recorded, settings, self._listener)
@@ -137,7 +163,8 @@ class Checker:
         if not may_retry or not (decided or wanted):
             return Checked(recorded.after)
         try:
-            return Checked(await self._retrier.retry(recorded.after, forced=forced))
+            retried = self._retrier.retry(recorded.after, forced=forced, date=look.date)
+            return Checked(await retried)
         except VersionConflict:
             return Checked(recorded.after, overtaken=True)
 

@@ -32,7 +32,7 @@ class Condition:
         match event:
             case BecameActive() | BecameStandby():
                 self.active = isinstance(event, BecameActive)
-            case ApiRequested() if event.code.startswith("2") or event.code == "404":
+            case ApiRequested() if event.code.startswith("2"):
                 self.key_accepted, self.refused = True, ""
             case AuthRecovered():
                 self.key_accepted, self.refused = True, ""

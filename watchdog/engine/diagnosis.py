@@ -5,16 +5,28 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from watchdog.domain.records import Episode
+from watchdog.domain.records import Attempt, Episode, Target
 from watchdog.engine.events import (
     DeploymentFailing,
     DeploymentReplaced,
+    EffectSeen,
     EpisodeSuperseded,
     Event,
     GaveUp,
     InternalError,
 )
-from watchdog.engine.ports import ApiError, BasetenApi, Clock, Ledger, LedgerUnavailable, Listener
+from watchdog.engine.ports import (
+    Act,
+    ApiError,
+    BasetenApi,
+    Clock,
+    Ledger,
+    LedgerUnavailable,
+    Listener,
+)
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import LiveSettings
+from watchdog.engine.telling import tell
 
 _MOST_WAITING = 100
 """More than that fail at once only when the platform does, and then their logs tell nothing."""
@@ -22,8 +34,10 @@ _MOST_WAITING = 100
 _BEFORE = timedelta(days=7)
 """How far back the API gives logs at once. A failure may be seen long after it happened."""
 
+_PUSHED = "MODEL_DEPLOYED"
+
 _ACTS = {
-    "MODEL_DEPLOYED": "pushed",
+    _PUSHED: "pushed",
     "MODEL_DEPLOYMENT_RETRIED": "retried",
     "MODEL_DEPLOYMENT_ACTIVATED": "activated",
     "MODEL_DEPLOYMENT_DEACTIVATED": "deactivated",
@@ -36,11 +50,19 @@ class Diagnosis:
     """Listens to events and, once it is enabled, asks the API one thing after another. What it is
     not told it does without: nothing depends on it."""
 
-    def __init__(self, api: BasetenApi, ledger: Ledger, clock: Clock, listener: Listener) -> None:
+    def __init__(
+        self,
+        api: BasetenApi,
+        ledger: Ledger,
+        clock: Clock,
+        listener: Listener,
+        live: LiveSettings,
+    ) -> None:
         self._api = api
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
+        self._live = live
         self._wanted: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_WAITING)
         self.enabled = False
 
@@ -51,8 +73,9 @@ class Diagnosis:
             case GaveUp() if event.target.episode is not None:
                 self._want(self._why, event.target.episode)
             case EpisodeSuperseded() | DeploymentReplaced():
-                now_there = event.target.deployment
-                self._want(self._who, event.episode, now_there.id if now_there else None)
+                self._want(self._who, event.episode, event.target)
+            case EffectSeen():
+                self._want(self._whose, event.episode, event.target, event.attempt)
 
     async def run(self) -> None:
         """Until it is cancelled; then what is still waiting is forgotten."""
@@ -88,16 +111,38 @@ class Diagnosis:
             found = tuple(lines)
             await self._ledger.transact(lambda tx: tx.note_error_lines(episode.id, found))
 
-    async def _who(self, at: datetime, episode: Episode, deployment_id: str | None) -> None:
+    async def _who(self, at: datetime, episode: Episode, target: Target) -> None:
+        """Note who ended an episode."""
+        acts = await self._acts(episode, target, episode.opened_at, at)
+        if acts:
+            actor = f"{_ACTS[acts[-1].event]} by {acts[-1].actor}"
+            await self._ledger.transact(lambda tx: tx.note_actor(episode.id, actor))
+
+    async def _whose(
+        self, at: datetime, episode: Episode, target: Target, attempt: Attempt
+    ) -> None:
+        """End the episode if somebody pushed what was taken for the effect of an attempt. Only a
+        push tells: a retry in the log may be our own."""
+        acts = await self._acts(episode, target, attempt.sent_at or attempt.reserved_at, at)
+        if not any(act.event == _PUSHED for act in acts):
+            return
+        settings = self._live.current
+        recorder = Recorder(self._ledger, settings)
+        recorded = await self._ledger.transact(lambda tx: recorder.pushed(tx, episode))
+        if recorded is not None:
+            tell(recorded, settings, self._listener)
+
+    async def _acts(
+        self, episode: Episode, target: Target, since: datetime, until: datetime
+    ) -> list[Act]:
+        """What others did in that time that may have changed the deployment, oldest first."""
         acts = await self._api.acts(
-            episode.model_id, since=max(episode.opened_at, at - _BEFORE), until=at
+            episode.model_id, since=max(since, until - _BEFORE), until=until
         )
         # The log is the whole model's, with its other deployments.
-        about = (episode.deployment.id, deployment_id, None)
+        now_there = target.deployment.id if target.deployment else None
+        about = (episode.deployment.id, now_there, None)
         known = [
             act for act in acts if act.event in _ACTS and not act.own and act.deployment_id in about
         ]
-        if known:
-            last = max(known, key=lambda act: act.at)
-            actor = f"{_ACTS[last.event]} by {last.actor}"
-            await self._ledger.transact(lambda tx: tx.note_actor(episode.id, actor))
+        return sorted(known, key=lambda act: act.at)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from watchdog.domain.discovery import Discovered, DiscoveryRules, after_listing
 from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
+from watchdog.engine.listing import SharedListing
 from watchdog.engine.ports import (
     ApiError,
-    BasetenApi,
     Clock,
     LedgerTransaction,
     LedgerUnavailable,
@@ -39,7 +39,7 @@ class Discoverer:
 
     def __init__(
         self,
-        api: BasetenApi,
+        listing: SharedListing,
         clock: Clock,
         listener: Listener,
         *,
@@ -48,7 +48,7 @@ class Discoverer:
     ) -> None:
         """`known` is what is discovered at present. `take_up` has that changed; it raises
         LedgerUnavailable, and has changed nothing then."""
-        self._api = api
+        self._listing = listing
         self._clock = clock
         self._listener = listener
         self._known = known
@@ -73,7 +73,7 @@ class Discoverer:
             self._failed = False
 
     async def _round(self, rules: DiscoveryRules) -> None:
-        listing = await self._api.list_models()
+        listing = await self._listing.get(after=self._clock.now())
         before = self._known()
         known = after_listing(before, listing, rules)
         if known != before:
@@ -85,5 +85,5 @@ class Discoverer:
                     joined=tuple(sorted(joined)), left=tuple(sorted(left)), discovered=len(known)
                 )
             )
-        if listing:
+        if listing.models:
             self._listener(DiscoveryDone(at=self._clock.now(), discovered=len(known)))

@@ -52,9 +52,11 @@ class BecameActive(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BecameStandby(Event):
-    """Another replica watches; this one is ready to take over."""
+    """This replica does not watch, and is ready to take over. Another one does, unless it gave up:
+    then it says why."""
 
     name = "replica_standby"
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,23 @@ class DiscoveryDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsListed(Event):
+    """The API listed its models, for whatever reason; so many entries could not be read."""
+
+    listed: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingIncomplete(Event):
+    """Another number of entries than before could not be read: such a listing removes no model."""
+
+    name = "listing_incomplete"
+    listed: int
+    unreadable: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloadFailed(Event):
     """What was in force still is."""
 
@@ -145,6 +164,15 @@ class LedgerBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerWentBack(Event):
+    """It is in an older state than before: a backup was moved in, or a server took over that lags.
+    `put_back` attempts of this process were missing, and are in it again."""
+
+    name = "ledger_went_back"
+    put_back: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerTransacted(Event):
     """A transaction was done; it took so long from when it was asked for."""
 
@@ -157,6 +185,23 @@ class ClockDrifted(Event):
 
     name = "clock_drifted"
     difference: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiClockSeen(Event):
+    """How far the ledger's time is ahead of the API's clock: first, and when that changed."""
+
+    ledger_ahead: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockJumped(Event):
+    """That changed by more than a minute: the ledger's clock jumped, or the API's. The limits
+    hold all the same."""
+
+    name = "clock_jumped"
+    by: timedelta
+    ledger_ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +300,41 @@ class PausesSeen(Event):
 
 
 # The breaker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectSeen(Event):
+    """A change was taken for the effect of an attempt. The audit log may say that a person made
+    it."""
+
+    target: Target
+    episode: Episode
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForbiddenSeen(Event):
+    """Whether the key in use may retry nothing, by the last judgement of a failing target."""
+
+    forbidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriesForbidden(Event):
+    """The API forbade retries of so many models in a row (HTTP 403) and accepts the key otherwise:
+    from now on one retry an hour finds out whether that is still so, the first at `probe_at`."""
+
+    name = "retries_forbidden"
+    models: int
+    probe_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriesAllowed(Event):
+    """A retry was allowed again, or the key is another one."""
+
+    name = "retries_allowed"
+    after: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -450,7 +530,8 @@ class DeploymentStuck(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetMissing(TargetEvent):
-    """Two 404s at least an interval apart. `episode` is the one that this ended, if any."""
+    """Two 404s at least an interval apart, each confirmed by a listing. `episode` is the one that
+    this ended, if any."""
 
     name = "target_missing"
     episode: Episode | None

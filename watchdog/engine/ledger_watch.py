@@ -1,11 +1,19 @@
-"""Tells when the ledger goes away and when it comes back."""
+"""Tells when the ledger goes away, when it comes back, and when it went back to an older state."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from watchdog.engine.events import LedgerBack, LedgerLost, LedgerTransacted
-from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.events import LedgerBack, LedgerLost, LedgerTransacted, LedgerWentBack
+from watchdog.engine.ports import (
+    Clock,
+    Generation,
+    Ledger,
+    LedgerTransaction,
+    LedgerUnavailable,
+    Listener,
+)
+from watchdog.engine.put_back import Compared, SentAttempts
 
 T = TypeVar("T")
 
@@ -14,32 +22,62 @@ _QUIET_SECONDS = 10
 a small write may."""
 
 
+_WORK, _LOCK = "work", "lock"
+
+
 class WatchedLedger:
-    """A ledger whose outages are events: one at the start of each, one at its end."""
+    """A ledger whose outages are events: one at the start of each, one at its end.
+
+    `sent` is to listen to what this process sends. Whenever the ledger went back, that is put back
+    into it before anything else is done, and told.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock, listener: Listener) -> None:
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
         self._failed_at: float | None = None
+        self.sent = SentAttempts(clock)
+        # Since when all transactions fail, and all that is asked of the lock, where they do.
+        self._failing_since: dict[str, float] = {}
+
+    @property
+    def away_for(self) -> timedelta:
+        """How long by now no transaction has succeeded that was tried, or nothing that was asked of
+        the lock: whichever is longer."""
+        since = min(self._failing_since.values(), default=None)
+        return timedelta(seconds=0 if since is None else self._clock.monotonic() - since)
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
+        def whole(tx: LedgerTransaction) -> tuple[T, Compared, Generation]:
+            compared = self.sent.compare(tx)
+            return work(tx), compared, tx.generation()
+
         asked_at = self._clock.monotonic()
-        result = await self._watched(self._ledger.transact(work))
+        self.sent.forget_old()
+        result, compared, generation = await self._watched(_WORK, self._ledger.transact(whole))
+        self.sent.committed(compared, generation)
+        if compared.put_back is not None:
+            self._listener(LedgerWentBack(put_back=compared.put_back))
         self._listener(LedgerTransacted(duration_seconds=self._clock.monotonic() - asked_at))
         return result
 
     async def hold_active(self) -> int:
-        return await self._watched(self._ledger.hold_active())
+        return await self._watched(_LOCK, self._ledger.hold_active())
 
-    async def _watched(self, asked: Awaitable[T]) -> T:
+    async def release_active(self) -> bool:
+        return await self._ledger.release_active()
+
+    async def _watched(self, kind: str, asked: Awaitable[T]) -> T:
         try:
             result = await asked
         except LedgerUnavailable as error:
             if self._failed_at is None:
                 self._listener(LedgerLost(error=str(error)))
             self._failed_at = self._clock.monotonic()
+            self._failing_since.setdefault(kind, self._failed_at)
             raise
+        self._failing_since.pop(kind, None)
         failed_at = self._failed_at
         if failed_at is not None and self._clock.monotonic() - failed_at >= _QUIET_SECONDS:
             self._failed_at = None

@@ -13,12 +13,22 @@ class UnderWay(Exception):
 
 
 def pause(
-    tx: LedgerTransaction, model_id: str | None, *, until: datetime, who: str, note: str
-) -> None:
-    """Retry nothing until then: of one model, or of all. It takes the place of an earlier one."""
+    tx: LedgerTransaction, model_id: str | None, *, span: timedelta, who: str, note: str
+) -> datetime:
+    """Retry nothing for so long, of one model or of all; until when that is, by the ledger's time.
+    It takes the place of an earlier one."""
+    until = tx.now() + span
     tx.end_pauses(model_id, tx.now())
     tx.add_action(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
     _have_checked(tx, model_id)
+    return until
+
+
+def holds(tx: LedgerTransaction, recorder: Recorder, until: datetime) -> bool:
+    """Whether a pause until then is in force for the active daemon too: one that does not go by
+    the same clock, as an older program does not, tells by its heartbeat what time it thinks it is.
+    """
+    return all(each.seen_at < until for each in recorder.living_others(tx) if each.active)
 
 
 def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) -> bool:

@@ -1,19 +1,13 @@
 """What the ledger holds of the fleet at one moment, for those who show it: a fixed number of
 queries, however many targets there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Opening
-from watchdog.domain.limits import (
-    FLEET_DAY,
-    FLEET_MINUTE,
-    charged_at,
-    episode_used,
-    window_remaining,
-    window_starts,
-)
+from watchdog.domain.limits import episode_used, window_remaining
+from watchdog.domain.queue import places
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -25,6 +19,8 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.engine.api_clock import api_date
+from watchdog.engine.counted import counted, that_count
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import held
 
@@ -37,13 +33,16 @@ _LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A target, the rules for it where it has any, the attempts of its episode and window, and
-    the statuses that it went through."""
+    """A target, the rules for it where it has any, the attempts of its episode and window, the
+    statuses that it went through, its place in the queue for the fleet's limits, 1 the first, and
+    what the API's clock says, where that is known."""
 
     target: Target
     policy: Policy | None
     attempts: tuple[Attempt, ...]
     changes: tuple[StatusChange, ...] = ()
+    place: int | None = None
+    date: datetime | None = None
 
     @property
     def used(self) -> int:
@@ -52,7 +51,8 @@ class Watched:
 
     def window_left(self, now: datetime) -> int | None:
         """How many attempts its window still has; None without a policy."""
-        return window_remaining(self.attempts, self.policy, now) if self.policy else None
+        policy = self.policy
+        return window_remaining(self.attempts, policy, now, self.date) if policy else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +80,16 @@ class Past:
 
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
-    now = tx.now()
     shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
-    since = {each.model_id: _since(each, policies.get(each.model_id), now) for each in shown}
-    attempts = tx.all_attempts(since=min(since.values(), default=now))
+    attempts, date = counted(tx, shown, policies), api_date(tx)
+    in_queue = places(shown)
     return [
         Watched(
             each,
             policies.get(each.model_id),
-            _counted(each, attempts.get(each.model_id, ()), since[each.model_id], now),
+            attempts[each.model_id],
+            place=in_queue.get(each.model_id),
+            date=date,
         )
         for each in shown
     ]
@@ -97,17 +98,13 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
 def overview(
     tx: LedgerTransaction, policies: Mapping[str, Policy], limits: FleetLimits
 ) -> Overview:
-    now = tx.now()
-    usage = tx.fleet_usage(
-        minute=now - FLEET_MINUTE,
-        day=now - FLEET_DAY,
-        most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
-    )
+    now, most = tx.now(), max(limits.max_attempts_per_window, limits.max_retries_per_minute)
+    usage = tx.fleet_usage(date=api_date(tx), most=most)
     changes = _by_model(tx.statuses(now - TIMELINE))
     return Overview(
         now,
         tuple(
-            Watched(each.target, each.policy, each.attempts, changes.get(each.target.model_id, ()))
+            replace(each, changes=changes.get(each.target.model_id, ()))
             for each in targets(tx, policies)
         ),
         Fleet(limits, usage.in_flight, usage.sent, usage.charged, hold=held(tx, now)),
@@ -122,32 +119,23 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     target, now = tx.target(model_id), tx.now()
     if target is None:
         return None
-    policy = policies.get(model_id)
+    policy, date = policies.get(model_id), api_date(tx)
+    span = policy.window if policy is not None else timedelta(0)
+    attempts = tx.attempts(target, since=now - span, dated=date and date - span)
+    changes, place = tx.statuses(now - TIMELINE, model_id), places(tx.targets()).get(model_id)
     return Past(
         now,
         Watched(
             target,
             policy,
-            tx.attempts(target, since=_since(target, policy, now)),
-            tuple(tx.statuses(now - TIMELINE, model_id)),
+            that_count(target, attempts, policy, now, date),
+            tuple(changes),
+            place,
+            date,
         ),
         tuple(tx.episodes(model_id, limit=_LISTED)),
         tuple(tx.attempt_history(model_id, limit=_LISTED)),
         tuple(tx.actions(model_id, limit=_LISTED)),
-    )
-
-
-def _since(target: Target, policy: Policy | None, now: datetime) -> datetime:
-    return window_starts(target, policy, now) if policy else now
-
-
-def _counted(
-    target: Target, attempts: Iterable[Attempt], since: datetime, now: datetime
-) -> tuple[Attempt, ...]:
-    """Those of the target's episode and of its own window: others' may begin sooner."""
-    episode = target.episode.id if target.episode is not None else None
-    return tuple(
-        each for each in attempts if each.episode_id == episode or charged_at(each, now) >= since
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from watchdog.domain.breaker import Canary, Opening
-from watchdog.domain.discovery import ListedModel
+from watchdog.domain.discovery import Listing
 from watchdog.domain.finding import Finding
 from watchdog.domain.records import (
     Action,
@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.domain.untrusted import clean
 from watchdog.engine.events import Event
 
 T = TypeVar("T")
@@ -48,11 +49,13 @@ class Listener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the API says of a development deployment. `opted_out` as in an observation."""
+    """What the API says of a development deployment. `opted_out` as in an observation. `date` is
+    what its clock said then, if it said so."""
 
     ref: DeploymentRef
     status: str
     opted_out: bool = False
+    date: datetime | None = None
 
     def observed(self, at: datetime) -> Observation:
         return Observation(self.status, self.ref, at, self.opted_out)
@@ -104,11 +107,18 @@ class Held(NotSent):
 
 
 class Denied(ApiError):
-    """401 or 403: surely not executed. A person must mend the key or its role."""
+    """401 or 403: the key is refused, and it was surely not executed. A person must mend the key
+    or its role."""
+
+
+class Forbidden(ApiError):
+    """403, while the key is good otherwise: it may not do this one thing, which was surely not
+    executed."""
 
 
 class NotFound(ApiError):
-    """404: no such model, or it has no development deployment."""
+    """404: no such model, or it has no development deployment, as one answer alone says: whoever
+    stands before the API may say so of everything."""
 
 
 class Throttled(ApiError):
@@ -149,6 +159,10 @@ usually take."""
 class BasetenApi(Protocol):
     """The management API. A method without an answer raises `ApiError` and nothing else."""
 
+    @property
+    def key_mark(self) -> str:
+        """A short text that differs between keys and reveals nothing of them."""
+
     async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
         """Read the development deployment. `urgent` goes before the waiting checks."""
 
@@ -161,7 +175,7 @@ class BasetenApi(Protocol):
     async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
         """What was done to a model, by its audit log."""
 
-    async def list_models(self) -> Sequence[ListedModel]:
+    async def list_models(self) -> Listing:
         """Every model that the key may see."""
 
     async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
@@ -177,11 +191,26 @@ class BasetenApi(Protocol):
 
 
 class LedgerUnavailable(Exception):
-    """The ledger cannot be read or written now. Send nothing; try again later."""
+    """The ledger cannot be read or written now. Send nothing; try again later.
+
+    The text is one line for people: a database's words and a file's name may hold anything.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(clean(message))
 
 
 class VersionConflict(Exception):
     """Somebody else recorded a change of the target first. Look again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the API says of retrying a model now: the hold, if there is one, and which key is in
+    use."""
+
+    hold: Hold | None
+    key_mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +222,18 @@ class FleetUsage:
     charged: tuple[datetime, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How many times attempts were reserved or recorded in a ledger, and which one was the last.
+
+    A ledger of a lower number than before went back to an older state. One of the same number or a
+    greater one did too, if the row of an attempt lacks that was there.
+    """
+
+    number: int
+    attempt_id: str
+
+
 def farthest_plan(now: datetime, interval: timedelta) -> datetime:
     """Later than this no check is planned: not even while an outage stretches the interval."""
     return now + 2 * max(interval, timedelta(minutes=5))
@@ -201,7 +242,8 @@ def farthest_plan(now: datetime, interval: timedelta) -> datetime:
 class LedgerTransaction(Protocol):
     """Rows in, rows out, all or nothing. No judgement lives behind it.
 
-    In observe mode attempts include the `dry_run` ones; in retry mode these do not exist.
+    In observe mode attempts include the `dry_run` ones; in retry mode these do not exist. Each mode
+    has a breaker of its own: openings and canaries are those of the transaction's mode.
     """
 
     def now(self) -> datetime:
@@ -229,24 +271,47 @@ class LedgerTransaction(Protocol):
 
     def add_target(self, target: Target) -> None: ...
 
+    def add_targets(self, added: Sequence[Target]) -> None:
+        """As `add_target`, in as many round trips for all of them as for one."""
+
     def save_target(self, target: Target) -> Target:
         """Write a target and its episode, and return it with its next version.
 
         Raises VersionConflict when the stored version is not `target.version`.
         """
 
+    def save_targets(self, changed: Sequence[Target]) -> Sequence[Target]:
+        """As `save_target`, in as many round trips for all of them as for one. Where one of them
+        cannot be written none is."""
+
     def save_episode(self, episode: Episode) -> None:
         """Write an episode that its target no longer refers to."""
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        """The attempts of the target's episode and all that may have been sent since then, by
-        number: the clock may have been set back between two of an episode."""
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        """The attempts of the target's episode, and all that may have been sent since then or, by
+        the API's clock, since `dated`; by number: the clock may have been set back between two of
+        an episode."""
 
-    def all_attempts(self, *, since: datetime) -> Mapping[str, tuple[Attempt, ...]]:
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> Mapping[str, tuple[Attempt, ...]]:
         """As `attempts`, of every target that has any, by model id."""
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Raises VersionConflict when the target has a pending attempt already."""
+
+    def generation(self) -> Generation:
+        """As this transaction has left it so far: each attempt that `add_attempt`, `put_back` or
+        `record_answer` writes makes it grow by one."""
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        """Those of which there is no attempt."""
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        """Write attempts that have no row any more, and their episodes where these have none
+        either."""
 
     def record_answer(self, attempt: Attempt) -> bool:
         """Write what became of sending it; False when that is settled already.
@@ -254,14 +319,32 @@ class LedgerTransaction(Protocol):
         Only `pending` and `unknown` give way.
         """
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
-        """Write how it ended: `resolution` and `resolved_at`, nothing else."""
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        """Write what watching shows of them: `resolution`, `resolved_at`, `presumed`,
+        `in_flight_until` and `made`, nothing else."""
 
     def pending_attempts(self) -> Sequence[Attempt]: ...
 
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
-        """What was under way, sent since `minute`, and charged since `day`: at most the newest
+    def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
+        """How many targets hold a place in flight, and when what counts in the fleet's minute and
+        day does so (`limits.counts_at`), the present look's `date` being this: at most the newest
         `most` of each."""
+
+    def forbidden_models(self, key_mark: str) -> int:
+        """How many models that key was forbidden to retry since a retry of any was last accepted or
+        refused."""
+
+    # The queue for the fleet's places: see `domain.queue`
+
+    def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
+        """How many other targets in the queue go before one: by rank, then by since when they are
+        ready, then by id. One that was not seen since `seen_since` has lost its place."""
+
+    def first_waiting(self, reason: DecisionReason) -> str | None:
+        """The id of the first one in the queue that waits for that."""
+
+    def leave_queue(self, model_id: str) -> None:
+        """It cannot be seen now, so the others need not wait for it. No change of its version."""
 
     def episodes(self, model_id: str | None, *, limit: int) -> Sequence[Episode]:
         """Newest first."""
@@ -269,8 +352,8 @@ class LedgerTransaction(Protocol):
     def attempt_history(self, model_id: str | None, *, limit: int) -> Sequence[Attempt]:
         """Newest first, `dry_run` ones included in either mode."""
 
-    def add_status(self, change: StatusChange) -> None:
-        """Write what a target was seen to change to, in place of another one of that moment."""
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        """Write what targets were seen to change to, in place of others of the same moment."""
 
     def statuses(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
         """What each target changed to since then, or one of them, after what it was at that
@@ -320,22 +403,33 @@ class LedgerTransaction(Protocol):
 
     # The breaker
 
-    def broken(self, since: datetime, *, but: str | None, most: int) -> Sequence[datetime]:
-        """The newest `most` moments later than `since` at which watched targets began to fail,
-        `but` that of one target."""
+    def broken(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
+    ) -> Sequence[datetime]:
+        """The newest `most` moments later than `since` at which targets began to fail, `but` that
+        of one target: those `among` these ids, or with None the watched ones."""
 
-    def not_failing(self, since: datetime, *, but: str | None) -> int:
-        """How many watched targets, `but` one, are not failing, were observed more than once, and
-        did not begin to fail later than `since`."""
+    def not_failing(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None
+    ) -> int:
+        """How many targets, `but` one, are not failing, were observed more than once, and did not
+        begin to fail later than `since`. `among` as in `broken`."""
 
-    def forget_broken(self) -> None:
-        """Forget when targets began to fail: the breaker closed."""
+    def waiting(
+        self, reason: DecisionReason | None = None, *, among: Collection[str] | None
+    ) -> Sequence[str]:
+        """The ids of the failing targets that wait, for that reason or for any. `among` as in
+        `broken`."""
 
-    def waiting(self, reason: DecisionReason | None = None) -> Sequence[str]:
-        """The ids of the watched, failing targets that wait, for that reason or for any."""
+    def seen(self, since: datetime) -> Sequence[str]:
+        """The ids of the targets that a daemon planned to check, or anybody recorded an
+        observation of, later than `since`: but for those that were removed."""
 
     def opening(self) -> Opening | None:
         """The present opening of the breaker, if it is open."""
+
+    def last_closed(self) -> datetime | None:
+        """When the breaker last closed."""
 
     def last_canary(self, opening_id: str) -> Canary | None: ...
 
@@ -358,7 +452,8 @@ class LedgerTransaction(Protocol):
 
     def clamp_future(self) -> None:
         """Move what delays are counted from and lies ahead of now to now: the clock was set back
-        while nothing ran."""
+        while nothing ran. Of attempts that were sent ahead of now write instead since when that is
+        known, now if it was not before; and nothing of those that no longer are."""
 
     def make_due(self, model_id: str, at: datetime) -> None:
         """Have a target checked at a moment, if that is earlier than planned."""
@@ -378,8 +473,10 @@ class Ledger(Protocol):
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         """Run `work` in one serialised, durable transaction, and roll back if it raises.
 
-        Raises LedgerUnavailable; what `work` raises passes through. Transactions never overlap. A
-        caller that is cancelled gives up the result and not the work, which runs in its turn.
+        Raises LedgerUnavailable; what `work` raises passes through, and so does what the database
+        says of a value that it cannot store, which is a bug and no outage. Transactions never
+        overlap. A caller that is cancelled gives up the result and not the work, which runs in its
+        turn.
         """
 
     async def hold_active(self) -> int:
@@ -388,6 +485,9 @@ class Ledger(Protocol):
         Then it is the number of the term, another one whenever somebody else may have been active
         in between. Raises LedgerUnavailable when that cannot be told.
         """
+
+    async def release_active(self) -> bool:
+        """Let another process be the active one; False where there can be no other."""
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
         """Whether an owner that was last heard of so long ago surely sends nothing more of what it

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, window_starts
-from watchdog.domain.policy import decide
+from watchdog.domain.effects import named_in_answer, pushed
+from watchdog.domain.limits import counting, episode_used
+from watchdog.domain.policy import decide, ready_since
+from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
     UNOBSERVED,
     Attempt,
@@ -13,65 +15,102 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     DeploymentRef,
+    Episode,
     Fleet,
     Health,
     Hold,
     Observation,
+    OpenBreaker,
     Outcome,
     Policy,
     StatusChange,
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.domain.transition import Transition, adopted, left_behind, missed, observe
+from watchdog.domain.step import Transition
+from watchdog.domain.transition import left_behind, missed, observe
 from watchdog.engine.breaker import Breaker
-from watchdog.engine.events import Event
+from watchdog.engine.events import Event, ForbiddenSeen
+from watchdog.engine.forbidden import Forbidding
+from watchdog.engine.judges import living_others
 from watchdog.engine.ports import (
     LONGEST_HOLD,
     RESERVATION_TTL,
+    Access,
     Ledger,
     LedgerTransaction,
     VersionConflict,
 )
 from watchdog.engine.settings import Settings
 
+FIRST_LOOK = timedelta(seconds=2)
+"""How soon after a retry its target is looked at: even a build that fails within seconds is seen
+then. Otherwise only the time that passes could say that it failed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found: an observation, or None for a 404."""
+    """What one look found: an observation, or None for a 404; and what the API's clock said then,
+    if it said so."""
 
     at: datetime
     observation: Observation | None
+    date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A target before and after, what it meant, the attempts that the judgement saw, what became
-    of the breaker, and whether the attempt just reserved is its canary."""
+    """A target before and after, what it meant, the attempts that the judgement saw, what
+    happened to the fleet as a whole, and whether the attempt just reserved is the breaker's canary.
+    """
 
     before: Target
     after: Target
     step: Transition
     attempts: tuple[Attempt, ...]
-    breaker: tuple[Event, ...] = ()
+    news: tuple[Event, ...] = ()
     canary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A decision and what it was made from. Only a failing target needs a look at the breaker."""
+    """A decision and what it was made from. What concerns the fleet is there only for a failing
+    target."""
 
     decision: Decision
-    fleet: Fleet
-    breaker: Breaker | None
+    fleet: Fleet | None = None
+    ready_at: datetime | None = None
+    breaker: Breaker | None = None
+    forbidding: Forbidding | None = None
+    news: tuple[Event, ...] = ()
+
+    def reserved(self, attempt: Attempt) -> bool:
+        """Tell those that follow single attempts; whether it is the breaker's canary."""
+        if self.forbidding is not None:
+            self.forbidding.reserved()
+        canary = self.fleet is not None and self.fleet.breaker is not None
+        if canary and self.breaker is not None:
+            self.breaker.send(attempt)
+        return canary
 
 
-def save(tx: LedgerTransaction, before: Target, after: Target, now: datetime) -> Target:
-    """Write a target, and what its status changed to if it did; the target as it is then."""
-    if after.status != before.status:
-        changed_at = now if after.status is None else after.status_since or now
-        tx.add_status(StatusChange(after.model_id, changed_at, after.status))
-    return tx.save_target(after)
+def save(
+    tx: LedgerTransaction, changes: Sequence[tuple[Target, Target]], now: datetime
+) -> Sequence[Target]:
+    """Write targets, given before and after, and what their statuses changed to where they did; the
+    targets as they are then."""
+    tx.add_statuses(
+        [
+            StatusChange(
+                after.model_id,
+                now if after.status is None else after.status_since or now,
+                after.status,
+            )
+            for before, after in changes
+            if after.status != before.status
+        ]
+    )
+    return tx.save_targets([after for _, after in changes])
 
 
 class Recorder:
@@ -82,19 +121,20 @@ class Recorder:
         self._settings = settings
 
     def look(
-        self, tx: LedgerTransaction, seen: Target, look: Look, hold: Hold | None
+        self, tx: LedgerTransaction, seen: Target, look: Look, access: Access
     ) -> Recorded | None:
         """Record a look at a target and judge it; None when it is no longer watched, or when
         another process made an attempt since: what was seen before that says nothing of it."""
         target = tx.target(seen.model_id)
         if target is None or (seen.watched and not target.watched):
             return None
-        attempts = self.attempts(tx, target, look.at)
+        attempts = self.attempts(tx, target, look.at, look.date)
         if target.version != seen.version and any(a.reserved_at > look.at for a in attempts):
             tx.make_due(target.model_id, tx.now())
             return None
-        step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
-        judged = self._judge(tx, step.target, attempts, hold, look.at)
+        step = self._step(target, attempts, look)
+        attempts = self._write_attempts(tx, step, attempts)
+        judged = self._judge(tx, step.target, attempts, access, look.at, date=look.date)
         return self._save(tx, target, step, attempts, judged, look.at)
 
     def reserve(
@@ -102,21 +142,22 @@ class Recorder:
         tx: LedgerTransaction,
         seen: Target,
         attempt_id: str,
-        hold: Hold | None,
+        access: Access,
         *,
         forced: bool = False,
+        date: datetime | None = None,
     ) -> tuple[Recorded, Attempt | None]:
         """Judge once more with every limit re-computed, and insert the pending attempt.
 
-        No attempt comes back when the judgement has changed. `forced` as in `decide`. Raises
-        VersionConflict when the target has changed.
+        No attempt comes back when the judgement has changed. `forced` as in `decide`; `date` is
+        that of the look that led here. Raises VersionConflict when the target has changed.
         """
         target = tx.target(seen.model_id)
         if target is None or target.version != seen.version or target.episode is None:
             raise VersionConflict(seen.model_id)
         now = tx.now()
-        attempts = self.attempts(tx, target, now)
-        judged = self._judge(tx, target, attempts, hold, now, forced=forced)
+        attempts = self.attempts(tx, target, now, date)
+        judged = self._judge(tx, target, attempts, access, now, forced=forced, date=date)
         if judged.decision.kind is not DecisionKind.RETRY:
             return self._save(tx, target, Transition(target), attempts, judged, now), None
         attempt = Attempt(
@@ -126,14 +167,15 @@ class Recorder:
             number=episode_used(target, attempts) + 1,
             owner=self._settings.owner,
             reserved_at=now,
+            in_flight_until=now + self._policy(target).stuck_after,
+            deployment=target.deployment,
+            api_date=date,
         )
         tx.add_attempt(attempt)
-        canary = judged.fleet.breaker is not None
-        if canary and judged.breaker is not None:
-            judged.breaker.send(attempt)
+        canary = judged.reserved(attempt)
+        under_way = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+        judged = replace(judged, decision=under_way, ready_at=None)
         attempts = (*attempts, attempt)
-        decision = decide(target, attempts, judged.fleet, self._policy(target), now)
-        judged = replace(judged, decision=decision)
         saved = self._save(tx, target, Transition(target), attempts, judged, now)
         return replace(saved, canary=canary), attempt
 
@@ -143,7 +185,7 @@ class Recorder:
         attempt: Attempt,
         answered: DeploymentRef | None,
         look: Look | None,
-        hold: Hold | None,
+        access: Access,
         throttled: Hold | None = None,
     ) -> Recorded | None:
         """Record what became of an attempt, adopt the deployment that the answer named, and apply
@@ -157,21 +199,40 @@ class Recorder:
         self._leave_behind(tx, target, attempt, now)
         if target is None:
             return None
-        attempts = self.attempts(tx, target, now)
-        step = Transition(target)
+        date = attempt.api_date
+        attempts, step = self.attempts(tx, target, now, date), Transition(target)
         # A refusal made nothing: what it names would look replaced at the next look.
-        made = answered is not None and attempt.outcome is Outcome.ACCEPTED
-        if made and answered is not None and target.deployment != answered:
-            step = Transition(adopted(target, answered))
+        if answered is not None and attempt.outcome is Outcome.ACCEPTED:
+            step = named_in_answer(target, attempts, attempt.id, answered)
         if look is not None:
-            step, attempts = self._resolved(tx, self._step(target, attempts, look), attempts)
-        judged = self._judge(tx, step.target, attempts, hold, now)
+            step = step.then(self._step(step.target, attempts, look))
+        attempts = self._write_attempts(tx, step, attempts)
+        if not attempt.under_way:
+            _wake_first_waiting(tx)
+        forbidding = Forbidding(tx, access.key_mark)
+        forbidding.answered(attempt, attempts)
+        judged = self._judge(
+            tx, step.target, attempts, access, now, forbidding=forbidding, date=date
+        )
         blind = attempt.outcome is Outcome.ABANDONED and look is None
         if blind and judged.decision.kind is DecisionKind.RETRY:
             next_look = now + self._settings.recovery_interval
             wait = Decision(DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, next_look)
             judged = replace(judged, decision=wait)
-        return self._save(tx, target, step, attempts, judged, now)
+        told = replace(step, attempts=()) if answered is not None else step
+        first_look = now + FIRST_LOOK if attempt.under_way else None
+        return self._save(tx, target, told, attempts, judged, now, first_look)
+
+    def pushed(self, tx: LedgerTransaction, episode: Episode) -> Recorded | None:
+        """A person pushed what was taken for the effect of our attempt: that ends the episode. None
+        where it has ended since."""
+        target, now = tx.target(episode.model_id), tx.now()
+        if target is None or target.episode != episode:
+            return None
+        attempts = self.attempts(tx, target, now)
+        recorded = self.apply(tx, target, pushed(target, attempts, now), attempts, now)
+        tx.make_due(target.model_id, now)
+        return recorded
 
     def still_wanted(self, tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
         """Whether nobody said hands off since the attempt was reserved. `forced` passes the pauses
@@ -195,10 +256,8 @@ class Recorder:
         now: datetime,
     ) -> Recorded:
         """Write a step that no look led to; the next look judges anew."""
-        step, attempts = self._resolved(tx, step, attempts)
-        return self._save(
-            tx, target, step, attempts, _Judged(UNOBSERVED, Fleet(self._settings.limits), None), now
-        )
+        attempts = self._write_attempts(tx, step, attempts)
+        return self._save(tx, target, step, attempts, _Judged(UNOBSERVED), now)
 
     def resolve_left_behind(self, tx: LedgerTransaction) -> None:
         """Turn the pending attempts whose owners are dead into unknown ones; they stay charged."""
@@ -208,26 +267,26 @@ class Recorder:
             for each in tx.pending_attempts()
             if self._ledger.knows_dead(each.owner, now - each.reserved_at)
         ]
+        targets = {each.model_id: each for each in tx.targets()} if left else {}
         for attempt in left:
             lost = self._lost(tx, attempt)
-            self._leave_behind(tx, tx.target(attempt.model_id), lost, now)
+            self._leave_behind(tx, targets.get(attempt.model_id), lost, now)
 
     def living_others(self, tx: LedgerTransaction) -> list[Replica]:
         """The other daemons that may be alive, by what they last said."""
-        now = tx.now()
-        return [
-            each
-            for each in tx.replicas()
-            if each.id != self._settings.owner
-            and not self._ledger.knows_dead(each.id, now - each.seen_at)
-        ]
+        return living_others(tx, self._ledger, self._settings.owner)
 
-    def attempts(self, tx: LedgerTransaction, target: Target, now: datetime) -> tuple[Attempt, ...]:
-        """Those of the target's episode and window; ones left behind come out as unknown."""
-        since = window_starts(target, self._policy(target), now)
+    def attempts(
+        self, tx: LedgerTransaction, target: Target, now: datetime, date: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        """Those of the target's episode and window; ones left behind come out as unknown. `date`
+        is that of the present look."""
+        policy = self._policy(target)
+        dated = None if date is None else date - policy.window
+        found = tx.attempts(target, since=now - policy.window, dated=dated)
         return tuple(
             self._lost(tx, attempt) if self._left_behind(attempt, tx.now()) else attempt
-            for attempt in tx.attempts(target, since=since)
+            for attempt in counting(target, found, policy, now, date)
         )
 
     @staticmethod
@@ -236,7 +295,7 @@ class Recorder:
     ) -> None:
         ended = left_behind(target, attempt, now)
         if ended is not attempt:
-            tx.resolve_attempt(ended)
+            tx.resolve_attempts([ended])
 
     def _left_behind(self, attempt: Attempt, now: datetime) -> bool:
         return (
@@ -251,7 +310,8 @@ class Recorder:
         sent_at, now = attempt.reserved_at + RESERVATION_TTL, tx.now()
         if attempt.reserved_at <= now:  # else the clock was set back, and now says nothing
             sent_at = min(sent_at, now)
-        lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at)
+        date = attempt.api_date and attempt.api_date + RESERVATION_TTL
+        lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at, api_date=date)
         tx.record_answer(lost)
         return lost
 
@@ -262,14 +322,14 @@ class Recorder:
         return observe(target, attempts, look.observation, self._policy(target), timing)
 
     @staticmethod
-    def _resolved(
+    def _write_attempts(
         tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
-    ) -> tuple[Transition, tuple[Attempt, ...]]:
-        """Write down which attempts a step ended; the attempts as they are then."""
-        for attempt in step.resolved:
-            tx.resolve_attempt(attempt)
-        resolved = {attempt.id: attempt for attempt in step.resolved}
-        return step, tuple(resolved.get(attempt.id, attempt) for attempt in attempts)
+    ) -> tuple[Attempt, ...]:
+        """Write down what a step says of attempts; all of them as they are then."""
+        tx.resolve_attempts(step.attempts)
+        if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
+            _wake_first_waiting(tx)
+        return step.applied_to(attempts)
 
     def _save(
         self,
@@ -279,47 +339,81 @@ class Recorder:
         attempts: tuple[Attempt, ...],
         judged: _Judged,
         now: datetime,
+        look_at: datetime | None = None,
     ) -> Recorded:
+        """Write what was judged. The next look is at `look_at`, or when the decision says."""
         decision = judged.decision
         after = replace(
-            step.target, decision=decision, next_check_at=self._next_check(decision, now)
+            step.target,
+            decision=decision,
+            next_check_at=look_at or self._next_check(decision, now),
+            ready_at=judged.ready_at,
+            queue_rank=rank(step.target, attempts)
+            if judged.ready_at is not None and is_queued(decision)
+            else None,
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
             tx.save_episode(step.ended)
-        news = tuple(judged.breaker.news) if judged.breaker is not None else ()
-        return Recorded(before, save(tx, before, after, now), step, attempts, news)
+        (saved,) = save(tx, [(before, after)], now)
+        return Recorded(before, saved, step, attempts, judged.news)
 
     def _judge(
         self,
         tx: LedgerTransaction,
         target: Target,
         attempts: Sequence[Attempt],
-        hold: Hold | None,
+        access: Access,
         now: datetime,
         *,
         forced: bool = False,
+        forbidding: Forbidding | None = None,
+        date: datetime | None = None,
     ) -> _Judged:
-        limits, breaker = self._settings.limits, None
-        fleet = Fleet(limits)
-        if target.health is Health.FAILING:
-            hold = hold or held(tx, now)
-            usage = tx.fleet_usage(
-                minute=now - FLEET_MINUTE,
-                day=now - FLEET_DAY,
-                most=max(limits.max_attempts_per_window, limits.max_retries_per_minute),
-            )
-            breaker = Breaker(tx, self._settings)
-            fleet = Fleet(
-                limits,
-                usage.in_flight,
-                usage.sent,
-                usage.charged,
-                hold=hold,
-                breaker=breaker.judge(target),
-            )
-        policy = self._policy(target)
+        policy, fleet = self._policy(target), Fleet(self._settings.limits)
+        if target.health is not Health.FAILING:
+            news = tuple(forbidding.news) if forbidding is not None else ()
+            return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
+        forbidding = forbidding or Forbidding(tx, access.key_mark)
+        breaker = Breaker(tx, self._ledger, self._settings)
+        fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now, date)
+        ready_at = ready_since(target, attempts, fleet, policy, now)
+        if ready_at is not None:
+            seen_since = now - self._settings.timing.longest_gap
+            place = rank(target, attempts), ready_at, target.model_id
+            fleet = replace(fleet, ahead=tx.ahead(*place, seen_since=seen_since))
         decision = decide(target, attempts, fleet, policy, now, forced=forced)
-        return _Judged(decision, fleet, breaker)
+        news = (
+            *forbidding.news,
+            ForbiddenSeen(forbidden=forbidding.probe_at is not None),
+            *breaker.news,
+        )
+        return _Judged(decision, fleet, ready_at, breaker, forbidding, news)
+
+    def _fleet(
+        self,
+        tx: LedgerTransaction,
+        access: Access,
+        forbidding: Forbidding,
+        breaker: OpenBreaker | None,
+        now: datetime,
+        date: datetime | None,
+    ) -> Fleet:
+        """What the ledger and the API say of the whole fleet."""
+        limits = self._settings.limits
+        most = max(limits.max_attempts_per_window, limits.max_retries_per_minute)
+        usage = tx.fleet_usage(date=date, most=most)
+        return Fleet(
+            limits,
+            usage.in_flight,
+            usage.sent,
+            usage.charged,
+            hold=access.hold or held(tx, now),
+            breaker=breaker,
+            key_mark=access.key_mark,
+            probe_at=forbidding.probe_at,
+            forbidden_from=forbidding.allowed_at,
+            date=date,
+        )
 
     def _policy(self, target: Target) -> Policy:
         return self._settings.models[target.model_id].policy
@@ -332,6 +426,13 @@ class Recorder:
         if decision.until is None:
             return regular
         return min(regular, max(decision.until, now))
+
+
+def _wake_first_waiting(tx: LedgerTransaction) -> None:
+    """A place in flight may be free: have the first target that waits for one checked now."""
+    first = tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
+    if first is not None:
+        tx.make_due(first, tx.now())
 
 
 _HELD_UNTIL = "held_until"

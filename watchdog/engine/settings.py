@@ -8,6 +8,9 @@ from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import FleetLimits, Policy
 from watchdog.domain.transition import Timing
 
+MODE = "mode"
+"""Under this key the ledger keeps the mode in which the active daemon watches, or last did."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -32,6 +35,15 @@ class Settings:
     timeout: timedelta
     concurrency: int
     max_rate: float
+
+    @property
+    def mode(self) -> str:
+        return "observe" if self.observe else "retry"
+
+    @property
+    def is_daemon(self) -> bool:
+        """What a process signs with begins with its role."""
+        return self.owner.startswith("daemon:")
 
     @property
     def policies(self) -> dict[str, Policy]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from watchdog.domain.limits import episode_used, of_episode
 from watchdog.domain.records import DecisionKind, DecisionReason, Episode, Health
-from watchdog.domain.transition import Happening
+from watchdog.domain.step import Happening
 from watchdog.engine.events import (
     DeploymentFailedAgain,
     DeploymentFailing,
     DeploymentReplaced,
     DeploymentStuck,
+    EffectSeen,
     EpisodeSuperseded,
     Event,
     GaveUp,
@@ -31,7 +32,7 @@ def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
-    for event in (*recorded.breaker, *_decided(recorded)):
+    for event in (*_effects(recorded), *recorded.news, *_decided(recorded)):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
     if model is None or not recorded.after.watched:
@@ -50,7 +51,7 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
             if own := of_episode(target, recorded.attempts):
                 yield DeploymentFailedAgain(target=target, attempt=own[-1])
         case Happening.STUCK:
-            for attempt in recorded.step.resolved:
+            for attempt in recorded.step.attempts:
                 yield DeploymentStuck(target=target, attempt=attempt)
         case Happening.MISSING:
             yield TargetMissing(target=target, episode=recorded.step.ended)
@@ -58,6 +59,14 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
             yield TargetRemoved(target=target, episode=recorded.step.ended)
         case _ if recorded.step.ended is not None:
             yield _ended(happening, recorded, recorded.step.ended)
+
+
+def _effects(recorded: Recorded) -> Iterator[Event]:
+    """What was taken for the effect of an attempt, and may be a person's act all the same."""
+    episode = recorded.after.episode
+    for attempt in recorded.step.attempts:
+        if episode is not None and episode.open and attempt.under_way:
+            yield EffectSeen(target=recorded.after, episode=episode, attempt=attempt)
 
 
 def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:

@@ -1,15 +1,20 @@
-"""Brings the ledger in line with the configuration when a daemon starts watching."""
+"""Brings the ledger in line with the configuration when a daemon starts watching.
 
+All of it takes a number of round trips to the ledger that does not depend on how many targets there
+are: a server may be milliseconds away.
+"""
+
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
 from watchdog.domain.records import Health, Target
-from watchdog.domain.transition import Transition, unwatched
+from watchdog.domain.step import Transition
+from watchdog.domain.transition import unwatched
+from watchdog.engine.counted import counted
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.record import Recorded, Recorder, save
-from watchdog.engine.settings import Settings
-
-_MODE = "mode"
+from watchdog.engine.settings import MODE, Settings
 
 
 def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:
@@ -17,18 +22,29 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
 
     Returns every watched target with its attempts, and each one that this removed.
     """
-    # Commands do not: one may run beside a daemon whose clock is ahead of theirs.
     tx.clamp_future()
     recorder.resolve_left_behind(tx)
     gone = remove_unwanted(tx, recorder, settings)
-    known = {target.model_id: target for target in tx.targets()}
-    went_live = tx.meta(_MODE) == "observe" and not settings.observe
-    tx.set_meta(_MODE, "observe" if settings.observe else "retry")
-    watched = [
-        _watch(tx, known.get(model_id), model_id, recorder, settings, went_live=went_live)
-        for model_id in settings.models
+    went_live = tx.meta(MODE) == "observe" and not settings.observe
+    tx.set_meta(MODE, settings.mode)
+    now, known = tx.now(), {target.model_id: target for target in tx.targets()}
+    new = [
+        Target(model_id=model_id, name=model.name, next_check_at=now)
+        for model_id, model in settings.models.items()
+        if model_id not in known
     ]
-    return [*gone, *watched]
+    before = [known[model_id] for model_id in settings.models if model_id in known]
+    wanted = [_wanted(each, settings, now, went_live=went_live) for each in before]
+    tx.add_targets(new)
+    changed = [each for each, was in zip(wanted, before, strict=True) if each != was]
+    saved = {each.model_id: each for each in tx.save_targets(changed)}
+    after = [saved.get(each.model_id, each) for each in before]
+    attempts = counted(tx, after, settings.policies)
+    found = {each.model_id: Recorded(each, each, Transition(each), ()) for each in new}
+    for known_as, each in zip(before, after, strict=True):
+        own = attempts[each.model_id]
+        found[each.model_id] = Recorded(known_as, each, Transition(each), own)
+    return [*gone, *(found[model_id] for model_id in settings.models)]
 
 
 def remove_unwanted(
@@ -36,12 +52,10 @@ def remove_unwanted(
 ) -> list[Recorded]:
     """Remove each target that no living daemon is configured with: while a changed configuration
     goes round, those that have it already must not take away what the others still watch."""
-    unwanted = [model_id for model_id in tx.watched() if model_id not in settings.models]
-    if not unwanted:
-        return []
-    wanted = tx.configured([each.id for each in recorder.living_others(tx)])
-    gone = [tx.target(model_id) for model_id in unwanted if model_id not in wanted]
-    return [_remove(tx, target, tx.now()) for target in gone if target is not None]
+    unwanted = set(tx.watched()) - settings.models.keys()
+    if unwanted:
+        unwanted -= tx.configured([each.id for each in recorder.living_others(tx)])
+    return _remove(tx, unwanted) if unwanted else []
 
 
 def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:
@@ -50,50 +64,41 @@ def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> lis
     A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
     decides what daemons watch.
     """
+    if not recorder.living_others(tx):  # A daemon's clock may be ahead of this one.
+        tx.clamp_future()
     recorder.resolve_left_behind(tx)
-    return [_known(tx, model_id, settings) for model_id in settings.models]
+    known = {target.model_id: target for target in tx.targets()}
+    new = {
+        model_id: Target(model_id=model_id, name=model.name, watched=False)
+        for model_id, model in settings.models.items()
+        if model_id not in known
+    }
+    tx.add_targets(list(new.values()))
+    return [known.get(model_id) or new[model_id] for model_id in settings.models]
 
 
-def _known(tx: LedgerTransaction, model_id: str, settings: Settings) -> Target:
-    target = tx.target(model_id)
-    if target is None:
-        name = settings.models[model_id].name
-        target = Target(model_id=model_id, name=name, watched=False)
-        tx.add_target(target)
-    return target
+def _remove(tx: LedgerTransaction, model_ids: Collection[str]) -> list[Recorded]:
+    now = tx.now()
+    before = [each for each in tx.targets() if each.model_id in model_ids]
+    attempts = counted(tx, before, {})
+    steps = [unwatched(each, attempts[each.model_id], now) for each in before]
+    tx.resolve_attempts([attempt for step in steps for attempt in step.attempts])
+    changes = [(each, step.target) for each, step in zip(before, steps, strict=True)]
+    return [
+        Recorded(known, after, step, attempts[after.model_id])
+        for known, after, step in zip(before, save(tx, changes, now), steps, strict=True)
+    ]
 
 
-def _remove(tx: LedgerTransaction, target: Target, now: datetime) -> Recorded:
-    attempts = tx.attempts(target, since=now)
-    step = unwatched(target, attempts, now)
-    for attempt in step.resolved:
-        tx.resolve_attempt(attempt)
-    return Recorded(target, save(tx, target, step.target, now), step, attempts)
-
-
-def _watch(
-    tx: LedgerTransaction,
-    known: Target | None,
-    model_id: str,
-    recorder: Recorder,
-    settings: Settings,
-    *,
-    went_live: bool,
-) -> Recorded:
-    name, now = settings.models[model_id].name, tx.now()
-    if known is None:
-        new = Target(model_id=model_id, name=name, next_check_at=now)
-        tx.add_target(new)
-        return Recorded(new, new, Transition(new), ())
+def _wanted(known: Target, settings: Settings, now: datetime, *, went_live: bool) -> Target:
+    """The target as it is to be watched."""
     due = known.next_check_at if known.watched else None
     # No plan reaches further ahead, unless the clock was set back since it was made.
     due = min(due or now, now + settings.effective_interval)
+    name = settings.models[known.model_id].name
     target = replace(known, watched=True, name=name, next_check_at=due)
     if went_live and target.health is Health.FAILING and target.episode is not None:
         # Nobody chose to have these retried: they failed while the watchdog only looked on.
         standing = replace(target.episode, standing=True)
         target = replace(target, episode=standing, broke_at=None)
-    if target != known:
-        target = tx.save_target(target)
-    attempts = recorder.attempts(tx, target, now)
-    return Recorded(known, target, Transition(target), attempts)
+    return target

@@ -1,12 +1,13 @@
 """The breaker's queries."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.records import DecisionKind, DecisionReason, Health
+from watchdog.ledger.chunks import in_chunks
 from watchdog.ledger.rows import canary_values, opening_values, to_canary, to_opening
 from watchdog.ledger.schema import canaries, openings, targets
 from watchdog.ledger.upsert import upsert
@@ -15,42 +16,59 @@ _FAILING = targets.c.health == Health.FAILING
 
 
 class BreakerQueries:
-    """The part of a transaction that is about the breaker."""
+    """The part of a transaction that is about the breaker of its mode."""
+
+    _observe: bool
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def broken(self, since: datetime, *, but: str | None, most: int) -> list[datetime]:
+    def broken(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
+    ) -> list[datetime]:
         query = (
             select(targets.c.broke_at)
-            .where(targets.c.broke_at > since, targets.c.watched, _is_not(but))
+            .where(targets.c.broke_at > since, _is_not(but))
             .order_by(targets.c.broke_at.desc())
             .limit(most)
         )
-        return list(self._connection.scalars(query))
+        found = [at for part in _parts(among) for at in self._connection.scalars(query.where(part))]
+        return sorted(found, reverse=True)[:most]
 
-    def not_failing(self, since: datetime, *, but: str | None) -> int:
+    def not_failing(
+        self, since: datetime, *, among: Collection[str] | None, but: str | None
+    ) -> int:
         broke = targets.c.broke_at
         query = select(func.count()).where(
-            targets.c.watched,
             targets.c.observed_twice,
             targets.c.health != Health.FAILING,
             broke.is_(None) | (broke <= since),
             _is_not(but),
         )
-        return self._connection.scalar(query) or 0
+        return sum(self._connection.scalar(query.where(part)) or 0 for part in _parts(among))
 
-    def forget_broken(self) -> None:
-        broke = targets.c.broke_at
-        self._connection.execute(update(targets).where(broke.is_not(None)).values(broke_at=None))
-
-    def waiting(self, reason: DecisionReason | None = None) -> list[str]:
-        query = select(targets.c.model_id).where(
-            targets.c.watched, _FAILING, targets.c.decision == DecisionKind.WAIT
-        )
+    def waiting(
+        self, reason: DecisionReason | None = None, *, among: Collection[str] | None
+    ) -> list[str]:
+        query = select(targets.c.model_id).where(_FAILING, targets.c.decision == DecisionKind.WAIT)
         if reason is not None:
             query = query.where(targets.c.decision_reason == reason)
-        return list(self._connection.scalars(query))
+        return [
+            id_ for part in _parts(among) for id_ in self._connection.scalars(query.where(part))
+        ]
+
+    def seen(self, since: datetime) -> list[str]:
+        # Each claim of a daemon plans the next check; who sees no change writes nothing else.
+        checked = and_(targets.c.watched, targets.c.next_check_at > since)
+        observed = and_(targets.c.status.is_not(None), targets.c.observed_at > since)
+        return list(
+            self._connection.scalars(select(targets.c.model_id).where(or_(checked, observed)))
+        )
+
+    def last_closed(self) -> datetime | None:
+        closed = func.max(openings.c.closed_at, type_=openings.c.closed_at.type)
+        found: datetime | None = self._connection.scalar(select(closed).where(self._own))
+        return found
 
     def opening(self) -> Opening | None:
         found = self._openings(1, openings.c.closed_at.is_(None))
@@ -71,23 +89,35 @@ class BreakerQueries:
         return None if row is None else to_canary(row)
 
     def canaries(self, *, limit: int) -> list[Canary]:
-        query = select(canaries).order_by(canaries.c.named_at.desc()).limit(limit)
+        query = (
+            select(canaries).where(self._of_own).order_by(canaries.c.named_at.desc()).limit(limit)
+        )
         return [to_canary(row) for row in self._connection.execute(query).mappings()]
 
     def canary_times(self) -> Mapping[str, datetime]:
         named = func.max(canaries.c.named_at, type_=canaries.c.named_at.type)
-        query = select(canaries.c.model_id, named).group_by(canaries.c.model_id)
+        query = select(canaries.c.model_id, named).where(self._of_own)
+        query = query.group_by(canaries.c.model_id)
         return {row[0]: row[1] for row in self._connection.execute(query)}
 
     def save_opening(self, opening: Opening) -> None:
-        upsert(self._connection, openings, opening_values(opening))
+        upsert(self._connection, openings, opening_values(opening) | {"observe": self._observe})
 
     def save_canary(self, canary: Canary) -> None:
         upsert(self._connection, canaries, canary_values(canary))
 
     def _openings(self, limit: int, *where: ColumnElement[bool]) -> list[Opening]:
-        query = select(openings).where(*where).order_by(openings.c.opened_at.desc()).limit(limit)
+        query = select(openings).where(self._own, *where)
+        query = query.order_by(openings.c.opened_at.desc()).limit(limit)
         return [to_opening(row) for row in self._connection.execute(query).mappings()]
+
+    @property
+    def _own(self) -> ColumnElement[bool]:
+        return openings.c.observe.is_(self._observe)
+
+    @property
+    def _of_own(self) -> ColumnElement[bool]:
+        return canaries.c.opening_id.in_(select(openings.c.id).where(self._own))
 
     def _prune_openings(self, before: datetime) -> int:
         """Delete those that closed before, with their canaries; how many rows went."""
@@ -99,3 +129,12 @@ class BreakerQueries:
 
 def _is_not(model_id: str | None) -> ColumnElement[bool]:
     return targets.c.model_id != (model_id or "")
+
+
+def _parts(among: Collection[str] | None) -> Iterator[ColumnElement[bool]]:
+    """Which targets: the watched ones, or these, in parts."""
+    if among is None:
+        yield targets.c.watched
+        return
+    for some in in_chunks(among):
+        yield targets.c.model_id.in_(some)

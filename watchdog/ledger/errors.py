@@ -4,7 +4,7 @@ do."""
 import errno
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 _HELD = "another program holds it: have that let go, or set another store.url"
 MEND = (
@@ -62,6 +62,15 @@ class LedgerTooNew(LedgerSetupError):
 
 class LedgerBroken(LedgerSetupError):
     """It cannot be read or written."""
+
+
+def is_of_the_data(error: Exception) -> bool:
+    """Whether what was to be written is wrong: a bug of ours, which no waiting mends and which says
+    nothing of the ledger."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, (DataError, IntegrityError))
+    # Before the driver had it: a value that its column does not take.
+    return isinstance(error, (StatementError, sqlite3.DataError, sqlite3.IntegrityError))
 
 
 def is_busy(error: Exception) -> bool:

@@ -24,8 +24,9 @@ class Role(StrEnum):
 class FileLock:
     """An advisory lock that the kernel frees when its holder dies, however it dies.
 
-    One open file each: a second lock on the same path conflicts with the first even within a
-    process. The file stays behind; only the lock on it means anything.
+    The file holds the holder's pid, and below it a note of its. One open file each: a second lock
+    on the same path conflicts with the first even within a process. The file stays behind; only the
+    lock on it means anything.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,16 +64,32 @@ class FileLock:
 
     def holder(self) -> str:
         """The pid that the holder wrote, for people."""
-        with suppress(OSError):
-            if pid := self._path.read_text().strip():
-                return f"pid {pid}"
-        return "pid unknown"
+        return f"pid {self._lines()[0] or 'unknown'}"
+
+    def write_note(self, note: str) -> None:
+        """Write something for the others, in place of the last note, which is as long: nobody may
+        read a part of each. Nothing happens where this process is not the holder. Raises OSError.
+        """
+        if self._file is not None:
+            below = len(f"{os.getpid()}\n")
+            os.pwrite(self._file.fileno(), f"{note}\n".encode(), below)
+
+    def note(self) -> str:
+        """What the holder, or the last one, wrote for the others; empty where there is nothing."""
+        return self._lines()[1]
+
+    def _lines(self) -> tuple[str, str]:
+        with suppress(OSError, UnicodeDecodeError):
+            pid, _, note = self._path.read_text().partition("\n")
+            return pid.strip(), note.strip()
+        return "", ""
 
     def is_free(self) -> bool:
         """Whether nobody holds it at this moment. False when that cannot be told."""
         try:
             with self._path.open() as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Shared: two who ask at once must not take each other for a holder.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return True
         except OSError:

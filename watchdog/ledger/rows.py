@@ -48,9 +48,13 @@ def target_values(target: Target) -> dict[str, Any]:
         "broke_at": target.broke_at,
         "observed_twice": target.observed_twice,
         "opted_out": target.opted_out,
+        "seen_well": target.seen_well,
+        "ready_at": target.ready_at,
+        "queue_rank": target.queue_rank,
         "episode_id": target.episode and target.episode.id,
         "decision": target.decision.kind,
-        "decision_reason": target.decision.reason,
+        "decision_reason": _older_word(target.decision.reason),
+        "decision_word": target.decision.reason,
         "decision_until": target.decision.until,
         "next_check_at": target.next_check_at,
         "version": target.version,
@@ -58,17 +62,13 @@ def target_values(target: Target) -> dict[str, Any]:
 
 
 def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) -> Target:
-    deployment = None
-    if row["deployment_id"] is not None:
-        deployment = DeploymentRef(row["deployment_id"], row["deployment_created_at"])
-    reason = row["decision_reason"]
     return Target(
         model_id=row["model_id"],
         name=row["name"],
         watched=row["watched"],
         status=row["status"],
         health=None if row["health"] is None else Health(row["health"]),
-        deployment=deployment,
+        deployment=_deployment(row["deployment_id"], row["deployment_created_at"]),
         status_since=row["status_since"],
         observed_at=row["observed_at"],
         failing_since=row["failing_since"],
@@ -80,15 +80,39 @@ def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) 
         broke_at=row["broke_at"],
         observed_twice=row["observed_twice"],
         opted_out=row["opted_out"],
+        seen_well=row["seen_well"],
+        ready_at=row["ready_at"],
+        queue_rank=row["queue_rank"],
         episode=episode,
         decision=Decision(
             DecisionKind(row["decision"]),
-            None if reason is None else DecisionReason(reason),
+            _reason(row["decision_reason"], row["decision_word"]),
             row["decision_until"],
         ),
         next_check_at=row["next_check_at"],
         version=row["version"],
     )
+
+
+def _deployment(deployment_id: str | None, created_at: datetime) -> DeploymentRef | None:
+    return None if deployment_id is None else DeploymentRef(deployment_id, created_at)
+
+
+_OLDER_WORDS = {DecisionReason.FORBIDDEN: DecisionReason.REFUSED_TWICE}
+"""What programs of an older schema read in place of a reason that they do not know: they would not
+start."""
+
+
+def _older_word(reason: DecisionReason | None) -> DecisionReason | None:
+    return None if reason is None else _OLDER_WORDS.get(reason, reason)
+
+
+def _reason(older: str | None, word: str | None) -> DecisionReason | None:
+    """The exact reason, unless a program of an older schema has written another one since."""
+    exact = next((each for each in _OLDER_WORDS if each == word), None)
+    if exact is not None and _OLDER_WORDS[exact] == older:
+        return exact
+    return None if older is None else DecisionReason(older)
 
 
 def episode_values(episode: Episode) -> dict[str, Any]:
@@ -134,6 +158,15 @@ def attempt_values(attempt: Attempt) -> dict[str, Any]:
         "reason": attempt.reason,
         "resolution": attempt.resolution,
         "resolved_at": attempt.resolved_at,
+        "presumed": attempt.presumed,
+        "in_flight_until": attempt.in_flight_until,
+        "deployment_id": attempt.deployment and attempt.deployment.id,
+        "deployment_created_at": attempt.deployment and attempt.deployment.created_at,
+        "made_id": attempt.made and attempt.made.id,
+        "made_created_at": attempt.made and attempt.made.created_at,
+        "forbidden_key": attempt.forbidden_key,
+        "api_date": attempt.api_date,
+        "ahead_since": attempt.ahead_since,
     }
 
 
@@ -151,6 +184,13 @@ def to_attempt(row: Row) -> Attempt:
         reason=row["reason"],
         resolution=None if row["resolution"] is None else Resolution(row["resolution"]),
         resolved_at=row["resolved_at"],
+        presumed=row["presumed"],
+        in_flight_until=row["in_flight_until"],
+        deployment=_deployment(row["deployment_id"], row["deployment_created_at"]),
+        made=_deployment(row["made_id"], row["made_created_at"]),
+        forbidden_key=row["forbidden_key"],
+        api_date=row["api_date"],
+        ahead_since=row["ahead_since"],
     )
 
 
@@ -162,11 +202,16 @@ def opening_values(opening: Opening) -> dict[str, Any]:
         "not_failing": opening.not_failing,
         "held_until": opening.held_until,
         "closed_at": opening.closed_at,
-        "closed_by": opening.closed_by,
+        # Programs of an older schema do not know that word.
+        "closed_by": None if opening.closed_by is ClosedBy.LAPSED else opening.closed_by,
+        "judged_at": opening.judged_at,
     }
 
 
 def to_opening(row: Row) -> Opening:
+    closed_by = None if row["closed_by"] is None else ClosedBy(row["closed_by"])
+    if row["closed_at"] is not None and closed_by is None:
+        closed_by = ClosedBy.LAPSED
     return Opening(
         id=row["id"],
         opened_at=row["opened_at"],
@@ -174,7 +219,8 @@ def to_opening(row: Row) -> Opening:
         not_failing=row["not_failing"],
         held_until=row["held_until"],
         closed_at=row["closed_at"],
-        closed_by=None if row["closed_by"] is None else ClosedBy(row["closed_by"]),
+        closed_by=closed_by,
+        judged_at=row["judged_at"],
     )
 
 

@@ -86,10 +86,15 @@ targets = Table(
     Column("broke_at", UtcTime),
     Column("observed_twice", Boolean, nullable=False, server_default=false()),
     Column("opted_out", Boolean, nullable=False, server_default=false()),
+    Column("seen_well", Boolean, nullable=False, server_default=false()),
     Column("episode_id", String(200)),
     Column("decision", String(20), nullable=False),
     Column("decision_reason", String(40)),
+    # The exact reason, where programs of an older schema do not know it: they read the other one.
+    Column("decision_word", String(40)),
     Column("decision_until", UtcTime),
+    Column("ready_at", UtcTime),
+    Column("queue_rank", Integer),
     Column("next_check_at", UtcTime),
     # What next_check_at was before the last claim moved it: when the check was due.
     Column("due_at", UtcTime),
@@ -98,6 +103,7 @@ targets = Table(
     Column("version", Integer, nullable=False),
     Index(None, "watched", "next_check_at"),
     Index(None, "broke_at"),
+    Index(None, "ready_at"),
 )
 
 episodes = Table(
@@ -133,10 +139,22 @@ attempts = Table(
     Column("reason", Text),
     Column("resolution", String(20)),
     Column("resolved_at", UtcTime),
+    Column("presumed", Boolean, nullable=False, server_default=false()),
+    # None where a program of an older schema wrote the row.
+    Column("in_flight_until", UtcTime),
+    Column("deployment_id", Text),
+    Column("deployment_created_at", UtcTime),
+    Column("made_id", Text),
+    Column("made_created_at", UtcTime),
+    Column("forbidden_key", String(40)),
+    Column("api_date", UtcTime),
+    Column("ahead_since", UtcTime),
+    Index(None, "in_flight_until"),
     Index(None, "model_id", "reserved_at"),
     Index(None, "episode_id"),
     Index(None, "reserved_at"),
     Index(None, "sent_at"),
+    Index(None, "api_date"),
     Index(
         "uq_attempts_pending",
         "model_id",
@@ -162,6 +180,8 @@ openings = Table(
     Column("held_until", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("closed_by", String(20)),
+    Column("observe", Boolean, nullable=False, server_default=false()),
+    Column("judged_at", UtcTime),
     Index(None, "opened_at"),
 )
 
@@ -242,13 +262,14 @@ PAST = {
         "missing_since",
         "broke_at",
         "window_since",
+        "ready_at",
     ),
     episodes: ("opened_at", "failing_from", "ended_at"),
     attempts: ("resolved_at",),
-    openings: ("opened_at", "closed_at"),
+    openings: ("opened_at", "closed_at", "judged_at"),
     canaries: ("named_at", "ended_at"),
     actions: ("at", "ended_at"),
 }
 """The columns that delays are counted from. When an attempt was reserved and sent is for the
-limits, which take a moment in the future for now: to move it would free them too early, should the
-clock be set right again."""
+limits, and `ahead_since` beside it: to move it would free them too early, should the clock be set
+right again."""

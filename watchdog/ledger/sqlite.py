@@ -1,7 +1,7 @@
 """A ledger in a SQLite file: its locks, and all that may happen to the file."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,7 @@ from watchdog.ledger.errors import (
 )
 from watchdog.ledger.locks import FileLock, Role
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite_file import (
     BUSY_SECONDS,
     identity,
@@ -36,6 +37,7 @@ from watchdog.ledger.sqlite_file import (
     read_anew,
     wait_at_most,
 )
+from watchdog.ledger.turns import Line
 
 _COMMAND_WAIT_SECONDS = 5
 """How long a command waits for another one: longer than one that retries nothing takes."""
@@ -48,9 +50,8 @@ class SqliteDatabase:
     """See `database.Database`. One daemon and one command at a time hold its file locks."""
 
     busy_seconds = BUSY_SECONDS
-    wall = None
 
-    def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: Clock) -> None:
+    def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: SharedClock) -> None:
         self._engine = engine
         self._locks = locks
         self._clock = clock
@@ -72,6 +73,7 @@ class SqliteDatabase:
         if reading and not path.exists():
             raise LedgerMissing(f"there is no ledger at {path} yet: start the daemon first")
         engine = make_engine(url, read_only=reading)
+        database = cls(engine, locks, SharedClock(clock, locks[Role.DAEMON]))
 
         def first_transaction() -> Opened:
             with engine.begin() as connection:
@@ -80,19 +82,19 @@ class SqliteDatabase:
                 return prepare(
                     connection,
                     base_url=base_url,
-                    now=clock.now(),
+                    now=database._clock.now(),
                     make=not reading,
                     # Not under a daemon of another version, which would then find it changed.
                     migrate=role is Role.DAEMON or (not reading and locks[Role.DAEMON].is_free()),
                     where=str(path),
                 )
 
-        database = cls(engine, locks, clock)
         try:
             if not reading:
                 make_file(path)
             if role in locks:
                 _take(locks[role], role, path)
+                database._clock.now()  # From here on the others go by it.
             return database, patiently(first_transaction)
         except BaseException as error:
             database.close()
@@ -100,16 +102,34 @@ class SqliteDatabase:
                 raise LedgerBroken(f"the ledger {path} cannot be used: {explain(error)}") from error
             raise
 
+    def reader(self) -> "SqliteDatabase":
+        """See `database.Database`."""
+        url = URL.create("sqlite", database=path_of(self._engine))
+        return SqliteDatabase(make_engine(url, read_only=True), {}, self._clock)
+
+    @property
+    def line(self) -> Line:
+        return self
+
+    @property
+    def pulse(self) -> Line:
+        return self
+
     @contextmanager
-    def transaction(self, deadline: float) -> Iterator[tuple[Connection, datetime]]:
-        """Another process is waited for until `deadline`: all that is asked for meanwhile fails
-        at about the same time, and not each only after the one before."""
+    def transaction(self, asked_at: float) -> Iterator[tuple[Connection, datetime]]:
+        """Another process is waited for until some time after `asked_at`: all that is asked for
+        meanwhile fails at about the same time, and not each only after the one before."""
         with self._engine.connect() as connection:
             self._find(connection)
-            wait_at_most(connection, deadline - time.monotonic())
+            wait_at_most(connection, self.seconds_left(asked_at))
             with connection.begin():
                 self._check(connection)
                 yield connection, self._clock.now()
+
+    @property
+    def wall(self) -> Callable[[], datetime | None] | None:
+        """A daemon's clock is the one that all the others go by."""
+        return None if self._locks[Role.DAEMON].held else self._clock.daemons
 
     def unavailable(self, error: Exception) -> LedgerUnavailable:
         self._unsound = self._unsound or is_unsound(error)
@@ -166,12 +186,20 @@ class SqliteDatabase:
             return False
         return lock.held or lock.is_free()
 
+    def seconds_left(self, asked_at: float) -> float:
+        """See `turns.Line`."""
+        return asked_at + self.busy_seconds - time.monotonic()
+
     def interrupt(self) -> None:
-        """Nothing to do: SQLite itself waits no longer than until the deadline."""
+        """Nothing to do: SQLite itself waits no longer than that."""
 
     def hold_active(self) -> int:
         """The daemon's file lock was taken when the ledger was opened, for good."""
         return 1
+
+    def release_active(self) -> bool:
+        """Nobody else could take it over: see `hold_active`."""
+        return False
 
     def close(self) -> None:
         self._engine.dispose()

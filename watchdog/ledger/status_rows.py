@@ -1,5 +1,6 @@
 """The queries about the statuses that targets went through."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, select
@@ -17,13 +18,12 @@ class StatusQueries:
 
     _connection: Connection
 
-    def add_status(self, change: StatusChange) -> None:
-        values = {
-            "model_id": change.model_id,
-            "at": change.at,
-            "status": change.status or _UNSEEN,
-        }
-        upsert(self._connection, statuses, values)
+    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+        rows = [
+            {"model_id": each.model_id, "at": each.at, "status": each.status or _UNSEEN}
+            for each in changes
+        ]
+        upsert(self._connection, statuses, *rows)
 
     def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         later = select(statuses.c.model_id, statuses.c.at, statuses.c.status).where(

@@ -1,6 +1,6 @@
 """Every query, each with its name and what it is for."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -10,26 +10,36 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
+    Table,
     and_,
     bindparam,
     case,
     cast,
     delete,
+    distinct,
     exists,
     func,
     insert,
     literal,
     or_,
     select,
+    type_coerce,
     update,
 )
 
-from watchdog.domain.records import Attempt, Episode, Outcome, Target
-from watchdog.engine.ports import RESERVATION_TTL, FleetUsage, VersionConflict, farthest_plan
+from watchdog.domain.records import (
+    Attempt,
+    Episode,
+    Outcome,
+    Target,
+)
+from watchdog.engine.ports import VersionConflict, farthest_plan
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
+from watchdog.ledger.chunks import in_chunks
 from watchdog.ledger.finding_rows import FindingQueries
+from watchdog.ledger.meta_rows import MetaQueries
+from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.rows import (
     attempt_values,
@@ -40,15 +50,31 @@ from watchdog.ledger.rows import (
     to_episode,
     to_target,
 )
-from watchdog.ledger.schema import PAST, attempts, episodes, findings, meta, targets
+from watchdog.ledger.schema import PAST, attempts, episodes, findings, targets
 from watchdog.ledger.status_rows import StatusQueries
 from watchdog.ledger.upsert import upsert
+from watchdog.ledger.usage_rows import UsageQueries, recent
 
 _PENDING = attempts.c.outcome == Outcome.PENDING
-_CHARGED = tuple(outcome for outcome in Outcome if outcome.charged)
 
-_VARIABLES = 500
-"""In one statement: well below any database's limit."""
+_WATCHED = (
+    "resolution",
+    "resolved_at",
+    "presumed",
+    "in_flight_until",
+    "made_id",
+    "made_created_at",
+)
+"""The columns that watching an attempt changes."""
+
+_RESOLVE = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("same_id"))
+    .values({attempts.c[name]: bindparam(name) for name in _WATCHED})
+)
+
+_CLAIMS = ("model_id", "due_at", "spread")
+"""The columns of a target that are not written with it."""
 
 _NO_PLAN = targets.c.next_check_at > bindparam("farthest", type_=targets.c.next_check_at.type)
 _SPREAD = bindparam("start", type_=targets.c.next_check_at.type) + cast(
@@ -77,24 +103,35 @@ _CLAIM = (
 """Put together once: each tick needs it."""
 
 
-class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueries, StatusQueries):
+_SAVE = (
+    update(targets)
+    .where(targets.c.model_id == bindparam("same_id"), targets.c.version == bindparam("same"))
+    .values({column: bindparam(column.name) for column in targets.c if column.name not in _CLAIMS})
+)
+
+
+class SqlTransaction(
+    BreakerQueries,
+    QueueQueries,
+    ActionQueries,
+    ReplicaQueries,
+    FindingQueries,
+    StatusQueries,
+    UsageQueries,
+    MetaQueries,
+):
     """One transaction; `now` was read when it held its lock."""
 
     def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
         super().__init__(connection)
         self._now = now
+        self._observe = observe
         self._visible: ColumnElement[bool] = (
             attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
         )
 
     def now(self) -> datetime:
         return self._now
-
-    def meta(self, key: str) -> str | None:
-        return self._connection.scalar(select(meta.c.value).where(meta.c.key == key))
-
-    def set_meta(self, key: str, value: str) -> None:
-        upsert(self._connection, meta, {"key": key, "value": value})
 
     # Targets
 
@@ -136,29 +173,46 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         return list(self._connection.scalars(query))
 
     def targets(self) -> list[Target]:
-        query = select(targets).order_by(targets.c.model_id)
-        return self._joined(self._connection.execute(query).mappings())
+        rows = self._connection.execute(select(targets).order_by(targets.c.model_id)).mappings()
+        current = select(episodes).join(targets, targets.c.episode_id == episodes.c.id)
+        found = self._connection.execute(current).mappings()
+        return self._with_episodes(list(rows), {row["id"]: to_episode(row) for row in found})
 
     def add_target(self, target: Target) -> None:
-        values = target_values(target) | {"spread": spread(target.model_id)}
-        self._connection.execute(insert(targets), values)
-        if target.episode is not None:
-            self.save_episode(target.episode)
+        self.add_targets([target])
+
+    def add_targets(self, added: Sequence[Target]) -> None:
+        if added:
+            rows = [target_values(each) | {"spread": spread(each.model_id)} for each in added]
+            self._connection.execute(insert(targets), rows)
+            self._save_episodes(added)
 
     def save_target(self, target: Target) -> Target:
-        values = target_values(target) | {"version": target.version + 1}
-        same = (targets.c.model_id == target.model_id, targets.c.version == target.version)
-        written = self._connection.execute(update(targets).where(*same), values)
-        if not written.rowcount:
-            raise VersionConflict(target.model_id)
-        if target.episode is not None:
-            self.save_episode(target.episode)
-        return replace(target, version=target.version + 1)
+        (saved,) = self.save_targets([target])
+        return saved
+
+    def save_targets(self, changed: Sequence[Target]) -> list[Target]:
+        if not changed:
+            return []
+        rows = [
+            target_values(each)
+            | {"version": each.version + 1, "same_id": each.model_id, "same": each.version}
+            for each in changed
+        ]
+        written = self._connection.execute(_SAVE, rows)
+        if written.rowcount != len(changed):
+            raise VersionConflict(changed[0].model_id)
+        self._save_episodes(changed)
+        return [replace(each, version=each.version + 1) for each in changed]
 
     # Episodes
 
     def save_episode(self, episode: Episode) -> None:
         upsert(self._connection, episodes, episode_values(episode))
+
+    def _save_episodes(self, of: Sequence[Target]) -> None:
+        own = [each.episode for each in of if each.episode is not None]
+        upsert(self._connection, episodes, *map(episode_values, own))
 
     def episodes(self, model_id: str | None, *, limit: int) -> list[Episode]:
         query = select(episodes).order_by(episodes.c.opened_at.desc()).limit(limit)
@@ -168,8 +222,10 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
 
     # Attempts
 
-    def attempts(self, target: Target, *, since: datetime) -> tuple[Attempt, ...]:
-        wanted = [self._sent_since(since), _PENDING]
+    def attempts(
+        self, target: Target, *, since: datetime, dated: datetime | None = None
+    ) -> tuple[Attempt, ...]:
+        wanted = [*recent(since, dated), _PENDING]
         if target.episode is not None:
             wanted.append(attempts.c.episode_id == target.episode.id)
         query = (
@@ -179,9 +235,11 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         )
         return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
 
-    def all_attempts(self, *, since: datetime) -> dict[str, tuple[Attempt, ...]]:
+    def all_attempts(
+        self, *, since: datetime, dated: datetime | None = None
+    ) -> dict[str, tuple[Attempt, ...]]:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
-        wanted = (self._sent_since(since), _PENDING, attempts.c.episode_id.in_(current))
+        wanted = (*recent(since, dated), _PENDING, attempts.c.episode_id.in_(current))
         query = (
             select(attempts)
             .where(or_(*wanted), self._visible)
@@ -190,20 +248,35 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         rows = [to_attempt(row) for row in self._connection.execute(query).mappings()]
         return {key: tuple(own) for key, own in groupby(rows, lambda each: each.model_id)}
 
-    @staticmethod
-    def _sent_since(since: datetime) -> ColumnElement[bool]:
-        return and_(
-            # What the index can use: nothing is sent later than this after its reservation.
-            attempts.c.reserved_at >= since - RESERVATION_TTL,
-            func.coalesce(attempts.c.sent_at, attempts.c.reserved_at) >= since,
-        )
-
     def add_attempt(self, attempt: Attempt) -> None:
         # Asked first, and not told by the error: that would say the same of an id that is taken.
         pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
         if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
             raise VersionConflict(attempt.model_id)
-        self._connection.execute(insert(attempts), attempt_values(attempt))
+        self._insert(attempt)
+
+    def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
+        if not lost:
+            return
+        gone = self._without_row(episodes, {episode.id for _, episode in lost})
+        unknown = {episode.id: episode for _, episode in lost if episode.id in gone}
+        if unknown:
+            rows = [episode_values(each) for each in unknown.values()]
+            self._connection.execute(insert(episodes), rows)
+        self._insert(*(attempt for attempt, _ in lost))
+
+    def _insert(self, *added: Attempt) -> None:
+        self._connection.execute(insert(attempts), [attempt_values(each) for each in added])
+        self._grow(added[-1].id, len(added))
+
+    def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
+        return self._without_row(attempts, attempt_ids)
+
+    def _without_row(self, table: Table, ids: Collection[str]) -> frozenset[str]:
+        found = set[str]()
+        for some in in_chunks(ids):
+            found.update(self._connection.scalars(select(table.c.id).where(table.c.id.in_(some))))
+        return frozenset(ids) - found
 
     def record_answer(self, attempt: Attempt) -> bool:
         ended = attempts.c.resolved_at.is_not(None)
@@ -218,6 +291,8 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
                 sent_at=attempt.sent_at,
                 answered_at=attempt.answered_at,
                 reason=attempt.reason,
+                forbidden_key=attempt.forbidden_key,
+                api_date=attempt.api_date,
                 resolution=case(
                     (ended, attempts.c.resolution),
                     else_=literal(attempt.resolution, attempts.c.resolution.type),
@@ -228,14 +303,15 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
                 ),
             )
         )
+        if written.rowcount:
+            self._grow(attempt.id)
         return bool(written.rowcount)
 
-    def resolve_attempt(self, attempt: Attempt) -> None:
-        self._connection.execute(
-            update(attempts)
-            .where(attempts.c.id == attempt.id)
-            .values(resolution=attempt.resolution, resolved_at=attempt.resolved_at)
-        )
+    def resolve_attempts(self, resolved: Sequence[Attempt]) -> None:
+        rows = [attempt_values(each) for each in resolved]
+        if rows:
+            rows = [{name: row[name] for name in _WATCHED} | {"same_id": row["id"]} for row in rows]
+            self._connection.execute(_RESOLVE, rows)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         query = select(attempts).where(attempts.c.id == attempt_id)
@@ -246,22 +322,17 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         query = select(attempts).where(_PENDING)
         return [to_attempt(row) for row in self._connection.execute(query).mappings()]
 
-    def fleet_usage(self, *, minute: datetime, day: datetime, most: int) -> FleetUsage:
-        pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
-        under_way = self._connection.scalar(
-            select(func.count()).where(
-                attempts.c.resolved_at.is_(None), attempts.c.reserved_at >= day, self._visible
-            )
+    def forbidden_models(self, key_mark: str) -> int:
+        said_otherwise = (
+            select(func.max(attempts.c.sent_at))
+            .where(attempts.c.outcome.in_((Outcome.ACCEPTED, Outcome.REFUSED)))
+            .scalar_subquery()
         )
-        newest = select(attempts.c.sent_at).order_by(attempts.c.sent_at.desc()).limit(most)
-        settled = and_(attempts.c.outcome != Outcome.PENDING, self._visible)
-        sent = newest.where(attempts.c.sent_at >= minute, settled)
-        charged = newest.where(attempts.c.sent_at >= day, settled, attempts.c.outcome.in_(_CHARGED))
-        return FleetUsage(
-            in_flight=under_way or 0,
-            sent=self._times(sent, pending, most),
-            charged=self._times(charged, pending, most),
+        query = select(func.count(distinct(attempts.c.model_id))).where(
+            attempts.c.forbidden_key == key_mark,
+            or_(said_otherwise.is_(None), attempts.c.sent_at > said_otherwise),
         )
+        return self._connection.scalar(query) or 0
 
     def attempt_history(self, model_id: str | None, *, limit: int) -> list[Attempt]:
         query = select(attempts).order_by(attempts.c.reserved_at.desc()).limit(limit)
@@ -277,6 +348,15 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
                 for name, is_ahead in ahead.items()
             }
             self._connection.execute(update(table).where(or_(*ahead.values())).values(clamped))
+        # What it held a place in flight for, counted from now.
+        ahead_by = attempts.c.reserved_at - literal(self._now, attempts.c.reserved_at.type)
+        kept = attempts.c.in_flight_until - ahead_by
+        self._connection.execute(
+            update(attempts)
+            .where(attempts.c.reserved_at > self._now)
+            .values(in_flight_until=type_coerce(kept, BigInteger))
+        )
+        self._note_ahead()
 
     def prune(self, before: datetime) -> int:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
@@ -293,22 +373,20 @@ class SqlTransaction(BreakerQueries, ActionQueries, ReplicaQueries, FindingQueri
         listed = list(rows)
         ids = [row["episode_id"] for row in listed if row["episode_id"] is not None]
         found: dict[str, Episode] = {}
-        for start in range(0, len(ids), _VARIABLES):
-            query = select(episodes).where(episodes.c.id.in_(ids[start : start + _VARIABLES]))
+        for some in in_chunks(ids):
+            query = select(episodes).where(episodes.c.id.in_(some))
             found |= {
                 row["id"]: to_episode(row) for row in self._connection.execute(query).mappings()
             }
-        pauses = self.pauses() if listed else []
+        return self._with_episodes(listed, found)
+
+    def _with_episodes(self, rows: Sequence[Any], found: Mapping[str, Episode]) -> list[Target]:
+        pauses = self.pauses() if rows else []
         return [
             to_target(
                 row,
                 found.get(row["episode_id"]),
                 next((p.until for p in pauses if p.model_id in (None, row["model_id"])), None),
             )
-            for row in listed
+            for row in rows
         ]
-
-    def _times(self, query: Select[Any], pending: int, most: int) -> tuple[datetime, ...]:
-        """Oldest first; a pending attempt may be sent at this very moment."""
-        times = self._connection.execute(query).scalars().all()
-        return tuple(sorted([*times, *[self._now] * pending])[-most:])

@@ -1,14 +1,30 @@
-"""Writing a row that may be there already."""
+"""Writing rows that may be there already."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.dialects import sqlite
 
 
-def upsert(connection: Connection, table: Table, values: Mapping[str, Any]) -> None:
-    """Update the row with that primary key, or insert it where there is none; what `values` do not
-    name stays as it is. The ledger's lock is held: nobody else inserts it in between."""
-    same = [column == values[column.name] for column in table.primary_key]
-    if not connection.execute(update(table).where(*same), values).rowcount:
-        connection.execute(insert(table), values)
+def upsert(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> None:
+    """Update the rows with those primary keys, or insert them where there are none, by one
+    statement; what the rows do not name stays as it is. All of them name the same columns."""
+    if rows:
+        connection.execute(_statement(connection.dialect.name, table, tuple(rows[0])), rows)
+
+
+@cache
+def _statement(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
+    insert: Any = sqlite.insert
+    if dialect == "postgresql":
+        # Slow to import, and needed for that alone.
+        from sqlalchemy.dialects import postgresql
+
+        insert = postgresql.insert
+    new = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: new.excluded[name] for name in names if name not in keys}
+    found: Executable = new.on_conflict_do_update(index_elements=keys, set_=changed)
+    return found

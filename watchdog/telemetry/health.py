@@ -43,6 +43,7 @@ class Readiness:
         self._ledger = "the ledger is not open yet"
         self._key = "the API has not accepted the key yet"
         self._sweep = "the first sweep is not done"
+        self._watch_list = ""
         self._standby = False
 
     def __call__(self, event: Event) -> None:
@@ -53,14 +54,18 @@ class Readiness:
                 self._ledger = "the ledger does not answer"
             case AuthFailed():
                 self._key = f"the API refuses the key (HTTP {event.code})"
-            case ApiRequested() if event.code.startswith("2") or event.code == "404":
+            case ApiRequested() if event.code.startswith("2"):
                 self._key = ""
-            case SweepDone() if event.first:
-                self._sweep = ""
-            case BecameActive() | BecameStandby():
-                self._standby = isinstance(event, BecameStandby)
+            case SweepDone():
+                self._watch_list = ""
+                if event.first:
+                    self._sweep = ""
+            case BecameActive():
+                self._standby, self._watch_list = False, "the watch list is not taken up yet"
+            case BecameStandby():
+                self._standby = True
 
     def reasons(self) -> tuple[str, ...]:
         """Why it is not ready; nothing when it is."""
-        own = () if self._standby else (self._key, self._sweep)
+        own = () if self._standby else (self._key, self._watch_list, self._sweep)
         return tuple(reason for reason in (self._ledger, *own) if reason)

@@ -18,6 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult, FleetLimits
 from watchdog.engine.events import (
+    ApiClockSeen,
     ApiDown,
     ApiRecovered,
     ApiRequested,
@@ -28,17 +29,21 @@ from watchdog.engine.events import (
     BreakerSeen,
     CheckDone,
     CheckStarted,
+    ClockJumped,
     ConfigReloaded,
     ConfigReloadFailed,
     DeploymentReplaced,
     DiscoveryDone,
     EpisodeSuperseded,
     Event,
+    ForbiddenSeen,
     GaveUp,
     LedgerBack,
     LedgerLost,
     LedgerOpened,
     LedgerTransacted,
+    LedgerWentBack,
+    ModelsListed,
     OperatorActed,
     PausesSeen,
     Recovered,
@@ -104,6 +109,12 @@ class Metrics:
         )
         self._log_lines_dropped = self._counter(
             "log_lines_dropped", "Log lines that could not be written, or not soon enough."
+        )
+        self._jumps = self._counter(
+            "clock_jumps", "How often the ledger's time and the API's came to differ otherwise."
+        )
+        self._went_back = self._counter(
+            "ledger_went_back", "How often the ledger was found in an older state than before."
         )
         self._actions = self._counter("operator_actions", "What persons did, by kind.", "action")
         for action in ActionKind:
@@ -262,6 +273,8 @@ class Metrics:
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerTransacted():
                 self._transactions.observe(event.duration_seconds)
+            case LedgerWentBack():
+                self._went_back.inc()
             case LedgerBack():
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():
@@ -269,8 +282,20 @@ class Metrics:
 
     def _note_api(self, event: Event) -> None:
         match event:
+            case ModelsListed():
+                text = "Entries of the API's last list of models that could not be read."
+                self._set("listing_unreadable_entries", text, event.unreadable)
             case ApiDown() | ApiRecovered():
                 self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
+            case ApiClockSeen():
+                self._snapshot.api_clock(event.ledger_ahead)
+                seconds = event.ledger_ahead.total_seconds()
+                self._set("ledger_ahead_of_api_seconds", _LEDGER_AHEAD, seconds)
+            case ClockJumped():
+                self._jumps.inc()
+            case ForbiddenSeen():
+                text = "Whether the API forbids the key all retries but one an hour."
+                self._set("retries_forbidden", text, int(event.forbidden))
             case AuthFailed() | AuthRecovered():
                 accepted = isinstance(event, AuthRecovered)
                 self._set("api_key_accepted", _KEY_ACCEPTED, int(accepted))
@@ -301,4 +326,5 @@ class Metrics:
 _ACTIVE = "Whether this replica watches and retries; the others stand by."
 _API_UP = "Whether the API answers at all: 0 while the failures are common to all targets."
 _KEY_ACCEPTED = "Whether the API accepts the key."
+_LEDGER_AHEAD = "By how much the ledger's time is ahead of the API's clock, to about a minute."
 _LEDGER_UP = "Whether the ledger answers."

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchdog.domain.limits import (
     episode_remaining,
@@ -50,6 +50,7 @@ class Snapshot:
         self._observed: dict[str, datetime] = {}
         self._pauses: tuple[Action, ...] = ()
         self._answers: dict[str, Counter[Outcome]] = {}
+        self._ledger_ahead: timedelta | None = None
 
     def put(self, target: Target, policy: Policy, attempts: tuple[Attempt, ...]) -> None:
         self._views[target.model_id] = View(target, policy, attempts)
@@ -78,6 +79,10 @@ class Snapshot:
         """The fleet's limits are others now."""
         self._limits = limits
 
+    def api_clock(self, ledger_ahead: timedelta) -> None:
+        """By how much the ledger's time is ahead of the API's clock."""
+        self._ledger_ahead = ledger_ahead
+
     def paused(self, pauses: Sequence[Action]) -> None:
         """The pauses in force, the latest to expire first."""
         self._pauses = tuple(pauses)
@@ -90,6 +95,7 @@ class Snapshot:
         """The exposition as of the first piece: whatever changes between two of them shows in the
         next one."""
         now, views = self._clock.now(), tuple(self._views.values())
+        date = None if self._ledger_ahead is None else now - self._ledger_ahead
         observed, pauses, limits = dict(self._observed), self._pauses, self._limits
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
         for family, rows in _OF_TARGETS:
@@ -99,8 +105,8 @@ class Snapshot:
         ends = _PauseEnds(pauses, now)
         yield from _PAUSED.render(_paused(views, ends))
         yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
-        yield from _BUDGET.render(_budgets(views, now))
-        yield from _FLEET_BUDGET.render(_fleet_budgets(views, limits, now))
+        yield from _BUDGET.render(_budgets(views, now, date))
+        yield from _FLEET_BUDGET.render(_fleet_budgets(views, limits, now, date))
 
 
 _Views = Sequence[View]
@@ -179,16 +185,18 @@ def _pause_expiries(views: _Views, ends: _PauseEnds) -> _Rows:
         yield from _moments((view.target.model_id, ends.of(view.target.model_id)) for view in views)
 
 
-def _budgets(views: _Views, now: datetime) -> _Rows:
+def _budgets(views: _Views, now: datetime, date: datetime | None) -> _Rows:
     for view in views:
         target, attempts, policy = view.target, view.attempts, view.policy
         yield target.model_id, "episode", episode_remaining(target, attempts, policy)
-        yield target.model_id, "window", window_remaining(attempts, policy, now)
+        yield target.model_id, "window", window_remaining(attempts, policy, now, date)
 
 
-def _fleet_budgets(views: _Views, limits: FleetLimits, now: datetime) -> _Rows:
+def _fleet_budgets(
+    views: _Views, limits: FleetLimits, now: datetime, date: datetime | None
+) -> _Rows:
     attempts = tuple(attempt for view in views for attempt in view.attempts)
-    left = fleet_remaining(fleet_from(attempts, limits, now), now)
+    left = fleet_remaining(fleet_from(attempts, limits, now, date=date), now)
     for scope in ("minute", "in_flight", "window"):
         yield scope, getattr(left, scope)
 

@@ -58,8 +58,11 @@ class Row:
 
     @property
     def why(self) -> str:
-        reason = self.target.decision.reason
-        return RETRY_NOW if reason is None else REASONS[reason]
+        reason, place = self.target.decision.reason, self.watched.place
+        if reason is None:
+            return RETRY_NOW
+        queue = f" It is number {place} in the queue." if place is not None else ""
+        return REASONS[reason] + queue
 
     @property
     def used(self) -> str:
@@ -88,7 +91,7 @@ _SORTS: dict[str, Callable[[Row], Any]] = {
     "status": lambda row: row.target.status or "",
     "since": lambda row: _newest_first(row.target.status_since),
     "attempts": lambda row: -row.watched.used,
-    "day": lambda row: -len(window_times(row.watched.attempts, row.now)),
+    "day": lambda row: -len(window_times(row.watched.attempts, row.now, row.watched.date)),
     "next": lambda row: (row.next_at is None, row.next_at and row.next_at.timestamp()),
     "why": lambda row: row.target.decision.reason or "",
 }

@@ -68,6 +68,8 @@ REASONS = {
     DecisionReason.LEDGER_UNAVAILABLE: "The ledger did not answer, and nothing is sent without it.",
     DecisionReason.EPISODE_SPENT: "All retries of this failure are used up: a person is needed.",
     DecisionReason.REFUSED_TWICE: "The API refused two retries in a row: a person is needed.",
+    DecisionReason.FORBIDDEN: "The key is accepted, and may not retry (HTTP 403): a person "
+    "must give it a role that may.",
 }
 
 RETRY_NOW = "A retry is due now."

@@ -1,0 +1,214 @@
+"""The fleet's places in flight and the queue for them, on every ledger."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.test_ledger import Bench
+from tests.fakes.records import NOW, PUSHED, REF, ago, an_attempt, an_episode, failing, healthy
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    Outcome,
+    Resolution,
+    Target,
+)
+
+SOON, OVER = NOW + timedelta(seconds=1), NOW
+REFAILED: dict[str, Any] = {"resolution": Resolution.REFAILED, "resolved_at": ago(seconds=30)}
+MINUTE_SPENT = Decision(DecisionKind.WAIT, DecisionReason.FLEET_MINUTE_SPENT, SOON)
+IN_FLIGHT = Decision(DecisionKind.WAIT, DecisionReason.FLEET_IN_FLIGHT)
+
+
+async def add(bench: Bench, model_id: str, **values: Any) -> None:
+    episode = an_episode(id=f"e-{model_id}", model_id=model_id)
+    await bench.add(failing(model_id=model_id, episode=episode, **values))
+
+
+async def sent(bench: Bench, model_id: str, number: int = 1, **values: Any) -> Attempt:
+    attempt = an_attempt(
+        id=f"{model_id}-{number}", model_id=model_id, episode_id=f"e-{model_id}", **values
+    )
+    await bench.attempts(attempt)
+    return attempt
+
+
+async def in_flight(bench: Bench) -> int:
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=1))
+    return usage.in_flight
+
+
+@pytest.mark.parametrize(
+    ("values", "held"),
+    [
+        pytest.param({"in_flight_until": SOON}, 1, id="under-way"),
+        pytest.param({"in_flight_until": OVER}, 0, id="under-way-for-longer-than-stuck-after"),
+        pytest.param(REFAILED | {"in_flight_until": SOON}, 0, id="seen-to-fail-again"),
+        pytest.param(
+            REFAILED | {"in_flight_until": SOON, "presumed": True}, 1, id="presumed-to-have-failed"
+        ),
+        pytest.param(
+            REFAILED | {"in_flight_until": OVER, "presumed": True}, 0, id="presumed-for-long"
+        ),
+        pytest.param({}, 1, id="of-an-older-program"),
+        pytest.param({"reserved_at": ago(hours=24)}, 0, id="of-an-older-program-a-day-ago"),
+    ],
+)
+async def test_how_long_an_attempt_holds_a_place(
+    bench: Bench, values: dict[str, Any], held: int
+) -> None:
+    await add(bench, "m1")
+    attempt = await sent(bench, "m1", **values)
+    assert await in_flight(bench) == held == attempt.in_flight(NOW)
+
+
+async def test_a_target_holds_one_place_however_many_attempts_it_has(bench: Bench) -> None:
+    await add(bench, "m1")
+    await add(bench, "m2")
+    presumed = REFAILED | {"in_flight_until": SOON, "presumed": True}
+    await sent(bench, "m1", 1, **presumed)
+    await sent(bench, "m1", 2, in_flight_until=SOON)
+    await sent(bench, "m2", 1, in_flight_until=SOON)
+    assert await in_flight(bench) == 2
+
+
+async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
+    await add(bench, "m1")
+    attempt = await sent(bench, "m1", deployment=REF)
+    seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "made": PUSHED}
+    watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
+    await bench.do(lambda tx: tx.resolve_attempts([watched]))
+    kept = await bench.do(lambda tx: tx.attempt(attempt.id))
+    assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", deployment=REF, **seen)
+
+
+async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench) -> None:
+    await add(bench, "m1")
+    ahead = NOW + timedelta(days=1)
+    until = ahead + timedelta(minutes=7)
+    await sent(bench, "m1", reserved_at=ahead, in_flight_until=until)
+    await bench.do(lambda tx: tx.clamp_future())
+    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    assert kept is not None
+    assert kept.in_flight_until == NOW + timedelta(minutes=7)
+
+
+# The queue
+
+
+def queued(model_id: str, rank: int, ready_at: datetime, **values: Any) -> Target:
+    episode = an_episode(id=f"e-{model_id}", model_id=model_id)
+    return failing(
+        model_id=model_id,
+        episode=episode,
+        queue_rank=rank,
+        ready_at=ready_at,
+        **{"decision": MINUTE_SPENT, **values},
+    )
+
+
+async def test_how_many_go_before_a_target(bench: Bench) -> None:
+    await bench.add(
+        queued("b", 0, ago(minutes=5)),
+        queued("c", 0, ago(minutes=5)),
+        queued("d", 0, ago(minutes=4), decision=Decision(DecisionKind.RETRY)),
+        queued("e", 1, ago(minutes=9)),
+        queued("f", 2, ago(minutes=9), decision=IN_FLIGHT),
+    )
+
+    async def ahead(rank: int, ready_at: datetime, model_id: str) -> int:
+        return await bench.do(
+            lambda tx: tx.ahead(rank, ready_at, model_id, seen_since=ago(minutes=2))
+        )
+
+    assert await ahead(0, ago(minutes=6), "z") == 0
+    assert await ahead(0, ago(minutes=5), "a") == 0
+    assert await ahead(0, ago(minutes=5), "b") == 0
+    assert await ahead(0, ago(minutes=5), "c") == 1
+    assert await ahead(0, NOW, "z") == 3
+    assert await ahead(1, ago(minutes=9), "z") == 4
+    assert await ahead(2, NOW, "z") == 5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(
+            queued("b", 0, ago(minutes=5), observed_at=ago(minutes=3)), id="not-seen-of-late"
+        ),
+        pytest.param(queued("b", 0, ago(minutes=5), missing=True), id="missing"),
+        pytest.param(
+            queued(
+                "b",
+                0,
+                ago(minutes=5),
+                decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, SOON),
+            ),
+            id="in-its-own-backoff",
+        ),
+        pytest.param(
+            queued(
+                "b",
+                0,
+                ago(minutes=5),
+                decision=Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN),
+            ),
+            id="given-up",
+        ),
+        pytest.param(healthy(model_id="b", ready_at=ago(minutes=5), queue_rank=0), id="healthy"),
+    ],
+)
+async def test_who_does_not_wait_in_the_queue(bench: Bench, other: Target) -> None:
+    await bench.add(other)
+    ahead = await bench.do(lambda tx: tx.ahead(0, NOW, "z", seen_since=ago(minutes=2)))
+    assert ahead == 0
+
+
+async def test_one_that_cannot_be_seen_leaves_the_queue_and_keeps_its_version(bench: Bench) -> None:
+    await bench.add(queued("b", 0, ago(minutes=5)))
+    await bench.do(lambda tx: tx.leave_queue("b"))
+    assert await bench.do(lambda tx: tx.ahead(0, NOW, "z", seen_since=ago(minutes=2))) == 0
+    left = await bench.do(lambda tx: tx.target("b"))
+    assert left is not None
+    assert (left.version, left.ready_at, left.queue_rank) == (0, ago(minutes=5), None)
+
+
+async def test_the_first_that_waits_for_a_reason(bench: Bench) -> None:
+    await bench.add(
+        queued("a", 1, ago(minutes=9), decision=IN_FLIGHT),
+        queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
+        queued("c", 0, ago(minutes=5)),
+    )
+    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_MINUTE_SPENT)) == "c"
+    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.API_HELD)) is None
+
+
+# What the key may not retry
+
+
+async def test_how_many_models_a_key_may_not_retry(bench: Bench) -> None:
+    for model_id in ("m1", "m2", "m3", "m4"):
+        await add(bench, model_id)
+    await sent(bench, "m1", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=9), forbidden_key="k1")
+    await sent(bench, "m1", 2, outcome=Outcome.ACCEPTED, sent_at=ago(minutes=8), **REFAILED)
+    await sent(bench, "m2", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=7), forbidden_key="k1")
+    await sent(bench, "m2", 2, outcome=Outcome.FAILED, sent_at=ago(minutes=6), forbidden_key="k1")
+    await sent(bench, "m3", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=5), forbidden_key="k2")
+    await sent(bench, "m4", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=4), forbidden_key="k1")
+    assert await bench.do(lambda tx: tx.forbidden_models("k1")) == 2
+    assert await bench.do(lambda tx: tx.forbidden_models("k2")) == 1
+    assert await bench.do(lambda tx: tx.forbidden_models("k3")) == 0
+
+
+async def test_a_reason_of_this_program_is_kept_and_one_of_an_older_program_is_believed(
+    bench: Bench,
+) -> None:
+    gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
+    await add(bench, "m1", decision=gave_up)
+    kept = await bench.do(lambda tx: tx.target("m1"))
+    assert kept is not None
+    assert kept.decision == gave_up

@@ -1,0 +1,159 @@
+"""How often a ledger is asked until the watch list is taken up: as often for a thousand models as
+for ten, since a server may be milliseconds away."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.fakes.fleet import a_fleet, settings_of
+from tests.fakes.records import POLICY, an_attempt, an_episode, failing, healthy
+from watchdog.domain.records import Target
+from watchdog.engine.overview import overview
+from watchdog.engine.ports import LedgerTransaction, VersionConflict
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import MODE, Model, Settings
+from watchdog.engine.watchlist import begin, enlist, remove_unwanted
+
+FEW, MANY = 10, 1000
+
+Counts = tuple[int, int]
+Before = Callable[[LedgerTransaction, Settings], None]
+Work = Callable[[LedgerTransaction, Recorder, Settings], object]
+
+
+class Counting:
+    """A transaction whose calls are counted: what is in memory has no statements."""
+
+    def __init__(self, tx: LedgerTransaction) -> None:
+        self.calls = 0
+        self._tx = tx
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "now":
+            self.calls += 1
+        return getattr(self._tx, name)
+
+
+def a_watch_list(count: int, kind: str = "m") -> Settings:
+    models = {f"{kind}{number:04}": Model(None, POLICY) for number in range(count)}
+    return settings_of(a_fleet(1), models=models)
+
+
+def watched(tx: LedgerTransaction, settings: Settings) -> None:
+    """Write targets of which every other one fails and has an attempt under way."""
+    targets, attempts = [], []
+    for number, model_id in enumerate(settings.models):
+        if number % 2:
+            targets.append(healthy(model_id=model_id))
+            continue
+        episode = an_episode(id=f"e-{model_id}", model_id=model_id)
+        targets.append(failing(model_id=model_id, episode=episode))
+        attempts.append(an_attempt(id=f"a-{model_id}", model_id=model_id, episode_id=episode.id))
+    tx.add_targets(targets)
+    for attempt in attempts:
+        tx.add_attempt(attempt)
+
+
+def as_observed(tx: LedgerTransaction, settings: Settings) -> None:
+    watched(tx, settings)
+    tx.set_meta(MODE, "observe")
+
+
+def others(tx: LedgerTransaction, settings: Settings) -> None:
+    watched(tx, a_watch_list(len(settings.models), "other"))
+
+
+def nothing(tx: LedgerTransaction, settings: Settings) -> None:
+    """A new ledger."""
+
+
+def declare(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
+    tx.configure(settings.owner, settings.models)
+
+
+def show(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
+    overview(tx, settings.policies, settings.limits)
+
+
+async def asked(kind: str, folder: Path, count: int, before: Before, work: Work) -> Counts:
+    """How many calls of the port, and how many statements, the work makes."""
+    statements: list[str] = []
+    settings = a_watch_list(count)
+
+    def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    def counted(tx: LedgerTransaction) -> int:
+        counting = Counting(tx)
+        work(cast("LedgerTransaction", counting), Recorder(bench.ledger, settings), settings)
+        return counting.calls
+
+    async with opened(kind, folder) as bench:
+        await bench.do(lambda tx: before(tx, settings))
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            return await bench.do(counted), len(statements)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("before", "work"),
+    [
+        pytest.param(nothing, begin, id="start"),
+        pytest.param(watched, begin, id="take-over"),
+        pytest.param(others, begin, id="reload-with-other-models"),
+        pytest.param(as_observed, begin, id="reload-in-retry-mode"),
+        pytest.param(others, remove_unwanted, id="heartbeat-that-removes"),
+        pytest.param(nothing, declare, id="declare"),
+        pytest.param(nothing, enlist, id="command-on-new-models"),
+        pytest.param(watched, enlist, id="command"),
+        pytest.param(watched, show, id="page"),
+    ],
+)
+async def test_a_thousand_models_take_as_many_round_trips_as_ten(
+    kind: str, before: Before, work: Work, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    few = await asked(kind, tmp_path_factory.mktemp("few"), FEW, before, work)
+    many = await asked(kind, tmp_path_factory.mktemp("many"), MANY, before, work)
+    assert many == few
+    assert few[0]
+    assert few[1] or kind == "memory"
+
+
+def the_fleet(count: int, **values: Any) -> list[Target]:
+    return [
+        failing(
+            model_id=f"m{number}",
+            episode=an_episode(id=f"e{number}", model_id=f"m{number}", **values),
+        )
+        for number in range(count)
+    ]
+
+
+async def test_what_is_written_at_once_is_as_what_is_written_one_by_one(bench: Bench) -> None:
+    targets = the_fleet(3)
+    await bench.do(lambda tx: tx.add_targets([*targets[:2], healthy(model_id="m9")]))
+    await bench.add(targets[2])
+    changed = [replace(each, name="new") for each in the_fleet(3, standing=True)]
+    saved = await bench.do(lambda tx: tx.save_targets(changed))
+    assert saved == [replace(each, version=1) for each in changed]
+    assert await bench.do(lambda tx: tx.targets()) == [*saved, healthy(model_id="m9")]
+    assert await bench.do(lambda tx: tx.save_targets([])) == []
+
+
+async def test_of_what_is_written_at_once_one_conflict_is_the_conflict_of_all(
+    bench: Bench,
+) -> None:
+    targets = the_fleet(3)
+    await bench.do(lambda tx: tx.add_targets(targets))
+    await bench.do(lambda tx: tx.save_target(targets[1]))
+    with pytest.raises(VersionConflict):
+        await bench.do(lambda tx: tx.save_targets([replace(each, name="new") for each in targets]))
+    assert {each.name for each in await bench.do(lambda tx: tx.targets())} == {None}

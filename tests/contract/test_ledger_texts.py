@@ -1,0 +1,157 @@
+"""Texts of others in every column that holds any: as they are cleaned where they enter, and as they
+would be if that was forgotten once."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.contract.test_ledger import Bench
+from tests.fakes.records import NOW, an_attempt, an_episode, failing
+from watchdog.domain.records import Action, ActionKind, DeploymentRef, Outcome, StatusChange
+from watchdog.domain.untrusted import clean
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, VersionConflict
+
+HOSTILE = {
+    "plain": "plain, with Ümläuts, 日本 and 🧊",
+    "empty": "",
+    "nul": "a\x00b",
+    "surrogates": "a\ud800b\udcff",
+    "terminal": "\x1b[31mred\x1b[0m\x07\x9b2J",
+    "lines": "one\ntwo\r\nthree\x0bfour\x85five\u2028six",
+    "hidden": "a\u202eb\u200bc\ufeff",
+    "unassigned": "\ue000\U0010ffff\ufffe",
+    "quoted": "'; DROP TABLE attempts; -- \\ \" %s :name",
+    "long": "x" * 900_000,
+    "long-and-escaped": "\x00" * 900_000,
+}
+
+Through = Callable[[LedgerTransaction, str], str | None]
+"""Write a text, and read it back."""
+
+
+def through_reason(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing())
+    tx.add_attempt(an_attempt(Outcome.PENDING))
+    tx.record_answer(an_attempt(Outcome.REFUSED, reason=text))
+    found = tx.attempt("a1")
+    return found.reason if found else None
+
+
+def through_owner(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing())
+    tx.add_attempt(an_attempt(owner=text))
+    found = tx.attempt("a1")
+    return found.owner if found else None
+
+
+def through_name(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing(name=text))
+    found = tx.target("m1")
+    return found.name if found else None
+
+
+def through_status(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing(status=text, episode=an_episode(status=text)))
+    found = tx.target("m1")
+    assert found is not None
+    assert found.episode is not None
+    assert found.episode.status == found.status
+    return found.status
+
+
+def through_past_status(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing())
+    tx.add_statuses([StatusChange("m1", NOW, text)])
+    return tx.statuses(NOW, "m1")[-1].status or ""
+
+
+def through_deployment(tx: LedgerTransaction, text: str) -> str | None:
+    ref = DeploymentRef(text, NOW)
+    tx.add_target(failing(deployment=ref, episode=an_episode(deployment=ref)))
+    tx.add_attempt(an_attempt(deployment=ref, made=ref))
+    target, attempt = tx.target("m1"), tx.attempt("a1")
+    assert target is not None
+    assert target.episode is not None
+    assert attempt is not None
+    assert target.deployment == target.episode.deployment == attempt.deployment == attempt.made
+    return target.deployment.id if target.deployment else None
+
+
+def through_note(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_action(Action(NOW, ActionKind.RESUME, None, "ann@desk", text))
+    return tx.actions(None, limit=1)[0].note
+
+
+def through_who(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_action(Action(NOW, ActionKind.RESUME, None, text, ""))
+    return tx.actions(None, limit=1)[0].who
+
+
+def through_actor(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing())
+    tx.note_actor("e1", text)
+    return tx.findings("m1")["e1"].actor
+
+
+def through_error_lines(tx: LedgerTransaction, text: str) -> str | None:
+    tx.add_target(failing())
+    tx.note_error_lines("e1", ("first", text, "last"))
+    first, *between, last = tx.findings("m1")["e1"].error_lines
+    assert (first, last) == ("first", "last")
+    return "\n".join(between)
+
+
+def through_meta(tx: LedgerTransaction, text: str) -> str | None:
+    tx.set_meta("discovered", text)
+    return tx.meta("discovered")
+
+
+COLUMNS = [
+    through_reason,
+    through_owner,
+    through_name,
+    through_status,
+    through_past_status,
+    through_deployment,
+    through_note,
+    through_who,
+    through_actor,
+    through_error_lines,
+    through_meta,
+]
+
+
+@pytest.mark.parametrize("through", COLUMNS)
+async def test_every_cleaned_text_is_read_back_as_it_was_written(
+    through: Through, bench: Bench
+) -> None:
+    class Undone(Exception):
+        """So that the next text finds the ledger as this one did."""
+
+    for name, text in HOSTILE.items():
+        cleaned = clean(text, most=100)
+
+        def check(tx: LedgerTransaction, cleaned: str = cleaned) -> None:
+            raise Undone(through(tx, cleaned))
+
+        with pytest.raises(Undone) as undone:
+            await bench.do(check)
+        assert undone.value.args == (cleaned,), name
+
+
+@pytest.mark.parametrize("through", COLUMNS)
+@pytest.mark.parametrize("name", ["nul", "surrogates"])
+async def test_a_text_that_was_not_cleaned_is_never_an_outage(
+    through: Through, name: str, bench: Bench
+) -> None:
+    """Some ledgers take it; in the others it is an error of that row alone."""
+    try:
+        found = await bench.do(lambda tx: through(tx, HOSTILE[name]))
+    except (LedgerUnavailable, VersionConflict) as error:
+        pytest.fail(f"told as {error!r}")
+    except (ValueError, SQLAlchemyError):
+        found = HOSTILE[name]
+    assert found == HOSTILE[name]
+    await bench.do(lambda tx: tx.set_meta("goes", "on"))
+    assert await bench.do(lambda tx: tx.meta("goes")) == "on"

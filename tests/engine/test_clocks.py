@@ -1,0 +1,142 @@
+"""The ledger's clock jumps, while the engine runs or while it is down; in virtual time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.fakes.engine import NEVER_OPENS, START, World, at
+from watchdog.domain.records import DecisionReason
+from watchdog.engine.api_clock import api_date
+from watchdog.engine.events import ApiClockSeen, ClockJumped
+from watchdog.engine.ports import LedgerUnavailable
+
+pytestmark = pytest.mark.looptime
+
+SIX = [f"m{number}" for number in range(6)]
+A_DAY_AND_MORE = timedelta(hours=25)
+
+
+def a_world(*model_ids: str, **more: Any) -> World:
+    """Models whose builds fail within seconds, and whose own limits hardly matter."""
+    values: dict[str, Any] = {
+        "first_delay": timedelta(0),
+        "backoff": timedelta(seconds=5),
+        "backoff_factor": 1.0,
+        "jitter": 0.0,
+        "max_attempts": 50,
+        "max_attempts_per_window": 50,
+        "breaker": NEVER_OPENS,
+    }
+    world = World(*model_ids, **values | more)
+    world.api.date = world.clock.apis
+    for model_id in model_ids:
+        world.api.set_status(model_id, "BUILD_FAILED")
+        world.on_retry(model_id, "BUILDING", then=("BUILD_FAILED", timedelta(seconds=2)))
+    return world
+
+
+def why(world: World, model_id: str) -> DecisionReason | None:
+    return world.target(model_id).decision.reason
+
+
+@pytest.mark.parametrize("ahead", [A_DAY_AND_MORE, -A_DAY_AND_MORE], ids=["ahead", "back"])
+async def test_a_jump_while_it_runs_frees_neither_the_minute_nor_the_window(
+    ahead: timedelta,
+) -> None:
+    window = timedelta(hours=1)
+    world = a_world(*SIX, max_retries_per_minute=3, max_attempts_per_window=1, window=window)
+    async with world.running():
+        await world.run_for(seconds=30)
+        assert len(world.posts()) == 3
+        world.clock.stepped = ahead
+        await world.run_for(seconds=27)
+        assert len(world.posts()) == 3
+        if ahead > timedelta(0):
+            await world.run_for(minutes=58)
+            assert len(world.posts()) == 6
+            assert {why(world, model_id) for model_id in SIX} == {DecisionReason.WINDOW_SPENT}
+            await world.run_for(minutes=4)
+            assert len(world.posts()) == 12
+
+
+async def test_an_attempt_keeps_the_date_of_the_look_before_it_was_sent() -> None:
+    world = a_world("m1", max_attempts=1)
+    world.api.model("m1").before_urgent = lambda: setattr(
+        world.api, "date", lambda: at(days=3, seconds=7)
+    )
+    async with world.running():
+        await world.run_for(seconds=30)
+    (attempt,) = world.attempts()
+    assert attempt.api_date == at(days=3, seconds=7)
+
+
+async def test_without_dates_the_ledgers_time_alone_counts() -> None:
+    world = a_world("m1", max_attempts_per_window=1)
+    world.api.date = None
+    async with world.running():
+        await world.run_for(minutes=2)
+        world.clock.stepped = A_DAY_AND_MORE
+        await world.run_for(minutes=2)
+    assert len(world.posts()) == 2
+    assert not any(isinstance(event, ApiClockSeen) for event in world.events)
+
+
+async def test_a_jump_is_told_once_and_a_difference_never() -> None:
+    world = a_world("m1")
+    async with world.running():
+        await world.run_for(minutes=10)
+        assert not [event for event in world.events if isinstance(event, ClockJumped)]
+        world.clock.stepped = A_DAY_AND_MORE
+        await world.run_for(minutes=10)
+    (jumped,) = [event for event in world.events if isinstance(event, ClockJumped)]
+    assert jumped.by.total_seconds() == pytest.approx(A_DAY_AND_MORE.total_seconds(), abs=2)
+    assert jumped.ledger_ahead == jumped.by + first_difference(world)
+
+
+def first_difference(world: World) -> timedelta:
+    return next(each for each in world.events if isinstance(each, ApiClockSeen)).ledger_ahead
+
+
+async def test_a_jump_while_it_was_down_is_told_by_the_next_process() -> None:
+    world = a_world("m1")
+    async with world.running():
+        await world.run_for(minutes=2)
+    world.clock.stepped = timedelta(minutes=2)
+    async with world.running():
+        await world.run_for(minutes=2)
+    (jumped,) = [event for event in world.events if isinstance(event, ClockJumped)]
+    assert jumped.by.total_seconds() == pytest.approx(120, abs=2)
+
+
+async def test_a_healthy_fleets_looks_show_it_too_and_a_ledger_that_is_away_hears_later() -> None:
+    world = a_world("m1")
+    world.api.set_status("m1", "ACTIVE")
+    async with world.running():
+        await world.run_for(minutes=3)
+        world.clock.stepped = A_DAY_AND_MORE
+        world.ledger.fail_with = LedgerUnavailable("away")
+        await world.run_for(minutes=5)
+        assert not [event for event in world.events if isinstance(event, ClockJumped)]
+        world.ledger.fail_with = None
+        await world.run_for(minutes=8)
+        shown = await world.ledger.transact(api_date)
+    assert len([event for event in world.events if isinstance(event, ClockJumped)]) == 1
+    assert shown is not None
+    assert abs(shown - world.clock.apis()) < timedelta(seconds=2)
+
+
+async def test_a_day_back_while_it_was_down_stops_the_fleet_for_a_minute_only() -> None:
+    world = a_world(*SIX, max_retries_per_minute=2)
+    async with world.running():
+        await world.run_for(seconds=30)
+    assert len(world.posts()) == 2
+    world.clock.stepped = -timedelta(days=1)
+    restarted = world.clock.now()
+    async with world.running():
+        await world.run_for(seconds=58)
+        assert len(world.posts()) == 2
+        await world.run_for(seconds=30)
+    later = [when for when in world.posts() if when >= restarted and when < START]
+    assert len(later) == 2
+    assert min(later) - restarted >= timedelta(minutes=1)

@@ -1,0 +1,191 @@
+"""One list of models for all who need it, in virtual time."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.engine import START, World, at
+from watchdog.domain.discovery import ListedModel
+from watchdog.domain.records import Target
+from watchdog.engine.events import ListingIncomplete, ModelsListed
+from watchdog.engine.listing import SharedListing, known_until
+from watchdog.engine.ports import AnswerLost, ApiError, NotFound
+
+pytestmark = pytest.mark.looptime
+
+LOST = AnswerLost("bad gateway", code="502")
+NO_MODEL = NotFound("HTTP 404: no such model", code="404")
+INTERVAL = timedelta(minutes=1)
+
+
+class Bench:
+    """A shared listing, and the API that it asks."""
+
+    def __init__(self, *listed: str, empty: tuple[str, ...] = ()) -> None:
+        self.world = World("llama")
+        self.api = self.world.api
+        self.shared: SharedListing = self.world.shared_listing()
+        self.lists(*listed, empty=empty)
+
+    def lists(self, *listed: str, empty: tuple[str, ...] = ()) -> None:
+        self.api.listing = [
+            *(ListedModel(each, each, "team", has_development=True) for each in listed),
+            *(ListedModel(each, each, "team", has_development=False) for each in empty),
+        ]
+
+    async def doubt(self, after: timedelta | None = None) -> str | None:
+        """Why the 404 is not believed; `after` in time since the start."""
+        moment = None if after is None else START + after
+        try:
+            await self.shared.confirm("llama", NO_MODEL, after=moment)
+        except AnswerLost as error:
+            return str(error) if error.code == "404" else repr(error)
+        return None
+
+
+async def test_a_404_is_confirmed_by_a_listing_without_the_model() -> None:
+    assert await Bench("other").doubt() is None
+
+
+async def test_a_404_is_confirmed_by_a_listing_without_its_development_deployment() -> None:
+    assert await Bench("other", empty=("llama",)).doubt() is None
+
+
+async def test_a_404_is_not_believed_when_the_listing_has_the_deployment() -> None:
+    assert await Bench("other", "llama").doubt() == (
+        "HTTP 404: no such model, and the list of models has its development deployment"
+    )
+
+
+async def test_an_empty_listing_confirms_nothing() -> None:
+    assert await Bench().doubt() == (
+        "HTTP 404: no such model, and the list of models is empty, which confirms nothing"
+    )
+
+
+async def test_a_listing_that_cannot_be_read_whole_confirms_nothing() -> None:
+    bench = Bench("other")
+    bench.api.unreadable = 2
+    assert await bench.doubt() == (
+        "HTTP 404: no such model, and the list of models has 2 entries that cannot be read"
+    )
+
+
+async def test_a_listing_that_fails_confirms_nothing_and_is_not_asked_for_again_at_once() -> None:
+    bench = Bench("other")
+    bench.api.list_error = LOST
+    for _ in range(5):
+        assert await bench.doubt() == (
+            "HTTP 404: no such model, and the list of models, which is to confirm that, failed: "
+            "bad gateway"
+        )
+    assert bench.api.listings == 1
+    bench.api.list_error = None
+    await asyncio.sleep(INTERVAL.total_seconds() + 1)
+    assert await bench.doubt() is None
+
+
+async def test_many_who_ask_at_once_share_one_request() -> None:
+    bench = Bench("other")
+    answered = asyncio.Event()
+    bench.api.before_listing = answered
+    asked = [asyncio.create_task(bench.doubt()) for _ in range(100)]
+    await asyncio.sleep(1)
+    assert bench.api.listings == 1
+    answered.set()
+    assert await asyncio.gather(*asked) == [None] * 100
+    assert bench.api.listings == 1
+
+
+async def test_a_listing_serves_for_an_interval() -> None:
+    bench = Bench("other")
+    for _ in range(60):
+        await bench.doubt()
+        await asyncio.sleep(1)
+    await bench.doubt()
+    assert bench.api.listings == 1
+    await asyncio.sleep(1)
+    await bench.doubt()
+    assert bench.api.listings == 2
+
+
+async def test_a_listing_says_nothing_of_what_was_seen_since_it_was_asked_for() -> None:
+    bench = Bench("other")
+    await asyncio.sleep(5)
+    assert await bench.doubt() is None
+    await asyncio.sleep(5)
+    bench.lists("other", "llama")
+    assert await bench.doubt(after=timedelta(seconds=4)) is None
+    assert bench.api.listings == 1
+    # It was asked for at 5 s, and the model was seen then.
+    assert await bench.doubt(after=timedelta(seconds=5)) is not None
+    assert bench.api.listings == 2
+
+
+async def test_one_that_is_under_way_is_too_old_for_what_was_seen_since_it_began() -> None:
+    bench = Bench("other")
+    answered = bench.api.before_listing = asyncio.Event()
+    first = asyncio.create_task(bench.doubt())
+    await asyncio.sleep(5)
+    second = asyncio.create_task(bench.doubt(after=timedelta(seconds=3)))
+    await asyncio.sleep(1)
+    assert bench.api.listings == 1
+    answered.set()
+    assert [await first, await second] == [None, None]
+    assert bench.api.listings == 2
+
+
+async def test_who_gives_up_waiting_leaves_the_next_one_to_ask() -> None:
+    bench = Bench("other")
+    answered = bench.api.before_listing = asyncio.Event()
+    first, second = (asyncio.create_task(bench.doubt()) for _ in range(2))
+    await asyncio.sleep(1)
+    first.cancel()
+    await asyncio.sleep(1)
+    assert bench.api.listings == 2
+    answered.set()
+    assert await second is None
+
+
+async def test_entries_that_cannot_be_read_are_told_when_their_number_changes() -> None:
+    bench = Bench("other")
+    for unreadable in (0, 2, 2, 1, 0, 1):
+        bench.api.unreadable = unreadable
+        await bench.shared.get(after=bench.world.clock.now())
+    events = bench.world.events
+    told = [event.unreadable for event in events if isinstance(event, ListingIncomplete)]
+    assert told == [2, 1, 1]
+    counted = [event.unreadable for event in events if isinstance(event, ModelsListed)]
+    assert counted == [0, 2, 2, 1, 0, 1]
+
+
+async def test_the_same_failure_told_to_many_stays_the_size_it_has() -> None:
+    bench = Bench()
+    bench.api.list_error = AnswerLost("bad gateway", code="502")
+    depths = []
+    for _ in range(3):
+        with pytest.raises(ApiError) as caught:
+            await bench.shared.get()
+        depths.append(len(caught.traceback))
+    assert depths[1] == depths[2]
+
+
+@pytest.mark.parametrize(
+    ("observed", "missing", "known"),
+    [
+        (None, None, None),
+        (1, None, 1),
+        (None, 2, 2),
+        (1, 2, 2),
+        (3, 2, 3),
+        (9, 2, 2),
+        (9, None, None),
+    ],
+)
+def test_until_when_a_target_is_known(
+    observed: int | None, missing: int | None, known: int | None
+) -> None:
+    moments = [None if each is None else at(minutes=each) for each in (observed, missing, known)]
+    target = Target("llama", observed_at=moments[0], missing_since=moments[1])
+    assert known_until(target, at(minutes=5)) == moments[2]

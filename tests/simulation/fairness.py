@@ -1,0 +1,178 @@
+"""Whose turn it is, and how long a turn may be in coming.
+
+Among the models that only the fleet's limits keep back, the first allowed is the first served:
+first attempts before later ones, and what was forbidden before comes last. So the first attempt of
+a model waits for the first attempts of the others, each of which takes a place in the fleet's
+minute and holds one in flight until it is stuck at the latest, and for nothing else: however fast
+the others fail again, whether they are forbidden, and whether they can be seen at all.
+
+When a model began to wait is not in the log. It surely waits from a look that showed it failing
+with its own delay over; it surely did not wait before that delay was over. Worlds in which holds,
+the breaker, crashes or the clock may have a say as well are left alone.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from tests.simulation.limits import surely_in_flight
+from tests.simulation.log import Log, Request
+from tests.simulation.scenario import FAILING, HEALTHY, NEVER, FaultKind, Scenario
+from tests.simulation.verdict import (
+    MINUTE,
+    Violation,
+    for_limits,
+    gate_wait,
+    of_model,
+    posts,
+    reserved_before,
+    useful,
+)
+from tests.simulation.waiting import SLACK, Wait, moment, most_backoff, waits
+
+_LATE = 3.0
+"""Seconds by which each place in the minute may be taken late."""
+
+_HARMLESS: tuple[FaultKind, ...] = ("403", "503", "blind", "other_model", "not_development")
+
+_FORBIDDEN_FLEET = 3
+
+
+def check_fairness(scenario: Scenario, log: Log, ended_at: float) -> Iterator[Violation]:
+    if not _clear(scenario, log):
+        return
+    until = min(ended_at, _all_forbidden(posts(log)))
+    waiting = [
+        wait
+        for model in scenario.models
+        if model.id not in scenario.unwatched
+        for wait in waits(scenario, log, model.id, until)
+    ]
+    for wait in waiting:
+        yield from _too_long(scenario, log, wait)
+    sent = posts(log)
+    for index, post in enumerate(sent):
+        if post.departed <= until:
+            yield from _passed(scenario, log, sent[:index], post, waiting)
+
+
+def _clear(scenario: Scenario, log: Log) -> bool:
+    """Whether nothing but the queue decides who goes first."""
+    return (
+        scenario.cron is None
+        and _lives_once(log)
+        and not (scenario.steps or scenario.suspends)
+        and all(set(each.models) <= set(scenario.unwatched) for each in scenario.commands)
+        and all(each.models for each in scenario.commands)
+        and scenario.breaker.min_failures > len(scenario.models)
+        and all(fault.kind in _HARMLESS for fault in scenario.faults)
+        and all(fault.kind != "403" or fault.operation == "retry" for fault in scenario.faults)
+        and len(posts(log)) < scenario.limits.per_day
+    )
+
+
+def _lives_once(log: Log) -> bool:
+    """One daemon, that retries, from the start to the end."""
+    starts = [one for one in log.happened if one.kind == "start" and one.who.startswith("daemon")]
+    killed = any(one.kind == "kill" for one in log.happened)
+    return len(starts) == 1 and not killed and not starts[0].detail.startswith("observe")
+
+
+def _all_forbidden(sent: Sequence[Request]) -> float:
+    """When three models were answered 403 with no other answer between: the fleet may wait then."""
+    models: set[str] = set()
+    for post in sent:
+        models = {*models, post.model_id} if post.code == 403 else set()
+        if len(models) >= _FORBIDDEN_FLEET:
+            return post.departed
+    return NEVER
+
+
+def _too_long(scenario: Scenario, log: Log, wait: Wait) -> Iterator[Violation]:
+    """For a first attempt: longer than those of the others can take."""
+    if not wait.first:
+        return
+    limits, count = scenario.limits, len(scenario.models)
+    others = count - 1 - _surely_later(scenario, log, wait)
+    minutes = math.ceil((others + 1) / limits.per_minute) * (MINUTE + _LATE)
+    held = max(model.rules.stuck_after for model in scenario.models) + _LATE
+    places = 0.0 if limits.in_flight >= count else held * (1 + others // limits.in_flight)
+    least = minutes + places + 1.5 * scenario.effective_interval + SLACK
+    if wait.until - wait.since > least:
+        text = f"its first attempt was due at {wait.since:.0f}, and may wait {least:.0f} s at most"
+        yield Violation("first attempt", wait.until, wait.model_id, text)
+
+
+def _surely_later(scenario: Scenario, log: Log, wait: Wait) -> int:
+    """How many others surely had their first attempts before this one began to wait."""
+    return sum(
+        _again(log, model.id, wait.since) for model in scenario.models if model.id != wait.model_id
+    )
+
+
+def _again(log: Log, model_id: str, by: float) -> bool:
+    """Whether what a model may be sent now is no first attempt, for certain."""
+    sent = [each for each in of_model(posts(log), model_id) if each.departed < by]
+    if not sent:
+        return False
+    acted = any(one.kind == "act" and one.who == model_id and one.at <= by for one in log.happened)
+    well = any(
+        look.served in HEALTHY and sent[0].departed < (look.delivered or NEVER) <= by
+        for look in of_model(log.requests, model_id)
+    )
+    return not acted and not well
+
+
+def _passed(
+    scenario: Scenario,
+    log: Log,
+    before: Sequence[Request],
+    post: Request,
+    waiting: Sequence[Wait],
+) -> Iterator[Violation]:
+    """More models surely came before it than there can have been places."""
+    reserved = post.departed - reserved_before(scenario)
+    ahead = [
+        wait
+        for wait in waiting
+        if wait.model_id != post.model_id
+        and wait.since < reserved
+        and wait.until > post.departed + reserved_before(scenario)
+        and _comes_before(scenario, log, wait, post)
+    ]
+    minute = MINUTE - gate_wait(scenario) - SLACK
+    used = sum(for_limits(each, post) < minute for each in before)
+    held = len(surely_in_flight(scenario, log, before, post))
+    free = min(scenario.limits.per_minute - used, scenario.limits.in_flight - held)
+    if ahead and len(ahead) >= free:
+        names = ", ".join(f"{wait.model_id} (since {wait.since:.0f})" for wait in ahead)
+        text = f"#{post.number}: {free} places at most, and before it came {names}"
+        yield Violation("order", post.departed, post.model_id, text)
+
+
+def _comes_before(scenario: Scenario, log: Log, wait: Wait, post: Request) -> bool:
+    """Whether it is that model's turn before the one of the POST, for certain."""
+    own = of_model(log.requests, post.model_id)
+    sent = [each for each in own if each.operation == "retry" and each.departed < post.departed]
+    if sent and sent[-1].code == 403:
+        return True
+    if _again(log, post.model_id, post.departed):
+        backoff = most_backoff(scenario.rules(post.model_id), 1)
+        return wait.first or sent[-1].departed + backoff > wait.since
+    if not wait.first:
+        return False
+    failing = _failing_since(own, post)
+    return failing + scenario.rules(post.model_id).first_delay > wait.since
+
+
+def _failing_since(own: Sequence[Request], post: Request) -> float:
+    """When the first look since any other was heard that showed it failing."""
+    since = NEVER
+    for look in sorted((each for each in own if _useful_look(each)), key=moment):
+        if (look.delivered or 0) > post.departed:
+            break
+        since = min(since, look.delivered or 0) if look.served in FAILING else NEVER
+    return 0.0 if since == NEVER else since
+
+
+def _useful_look(request: Request) -> bool:
+    return request.operation == "look" and useful(request)

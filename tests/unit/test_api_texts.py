@@ -1,0 +1,106 @@
+"""Whatever text the API sends: what comes of it can be printed and stored, or it is an error."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchdog.baseten_api.answers import Answer, parse
+from watchdog.baseten_api.bodies import (
+    AuditBody,
+    DeploymentBody,
+    LogsBody,
+    ModelsBody,
+    RetryBody,
+)
+from watchdog.domain.untrusted import LONGEST, LONGEST_ID, LONGEST_NAME
+from watchdog.engine.ports import AnswerLost
+
+KEY = "abcd1234.the-secret-part"
+DEPLOYMENT = {
+    "id": "d1",
+    "created_at": "2026-02-01T00:00:00Z",
+    "model_id": "m1",
+    "is_development": True,
+    "status": "BUILD_FAILED",
+}
+
+texts = st.one_of(
+    # Halves of characters too: a server may send anything.
+    st.text(st.characters(exclude_categories=())),
+    st.sampled_from(["", "\x00", "\ud800", "x" * 900_000, "\x1b[2J", f"a {KEY} b", "\u202e", "\n"]),
+)
+
+
+def sent(body: Any) -> bytes:
+    return json.dumps(body).encode()
+
+
+def safe(text: str | None, most: int) -> bool:
+    if text is None:
+        return True
+    text.encode()
+    return text.isprintable() and len(text) <= most and KEY not in text
+
+
+@given(texts, texts)
+def test_an_id_or_a_status_is_taken_as_it_is_or_the_answer_is_an_error(
+    deployment_id: str, status: str
+) -> None:
+    body = sent(DEPLOYMENT | {"id": deployment_id, "status": status})
+    try:
+        seen = parse(DeploymentBody, body, "m1").to_deployment()
+    except AnswerLost:
+        return
+    assert (seen.ref.id, seen.status) == (deployment_id, status)
+    assert all(0 < len(text) <= LONGEST_ID and text.isprintable() for text in (seen.ref.id, status))
+
+
+@given(texts)
+def test_the_reason_of_a_refusal(reason: str) -> None:
+    body = sent({"retried": False, "reason": reason, "deployment": DEPLOYMENT})
+    try:
+        answer = parse(RetryBody, body, "m1").to_answer(KEY)
+    except AnswerLost:
+        return
+    assert safe(answer.reason, LONGEST)
+
+
+@given(texts)
+def test_the_message_of_an_error(message: str) -> None:
+    assert safe(Answer(400, (), sent({"message": message}), KEY).text(), LONGEST)
+    assert safe(Answer(400, (), message.encode(errors="replace"), KEY).text(), LONGEST)
+
+
+@given(texts, texts)
+def test_the_name_and_the_team_of_a_model(name: str, team: str) -> None:
+    listed = {"id": "m1", "name": name, "team_name": team, "development_deployment_id": "d1"}
+    try:
+        found = parse(ModelsBody, sent({"models": [listed]}), None).to_listing(KEY).models
+    except AnswerLost:
+        return
+    for model in found:
+        assert all(safe(text, LONGEST_NAME) for text in (model.name, model.team))
+
+
+@given(texts)
+def test_a_line_of_a_deployments_logs(line: str) -> None:
+    try:
+        lines = parse(LogsBody, sent({"logs": [{"message": line}] * 3}), "m1").to_lines(KEY, most=2)
+    except AnswerLost:
+        return
+    assert len(lines) == 2
+    assert all(safe(line, LONGEST) for line in lines)
+
+
+@given(texts, st.sampled_from(["email", "api_key_name", "api_key_prefix", "type"]))
+def test_who_acted(text: str, field: str) -> None:
+    entry = {"created": "2026-02-01T00:00:00Z", "event_type": "PUSHED", "actor": {field: text}}
+    try:
+        (act,) = [
+            each.to_act(KEY) for each in parse(AuditBody, sent({"items": [entry]}), "m1").items
+        ]
+    except AnswerLost:
+        return
+    assert safe(act.actor, LONGEST_NAME)

@@ -1,0 +1,107 @@
+"""The requests that are sent, each with the body that its 2xx answer is to have."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic
+from urllib.parse import quote, urlencode
+
+from watchdog.baseten_api.answers import Body
+from watchdog.baseten_api.bodies import (
+    AnyBody,
+    AuditBody,
+    DeploymentBody,
+    LogsBody,
+    ModelsBody,
+    RetryBody,
+)
+
+GET_DEPLOYMENT = "get_deployment"
+RETRY = "retry"
+LIST_MODELS = "list_models"
+GET_LOGS = "get_logs"
+LIST_AUDIT_LOGS = "list_audit_logs"
+
+_OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
+"""Nothing depends on these: they take no place of a check's, and decide nothing about the key."""
+
+LOG_LINES = 20
+"""As many as fit on a screen, and enough for the end of a traceback."""
+
+_BODY_MOST_BYTES = 1_000_000
+"""A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
+
+_LIST_MOST_BYTES = 20_000_000
+"""Of the list of all models: some hundred bytes for each of ten thousand, and room."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest(Generic[Body]):
+    operation: str
+    method: str
+    path: str
+    body: type[Body]
+    model_id: str | None = None
+    most_bytes: int = _BODY_MOST_BYTES
+
+    @property
+    def optional(self) -> bool:
+        return self.operation in _OPTIONAL
+
+    @property
+    def decides_about_key(self) -> bool:
+        """A refused list of models is judged by the request on whose behalf it was asked for."""
+        return self.operation != LIST_MODELS and not self.optional
+
+
+def get_deployment(model_id: str) -> ApiRequest[DeploymentBody]:
+    return ApiRequest(GET_DEPLOYMENT, "GET", _development(model_id), DeploymentBody, model_id)
+
+
+def retry(model_id: str) -> ApiRequest[RetryBody]:
+    return ApiRequest(RETRY, "POST", f"{_development(model_id)}/retry", RetryBody, model_id)
+
+
+def list_models() -> ApiRequest[ModelsBody]:
+    return ApiRequest(LIST_MODELS, "GET", "/v1/models", ModelsBody, most_bytes=_LIST_MOST_BYTES)
+
+
+def try_to_list_models() -> ApiRequest[AnyBody]:
+    """Whether the key may, is all that matters."""
+    return ApiRequest(LIST_MODELS, "GET", "/v1/models", AnyBody)
+
+
+def get_logs(
+    model_id: str, deployment_id: str, *, since: datetime, until: datetime, errors: bool
+) -> ApiRequest[LogsBody]:
+    """The last lines, or the last of those that are marked as errors."""
+    query = _span(since, until) | {"direction": "desc", "limit": LOG_LINES}
+    if errors:
+        query["min_level"] = "ERROR"
+    path = f"{_model(model_id)}/deployments/{_quoted(deployment_id)}/logs?{urlencode(query)}"
+    return ApiRequest(GET_LOGS, "GET", path, LogsBody, model_id)
+
+
+def list_audit_logs(model_id: str, *, since: datetime, until: datetime) -> ApiRequest[AuditBody]:
+    path = f"{_model(model_id)}/audit_logs?{urlencode(_span(since, until))}"
+    return ApiRequest(LIST_AUDIT_LOGS, "GET", path, AuditBody, model_id)
+
+
+def _model(model_id: str) -> str:
+    return f"/v1/models/{_quoted(model_id)}"
+
+
+def _development(model_id: str) -> str:
+    return f"{_model(model_id)}/deployments/development"
+
+
+def _quoted(part: str) -> str:
+    """A part of a path: no id, not even `..`, leads out of it."""
+    return quote(part, safe="").replace(".", "%2E")
+
+
+def _span(since: datetime, until: datetime) -> dict[str, object]:
+    return {"start_epoch_millis": _millis(since), "end_epoch_millis": _millis(until)}
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

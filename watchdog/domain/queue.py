@@ -1,0 +1,58 @@
+"""Who is retried first when the fleet's limits do not allow all at once: first allowed, first
+served."""
+
+from collections.abc import Iterable, Sequence
+
+from watchdog.domain.limits import episode_used, of_episode
+from watchdog.domain.records import (
+    Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    Outcome,
+    Target,
+)
+
+QUEUED = frozenset(
+    {
+        DecisionReason.FLEET_MINUTE_SPENT,
+        DecisionReason.FLEET_IN_FLIGHT,
+        DecisionReason.FLEET_WINDOW_SPENT,
+        DecisionReason.API_HELD,
+        DecisionReason.AUTH_FAILED,
+        DecisionReason.FORBIDDEN,
+    }
+)
+"""Whoever waits for one of these would be retried now if it were alone."""
+
+FIRST_ATTEMPT, LATER_ATTEMPT, FORBIDDEN_BEFORE = range(3)
+"""The ranks. First attempts go before later ones, which the same failure has cost a place already,
+and what was forbidden the last time goes last: it would most likely waste its place."""
+
+
+def rank(target: Target, attempts: Sequence[Attempt]) -> int:
+    """The rank of a target; of equal ranks the one that has been ready for longest goes first."""
+    answered = [a for a in of_episode(target, attempts) if a.outcome is not Outcome.ABANDONED]
+    if answered and answered[-1].forbidden_key is not None:
+        return FORBIDDEN_BEFORE
+    return LATER_ATTEMPT if episode_used(target, attempts) else FIRST_ATTEMPT
+
+
+def is_queued(decision: Decision) -> bool:
+    """Whether a target with this decision has a place in the queue: also one that is about to be
+    retried, until it is."""
+    if decision.kind is DecisionKind.RETRY:
+        return True
+    return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED
+
+
+def places(targets: Iterable[Target]) -> dict[str, int]:
+    """The place of each target in the queue, by model id: 1 goes first. One that is not in it has
+    none."""
+    queue = [
+        (target.queue_rank, target.ready_at, target.model_id)
+        for target in targets
+        if target.queue_rank is not None and target.ready_at is not None and not target.missing
+        if target.decision.kind is DecisionKind.WAIT
+    ]
+    return {model_id: number for number, (*_, model_id) in enumerate(sorted(queue), start=1)}

@@ -1,0 +1,101 @@
+"""What a step of a target's record consists of, and the small parts of all steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watchdog.domain.records import (
+    Attempt,
+    Episode,
+    EpisodeResult,
+    Outcome,
+    Resolution,
+    Target,
+)
+
+
+class Happening(StrEnum):
+    """What an observation meant, in the order of its telling."""
+
+    REPLACED = "replaced"
+    SUPERSEDED = "superseded"
+    RECOVERED = "recovered"
+    REFAILED = "refailed"
+    STUCK = "stuck"
+    OPENED = "opened"
+    REOPENED = "reopened"
+    MISSING = "missing"
+    REMOVED = "removed"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A target as it is now, and what led to it.
+
+    `ended` is the episode that this closed, `attempts` those of which something was seen, as they
+    are now.
+    """
+
+    target: Target
+    happened: tuple[Happening, ...] = ()
+    ended: Episode | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def then(self, other: "Transition") -> "Transition":
+        return Transition(
+            target=other.target,
+            happened=self.happened + other.happened,
+            ended=other.ended or self.ended,
+            attempts=self.attempts + other.attempts,
+        )
+
+    def applied_to(self, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+        """The attempts as they are after this."""
+        now = {attempt.id: attempt for attempt in self.attempts}
+        return tuple(now.get(attempt.id, attempt) for attempt in attempts)
+
+
+def unresolved(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts whose end is for us to see."""
+    return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
+
+
+def resolve(
+    attempts: Sequence[Attempt], resolution: Resolution, at: datetime
+) -> tuple[Attempt, ...]:
+    """The attempts with how they ended. Only one that failed may still show an effect."""
+    may_show = resolution is Resolution.REFAILED
+    return tuple(
+        replace(a, resolution=resolution, resolved_at=at, presumed=a.presumed and may_show)
+        for a in attempts
+    )
+
+
+def close(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
+    """The episode with how it ended."""
+    return replace(episode, result=result, ended_at=at)
+
+
+def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
+    """The target left its failing state without us: a person acted."""
+    if target.episode is None or not target.episode.open:
+        return Transition(target, attempts=resolved)
+    closed = close(target.episode, EpisodeResult.SUPERSEDED, at)
+    return Transition(replace(target, episode=None), (Happening.SUPERSEDED,), closed, resolved)
+
+
+def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
+    """Another deployment stands in the slot, and it is not of our making."""
+    fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
+    if target.episode is None or not target.episode.open:
+        return Transition(fresh, attempts=resolved)
+    closed = close(target.episode, EpisodeResult.REPLACED, at)
+    return Transition(fresh, (Happening.REPLACED,), closed, resolved)
+
+
+def past(moment: datetime, now: datetime, instead: datetime) -> datetime:
+    """When something was sent or reserved; `instead`, where that is ahead of a clock that was set
+    back: a delay must not wait until the clock gets there."""
+    return moment if moment <= now else instead

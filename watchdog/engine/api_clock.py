@@ -1,0 +1,63 @@
+"""How far the ledger's time is from what the API's clock says: when that changes, one of the two
+jumped."""
+
+from datetime import datetime, timedelta
+
+from watchdog.engine.events import ApiClockSeen, ClockJumped
+from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.record import Look
+
+_TOLERANCE = timedelta(minutes=1)
+"""An answer may be as old as the longest time-out of a request, and a date is exact to a second."""
+
+_AHEAD = "ledger_ahead_of_api"
+"""In the ledger's `meta`: by how many seconds."""
+
+
+class ApiClock:
+    """Sees to it that the ledger and everybody who listens know the difference.
+
+    A constant one does no harm, and neither does a jump: each attempt counts in the limits for as
+    long as either clock says so (`limits.counts_at`).
+    """
+
+    def __init__(self, ledger: Ledger, listener: Listener) -> None:
+        self._ledger = ledger
+        self._listener = listener
+        self._known: timedelta | None = None
+
+    async def compare(self, look: Look) -> None:
+        """What a look shows of it. Where the ledger is away, a later look shows it again."""
+        if look.date is None:
+            return
+        known, ahead = self._known, look.at - look.date
+        if known is not None and abs(ahead - known) <= _TOLERANCE:
+            return
+        self._known = ahead
+        try:
+            noted = await self._ledger.transact(lambda tx: _note(tx, ahead))
+        except LedgerUnavailable:
+            self._known = known
+            return
+        self._listener(ApiClockSeen(ledger_ahead=ahead))
+        before = known if known is not None else noted
+        if before is not None and abs(ahead - before) > _TOLERANCE:
+            self._listener(ClockJumped(by=ahead - before, ledger_ahead=ahead))
+
+
+def _note(tx: LedgerTransaction, ahead: timedelta) -> timedelta | None:
+    """Write it down; what was written there before."""
+    before = _noted(tx)
+    tx.set_meta(_AHEAD, str(ahead.total_seconds()))
+    return before
+
+
+def _noted(tx: LedgerTransaction) -> timedelta | None:
+    noted = tx.meta(_AHEAD)
+    return None if noted is None else timedelta(seconds=float(noted))
+
+
+def api_date(tx: LedgerTransaction) -> datetime | None:
+    """What the API's clock says now, for those who only show: nothing is sent on its word."""
+    noted = _noted(tx)
+    return None if noted is None else tx.now() - noted

@@ -1,0 +1,38 @@
+"""The attempts that count for targets, of all of them at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from watchdog.domain.limits import counting, of_episode
+from watchdog.domain.records import Attempt, Policy, Target
+from watchdog.engine.api_clock import api_date
+from watchdog.engine.ports import LedgerTransaction
+
+
+def counted(
+    tx: LedgerTransaction, targets: Sequence[Target], policies: Mapping[str, Policy]
+) -> dict[str, tuple[Attempt, ...]]:
+    """By model id: those of each target's episode and window, in one reading however many targets
+    there are. Without a policy there is no window."""
+    now, date = tx.now(), api_date(tx)
+    span = max((policy.window for policy in policies.values()), default=timedelta(0))
+    found = tx.all_attempts(since=now - span, dated=date and date - span)
+    return {
+        each.model_id: that_count(
+            each, found.get(each.model_id, ()), policies.get(each.model_id), now, date
+        )
+        for each in targets
+    }
+
+
+def that_count(
+    target: Target,
+    attempts: Iterable[Attempt],
+    policy: Policy | None,
+    now: datetime,
+    date: datetime | None,
+) -> tuple[Attempt, ...]:
+    """Of a target's attempts those of its episode and window."""
+    if policy is None:
+        return of_episode(target, attempts)
+    return counting(target, attempts, policy, now, date)

@@ -1,0 +1,26 @@
+"""One pass of a command over all its targets."""
+
+import asyncio
+
+from watchdog.engine.breaker import BreakerKeeper
+from watchdog.engine.check import Checked, Checker
+from watchdog.engine.ports import Ledger
+from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.watchlist import enlist
+
+
+async def check_all(
+    ledger: Ledger, settings: Settings, keeper: BreakerKeeper, checker: Checker
+) -> list[Checked]:
+    """Check each target once. Raises LedgerUnavailable where they cannot be recorded.
+
+    The breaker is attended to before the looks, which may name a canary for this pass to retry, and
+    after them, for what they showed.
+    """
+    recorder = Recorder(ledger, settings)
+    targets = await ledger.transact(lambda tx: enlist(tx, recorder, settings))
+    await keeper.tick()
+    checked = await asyncio.gather(*map(checker.check, targets))
+    await keeper.tick(naming=False)
+    return checked

@@ -1,0 +1,37 @@
+"""The queries about what is true of the ledger as a whole."""
+
+from sqlalchemy import Connection, bindparam, select
+
+from watchdog.engine.ports import Generation
+from watchdog.ledger.schema import meta
+from watchdog.ledger.upsert import upsert
+
+_GENERATION = "generation"
+"""A number and an attempt's id. A program of an older schema does not write it."""
+
+# Read in every transaction, and so put together once.
+_VALUE = select(meta.c.value).where(meta.c.key == bindparam("wanted"))
+
+
+class MetaQueries:
+    """The part of a transaction that is about the ledger as a whole."""
+
+    _connection: Connection
+    _generation: Generation | None = None
+
+    def meta(self, key: str) -> str | None:
+        found: str | None = self._connection.scalar(_VALUE, {"wanted": key})
+        return found
+
+    def set_meta(self, key: str, value: str) -> None:
+        upsert(self._connection, meta, {"key": key, "value": value})
+
+    def generation(self) -> Generation:
+        if self._generation is None:
+            number, _, attempt_id = (self.meta(_GENERATION) or "0 ").partition(" ")
+            self._generation = Generation(int(number), attempt_id)
+        return self._generation
+
+    def _grow(self, attempt_id: str, by: int = 1) -> None:
+        self._generation = Generation(self.generation().number + by, attempt_id)
+        self.set_meta(_GENERATION, f"{self._generation.number} {attempt_id}")
