@@ -69,6 +69,8 @@ class Watchdog(Process):
         self.ledger = simulation.file.open(
             role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
         )
+        if self.ledger.wall is not None:
+            self.clock.follow(self.ledger.wall)
         self._wire()
 
     def _wire(self) -> None:
