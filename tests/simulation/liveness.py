@@ -6,15 +6,15 @@ all of them by its end.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, takewhile
+from functools import partial
 
 from tests.simulation.log import Log, Request
 from tests.simulation.scenario import FAILING, NEVER, ModelPlan, Scenario
 from tests.simulation.verdict import (
     DAY,
     MINUTE,
+    Ages,
     Violation,
-    for_limits,
     of_model,
     posts,
     refused,
@@ -28,8 +28,8 @@ _LONGEST_HOLD = 100.0
 """Of those that the faults ask for, and of those that nobody asked for."""
 
 
-_FORBIDDEN_FLEET = 3
-"""So many models, answered 403 in a row, and the key may retry nothing: for an hour each time."""
+_FORBIDDEN_FLEET = 6
+"""Two for each of the three models that it takes."""
 
 _TTL = 31.0
 """Longer than it takes to make an attempt and record its answer."""
@@ -76,9 +76,9 @@ def _left_alone(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
         return "standing failure"
     if model.id in scenario.unwatched or _never_seen(scenario, model):
         return "nobody looks at it"
-    if len(_forbidden(own)) > 1:
+    if _forbidden(own, 2):
         return "forbidden"
-    if len({post.model_id for post in _forbidden(sent)}) >= _FORBIDDEN_FLEET:
+    if _forbidden(sent, _FORBIDDEN_FLEET):
         return "forbidden fleet"
     if sum(refused(post) for post in own if surely_charged(post)) > 1:
         return "refused twice"
@@ -94,18 +94,13 @@ def _limited(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
         return "episode"
     if not log.requests:
         return None
-    last = log.requests[-1]
-    recent = [post for post in own if for_limits(post, last) < rules.window]
+    last, age = log.requests[-1], partial(Ages(log).for_limits, scenario)
+    recent = [post for post in own if age(post, last) < rules.window]
     if len(recent) + left_behind >= rules.max_attempts_per_window:
         return "window"
-    today = [post for post in sent if for_limits(post, last) < DAY]
+    today = [post for post in sent if age(post, last) < DAY]
     if len(today) + len(scenario.models) * left_behind >= limits.per_day:
         return "fleet day"
-    # Only after a step back: nothing else makes a minute last longer than the calm.
-    future = [post for post in posts(log) if for_limits(post, last) < 0]
-    lost = len(scenario.models) * left_behind if _set_back(log) else 0
-    if (future or lost) and len(future) + lost >= limits.per_minute:
-        return "fleet minute"
     return None
 
 
@@ -114,14 +109,9 @@ def _never_seen(scenario: Scenario, model: ModelPlan) -> bool:
     return any(fault.until == NEVER and fault.model_id == model.id for fault in scenario.faults)
 
 
-def _forbidden(sent: Sequence[Request]) -> list[Request]:
-    """Those that were answered 403 since any other answer."""
-    return list(takewhile(lambda post: post.code == 403, reversed(sent)))
-
-
-def _set_back(log: Log) -> bool:
-    starts = [one.wall for one in log.happened if one.kind == "start"]
-    return any(later < earlier for earlier, later in pairwise(starts))
+def _forbidden(sent: Sequence[Request], times: int) -> bool:
+    """Whether so many answers in a row, up to the last one, were a 403."""
+    return len(sent) >= times and all(post.code == 403 for post in sent[-times:])
 
 
 def _left_behind(scenario: Scenario, log: Log) -> int:
