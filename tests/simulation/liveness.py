@@ -7,6 +7,7 @@ all of them by its end.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 
 from tests.simulation.log import Log, Request
 from tests.simulation.scenario import FAILING, NEVER, ModelPlan, Scenario
@@ -28,8 +29,8 @@ _LONGEST_HOLD = 100.0
 """Of those that the faults ask for, and of those that nobody asked for."""
 
 
-_FORBIDDEN_FLEET = 6
-"""Two for each of the three models that it takes."""
+_FORBIDDEN_FLEET = 3
+"""So many models, answered 403 in a row, and the key may retry nothing: for an hour each time."""
 
 _TTL = 31.0
 """Longer than it takes to make an attempt and record its answer."""
@@ -76,9 +77,9 @@ def _left_alone(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
         return "standing failure"
     if model.id in scenario.unwatched or _never_seen(scenario, model):
         return "nobody looks at it"
-    if _forbidden(own, 2):
+    if len(_forbidden(own)) > 1:
         return "forbidden"
-    if _forbidden(sent, _FORBIDDEN_FLEET):
+    if len({post.model_id for post in _forbidden(sent)}) >= _FORBIDDEN_FLEET:
         return "forbidden fleet"
     if sum(refused(post) for post in own if surely_charged(post)) > 1:
         return "refused twice"
@@ -109,9 +110,9 @@ def _never_seen(scenario: Scenario, model: ModelPlan) -> bool:
     return any(fault.until == NEVER and fault.model_id == model.id for fault in scenario.faults)
 
 
-def _forbidden(sent: Sequence[Request], times: int) -> bool:
-    """Whether so many answers in a row, up to the last one, were a 403."""
-    return len(sent) >= times and all(post.code == 403 for post in sent[-times:])
+def _forbidden(sent: Sequence[Request]) -> list[Request]:
+    """Those that were answered 403 since any other answer."""
+    return list(takewhile(lambda post: post.code == 403, reversed(sent)))
 
 
 def _left_behind(scenario: Scenario, log: Log) -> int:
