@@ -126,10 +126,11 @@ def _exhausted(
 def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) -> bool:
     """Whether the key in use was forbidden to retry this deployment twice, with no answer between
     that says otherwise. A 429 says nothing of it."""
-    since = fleet.forbidden_from
+    since, episode = fleet.forbidden_from, target.episode and target.episode.id
     told = [
         attempt.forbidden_key
-        for attempt in attempts
+        # Their numbers, which order them, begin anew with each episode: its own are the latest.
+        for attempt in sorted(attempts, key=lambda each: each.episode_id == episode)
         if (attempt.outcome.charged or attempt.forbidden_key is not None)
         and (since is None or attempt.reserved_at > since)
         and attempt.deployment in (None, target.deployment)
