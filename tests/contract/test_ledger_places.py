@@ -96,6 +96,34 @@ async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench)
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
 
 
+async def test_a_clock_that_was_set_back_keeps_a_place_for_as_long_however_often_it_is_noticed(
+    bench: Bench,
+) -> None:
+    await add(bench, "m1")
+    ahead = NOW + timedelta(days=1)
+    until = ahead + timedelta(minutes=7)
+    await sent(bench, "m1", reserved_at=ahead, sent_at=ahead, in_flight_until=until)
+    for _ in range(3):
+        await bench.do(lambda tx: tx.clamp_future())
+    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    assert kept is not None
+    assert kept.in_flight_until == NOW + timedelta(minutes=7)
+
+
+async def test_a_failure_that_was_presumed_by_a_clock_ahead_keeps_no_place_for_longer(
+    bench: Bench,
+) -> None:
+    await add(bench, "m1")
+    ahead = NOW + timedelta(days=365)
+    presumed = {"resolution": Resolution.REFAILED, "resolved_at": ahead, "presumed": True}
+    await sent(bench, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
+    for _ in range(2):
+        await bench.do(lambda tx: tx.clamp_future())
+    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    assert kept is not None
+    assert kept.in_flight_until == NOW + timedelta(minutes=5)
+
+
 # The queue
 
 

@@ -338,11 +338,12 @@ class _Transaction:
     def clamp_future(self) -> None:
         _clamp(self._rows.targets, TARGET_TIMES, self._now)
         _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
-        _clamp(self._rows.attempts, ("resolved_at",), self._now)
         for key, attempt in self._rows.attempts.items():
-            if attempt.reserved_at > self._now and attempt.in_flight_until is not None:
-                until = attempt.in_flight_until - (attempt.reserved_at - self._now)
+            counted_from = attempt.resolved_at or attempt.ahead_since or attempt.reserved_at
+            if counted_from > self._now and attempt.in_flight_until is not None:
+                until = attempt.in_flight_until - (counted_from - self._now)
                 self._rows.attempts[key] = replace(attempt, in_flight_until=until)
+        _clamp(self._rows.attempts, ("resolved_at",), self._now)
         _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)

@@ -107,6 +107,14 @@ def test_an_attempt_under_way_again_holds_its_place_until_it_is_stuck() -> None:
     assert revived.in_flight(NOW)
 
 
+def test_one_that_lies_ahead_of_a_clock_that_was_set_back_holds_its_place_from_now() -> None:
+    ahead = replace(PRESUMED, reserved_at=NOW + timedelta(days=365))
+    target = failing(status_since=ago(minutes=1))
+    step = observe(target, [ahead], observed("BUILDING"), POLICY, TIMING)
+    (revived,) = step.attempts
+    assert revived.in_flight_until == NOW + POLICY.stuck_after
+
+
 @pytest.mark.parametrize(
     "attempt",
     [

@@ -72,13 +72,13 @@ def effect_seen(
     waiting = _may_still_show(target, attempts, observation.at, policy)
     if not waiting:
         return Transition(target)
-    oldest, newest = waiting[0], waiting[-1]
+    oldest, newest, at = waiting[0], waiting[-1], observation.at
     watched = replace(
         newest,
         resolution=None,
         resolved_at=None,
         presumed=oldest is not newest,
-        in_flight_until=newest.reserved_at + policy.stuck_after,
+        in_flight_until=past(newest.reserved_at, at, at) + policy.stuck_after,
     )
     if oldest is newest:
         return Transition(target, attempts=(watched,))
