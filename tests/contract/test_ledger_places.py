@@ -215,6 +215,14 @@ async def test_the_first_that_waits_for_a_reason(bench: Bench) -> None:
     assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.API_HELD)) is None
 
 
+async def test_one_that_no_daemon_watches_is_not_the_first_that_waits(bench: Bench) -> None:
+    await bench.add(
+        queued("a", 0, ago(minutes=9), decision=IN_FLIGHT, watched=False),
+        queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
+    )
+    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+
+
 # What the key may not retry
 
 

@@ -556,7 +556,11 @@ class _Transaction:
         )
 
     def first_waiting(self, reason: DecisionReason) -> str | None:
-        waiting = [target for target in self._queue() if target.decision.reason is reason]
+        waiting = [
+            target
+            for target in self._queue()
+            if target.watched and target.decision.reason is reason
+        ]
         return waiting[0].model_id if waiting else None
 
     def leave_queue(self, model_id: str) -> None:
