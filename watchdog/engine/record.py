@@ -209,7 +209,7 @@ class Recorder:
         attempts = self._write_attempts(tx, step, attempts)
         if not attempt.under_way:
             _wake_first_waiting(tx)
-        forbidding = Forbidding(tx, access.key_mark)
+        forbidding = self._forbidding(tx, access)
         forbidding.answered(attempt, attempts)
         judged = self._judge(
             tx, step.target, attempts, access, now, forbidding=forbidding, date=date
@@ -373,7 +373,7 @@ class Recorder:
         if target.health is not Health.FAILING:
             news = tuple(forbidding.news) if forbidding is not None else ()
             return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
-        forbidding = forbidding or Forbidding(tx, access.key_mark)
+        forbidding = forbidding or self._forbidding(tx, access)
         breaker = Breaker(tx, self._ledger, self._settings)
         fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now, date)
         ready_at = ready_since(target, attempts, fleet, policy, now)
@@ -388,6 +388,9 @@ class Recorder:
             *breaker.news,
         )
         return _Judged(decision, fleet, ready_at, breaker, forbidding, news)
+
+    def _forbidding(self, tx: LedgerTransaction, access: Access) -> Forbidding:
+        return Forbidding(tx, access.key_mark, observe=self._settings.observe)
 
     def _fleet(
         self,
