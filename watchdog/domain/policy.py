@@ -175,10 +175,25 @@ def _fleet_waits(
     others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    if room := room_at(fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now, ahead=ahead):
-        waits.append((room, DecisionReason.FLEET_MINUTE_SPENT))
-    if room := room_at(fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now, ahead=ahead):
-        waits.append((room, DecisionReason.FLEET_WINDOW_SPENT))
+    # Those ahead wait for a place in flight, if none is free: no time can be told from their turns.
+    full = others >= limits.max_in_flight
+    for times, limit, span, reason in (
+        (
+            fleet.sent,
+            limits.max_retries_per_minute,
+            FLEET_MINUTE,
+            DecisionReason.FLEET_MINUTE_SPENT,
+        ),
+        (
+            fleet.charged,
+            limits.max_attempts_per_window,
+            FLEET_DAY,
+            DecisionReason.FLEET_WINDOW_SPENT,
+        ),
+    ):
+        spent = room_at(times, limit, span, now) is not None
+        if (spent or not full) and (room := room_at(times, limit, span, now, ahead=ahead)):
+            waits.append((room, reason))
     return waits
 
 
