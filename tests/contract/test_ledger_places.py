@@ -77,12 +77,13 @@ async def test_a_target_holds_one_place_however_many_attempts_it_has(bench: Benc
 
 async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
     await add(bench, "m1")
-    attempt = await sent(bench, "m1", deployment=REF)
-    seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "made": PUSHED}
+    attempt = await sent(bench, "m1")
+    seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "deployment": REF}
+    seen |= {"made": PUSHED}
     watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
     await bench.do(lambda tx: tx.resolve_attempts([watched]))
     kept = await bench.do(lambda tx: tx.attempt(attempt.id))
-    assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", deployment=REF, **seen)
+    assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", **seen)
 
 
 async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench) -> None:

@@ -324,6 +324,7 @@ class _Transaction:
                 resolved_at=attempt.resolved_at,
                 presumed=attempt.presumed,
                 in_flight_until=attempt.in_flight_until,
+                deployment=attempt.deployment,
                 made=attempt.made,
             )
 

@@ -53,7 +53,10 @@ def identified(
         return Transition(_adopted(target, seen))
     for attempt in _may_still_show(target, attempts, observation.at, policy):
         if attempt.made is None:
-            return Transition(_adopted(target, seen), attempts=(replace(attempt, made=seen),))
+            # A program of an older schema did not note what stood there.
+            before = attempt.deployment or target.deployment
+            maker = replace(attempt, deployment=before, made=seen)
+            return Transition(_adopted(target, seen), attempts=(maker,))
     over = resolve(unresolved(attempts), Resolution.SUPERSEDED, observation.at)
     return end_replaced(target, observation.at, over)
 

@@ -62,6 +62,8 @@ _WATCHED = (
     "resolved_at",
     "presumed",
     "in_flight_until",
+    "deployment_id",
+    "deployment_created_at",
     "made_id",
     "made_created_at",
 )
