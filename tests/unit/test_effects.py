@@ -108,6 +108,16 @@ def test_an_attempt_under_way_again_holds_its_place_until_it_is_stuck() -> None:
     assert revived.in_flight(NOW)
 
 
+def test_one_that_lies_ahead_of_a_clock_that_was_set_back_is_not_stuck_at_once() -> None:
+    ahead = an_attempt(reserved_at=NOW + timedelta(hours=9), sent_at=NOW + timedelta(hours=9))
+    building = observe(failing(), [ahead], observed("BUILDING"), POLICY, TIMING)
+    assert building.happened == ()
+    (watched,) = building.applied_to([ahead])
+    late = NOW + POLICY.stuck_after
+    stuck = observe(building.target, [watched], observed("BUILDING", at=late), POLICY, TIMING)
+    assert stuck.happened == (Happening.STUCK,)
+
+
 def test_what_stood_there_before_an_attempt_of_an_older_program_is_no_push_either() -> None:
     of_older = replace(PRESUMED, deployment=None)
     adopted = observe(failing(), [of_older], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
