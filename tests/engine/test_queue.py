@@ -128,3 +128,17 @@ async def test_a_place_that_becomes_free_is_taken_at_once_by_the_first_in_the_qu
     recovered = first_posts(world)["a"] + timedelta(seconds=200)
     # Seen within a recovery interval, and taken within two ticks of that.
     assert first_posts(world)["c"] - recovered <= timedelta(seconds=15 + 2)
+
+
+async def test_the_queue_of_a_daemon_that_only_observes_is_none_of_a_commands() -> None:
+    world = a_world(*OTHERS, "mine", max_in_flight=4)
+    fails_at_once(world, *OTHERS)
+    world.observe = True
+    async with world.running():
+        await world.run_for(minutes=40)
+        world.api.set_status("mine", "BUILD_FAILED")
+        world.on_retry("mine", "BUILD_FAILED")
+        await world.check_retry("mine")
+        await world.run_for(minutes=2)
+        shown = await world.check_retry("mine")
+    assert len(world.posts()) == 2, shown["mine"].decision
