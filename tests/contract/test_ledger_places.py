@@ -116,7 +116,7 @@ async def test_a_failure_that_was_presumed_by_a_clock_ahead_keeps_no_place_for_l
 ) -> None:
     await add(bench, "m1")
     ahead = NOW + timedelta(days=365)
-    presumed = {"resolution": Resolution.REFAILED, "resolved_at": ahead, "presumed": True}
+    presumed: dict[str, Any] = REFAILED | {"resolved_at": ahead, "presumed": True}
     await sent(bench, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
     for _ in range(2):
         await bench.do(lambda tx: tx.clamp_future())
