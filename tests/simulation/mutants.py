@@ -95,16 +95,16 @@ MUTANTS = (
         "a POST too many in a minute",
         _one_more("max_retries_per_minute"),
         caught_by="fleet minute",
-        first=3,
+        first=5,
     ),
     mutant(
-        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=39
+        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=49
     ),
     mutant(
         "an attempt too many in a day",
         _one_more("max_attempts_per_window"),
         caught_by="fleet day",
-        first=3,
+        first=22,
     ),
     mutant(
         "no first delay",
@@ -155,7 +155,7 @@ MUTANTS = (
         "our own retry is taken for a person's push",
         (transition, "identified", wrong_turns.identify_strangers),
         caught_by="episode, delay",
-        first=8,
+        first=17,
     ),
     mutant(
         "statuses never lag",

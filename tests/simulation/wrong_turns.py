@@ -47,7 +47,7 @@ async def send_whatever_it_sees(
     return await self._post(attempt, _nothing_hinders)
 
 
-async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
+async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetime | None) -> Target:
     settings, attempt_id = self._live.current, self._new_id()
     recorder = Recorder(self._ledger, settings)
     assert seen.episode is not None
@@ -55,7 +55,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
     sent = await self._send(recorder, settings, seen, early, forced=True)
     recorded, attempt = await self._ledger.transact(
-        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id))
+        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id), date=date)
     )
     if attempt is not None:
         await self._settle(recorder, sent)
