@@ -58,7 +58,7 @@ def _life(models: Sequence[str]) -> Figures:
             with running(daemon(config)) as second:
                 second.event("replica_standby")
                 killed = time.monotonic()
-                first.signal(signal.SIGKILL)
+                first.kill()
                 second.event("replica_active")
                 figures["takeover"] = _checked(api, time.monotonic()) - killed
                 figures["reload"] = _reloaded(second, config, models)

@@ -77,12 +77,13 @@ async def test_a_target_holds_one_place_however_many_attempts_it_has(bench: Benc
 
 async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
     await add(bench, "m1")
-    attempt = await sent(bench, "m1", deployment=REF)
-    seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "made": PUSHED}
+    attempt = await sent(bench, "m1")
+    seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "deployment": REF}
+    seen |= {"made": PUSHED}
     watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
     await bench.do(lambda tx: tx.resolve_attempts([watched]))
     kept = await bench.do(lambda tx: tx.attempt(attempt.id))
-    assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", deployment=REF, **seen)
+    assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", **seen)
 
 
 async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench) -> None:
@@ -94,6 +95,34 @@ async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench)
     kept = await bench.do(lambda tx: tx.attempt("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
+
+
+async def test_a_clock_that_was_set_back_keeps_a_place_for_as_long_however_often_it_is_noticed(
+    bench: Bench,
+) -> None:
+    await add(bench, "m1")
+    ahead = NOW + timedelta(days=1)
+    until = ahead + timedelta(minutes=7)
+    await sent(bench, "m1", reserved_at=ahead, sent_at=ahead, in_flight_until=until)
+    for _ in range(3):
+        await bench.do(lambda tx: tx.clamp_future())
+    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    assert kept is not None
+    assert kept.in_flight_until == NOW + timedelta(minutes=7)
+
+
+async def test_a_failure_that_was_presumed_by_a_clock_ahead_keeps_no_place_for_longer(
+    bench: Bench,
+) -> None:
+    await add(bench, "m1")
+    ahead = NOW + timedelta(days=365)
+    presumed: dict[str, Any] = REFAILED | {"resolved_at": ahead, "presumed": True}
+    await sent(bench, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
+    for _ in range(2):
+        await bench.do(lambda tx: tx.clamp_future())
+    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    assert kept is not None
+    assert kept.in_flight_until == NOW + timedelta(minutes=5)
 
 
 # The queue
@@ -185,6 +214,14 @@ async def test_the_first_that_waits_for_a_reason(bench: Bench) -> None:
     assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
     assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_MINUTE_SPENT)) == "c"
     assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.API_HELD)) is None
+
+
+async def test_one_that_no_daemon_watches_is_not_the_first_that_waits(bench: Bench) -> None:
+    await bench.add(
+        queued("a", 0, ago(minutes=9), decision=IN_FLIGHT, watched=False),
+        queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
+    )
+    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
 
 
 # What the key may not retry

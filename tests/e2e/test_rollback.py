@@ -37,9 +37,11 @@ def git(*arguments: str) -> bytes:
 
 
 def previous_program(folder: Path) -> Path:
-    """Where it is, as it was right before the newest migration was added."""
+    """Where it is, as it stood right before the newest migration came, with all that was merged
+    together with it."""
     newest = max((ROOT / MIGRATIONS).glob("r*.py")).relative_to(ROOT)
-    added = git("log", "--diff-filter=A", "--format=%H", "-1", "--", str(newest)).decode().strip()
+    merged = ("--first-parent", "-m", "--diff-filter=A", "--format=%H", "-1")
+    added = git("log", *merged, "--", str(newest)).decode().strip()
     archive = git("archive", f"{added}~1" if added else "HEAD", "watchdog")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
@@ -62,6 +64,9 @@ def test_the_previous_program_goes_on_where_todays_left_off(kind: str, tmp_path:
     previous = previous_program(tmp_path / "previous")
     with emulator(tmp_path, [FAILS]) as api:
         config = config_file(tmp_path, api, ["fails4vr"], store={"url": url})
+        settings = json.loads(config.read_text())
+        del settings["policy"]["settle"]  # The previous program does not know it.
+        config.write_text(json.dumps(settings))
         with running(daemon(config)) as todays:
             todays.event("retry_accepted")
             todays.stop()

@@ -1,6 +1,8 @@
 """Retries that the key may not send, of one model and of all, in virtual time."""
 
+import asyncio
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -10,7 +12,7 @@ from watchdog.domain.limits import PROBE_INTERVAL
 from watchdog.domain.records import DecisionReason, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.events import RetriesAllowed, RetriesForbidden
-from watchdog.engine.ports import Forbidden
+from watchdog.engine.ports import AnswerLost, Forbidden
 
 pytestmark = pytest.mark.looptime
 
@@ -85,6 +87,36 @@ async def test_a_key_that_may_retry_nothing_is_tried_once_an_hour_for_the_whole_
     probes = begun[len(early) - 1 :]
     assert 4 <= len(probes) <= 6
     assert all(later - earlier >= PROBE_INTERVAL for earlier, later in pairwise(probes))
+
+
+async def test_one_that_was_reserved_before_and_not_sent_is_no_probe() -> None:
+    world = a_world(*FLEET[:4])
+    forbid(world, *FLEET[:4])
+
+    async def fails_late() -> None:
+        await asyncio.sleep(3)  # The third one is forbidden by then.
+        world.api.model(FLEET[3]).get_error = AnswerLost("no", code="503")
+
+    for model_id in FLEET[:3]:
+        world.api.model(model_id).before_urgent = partial(asyncio.sleep, 1)
+    world.api.model(FLEET[3]).before_urgent = fails_late
+    async with world.running():
+        await world.run_for(minutes=30)
+    assert len(world.posts()) == 3
+
+
+async def test_a_dry_run_takes_no_probe_from_a_command_that_may_retry() -> None:
+    world = a_world(*FLEET[:3])
+    forbid(world, *FLEET[:3])
+    async with world.running():
+        await world.run_for(minutes=5)
+    sent = len(world.posts())
+    world.observe = True
+    async with world.running():
+        for _ in range(14):
+            await world.run_for(minutes=5)
+            await world.check_retry()
+    assert len(world.posts()) == sent + 1
 
 
 async def test_the_first_retry_that_is_allowed_lets_the_others_go() -> None:

@@ -1,14 +1,16 @@
 """First allowed, first served, and nobody keeps a place that he cannot use; in virtual time."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.fakes.engine import NEVER_OPENS, World, at
-from watchdog.domain.records import DecisionReason
-from watchdog.engine.ports import AnswerLost, Forbidden
+from watchdog.domain.records import Decision, DecisionKind, DecisionReason
+from watchdog.engine import overview
+from watchdog.engine.ports import AnswerLost, Forbidden, LedgerTransaction
 
 pytestmark = pytest.mark.looptime
 
@@ -128,3 +130,44 @@ async def test_a_place_that_becomes_free_is_taken_at_once_by_the_first_in_the_qu
     recovered = first_posts(world)["a"] + timedelta(seconds=200)
     # Seen within a recovery interval, and taken within two ticks of that.
     assert first_posts(world)["c"] - recovered <= timedelta(seconds=15 + 2)
+
+
+async def test_the_queue_of_a_daemon_that_only_observes_is_none_of_a_commands() -> None:
+    world = a_world(*OTHERS, "mine", max_in_flight=4)
+    fails_at_once(world, *OTHERS)
+    world.observe = True
+    async with world.running():
+        await world.run_for(minutes=40)
+        world.api.set_status("mine", "BUILD_FAILED")
+        world.on_retry("mine", "BUILD_FAILED")
+        await world.check_retry("mine")
+        await world.run_for(minutes=2)
+        shown = await world.check_retry("mine")
+    assert len(world.posts()) == 2, shown["mine"].decision
+
+
+async def test_both_pages_tell_the_same_place_beside_one_that_nobody_watches() -> None:
+    world = a_world("a", "gone")
+    fails_at_once(world, "a", "gone")
+    async with world.running():
+        await world.run_for(seconds=1)
+
+    def waiting(tx: LedgerTransaction) -> None:
+        for model_id, watched in (("a", True), ("gone", False)):
+            target = world.target(model_id)
+            decision = Decision(DecisionKind.WAIT, DecisionReason.FLEET_IN_FLIGHT)
+            ready_at = at(minutes=watched)
+            tx.save_targets(
+                [
+                    replace(
+                        target, watched=watched, decision=decision, ready_at=ready_at, queue_rank=0
+                    )
+                ]
+            )
+
+    await world.ledger.transact(waiting)
+    policies = {"a": world.models["a"].policy}
+    (shown,) = await world.ledger.transact(lambda tx: overview.targets(tx, policies))
+    past = await world.ledger.transact(lambda tx: overview.past(tx, policies, "a"))
+    assert past is not None
+    assert shown.place == past.watched.place == 1

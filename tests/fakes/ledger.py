@@ -324,6 +324,7 @@ class _Transaction:
                 resolved_at=attempt.resolved_at,
                 presumed=attempt.presumed,
                 in_flight_until=attempt.in_flight_until,
+                deployment=attempt.deployment,
                 made=attempt.made,
             )
 
@@ -338,11 +339,12 @@ class _Transaction:
     def clamp_future(self) -> None:
         _clamp(self._rows.targets, TARGET_TIMES, self._now)
         _clamp(self._rows.episodes, ("opened_at", "failing_from", "ended_at"), self._now)
-        _clamp(self._rows.attempts, ("resolved_at",), self._now)
         for key, attempt in self._rows.attempts.items():
-            if attempt.reserved_at > self._now and attempt.in_flight_until is not None:
-                until = attempt.in_flight_until - (attempt.reserved_at - self._now)
+            counted_from = attempt.resolved_at or attempt.ahead_since or attempt.reserved_at
+            if counted_from > self._now and attempt.in_flight_until is not None:
+                until = attempt.in_flight_until - (counted_from - self._now)
                 self._rows.attempts[key] = replace(attempt, in_flight_until=until)
+        _clamp(self._rows.attempts, ("resolved_at",), self._now)
         _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
@@ -555,7 +557,11 @@ class _Transaction:
         )
 
     def first_waiting(self, reason: DecisionReason) -> str | None:
-        waiting = [target for target in self._queue() if target.decision.reason is reason]
+        waiting = [
+            target
+            for target in self._queue()
+            if target.watched and target.decision.reason is reason
+        ]
         return waiting[0].model_id if waiting else None
 
     def leave_queue(self, model_id: str) -> None:

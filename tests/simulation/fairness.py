@@ -20,7 +20,7 @@ from tests.simulation.scenario import FAILING, HEALTHY, NEVER, FaultKind, Scenar
 from tests.simulation.verdict import (
     MINUTE,
     Violation,
-    for_limits,
+    clocks_apart,
     gate_wait,
     of_model,
     posts,
@@ -140,7 +140,7 @@ def _passed(
         and _comes_before(scenario, log, wait, post)
     ]
     minute = MINUTE - gate_wait(scenario) - SLACK
-    used = sum(for_limits(each, post) < minute for each in before)
+    used = sum(clocks_apart(each, post) < minute for each in before)
     held = len(surely_in_flight(scenario, log, before, post))
     free = min(scenario.limits.per_minute - used, scenario.limits.in_flight - held)
     if ahead and len(ahead) >= free:

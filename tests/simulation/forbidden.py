@@ -15,7 +15,7 @@ from tests.simulation.verdict import (
     ROUNDING,
     Ages,
     Violation,
-    for_limits,
+    clocks_apart,
     gate_wait,
     of_model,
     posts,
@@ -109,7 +109,7 @@ class _Follower:
 
     def _post(self, post: Request) -> Iterator[Violation]:
         yield from self._too_soon(post)
-        if len(self.noes) >= _IN_A_ROW and for_limits(self.noes[-1], post) < HOUR:
+        if len(self.noes) >= _IN_A_ROW and clocks_apart(self.noes[-1], post) < HOUR:
             numbers = ", ".join(f"#{each.number}" for each in self.noes)
             yield _violation("forbidden", post, f"a 403 was the answer to {numbers}")
         if not self.known.uncharged(post):
@@ -152,7 +152,7 @@ def _probes(sent: Sequence[Request], known: _Known) -> Iterator[Violation]:
         if len(moments) < _MODELS:
             continue
         bound = [each for each in before if each.departed > moments[_MODELS - 1] + _TTL]
-        if bound and for_limits(bound[-1], post) < HOUR - known.slack:
+        if bound and clocks_apart(bound[-1], post) < HOUR - known.slack:
             text = f"the key may not retry at all, and #{bound[-1].number} asked less than 1 h ago"
             yield _violation("forbidden fleet", post, text)
 

@@ -1,13 +1,14 @@
 """The limits, counted from the requests alone.
 
-All are promised in ledger time, which is what the sender's clock said (`Request.clock`; that it
-keeps to the clock's own promises is checked apart). So a step of the wall clock that happens while
-no process runs, which is believed, shortens a limit by as much; after one back what then lies in
-the future counts as of the moment at which the next daemon started.
+Those of a span are promised in ledger time, which is what the sender's clock said
+(`Request.clock`; that it keeps to the clock's own promises is checked apart), and by the API's
+clock: no step of the wall clock shortens them by more than an answer may be late. After one back,
+while no process runs, what then lies in the future counts as of the next start.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from tests.simulation.log import Log, Request
 from tests.simulation.scenario import FAILING, HEALTHY, NEVER, STOPPED, Scenario
@@ -17,7 +18,6 @@ from tests.simulation.verdict import (
     ROUNDING,
     Ages,
     Violation,
-    for_limits,
     gate_wait,
     of_model,
     posts,
@@ -26,17 +26,20 @@ from tests.simulation.verdict import (
     useful,
 )
 
+Age = Callable[[Request, Request], float]
+"""How old the first one is when the second one leaves."""
+
 
 def check_limits(scenario: Scenario, log: Log) -> Iterator[Violation]:
-    sent, slack = posts(log), gate_wait(scenario)
+    sent, slack, age = posts(log), gate_wait(scenario), partial(Ages(log).for_limits, scenario)
     charged = [post for post in sent if surely_charged(post)]
-    limits, ages = scenario.limits, Ages(log)
-    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack, ages)
-    yield from _within("fleet day", charged, limits.per_day, DAY - slack, ages)
+    limits = scenario.limits
+    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack, age)
+    yield from _within("fleet day", charged, limits.per_day, DAY - slack, age)
     for model in scenario.models:
         most, span = model.rules.max_attempts_per_window, model.rules.window - slack
         own = of_model(charged, model.id)
-        yield from _within("window", own, most, span, ages, model.id)
+        yield from _within("window", own, most, span, age, model.id)
     yield from _in_flight(scenario, log, sent)
 
 
@@ -45,11 +48,11 @@ def _within(
     sent: Sequence[Request],
     most: int,
     span: float,
-    ages: Ages,
+    age: Age,
     model_id: str | None = None,
 ) -> Iterator[Violation]:
     for index, post in enumerate(sent):
-        recent = [other for other in sent[: index + 1] if ages.for_delays(other, post) < span]
+        recent = [other for other in sent[: index + 1] if age(other, post) < span]
         if len(recent) > most:
             numbers = ", ".join(f"#{each.number}" for each in recent)
             text = f"{len(recent)} POSTs within {span:.2f} s, at most {most}: {numbers}"
@@ -59,9 +62,9 @@ def _within(
 def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterator[Violation]:
     """What a retry began and is under way in truth, whatever a lagging look shows of it. Each model
     holds one place."""
-    ends = _ends(scenario, sent, log)
+    ends, age = _ends(scenario, sent, log), Ages(log).by_ledger
     for index, post in enumerate(sent):
-        going = _going(scenario, ends, sent[:index], post)
+        going = _going(scenario, ends, sent[:index], post, age)
         if len(going) + 1 > scenario.limits.in_flight:
             numbers = ", ".join(f"#{each.number}" for each in going)
             text = f"#{post.number} beside {numbers}, at most {scenario.limits.in_flight}"
@@ -72,21 +75,27 @@ def surely_in_flight(
     scenario: Scenario, log: Log, before: Sequence[Request], post: Request
 ) -> Sequence[Request]:
     """The POSTs that hold a place when another one leaves, one for each model."""
-    return _going(scenario, _ends(scenario, before, log), before, post)
+    return _going(scenario, _ends(scenario, before, log), before, post, Ages(log).by_ledger)
 
 
 def _going(
-    scenario: Scenario, ends: Mapping[int, float], before: Sequence[Request], post: Request
+    scenario: Scenario,
+    ends: Mapping[int, float],
+    before: Sequence[Request],
+    post: Request,
+    age: Age,
 ) -> Sequence[Request]:
     holders = {
         each.model_id: each
         for each in before
-        if _under_way(each, post, scenario, ends[each.number])
+        if _under_way(each, post, scenario, ends[each.number], age)
     }
     return sorted(holders.values(), key=lambda each: each.number)
 
 
-def _under_way(post: Request, other: Request, scenario: Scenario, ended_at: float) -> bool:
+def _under_way(
+    post: Request, other: Request, scenario: Scenario, ended_at: float, age: Age
+) -> bool:
     """Whether what `post` began is under way when `other` leaves, and nothing can have made the
     watchdog think that it ended. What it only presumes to have failed holds its place for
     `settle`."""
@@ -96,7 +105,7 @@ def _under_way(post: Request, other: Request, scenario: Scenario, ended_at: floa
         return False
     rules = scenario.rules(post.model_id)
     held = min(rules.stuck_after - reserved_before(scenario), rules.settle)
-    return for_limits(post, other) < held - ROUNDING and ended_at > other.departed
+    return age(post, other) < held - ROUNDING and ended_at > other.departed
 
 
 def _ends(scenario: Scenario, sent: Sequence[Request], log: Log) -> dict[int, float]:

@@ -6,15 +6,16 @@ all of them by its end.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, takewhile
+from functools import partial
+from itertools import takewhile
 
 from tests.simulation.log import Log, Request
 from tests.simulation.scenario import FAILING, NEVER, ModelPlan, Scenario
 from tests.simulation.verdict import (
     DAY,
     MINUTE,
+    Ages,
     Violation,
-    for_limits,
     of_model,
     posts,
     refused,
@@ -94,18 +95,13 @@ def _limited(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
         return "episode"
     if not log.requests:
         return None
-    last = log.requests[-1]
-    recent = [post for post in own if for_limits(post, last) < rules.window]
+    last, age = log.requests[-1], partial(Ages(log).for_limits, scenario)
+    recent = [post for post in own if age(post, last) < rules.window]
     if len(recent) + left_behind >= rules.max_attempts_per_window:
         return "window"
-    today = [post for post in sent if for_limits(post, last) < DAY]
+    today = [post for post in sent if age(post, last) < DAY]
     if len(today) + len(scenario.models) * left_behind >= limits.per_day:
         return "fleet day"
-    # Only after a step back: nothing else makes a minute last longer than the calm.
-    future = [post for post in posts(log) if for_limits(post, last) < 0]
-    lost = len(scenario.models) * left_behind if _set_back(log) else 0
-    if (future or lost) and len(future) + lost >= limits.per_minute:
-        return "fleet minute"
     return None
 
 
@@ -117,11 +113,6 @@ def _never_seen(scenario: Scenario, model: ModelPlan) -> bool:
 def _forbidden(sent: Sequence[Request]) -> list[Request]:
     """Those that were answered 403 since any other answer."""
     return list(takewhile(lambda post: post.code == 403, reversed(sent)))
-
-
-def _set_back(log: Log) -> bool:
-    starts = [one.wall for one in log.happened if one.kind == "start"]
-    return any(later < earlier for earlier, later in pairwise(starts))
 
 
 def _left_behind(scenario: Scenario, log: Log) -> int:

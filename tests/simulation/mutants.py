@@ -1,13 +1,13 @@
 """Broken watchdogs, to prove that the checker can fail: each breaks one rule, somewhere inside."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 from tests.simulation import configuring, wrong_turns
+from tests.simulation.mutant import Change, mutant
+from tests.simulation.mutants_of_judgement import OF_JUDGEMENT
 from tests.simulation.scenario import Deploy, Life, Limits, ModelPlan, Scenario
 from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.baseten_api.gate import Gate
@@ -21,37 +21,6 @@ from watchdog.engine.attempt import Retrier
 from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
 from watchdog.ledger.transaction import SqlTransaction
-
-Change = tuple[object, str, Any]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """`rules` are those of the checker that may catch it, `first` a seed where that is worth a
-    try, `world` what to make of its scenario where chance would take too many."""
-
-    name: str
-    changes: tuple[Change, ...]
-    rules: frozenset[str]
-    first: int
-    world: Callable[[Scenario], Scenario]
-
-    @contextmanager
-    def at_large(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            for owner, name, broken in self.changes:
-                stack.enter_context(patch.object(owner, name, broken))
-            yield
-
-
-def _mutant(
-    name: str,
-    *changes: Change,
-    caught_by: str,
-    first: int = 0,
-    world: Callable[[Scenario], Scenario] = lambda scenario: scenario,
-) -> Mutant:
-    return Mutant(name, changes, frozenset(caught_by.split(", ")), first, world)
 
 
 def _settings(change: Callable[[Settings], Settings]) -> Change:
@@ -108,13 +77,13 @@ def set_back(scenario: Scenario) -> Scenario:
 
 
 MUTANTS = (
-    _mutant(
+    mutant(
         "an attempt too many in an episode",
         _policies(lambda rules: replace(rules, max_attempts=rules.max_attempts + 1)),
         caught_by="episode",
         first=8,
     ),
-    _mutant(
+    mutant(
         "an attempt too many in the window",
         _policies(
             lambda rules: replace(rules, max_attempts_per_window=rules.max_attempts_per_window + 1)
@@ -122,112 +91,113 @@ MUTANTS = (
         caught_by="window",
         first=38,
     ),
-    _mutant(
+    mutant(
         "a POST too many in a minute",
         _one_more("max_retries_per_minute"),
         caught_by="fleet minute",
-        first=3,
+        first=5,
     ),
-    _mutant(
-        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=39
+    mutant(
+        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=49
     ),
-    _mutant(
+    mutant(
         "an attempt too many in a day",
         _one_more("max_attempts_per_window"),
         caught_by="fleet day",
-        first=3,
+        first=22,
     ),
-    _mutant(
+    mutant(
         "no first delay",
         _policies(lambda rules: replace(rules, first_delay=timedelta(0))),
         caught_by="delay",
     ),
-    _mutant(
+    mutant(
         "half the backoff",
         _policies(lambda rules: replace(rules, backoff=rules.backoff / 2, jitter=0.0)),
         caught_by="delay",
     ),
-    _mutant(
+    mutant(
         "backoff from the POST",
         (backoff, "due", wrong_turns.due_after_the_post),
         caught_by="delay",
         first=1,
     ),
-    _mutant(
+    mutant(
         "no look again", (Retrier, "_send", wrong_turns.send_without_a_look), caught_by="look again"
     ),
-    _mutant(
+    mutant(
         "the look again changes nothing",
         (Retrier, "_send", wrong_turns.send_whatever_it_sees),
         caught_by="look again",
         first=2,
     ),
-    _mutant(
+    mutant(
         "recorded after the POST",
         (Retrier, "_retry", wrong_turns.record_afterwards),
         caught_by="accounting, fleet minute, in flight",
     ),
-    _mutant(
+    mutant(
         "a lost answer is asked for again",
         (HttpBasetenApi, "retry", wrong_turns.retry_again),
         caught_by="look again, accounting",
         first=2,
     ),
-    _mutant(
+    mutant(
         "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=19
     ),
-    _mutant(
+    mutant(
         "what a dead process left behind is forgiven",
         (Recorder, "_lost", staticmethod(wrong_turns.forgive)),
         caught_by="accounting, episode, delay, fleet minute",
         first=60,
     ),
-    _mutant(
+    mutant(
         "our own retry is taken for a person's push",
         (transition, "identified", wrong_turns.identify_strangers),
         caught_by="episode, delay",
-        first=8,
+        first=17,
     ),
-    _mutant(
+    mutant(
         "statuses never lag",
         _settings(lambda settings: replace(settings, timeout=-settings.recovery_interval)),
         caught_by="not failing, delay",
         first=1,
     ),
-    _mutant(
+    mutant(
         "POSTs in observe mode",
         _settings(lambda settings: replace(settings, observe=False)),
         caught_by="observe mode",
         first=4,
     ),
-    _mutant(
+    mutant(
         "a standing failure is retried",
         _policies(lambda rules: replace(rules, standing=Standing.RETRY)),
         caught_by="standing failure",
         first=8,
     ),
-    _mutant(
+    mutant(
         "refused again and again",
         (policy, "_exhausted", wrong_turns.exhausted_by_number_alone),
         caught_by="refused twice",
         first=18,
     ),
-    _mutant(
+    mutant(
         "the clock follows the wall",
         (SystemClock, "now", lambda self: self._wall()),
         caught_by="clock",
         first=2,
     ),
-    _mutant(
+    mutant(
         "a clock set back is waited for",
         (SqlTransaction, "clamp_future", lambda _: None),
         caught_by="liveness",
         world=set_back,
     ),
-    _mutant(
+    mutant(
         "waiting targets sleep in",
         (Recorder, "_next_check", wrong_turns.sleep_in),
         caught_by="liveness",
         first=8,
     ),
+    *OF_JUDGEMENT,
 )

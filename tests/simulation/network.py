@@ -5,6 +5,7 @@ import contextvars
 import random
 from collections.abc import Callable
 from datetime import datetime
+from email.utils import format_datetime
 from typing import Any, Protocol
 
 import httpcore
@@ -105,7 +106,8 @@ class Network:
         latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
         if fault is not None and kind == "slow":
             latency += fault.amount * self._rng.random()
-        response = Answer(said.code or 500, (), said.body, _KEY)
+        date = format_datetime(self._moment(), usegmt=True).encode()
+        response = Answer(said.code or 500, ((b"date", date),), said.body, _KEY)
         broken = said.ending is Ending.RESET
         self._loop.call_later(latency, self._deliver, client, entry, answer, response, broken)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.checker import check, report, settled
-from tests.simulation.mutants import MUTANTS, Mutant, set_back
+from tests.simulation.mutant import Mutant
+from tests.simulation.mutants import MUTANTS, set_back
 from tests.simulation.result import Result
 from tests.simulation.running import broken, digest, run
 from tests.simulation.scenario import Life, Scenario

@@ -26,18 +26,25 @@ class Violation:
 
 
 class Ages:
-    """How old ledger time takes things to be.
+    """How old things are taken to be.
 
     A moment is what its process's clock said. After a step back while no daemon ran, what lies in
-    the future counts as the moment at which the next daemon started.
+    the future counts as of the moment at which the next process started.
     """
 
     def __init__(self, log: Log) -> None:
-        self._starts = [
-            (one.at, one.at + one.wall)
-            for one in log.happened
-            if one.kind == "start" and one.who.startswith("daemon")
-        ]
+        self._starts: list[tuple[float, float]] = []
+        self._noted: list[tuple[float, float]] = []
+        daemon = None
+        for one in log.happened:
+            if one.kind in ("kill", "stop") and one.who == daemon:
+                daemon = None
+            elif one.kind == "start" and one.who.startswith("daemon"):
+                daemon = one.who
+                self._starts.append((one.at, one.at + one.wall))
+                self._noted.append((one.at, one.at + one.wall))
+            elif one.kind == "start" and daemon is None:
+                self._noted.append((one.at, one.at + one.wall))
 
     def for_delays(self, earlier: Request, later: Request) -> float:
         """How long after the earlier one the later one left."""
@@ -48,9 +55,26 @@ class Ages:
         """How many daemons started."""
         return sum(since < at <= until for at, _ in self._starts)
 
+    def for_limits(self, scenario: Scenario, earlier: Request, later: Request) -> float:
+        """How old the earlier one may be taken to be when the later one leaves: no older than by
+        the ledger's time, nor than by the API's clock, which is right. A look's date is exact to a
+        second, and its answer and the POST may be late."""
+        by_api = later.departed - earlier.departed + 2 * scenario.timeout + gate_wait(scenario) + 1
+        return min(self.by_ledger(earlier, later), by_api)
 
-def for_limits(earlier: Request, later: Request) -> float:
-    """How old the earlier one is when the later one leaves; less than 0 counts as now."""
+    def by_ledger(self, earlier: Request, later: Request) -> float:
+        if earlier.clock <= later.clock:
+            return later.clock - earlier.clock
+        since = None
+        for at, time in self._noted:
+            if earlier.departed < at <= later.departed:
+                ahead = earlier.clock > time
+                since = (time if since is None else min(since, time)) if ahead else None
+        return 0.0 if since is None else max(0.0, later.clock - since)
+
+
+def clocks_apart(earlier: Request, later: Request) -> float:
+    """How much later the later one left, by its sender's clock; less than 0: that was set back."""
     return later.clock - earlier.clock
 
 

@@ -4,8 +4,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, or_
+
+from watchdog.baseten_api.bodies import DeploymentBody
 from watchdog.baseten_api.client import HttpBasetenApi
-from watchdog.domain import backoff, effects
+from watchdog.domain import backoff, effects, transition
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Attempt,
@@ -17,8 +20,11 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.step import Transition
+from watchdog.engine import judges
 from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
 from watchdog.engine.record import Recorder
+from watchdog.engine.settings import Settings
+from watchdog.ledger.schema import attempts as attempts_table
 
 
 async def _nothing_hinders() -> None:
@@ -41,7 +47,7 @@ async def send_whatever_it_sees(
     return await self._post(attempt, _nothing_hinders)
 
 
-async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
+async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetime | None) -> Target:
     settings, attempt_id = self._live.current, self._new_id()
     recorder = Recorder(self._ledger, settings)
     assert seen.episode is not None
@@ -49,7 +55,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool) -> Target:
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
     sent = await self._send(recorder, settings, seen, early, forced=True)
     recorded, attempt = await self._ledger.transact(
-        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id))
+        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id), date=date)
     )
     if attempt is not None:
         await self._settle(recorder, sent)
@@ -113,3 +119,52 @@ def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime | None:
 
 
 _next_check = Recorder._next_check  # noqa: SLF001
+
+
+def only_daemons_judge(tx: Any, ledger: Any, settings: Settings, needed_since: datetime) -> bool:
+    return settings.is_daemon and _may_judge(tx, ledger, settings, needed_since)
+
+
+_may_judge = judges.may_judge
+
+
+async def believe_the_404(self: Any, model_id: str, error: Any, *, after: Any) -> None:
+    return None
+
+
+class AnyDeployment(DeploymentBody):
+    """Of any model, and any of its deployments."""
+
+    model_id: str
+    is_development: bool
+
+
+def only_those_under_way(target: Target, attempts: Any, at: datetime, policy: Policy) -> Any:
+    return [attempt for attempt in attempts if attempt.under_way]
+
+
+def free_the_place_at_once(target: Target, attempts: Any, at: datetime, *rest: Any) -> Any:
+    failed = _refailed(target, attempts, at, *rest)
+    return tuple(replace(attempt, in_flight_until=at) for attempt in failed)
+
+
+_refailed = transition._refailed  # noqa: SLF001
+
+
+def one_uncharged_at_most(episode_attempts: Any) -> int:
+    return min(1, _uncharged_in_a_row(episode_attempts))
+
+
+_uncharged_in_a_row = backoff._uncharged_in_a_row  # noqa: SLF001
+
+
+def in_flight_until_seen(self: Attempt, now: datetime) -> bool:
+    return self.under_way or _in_flight(self, now)
+
+
+_in_flight = Attempt.in_flight
+
+
+def rows_in_flight_until_seen(self: Any) -> ColumnElement[bool]:
+    rows = attempts_table.c
+    return or_(rows.resolved_at.is_(None), and_(rows.presumed, rows.in_flight_until > self._now))

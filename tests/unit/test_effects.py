@@ -15,6 +15,7 @@ from tests.fakes.records import (
     TIMING,
     ago,
     an_attempt,
+    an_episode,
     failing,
     observed,
 )
@@ -105,6 +106,34 @@ def test_an_attempt_under_way_again_holds_its_place_until_it_is_stuck() -> None:
     assert revived.under_way
     assert revived.in_flight_until == PRESUMED.reserved_at + POLICY.stuck_after
     assert revived.in_flight(NOW)
+
+
+def test_one_that_lies_ahead_of_a_clock_that_was_set_back_is_not_stuck_at_once() -> None:
+    ahead = an_attempt(reserved_at=NOW + timedelta(hours=9), sent_at=NOW + timedelta(hours=9))
+    building = observe(failing(), [ahead], observed("BUILDING"), POLICY, TIMING)
+    assert building.happened == ()
+    (watched,) = building.applied_to([ahead])
+    late = NOW + POLICY.stuck_after
+    stuck = observe(building.target, [watched], observed("BUILDING", at=late), POLICY, TIMING)
+    assert stuck.happened == (Happening.STUCK,)
+
+
+def test_what_stood_there_before_an_attempt_of_an_older_program_is_no_push_either() -> None:
+    of_older = replace(PRESUMED, deployment=None)
+    adopted = observe(failing(), [of_older], observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
+    (made,) = adopted.attempts
+    assert (made.deployment, made.made) == (REF, PUSHED)
+    lagging = observe(adopted.target, [made], observed("BUILD_FAILED", REF), POLICY, TIMING)
+    assert lagging.happened == ()
+    assert lagging.target.episode == an_episode()
+
+
+def test_one_that_lies_ahead_of_a_clock_that_was_set_back_holds_its_place_from_now() -> None:
+    ahead = replace(PRESUMED, reserved_at=NOW + timedelta(days=365))
+    target = failing(status_since=ago(minutes=1))
+    step = observe(target, [ahead], observed("BUILDING"), POLICY, TIMING)
+    (revived,) = step.attempts
+    assert revived.in_flight_until == NOW + POLICY.stuck_after
 
 
 @pytest.mark.parametrize(

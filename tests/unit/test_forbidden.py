@@ -61,6 +61,17 @@ def throttled(minutes: float) -> Attempt:
             [forbidden(9, episode_id="e0"), forbidden(8)], GAVE_UP, id="in-another-failure-of-it"
         ),
         pytest.param(
+            # As the ledger gives them: by number, which begins anew with each failure.
+            [
+                refailed(ago(hours=20), episode_id="e0", number=1),
+                forbidden(9, number=1),
+                forbidden(8, number=1),
+                refailed(ago(hours=15), episode_id="e0", number=2),
+            ],
+            GAVE_UP,
+            id="more-were-sent-for-a-failure-before",
+        ),
+        pytest.param(
             [forbidden(9, deployment=PUSHED), forbidden(8)], RETRY, id="of-another-deployment"
         ),
     ],

@@ -69,6 +69,11 @@ def test_who_finds_a_free_place_goes_now() -> None:
             id="another-takes-the-last-place-in-flight",
         ),
         pytest.param(
+            Fleet(FleetLimits(4, 2, 50), in_flight=2, ahead=9),
+            Decision(DecisionKind.WAIT, DecisionReason.FLEET_IN_FLIGHT),
+            id="no-time-from-a-limit-that-is-not-spent-while-no-place-is-free",
+        ),
+        pytest.param(
             Fleet(FleetLimits(50, 50, 2), charged=(ago(hours=5),), ahead=1),
             Decision(DecisionKind.WAIT, DecisionReason.FLEET_WINDOW_SPENT, NOW + 19 * 60 * MINUTE),
             id="another-takes-the-last-place-of-the-day",

@@ -53,7 +53,10 @@ def identified(
         return Transition(_adopted(target, seen))
     for attempt in _may_still_show(target, attempts, observation.at, policy):
         if attempt.made is None:
-            return Transition(_adopted(target, seen), attempts=(replace(attempt, made=seen),))
+            # A program of an older schema did not note what stood there.
+            before = attempt.deployment or target.deployment
+            maker = replace(attempt, deployment=before, made=seen)
+            return Transition(_adopted(target, seen), attempts=(maker,))
     over = resolve(unresolved(attempts), Resolution.SUPERSEDED, observation.at)
     return end_replaced(target, observation.at, over)
 
@@ -72,13 +75,13 @@ def effect_seen(
     waiting = _may_still_show(target, attempts, observation.at, policy)
     if not waiting:
         return Transition(target)
-    oldest, newest = waiting[0], waiting[-1]
+    oldest, newest, at = waiting[0], waiting[-1], observation.at
     watched = replace(
         newest,
         resolution=None,
         resolved_at=None,
         presumed=oldest is not newest,
-        in_flight_until=newest.reserved_at + policy.stuck_after,
+        in_flight_until=past(newest.reserved_at, at, at) + policy.stuck_after,
     )
     if oldest is newest:
         return Transition(target, attempts=(watched,))

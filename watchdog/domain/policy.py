@@ -126,10 +126,11 @@ def _exhausted(
 def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) -> bool:
     """Whether the key in use was forbidden to retry this deployment twice, with no answer between
     that says otherwise. A 429 says nothing of it."""
-    since = fleet.forbidden_from
+    since, episode = fleet.forbidden_from, target.episode and target.episode.id
     told = [
         attempt.forbidden_key
-        for attempt in attempts
+        # Their numbers, which order them, begin anew with each episode: its own are the latest.
+        for attempt in sorted(attempts, key=lambda each: each.episode_id == episode)
         if (attempt.outcome.charged or attempt.forbidden_key is not None)
         and (since is None or attempt.reserved_at > since)
         and attempt.deployment in (None, target.deployment)
@@ -174,10 +175,25 @@ def _fleet_waits(
     others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    if room := room_at(fleet.sent, limits.max_retries_per_minute, FLEET_MINUTE, now, ahead=ahead):
-        waits.append((room, DecisionReason.FLEET_MINUTE_SPENT))
-    if room := room_at(fleet.charged, limits.max_attempts_per_window, FLEET_DAY, now, ahead=ahead):
-        waits.append((room, DecisionReason.FLEET_WINDOW_SPENT))
+    # Those ahead wait for a place in flight, if none is free: no time can be told from their turns.
+    full = others >= limits.max_in_flight
+    for times, limit, span, reason in (
+        (
+            fleet.sent,
+            limits.max_retries_per_minute,
+            FLEET_MINUTE,
+            DecisionReason.FLEET_MINUTE_SPENT,
+        ),
+        (
+            fleet.charged,
+            limits.max_attempts_per_window,
+            FLEET_DAY,
+            DecisionReason.FLEET_WINDOW_SPENT,
+        ),
+    ):
+        spent = room_at(times, limit, span, now) is not None
+        if (spent or not full) and (room := room_at(times, limit, span, now, ahead=ahead)):
+            waits.append((room, reason))
     return waits
 
 

@@ -201,7 +201,7 @@ def _neither(
     watched, at = unresolved(attempts), observation.at
     if observation.status in PERSON_STATUSES or not _ours(target, attempts):
         return end_superseded(target, at, resolve(watched, Resolution.SUPERSEDED, at))
-    since = target.status_since or at
+    since = at if target.status != observation.status else target.status_since or at
     late = [a for a in watched if at >= past(a.reserved_at, at, since) + policy.stuck_after]
     stuck = resolve(late, Resolution.STUCK, at)
     return Transition(target, (Happening.STUCK,) if stuck else (), attempts=stuck)

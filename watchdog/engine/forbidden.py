@@ -28,13 +28,14 @@ class _Forbidden:
 
 
 class Forbidding:
-    """`news` is what to report once the transaction is committed."""
+    """`news` is what to report once the transaction is committed. In observe mode nothing is sent
+    that could find out: it follows nothing, and leaves the probes to retry mode."""
 
-    def __init__(self, tx: LedgerTransaction, key_mark: str) -> None:
+    def __init__(self, tx: LedgerTransaction, key_mark: str, *, observe: bool) -> None:
         self._tx = tx
         self._now = tx.now()
         self._key_mark = key_mark
-        kept = json.loads(tx.meta(_KEY) or "null")
+        kept = None if observe else json.loads(tx.meta(_KEY) or "null")
         self._forbidden = _Forbidden(**kept) if kept is not None else None
         self.news: list[Event] = []
         if self._forbidden is not None and self._forbidden.key_mark != key_mark:
@@ -80,7 +81,9 @@ class Forbidding:
             if any(each.forbidden_key == self._key_mark for each in earlier):
                 # It was forbidden before: so the key's role has changed, and may retry the others.
                 self._tx.set_meta(_ALLOWED_AT, self._now.isoformat())
-        elif attempt.sent_at is None:
+        elif attempt.sent_at is None and attempt.reserved_at > datetime.fromisoformat(
+            forbidden.since
+        ):
             self._probe_later(forbidden, timedelta(0))
 
     def _begin(self, models: int) -> None:

@@ -80,7 +80,7 @@ class Past:
 
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
-    shown = [each for each in tx.targets() if each.watched or each.model_id in policies]
+    shown = _shown(tx, policies)
     attempts, date = counted(tx, shown, policies), api_date(tx)
     in_queue = places(shown)
     return [
@@ -93,6 +93,10 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
         )
         for each in shown
     ]
+
+
+def _shown(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Target]:
+    return [each for each in tx.targets() if each.watched or each.model_id in policies]
 
 
 def overview(
@@ -122,7 +126,10 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     policy, date = policies.get(model_id), api_date(tx)
     span = policy.window if policy is not None else timedelta(0)
     attempts = tx.attempts(target, since=now - span, dated=date and date - span)
-    changes, place = tx.statuses(now - TIMELINE, model_id), places(tx.targets()).get(model_id)
+    changes, place = (
+        tx.statuses(now - TIMELINE, model_id),
+        places(_shown(tx, policies)).get(model_id),
+    )
     return Past(
         now,
         Watched(

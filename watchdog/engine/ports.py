@@ -341,7 +341,7 @@ class LedgerTransaction(Protocol):
         ready, then by id. One that was not seen since `seen_since` has lost its place."""
 
     def first_waiting(self, reason: DecisionReason) -> str | None:
-        """The id of the first one in the queue that waits for that."""
+        """The id of the first watched one in the queue that waits for that."""
 
     def leave_queue(self, model_id: str) -> None:
         """It cannot be seen now, so the others need not wait for it. No change of its version."""

@@ -41,7 +41,7 @@ from watchdog.engine.ports import (
     LedgerTransaction,
     VersionConflict,
 )
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import MODE, Settings
 
 FIRST_LOOK = timedelta(seconds=2)
 """How soon after a retry its target is looked at: even a build that fails within seconds is seen
@@ -209,7 +209,7 @@ class Recorder:
         attempts = self._write_attempts(tx, step, attempts)
         if not attempt.under_way:
             _wake_first_waiting(tx)
-        forbidding = Forbidding(tx, access.key_mark)
+        forbidding = self._forbidding(tx, access)
         forbidding.answered(attempt, attempts)
         judged = self._judge(
             tx, step.target, attempts, access, now, forbidding=forbidding, date=date
@@ -373,11 +373,11 @@ class Recorder:
         if target.health is not Health.FAILING:
             news = tuple(forbidding.news) if forbidding is not None else ()
             return _Judged(decide(target, attempts, fleet, policy, now), fleet, news=news)
-        forbidding = forbidding or Forbidding(tx, access.key_mark)
+        forbidding = forbidding or self._forbidding(tx, access)
         breaker = Breaker(tx, self._ledger, self._settings)
         fleet = self._fleet(tx, access, forbidding, breaker.judge(target), now, date)
         ready_at = ready_since(target, attempts, fleet, policy, now)
-        if ready_at is not None:
+        if ready_at is not None and not self._beside_another_mode(tx):
             seen_since = now - self._settings.timing.longest_gap
             place = rank(target, attempts), ready_at, target.model_id
             fleet = replace(fleet, ahead=tx.ahead(*place, seen_since=seen_since))
@@ -388,6 +388,17 @@ class Recorder:
             *breaker.news,
         )
         return _Judged(decision, fleet, ready_at, breaker, forbidding, news)
+
+    def _beside_another_mode(self, tx: LedgerTransaction) -> bool:
+        """Whether a daemon in the other mode writes down who waits: those wait for its limits, and
+        a command's are others."""
+        settings = self._settings
+        if settings.is_daemon or tx.meta(MODE) in (None, settings.mode):
+            return False
+        return bool(self.living_others(tx))
+
+    def _forbidding(self, tx: LedgerTransaction, access: Access) -> Forbidding:
+        return Forbidding(tx, access.key_mark, observe=self._settings.observe)
 
     def _fleet(
         self,

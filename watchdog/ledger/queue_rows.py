@@ -31,7 +31,7 @@ class QueueQueries:
     def first_waiting(self, reason: DecisionReason) -> str | None:
         query = (
             select(targets.c.model_id)
-            .where(self._queued(), targets.c.decision_reason == reason)
+            .where(self._queued(), targets.c.watched, targets.c.decision_reason == reason)
             .order_by(targets.c.queue_rank, targets.c.ready_at, targets.c.model_id)
             .limit(1)
         )

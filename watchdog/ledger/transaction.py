@@ -62,6 +62,8 @@ _WATCHED = (
     "resolved_at",
     "presumed",
     "in_flight_until",
+    "deployment_id",
+    "deployment_created_at",
     "made_id",
     "made_created_at",
 )
@@ -341,6 +343,7 @@ class SqlTransaction(
         return [to_attempt(row) for row in self._connection.execute(query).mappings()]
 
     def clamp_future(self) -> None:
+        self._clamp_places()
         for table, names in PAST.items():
             ahead = {name: table.c[name] > self._now for name in names}
             clamped = {
@@ -348,15 +351,21 @@ class SqlTransaction(
                 for name, is_ahead in ahead.items()
             }
             self._connection.execute(update(table).where(or_(*ahead.values())).values(clamped))
-        # What it held a place in flight for, counted from now.
-        ahead_by = attempts.c.reserved_at - literal(self._now, attempts.c.reserved_at.type)
+        self._note_ahead()
+
+    def _clamp_places(self) -> None:
+        """Count from now what an attempt may still hold a place in flight for. When it was reserved
+        stays ahead: `ahead_since` tells where that was done already."""
+        counted_from = func.coalesce(
+            attempts.c.resolved_at, attempts.c.ahead_since, attempts.c.reserved_at
+        )
+        ahead_by = counted_from - literal(self._now, attempts.c.reserved_at.type)
         kept = attempts.c.in_flight_until - ahead_by
         self._connection.execute(
             update(attempts)
-            .where(attempts.c.reserved_at > self._now)
+            .where(counted_from > self._now)
             .values(in_flight_until=type_coerce(kept, BigInteger))
         )
-        self._note_ahead()
 
     def prune(self, before: datetime) -> int:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))

@@ -1,0 +1,40 @@
+"""What a broken watchdog is: the right one with some of its parts changed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from tests.simulation.scenario import Scenario
+
+Change = tuple[object, str, Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`rules` are those of the checker that may catch it, `first` a seed where that is worth a
+    try, `world` what to make of its scenario where chance would take too many."""
+
+    name: str
+    changes: tuple[Change, ...]
+    rules: frozenset[str]
+    first: int
+    world: Callable[[Scenario], Scenario]
+
+    @contextmanager
+    def at_large(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for owner, name, broken in self.changes:
+                stack.enter_context(patch.object(owner, name, broken))
+            yield
+
+
+def mutant(
+    name: str,
+    *changes: Change,
+    caught_by: str,
+    first: int = 0,
+    world: Callable[[Scenario], Scenario] = lambda scenario: scenario,
+) -> Mutant:
+    return Mutant(name, changes, frozenset(caught_by.split(", ")), first, world)
