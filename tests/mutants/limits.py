@@ -12,6 +12,7 @@ from watchdog.domain.records import DecisionKind, DecisionReason, Policy, Standi
 from watchdog.engine.settings import Settings
 
 LIMITS = f"{RESERVATION}test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it"
+JUMPS = "tests/engine/test_clocks.py::"
 BACKS_OFF = f"{ENGINE}test_it_backs_off_from_the_re_failure_and_gives_up_when_the_episode_is_spent"
 
 
@@ -97,7 +98,7 @@ LIMITED = (
     mutant(
         "earlier episodes are not read",
         "A recovery does not clear the window.",
-        seams.ledger("attempts", lambda tx, target, since: tx.attempts(target, since=tx.now())),
+        seams.ledger("attempts", lambda tx, target, **_: tx.attempts(target, since=tx.now())),
         caught_by=LIMITS,
     ),
     mutant(
@@ -157,12 +158,32 @@ CLOCKS = (
     ),
     mutant(
         "what lies ahead does not count",
-        "Rows from the future count as now.",
+        "Rows from the future count as at the start of the process.",
         seams.room_at(
             lambda right, times, limit, span, now: right(
                 [time for time in times if time <= now], limit, span, now
             )
         ),
         caught_by="tests/unit/test_limits.py",
+    ),
+    mutant(
+        "what lies ahead counts as now for ever",
+        "Rows from the future count as at the start of the process.",
+        seams.counts_at(
+            lambda right, at, now, **more: right(at, now, **more | {"ahead_since": None})
+        ),
+        caught_by=f"{JUMPS}test_a_day_back_while_it_was_down_stops_the_fleet_for_a_minute_only",
+    ),
+    mutant(
+        "the ledger's time alone",
+        "It leaves a window only when the ledger's time and the present look's Date both say so.",
+        seams.counts_at(lambda right, at, now, **more: right(at, now, **more | {"date": None})),
+        caught_by=f"{JUMPS}test_a_jump_while_it_runs_frees_neither_the_minute_nor_the_window",
+    ),
+    mutant(
+        "commands go by their own clock",
+        "One clock for each ledger, for commands too.",
+        seams.daemons_clock(lambda right, self: None),
+        caught_by="tests/integration/test_ledger_clock.py",
     ),
 )

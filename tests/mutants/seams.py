@@ -22,6 +22,7 @@ from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
 from watchdog.ledger import SqlLedger
 from watchdog.ledger.locks import FileLock
+from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.transaction import SqlTransaction
 
 decide = partial(everywhere, policy.decide)
@@ -33,6 +34,7 @@ reset_target = partial(everywhere, transition.reset)
 health_of = partial(everywhere, status.health_of)
 is_paused = partial(everywhere, status.is_paused)
 room_at = partial(everywhere, limits.room_at)
+counts_at = partial(everywhere, limits.counts_at)
 backoff_due = partial(everywhere, backoff.due)
 breaker_held_until = partial(everywhere, breaker.held_until)
 breaker_counts_from = partial(everywhere, breaker.counts_from)
@@ -54,6 +56,7 @@ clock_now = partial(member, (SystemClock,), "now")
 gate_hold = partial(member, (Gate,), "hold")
 key_refused = partial(member, (Gate,), "denied")
 file_lock = partial(member, (FileLock,), "acquire")
+daemons_clock = partial(member, (SharedClock,), "daemons")
 sql_record_answer = partial(member, (SqlTransaction,), "record_answer")
 sql_transaction = partial(everywhere, SqlTransaction)
 
