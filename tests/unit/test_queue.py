@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from watchdog.domain.queue import (
     FORBIDDEN_BEFORE,
     LATER_ATTEMPT,
     is_queued,
+    places,
     rank,
 )
 from watchdog.domain.records import (
@@ -137,6 +139,31 @@ def test_first_attempts_go_before_later_ones_and_forbidden_ones_last() -> None:
     assert rank(failing(), [forbidden, dropped]) == FORBIDDEN_BEFORE
     assert rank(failing(), [forbidden, refailed(ago(hours=5))]) == LATER_ATTEMPT
     assert FIRST_ATTEMPT < LATER_ATTEMPT < FORBIDDEN_BEFORE
+
+
+def test_who_is_about_to_be_retried_has_a_place_in_the_queue_until_it_is() -> None:
+    assert is_queued(RETRY)
+    assert is_queued(Decision(DecisionKind.WAIT, DecisionReason.FLEET_MINUTE_SPENT))
+    assert not is_queued(Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN))
+
+
+def test_the_places_of_those_that_wait() -> None:
+    waits = Decision(DecisionKind.WAIT, DecisionReason.FLEET_MINUTE_SPENT, NOW + MINUTE)
+
+    def queued(model_id: str, rank: int, minutes: int, **values: Any) -> Target:
+        ready_at = ago(minutes=minutes)
+        found = failing(model_id=model_id, ready_at=ready_at, queue_rank=rank, decision=waits)
+        return replace(found, **values)
+
+    targets = [
+        queued("later", LATER_ATTEMPT, 9),
+        queued("second", FIRST_ATTEMPT, 5),
+        queued("first", FIRST_ATTEMPT, 8),
+        queued("unseen", FIRST_ATTEMPT, 9, queue_rank=None),
+        queued("missing", FIRST_ATTEMPT, 9, missing=True),
+        queued("on-its-way", FIRST_ATTEMPT, 9, decision=RETRY),
+    ]
+    assert places(targets) == {"first": 1, "second": 2, "later": 3}
 
 
 @pytest.mark.parametrize(
