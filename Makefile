@@ -31,8 +31,9 @@ demo: $(STAMP) ## Watch it work against an emulated Baseten, for a minute, with 
 test: $(STAMP) ## Run the tests that make a change trustworthy, in two minutes
 	$(BIN)/pytest -n auto $(QUICK)
 
+# These mostly wait for processes, so more of them than there are cores.
 test-rest: $(STAMP)
-	$(BIN)/pytest -n auto --ignore tests/deploy $(addprefix --ignore ,$(QUICK)) tests
+	$(BIN)/pytest -n 4 --ignore tests/deploy $(addprefix --ignore ,$(QUICK)) tests
 
 test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken watchdogs
 
