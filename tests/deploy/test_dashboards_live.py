@@ -77,7 +77,7 @@ def _with_one_that_gets_stuck(folder: Path) -> tuple[Path, Path]:
     scenario["models"].append(stuck)
     config = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
     # No name: Grafana then shows the id.
-    config["models"].append({"id": STUCK, "policy": {"stuck_after": "10s"}})
+    config["models"].append({"id": STUCK, "policy": {"stuck_after": "10s", "settle": "5s"}})
     paths = (folder / "config.yaml", folder / "scenario.yaml")
     for path, content in zip(paths, (config, scenario), strict=True):
         path.write_text(json.dumps(content))

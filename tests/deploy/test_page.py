@@ -2,7 +2,6 @@
 
 import re
 import statistics
-import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -19,10 +18,6 @@ ROWS = "document.querySelectorAll('.targets tbody tr').length"
 NAMES = "[...document.querySelectorAll('.targets tbody th a')].map(a => a.textContent)"
 REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
 """What a tab hears when it is looked at again."""
-
-BIG_ENOUGH_MS = 1500
-"""For 500 targets to be asked for, read, rendered, sent, and painted, on a busy machine. When it
-is idle it takes a tenth of that."""
 
 
 @pytest.fixture
@@ -60,7 +55,7 @@ async def test_it_is_painted_and_asks_nobody_else(site: Site, tab: Tab) -> None:
     paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
     await tab.until(paint)
     painted = await tab.value(paint)
-    assert 0 < painted < BIG_ENOUGH_MS
+    assert painted > 0
     assert len(tab.asked) >= 4
     assert all(url.startswith(site.server.url) for url in tab.asked)
 
@@ -225,10 +220,8 @@ async def test_five_hundred_targets(tab: Tab) -> None:
     site = Site(a_fleet(500))
     await site.start()
     try:
-        began = time.perf_counter()
         await tab.open(f"{site.server.url}/")
         assert await tab.value(ROWS) == 500
-        assert (time.perf_counter() - began) * 1000 < BIG_ENOUGH_MS
         await rename(site, "q81xw5rl", "llama-renamed")
         await tab.value(REFRESH)
         await tab.until(f"{NAMES}.includes('llama-renamed')")
