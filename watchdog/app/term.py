@@ -8,6 +8,7 @@ from typing import Any
 from watchdog.app.parts import Engine
 from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
+from watchdog.engine.api_clock import api_date
 from watchdog.engine.discovery import Known, save
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable, Listener
@@ -105,8 +106,12 @@ class Term:
 
     async def _prune(self, retention: timedelta) -> None:
         """Delete what is older than the retention; the next hour is soon enough if that fails."""
-        before = self._clock.now() - retention
+
+        def old(tx: LedgerTransaction) -> int:
+            date = api_date(tx)
+            return tx.prune(tx.now() - retention, dated=date and date - retention)
+
         try:
-            await self._engine.ledger.transact(lambda tx: tx.prune(before))
+            await self._engine.ledger.transact(old)
         except LedgerUnavailable:
             return
