@@ -27,9 +27,8 @@ PRUNE_INTERVAL = timedelta(hours=1)
 class Term:
     """Made by `start`. Ends when the daemon stops or another replica is active."""
 
-    def __init__(self, engine: Engine, clock: Clock, listener: Listener, sweep: Sweep) -> None:
+    def __init__(self, engine: Engine, listener: Listener, sweep: Sweep) -> None:
         self._engine = engine
-        self._clock = clock
         self._listener = listener
         self._sweep = sweep
         self._round: asyncio.Task[None] | None = None
@@ -46,7 +45,7 @@ class Term:
         sweep = Sweep(
             engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
         )
-        return cls(engine, clock, listener, sweep)
+        return cls(engine, listener, sweep)
 
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
