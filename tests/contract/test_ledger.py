@@ -490,6 +490,22 @@ async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Benc
     assert [a.id for a in await bench.do(lambda tx: tx.attempt_history(None, limit=9))] == ["kept"]
 
 
+async def test_pruning_leaves_what_is_recent_by_the_apis_clock(bench: Bench) -> None:
+    """The ledger's clock went a year ahead."""
+    await bench.add(healthy())
+    date, ended = NOW - timedelta(days=365), ago(days=364)
+    for episode_id, days in (("old", 91), ("recent", 89)):
+        episode = an_episode(id=episode_id, result=EpisodeResult.RECOVERED, ended_at=ended)
+        await bench.do(lambda tx, episode=episode: tx.save_episode(episode))  # type: ignore[misc]
+        said = date - timedelta(days=days)
+        await bench.attempts(an_attempt(id=episode_id, episode_id=episode_id, api_date=said))
+    dated = date - timedelta(days=90)
+    assert await bench.do(lambda tx: tx.prune(ago(days=90), dated=dated)) == 2
+    assert [a.id for a in await bench.do(lambda tx: tx.attempt_history(None, limit=9))] == [
+        "recent"
+    ]
+
+
 async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
     assert not bench.ledger.knows_dead("nobody:that-we-know", timedelta(seconds=29))
 

@@ -3,6 +3,7 @@
 import json
 import uuid
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +169,32 @@ def watched(config: Path) -> set[str]:
 def samples(text: str) -> set[str]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {line.partition("{")[0].partition(" ")[0] for line in lines}
+
+
+def test_a_jump_of_the_servers_clock_frees_no_limit_and_a_pause_is_by_that_clock(
+    tmp_path: Path,
+) -> None:
+    server = shared()
+    url = server.new_schema()
+    server.step_clock(url, timedelta(0))
+    with emulator(tmp_path, FAIL) as api:
+        ids = [model["id"] for model in FAIL]
+        limits = {
+            "policy": {"max_attempts": 2, "max_attempts_per_window": 2},
+            "fleet": dict.fromkeys(
+                ("max_attempts_per_window", "max_retries_per_minute", "max_in_flight"), 2
+            ),
+        }
+        config = config_file(tmp_path, api, ids, store={"url": url}, **limits)
+        with running(daemon(config)) as only:
+            sent = {only.event("retry_accepted")["model_id"] for _ in range(2)}
+            (third,) = set(ids) - sent
+            server.step_clock(url, timedelta(hours=25))
+            only.event("clock_jumped")
+            until_looked(api, third)
+            assert targets(config)[third]["decision_reason"] == "fleet_window_spent"
+            paused = cli("pause", third, "--for", "30m", "--config", config)
+            assert paused.exit_code == 0
+            eventually(lambda: targets(config)[third]["decision_reason"] == "paused")
+            only.stop()
+        assert len(posts(api)) == 2

@@ -587,14 +587,19 @@ class _Transaction:
         found = [a for a in self._rows.attempts.values() if model_id in (None, a.model_id)]
         return sorted(found, key=lambda attempt: attempt.reserved_at, reverse=True)[:limit]
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
         current = {t.episode.id for t in self._rows.targets.values() if t.episode is not None}
+        recent = {
+            attempt.episode_id
+            for attempt in self._rows.attempts.values()
+            if dated is not None and attempt.api_date is not None and attempt.api_date > dated
+        }
         old = {
             episode.id
             for episode in self._rows.episodes.values()
             if episode.ended_at is not None
             and episode.ended_at < before
-            and episode.id not in current
+            and episode.id not in current | recent
         }
         attempts = {a.id for a in self._rows.attempts.values() if a.episode_id in old}
         for episode_id in old:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -85,6 +86,16 @@ class Postgres:
                 ).format(sql.Identifier(name), sql.Literal(now))
             )
         return self.url(name)
+
+    def step_clock(self, url: str, ahead: timedelta) -> None:
+        """Have the clock of one ledger go on so far ahead of the server's. What runs meanwhile sees
+        that only if there was a first time before it began: it knows which clock it reads."""
+        self.execute(
+            sql.SQL(
+                "CREATE OR REPLACE FUNCTION {}.clock_timestamp() RETURNS timestamptz "
+                "LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + {}::interval $$"
+            ).format(sql.Identifier(self.schema_of(url)), sql.Literal(str(ahead)))
+        )
 
     @staticmethod
     def schema_of(url: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -59,6 +60,13 @@ async def client(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
 
 def development(model_id: str) -> str:
     return f"/v1/models/{model_id}/deployments/development"
+
+
+async def test_each_answer_tells_the_time(client: httpx.AsyncClient, time: Time) -> None:
+    for path in ("/v1/models", development("healthy1"), development("nobody")):
+        time.now += timedelta(minutes=1)
+        said = (await client.get(path)).headers.get_list("Date")
+        assert [parsedate_to_datetime(each) for each in said] == [time.now]
 
 
 async def test_lists_models_with_their_development_deployments(client: httpx.AsyncClient) -> None:

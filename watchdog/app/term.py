@@ -8,6 +8,7 @@ from typing import Any
 from watchdog.app.parts import Engine
 from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
+from watchdog.engine.api_clock import api_date
 from watchdog.engine.discovery import Known, save
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable, Listener
@@ -26,9 +27,8 @@ PRUNE_INTERVAL = timedelta(hours=1)
 class Term:
     """Made by `start`. Ends when the daemon stops or another replica is active."""
 
-    def __init__(self, engine: Engine, clock: Clock, listener: Listener, sweep: Sweep) -> None:
+    def __init__(self, engine: Engine, listener: Listener, sweep: Sweep) -> None:
         self._engine = engine
-        self._clock = clock
         self._listener = listener
         self._sweep = sweep
         self._round: asyncio.Task[None] | None = None
@@ -45,7 +45,7 @@ class Term:
         sweep = Sweep(
             engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
         )
-        return cls(engine, clock, listener, sweep)
+        return cls(engine, listener, sweep)
 
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
@@ -105,8 +105,12 @@ class Term:
 
     async def _prune(self, retention: timedelta) -> None:
         """Delete what is older than the retention; the next hour is soon enough if that fails."""
-        before = self._clock.now() - retention
+
+        def old(tx: LedgerTransaction) -> int:
+            date = api_date(tx)
+            return tx.prune(tx.now() - retention, dated=date and date - retention)
+
         try:
-            await self._engine.ledger.transact(lambda tx: tx.prune(before))
+            await self._engine.ledger.transact(old)
         except LedgerUnavailable:
             return

@@ -461,10 +461,11 @@ class LedgerTransaction(Protocol):
     def spread_checks(self, within: timedelta) -> None:
         """Have every watched target checked within so long from now, each at its own moment."""
 
-    def prune(self, before: datetime) -> int:
-        """Delete the closed episodes that ended before with their attempts, the openings of the
-        breaker that closed before with their canaries, and the statuses that had given way to
-        another before; how many rows went."""
+    def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
+        """Delete the closed episodes that ended before with their attempts, unless one of these is
+        later than `dated` by the API's clock, the openings of the breaker that closed before with
+        their canaries, and the statuses that had given way to another before; how many rows went.
+        """
 
 
 class Ledger(Protocol):

@@ -367,9 +367,12 @@ class SqlTransaction(
             .values(in_flight_until=type_coerce(kept, BigInteger))
         )
 
-    def prune(self, before: datetime) -> int:
+    def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
         is_old = and_(episodes.c.ended_at < before, episodes.c.id.not_in(current))
+        if dated is not None:
+            later = (attempts.c.episode_id == episodes.c.id, attempts.c.api_date > dated)
+            is_old = and_(is_old, ~exists().where(*later))
         of_old = attempts.c.episode_id.in_(select(episodes.c.id).where(is_old))
         gone = self._connection.execute(delete(attempts).where(of_old)).rowcount
         found = findings.c.episode_id.in_(select(episodes.c.id).where(is_old))
