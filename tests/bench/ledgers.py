@@ -15,8 +15,9 @@ from watchdog.app.parts import make_settings
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 from watchdog.domain.records import Observation
+from watchdog.engine.look import Look
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.record import Look, Recorder
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger import Role, SqlLedger
 
 _TIMES = 100

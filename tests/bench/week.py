@@ -22,9 +22,9 @@ from watchdog.app.term import PRUNE_INTERVAL
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
-from watchdog.engine.sweep import Sweep
-from watchdog.engine.telling import tell as tell_of
-from watchdog.engine.watchlist import begin
+from watchdog.engine.lifecycle.sweep import Sweep
+from watchdog.engine.lifecycle.watchlist import begin
+from watchdog.engine.target.telling import tell as tell_of
 from watchdog.ledger import Role
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging

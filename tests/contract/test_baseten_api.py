@@ -13,9 +13,9 @@ from tests.fakes.http_server import Reply, Request
 from tests.fakes.scripted_api import ScriptedApi
 from watchdog.baseten_api import KeySource
 from watchdog.domain.discovery import ListedModel, Listing
+from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import DecisionReason, DeploymentRef, Hold
 from watchdog.engine.ports import (
-    GIVE_WAY,
     AnswerLost,
     ApiError,
     BasetenApi,

@@ -13,11 +13,11 @@ from tests.contract.test_ledger import KINDS, Bench, opened
 from tests.fakes.fleet import a_fleet, settings_of
 from tests.fakes.records import POLICY, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import Target
-from watchdog.engine.overview import overview
+from watchdog.engine.fleet.overview import overview
+from watchdog.engine.lifecycle.watchlist import begin, enlist, remove_unwanted
 from watchdog.engine.ports import LedgerTransaction, VersionConflict
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import MODE, Model, Settings
-from watchdog.engine.watchlist import begin, enlist, remove_unwanted
+from watchdog.engine.target.record import Recorder
 
 FEW, MANY = 10, 1000
 

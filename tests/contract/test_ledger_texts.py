@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.contract.test_ledger import Bench
 from tests.fakes.records import NOW, an_attempt, an_episode, failing
 from watchdog.domain.records import Action, ActionKind, DeploymentRef, Outcome, StatusChange
-from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, VersionConflict
+from watchdog.text.untrusted import clean
 
 HOSTILE = {
     "plain": "plain, with Ümläuts, 日本 and 🧊",

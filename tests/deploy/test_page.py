@@ -11,8 +11,8 @@ from tests.deploy.browser import Tab, chromium
 from tests.deploy.grafana_schema import installed
 from tests.fakes.fleet import HOSTILE, OTHER, a_fleet
 from tests.fakes.site import Site
-from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.text.untrusted import clean
 
 ROWS = "document.querySelectorAll('.targets tbody tr').length"
 NAMES = "[...document.querySelectorAll('.targets tbody th a')].map(a => a.textContent)"

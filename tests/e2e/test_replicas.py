@@ -24,7 +24,7 @@ from tests.fakes.processes import (
     targets,
     until_looked,
 )
-from watchdog.domain.phrases import signature
+from watchdog.text.phrases import signature
 
 FAIL: list[dict[str, Any]] = [
     {"id": name, "name": name, "deploys": [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]]}

@@ -19,6 +19,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import state_of
 from watchdog.engine.events import InternalError, RetryAnswered, RetryMismatched, RetryReserved
+from watchdog.engine.look import Look
 from watchdog.engine.ports import (
     AnswerLost,
     ApiError,
@@ -33,7 +34,6 @@ from watchdog.engine.ports import (
     Unless,
     VersionConflict,
 )
-from watchdog.engine.record import Look
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

@@ -13,8 +13,8 @@ from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import DecisionKind, DecisionReason, Observation
 from watchdog.domain.replica import Replica
 from watchdog.engine.events import BreakerClosed
+from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, AnswerLost
-from watchdog.engine.record import Look
 
 pytestmark = pytest.mark.looptime
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.engine import World
 from watchdog.domain.finding import Finding
-from watchdog.engine.diagnosis import Diagnosis
 from watchdog.engine.events import Event
 from watchdog.engine.ports import Act, AnswerLost, Forbidden
+from watchdog.engine.target.diagnosis import Diagnosis
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

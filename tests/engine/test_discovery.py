@@ -7,7 +7,6 @@ import pytest
 
 from tests.fakes.engine import World
 from watchdog.domain.discovery import DiscoveryRules, ListedModel
-from watchdog.engine.discovery import Discoverer, Known, load, save
 from watchdog.engine.events import (
     DiscoveryDone,
     DiscoveryFailed,
@@ -15,6 +14,7 @@ from watchdog.engine.events import (
     ModelsDiscovered,
     ModelsListed,
 )
+from watchdog.engine.fleet.discovery import Discoverer, Known, load, save
 from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.engine import World, at
+from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import (
     DecisionReason,
     Outcome,
@@ -15,11 +16,7 @@ from watchdog.domain.records import (
     TargetState,
 )
 from watchdog.domain.status import state_of
-from watchdog.engine.ports import (
-    GIVE_WAY,
-    AnswerLost,
-    LedgerUnavailable,
-)
+from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

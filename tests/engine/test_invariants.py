@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.fakes.engine import NEVER_OPENS, POLICY, START
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import OPEN
+from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import (
     Attempt,
     DecisionKind,
@@ -27,9 +28,10 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.engine.ports import RESERVATION_TTL, VersionConflict
-from watchdog.engine.record import Look, Recorder
+from watchdog.engine.look import Look
+from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
+from watchdog.engine.target.record import Recorder
 
 T = TypeVar("T")
 

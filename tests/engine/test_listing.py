@@ -9,7 +9,7 @@ from tests.fakes.engine import START, World, at
 from watchdog.domain.discovery import ListedModel
 from watchdog.domain.records import Target
 from watchdog.engine.events import ListingIncomplete, ModelsListed
-from watchdog.engine.listing import SharedListing, known_until
+from watchdog.engine.fleet.listing import SharedListing, known_until
 from watchdog.engine.ports import AnswerLost, ApiError, NotFound
 
 pytestmark = pytest.mark.looptime

@@ -10,9 +10,9 @@ import pytest
 from tests.fakes.engine import World, at
 from watchdog.domain.records import ActionKind, DecisionReason, Outcome, TargetState
 from watchdog.domain.status import state_of
-from watchdog.engine import operate
 from watchdog.engine.events import OperatorActed, PausesSeen
 from watchdog.engine.ports import AnswerLost, LedgerTransaction
+from watchdog.engine.target import operate
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

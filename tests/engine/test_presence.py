@@ -10,8 +10,8 @@ import pytest
 from tests.fakes.engine import World
 from watchdog.domain.replica import Replica
 from watchdog.engine.events import TargetRemoved
+from watchdog.engine.lifecycle.presence import Presence
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
-from watchdog.engine.presence import Presence
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

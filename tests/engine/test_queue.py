@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.engine import NEVER_OPENS, World, at
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason
-from watchdog.engine import overview
+from watchdog.engine.fleet import overview
 from watchdog.engine.ports import AnswerLost, Forbidden, LedgerTransaction
 
 pytestmark = pytest.mark.looptime

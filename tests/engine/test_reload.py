@@ -10,8 +10,8 @@ from tests.fakes.engine import World, at
 from watchdog.domain.records import Outcome, Resolution, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.events import TargetChanged, TargetForgotten
+from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.watchlist import begin
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

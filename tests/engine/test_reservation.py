@@ -23,6 +23,7 @@ from tests.fakes.records import (
     healthy,
     refailed,
 )
+from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import (
     Attempt,
     Decision,
@@ -37,9 +38,10 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.engine.ports import RESERVATION_TTL, VersionConflict
-from watchdog.engine.record import FIRST_LOOK, Look, Recorded, Recorder
+from watchdog.engine.look import Look
+from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
+from watchdog.engine.target.record import FIRST_LOOK, Recorded, Recorder
 
 INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
 MODELS = ("m1", *(f"other-{number}" for number in range(60)))

@@ -6,9 +6,9 @@ import pytest
 
 from tests.fakes.engine import LoopClock
 from tests.fakes.ledger import InMemoryLedger
-from watchdog.app.standing import Standing
 from watchdog.engine.events import BecameActive, BecameStandby, Event
-from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)

@@ -22,21 +22,21 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.engine import operate
-from watchdog.engine.api_watch import ApiWatch
-from watchdog.engine.attempt import Retrier
-from watchdog.engine.breaker import BreakerKeeper
-from watchdog.engine.check import Checker
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
-from watchdog.engine.ledger_watch import WatchedLedger
-from watchdog.engine.listing import SharedListing
-from watchdog.engine.one_pass import check_all
+from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.one_pass import check_all
+from watchdog.engine.lifecycle.sweep import TICK, Sweep
+from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.ports import LedgerUnavailable, Throttled
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
-from watchdog.engine.sweep import TICK, Sweep
-from watchdog.engine.telling import tell
-from watchdog.engine.watchlist import begin
+from watchdog.engine.target import operate
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.check import Checker
+from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.telling import tell
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.discovery import ListedModel, Listing
+from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import DeploymentRef, Hold
 from watchdog.engine.ports import (
-    GIVE_WAY,
     Act,
     AnswerLost,
     ApiError,

@@ -10,8 +10,8 @@ from tests.fakes.http_client import client_of
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import NOW
 from watchdog.app.viewing import Viewing
-from watchdog.engine.condition import Condition
 from watchdog.engine.events import ApiRequested, BecameActive
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.settings import LiveSettings
 from watchdog.web import About, Page, WebServer, build_app
 

@@ -11,10 +11,10 @@ from tests.fakes.baseten_http import DEPLOYMENT, KEY, MODEL, RETRIED, ManualCloc
 from tests.fakes.http_server import Reply, Request
 from watchdog.baseten_api import KeySource
 from watchdog.baseten_api.gate import Gate
+from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered, Event
 from watchdog.engine.ports import (
-    GIVE_WAY,
     AnswerLost,
     ApiError,
     Denied,

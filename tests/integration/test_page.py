@@ -14,11 +14,11 @@ from tests.fakes.fleet import HOSTILE, a_fleet
 from tests.fakes.records import NOW
 from tests.fakes.site import Site
 from tests.fakes.sqlite import listening
-from watchdog.domain.untrusted import clean
 from watchdog.engine.events import BecameStandby
-from watchdog.engine.overview import overview
+from watchdog.engine.fleet.overview import overview
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import Role, SqlLedger
+from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
 

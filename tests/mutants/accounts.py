@@ -8,9 +8,10 @@ from sqlalchemy import update
 from tests.mutants import seams
 from tests.mutants.mutant import ATTEMPT, LEDGER, OPERATE, RESERVATION, mutant
 from tests.mutants.replacing import Change
+from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import Attempt, Outcome
 from watchdog.domain.step import Transition
-from watchdog.engine.ports import RESERVATION_TTL, AnswerLost, Denied, NotFound, NotSent, Rejected
+from watchdog.engine.ports import AnswerLost, Denied, NotFound, NotSent, Rejected
 from watchdog.ledger.rows import attempt_values
 from watchdog.ledger.schema import attempts as attempts_table
 

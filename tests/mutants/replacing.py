@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
-from watchdog.engine.operate import UnderWay
 from watchdog.engine.ports import ApiError, LedgerUnavailable, VersionConflict
+from watchdog.engine.target.operate import UnderWay
 
 Broken = Callable[..., Any]
 """What is called instead: with what it replaces first, then the arguments."""

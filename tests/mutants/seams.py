@@ -15,11 +15,11 @@ from watchdog.baseten_api.gate import Gate
 from watchdog.clock import SystemClock
 from watchdog.domain import backoff, breaker, discovery, effects, limits, policy, status, transition
 from watchdog.domain.records import Outcome, Policy
-from watchdog.engine import eligible, judges
-from watchdog.engine.attempt import Retrier
-from watchdog.engine.listing import SharedListing
-from watchdog.engine.record import Recorder
+from watchdog.engine.fleet import eligible, judges
+from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.settings import Settings
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger import SqlLedger
 from watchdog.ledger.locks import FileLock
 from watchdog.ledger.shared_clock import SharedClock

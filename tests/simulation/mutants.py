@@ -17,9 +17,9 @@ from watchdog.domain.records import (
     Policy,
     Standing,
 )
-from watchdog.engine.attempt import Retrier
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger.transaction import SqlTransaction
 
 

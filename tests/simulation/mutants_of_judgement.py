@@ -6,8 +6,8 @@ from watchdog.baseten_api import requests
 from watchdog.domain import backoff, effects, policy, queue, transition
 from watchdog.domain.limits import FLEET_MINUTE
 from watchdog.domain.records import Attempt
-from watchdog.engine import breaker, forbidden
-from watchdog.engine.listing import SharedListing
+from watchdog.engine.fleet import breaker, forbidden
+from watchdog.engine.fleet.listing import SharedListing
 from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.usage_rows import UsageQueries
 

@@ -13,19 +13,19 @@ from tests.simulation.loop import Process
 from tests.simulation.network import Wire
 from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
-from watchdog.engine.api_watch import ApiWatch
-from watchdog.engine.attempt import Retrier
-from watchdog.engine.breaker import BreakerKeeper
-from watchdog.engine.check import Checker
 from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
-from watchdog.engine.ledger_watch import WatchedLedger
-from watchdog.engine.listing import SharedListing
+from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.sweep import TICK, Sweep
+from watchdog.engine.lifecycle.watchlist import begin, enlist
 from watchdog.engine.ports import LedgerUnavailable
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings
-from watchdog.engine.sweep import TICK, Sweep
-from watchdog.engine.telling import tell
-from watchdog.engine.watchlist import begin, enlist
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.check import Checker
+from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.telling import tell
 from watchdog.ledger import Role
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.step import Transition
-from watchdog.engine import judges
+from watchdog.engine.fleet import judges
 from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger.schema import attempts as attempts_table
 
 

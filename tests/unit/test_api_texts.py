@@ -14,8 +14,8 @@ from watchdog.baseten_api.bodies import (
     ModelsBody,
     RetryBody,
 )
-from watchdog.domain.untrusted import LONGEST, LONGEST_ID, LONGEST_NAME
 from watchdog.engine.ports import AnswerLost
+from watchdog.text.untrusted import LONGEST, LONGEST_ID, LONGEST_NAME
 
 KEY = "abcd1234.the-secret-part"
 DEPLOYMENT = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchdog.cli.models import resolve
+from watchdog.cli.model_argument import resolve
 from watchdog.domain.records import Target
 
 KNOWN: list[tuple[str, str | None]] = [("aaaa1111", "sdxl"), ("bbbb1111", None)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from watchdog.domain.phrases import signature
+from watchdog.text.phrases import signature
 
 
 @pytest.mark.parametrize(

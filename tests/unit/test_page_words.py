@@ -25,7 +25,6 @@ from watchdog.domain.records import (
     TargetState,
 )
 from watchdog.domain.replica import Replica
-from watchdog.engine.condition import Condition
 from watchdog.engine.events import (
     ApiDown,
     ApiHeld,
@@ -37,7 +36,8 @@ from watchdog.engine.events import (
     BecameStandby,
     Event,
 )
-from watchdog.engine.overview import Overview, Watched
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.fleet.overview import Overview, Watched
 from watchdog.web import words
 from watchdog.web.facts import About, Fact, facts, headline, limits, living, notes
 from watchdog.web.rows import Row

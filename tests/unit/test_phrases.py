@@ -7,7 +7,7 @@ from datetime import timedelta, timezone
 import pytest
 
 from tests.fakes.records import NOW, ago
-from watchdog.domain import phrases
+from watchdog.text import phrases
 
 
 @pytest.mark.parametrize(

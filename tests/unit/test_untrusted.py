@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.domain.untrusted import LONGEST, LONGEST_ID, clean, is_plain
+from watchdog.text.untrusted import LONGEST, LONGEST_ID, clean, is_plain
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.discovery import Listing, after_listing
 from watchdog.domain.records import Target
-from watchdog.engine.check import Checked, Viewer
-from watchdog.engine.discovery import Known
-from watchdog.engine.listing import SharedListing
-from watchdog.engine.one_pass import check_all
+from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import LiveSettings
+from watchdog.engine.target.check import Checked, Viewer
 from watchdog.ledger import Role
 
 T = TypeVar("T")

@@ -17,12 +17,10 @@ from watchdog.app.parts import (
     open_ledger,
 )
 from watchdog.app.reload import ConfigSource, Reloader
-from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
 from watchdog.app.viewing import Viewing
 from watchdog.clock import OnDrift, SystemClock
 from watchdog.config import Config, LoadedConfig
-from watchdog.engine.condition import Condition
 from watchdog.engine.events import (
     ClockDrifted,
     ConfigDoubtful,
@@ -31,9 +29,11 @@ from watchdog.engine.events import (
     Started,
     Stopped,
 )
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.presence import HEARTBEAT, Presence
+from watchdog.engine.lifecycle.sweep import TICK
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
-from watchdog.engine.presence import HEARTBEAT, Presence
-from watchdog.engine.sweep import TICK
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
 from watchdog.telemetry.log_writer import LogWriter

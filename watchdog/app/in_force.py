@@ -9,13 +9,13 @@ from watchdog.app.term import Term
 from watchdog.baseten_api import ApiSetupError
 from watchdog.config import Config
 from watchdog.domain.discovery import still_wanted
-from watchdog.engine.discovery import Discoverer, Known, load
 from watchdog.engine.events import IntervalStretched, TargetForgotten
+from watchdog.engine.fleet.discovery import Discoverer, Known, load
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.settings import Settings
 
 if TYPE_CHECKING:
-    from watchdog.engine.presence import Presence
+    from watchdog.engine.lifecycle.presence import Presence
 
 
 class InForce:

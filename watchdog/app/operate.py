@@ -11,10 +11,10 @@ from watchdog.app.parts import SetupError, make_settings, open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Attempt, Target
-from watchdog.engine.operate import note_retry
+from watchdog.engine.lifecycle.watchlist import enlist
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
-from watchdog.engine.record import Recorder
-from watchdog.engine.watchlist import enlist
+from watchdog.engine.target.operate import note_retry
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger import Role
 
 T = TypeVar("T")

@@ -8,18 +8,18 @@ from watchdog import __version__
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.engine.api_watch import ApiWatch
-from watchdog.engine.attempt import Retrier
-from watchdog.engine.breaker import BreakerKeeper
-from watchdog.engine.check import Checker
-from watchdog.engine.diagnosis import Diagnosis
-from watchdog.engine.discovery import Known
 from watchdog.engine.events import Event
-from watchdog.engine.ledger_watch import WatchedLedger
-from watchdog.engine.listing import SharedListing
+from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, Listener
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings, Model, Settings
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.check import Checker
+from watchdog.engine.target.diagnosis import Diagnosis
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
 
 

@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 from watchdog.app.parts import Engine
-from watchdog.app.standing import Standing
 from watchdog.app.ticking import Ticker
-from watchdog.engine.api_clock import api_date
-from watchdog.engine.discovery import Known, save
 from watchdog.engine.events import TargetForgotten
+from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.discovery import Known, save
+from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.sweep import TICK, Sweep
+from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import Settings
-from watchdog.engine.sweep import TICK, Sweep
-from watchdog.engine.telling import tell
-from watchdog.engine.watchlist import begin
+from watchdog.engine.target.record import Recorded, Recorder
+from watchdog.engine.target.telling import tell
 
 GRACE = timedelta(seconds=10)
 """How long checks under way may take to finish when the term ends."""

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from watchdog.engine import overview
-from watchdog.engine.condition import Condition
-from watchdog.engine.overview import Overview, Past
+from watchdog.engine.fleet import overview
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.fleet.overview import Overview, Past
 from watchdog.engine.ports import Clock, Ledger
 from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.web import About

@@ -9,8 +9,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from watchdog.baseten_api.bodies import ErrorBody, ThrottledBody
-from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import AnswerLost
+from watchdog.text.untrusted import clean
 
 Body = TypeVar("Body", bound=BaseModel)
 

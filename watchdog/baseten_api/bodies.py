@@ -17,8 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import DeploymentRef
-from watchdog.domain.untrusted import LONGEST_NAME, clean, is_plain
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
+from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""

@@ -6,9 +6,10 @@ import itertools
 from dataclasses import replace
 from datetime import timedelta
 
+from watchdog.domain.limits import GIVE_WAY, LONGEST_HOLD
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered
-from watchdog.engine.ports import GIVE_WAY, LONGEST_HOLD, Clock, Held, Listener
+from watchdog.engine.ports import Clock, Held, Listener
 
 SHORTEST_HOLD = timedelta(seconds=1)
 

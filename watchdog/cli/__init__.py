@@ -11,7 +11,7 @@ from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
 from watchdog.cli.emulator import emulator
 from watchdog.cli.history import history
-from watchdog.cli.listing import models
+from watchdog.cli.models import models
 from watchdog.cli.operate import pause, reset, resume
 from watchdog.cli.retry import retry
 from watchdog.cli.run import health, run

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from watchdog.domain.phrases import clock_time
 from watchdog.domain.records import Action, ActionKind
-from watchdog.domain.untrusted import clean
+from watchdog.text.phrases import clock_time
+from watchdog.text.untrusted import clean
 
 
 def action_cells(action: Action) -> tuple[str, ...]:

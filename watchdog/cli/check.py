@@ -12,7 +12,7 @@ from watchdog.cli.options import ConfigOption, JsonOption, ModelsOption, load
 from watchdog.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from watchdog.engine.check import Checked
+    from watchdog.engine.target.check import Checked
 
 EXIT_FAILING = 1
 

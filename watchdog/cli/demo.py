@@ -20,10 +20,10 @@ from rich.text import Text
 
 from watchdog.cli.output import table
 from watchdog.domain.limits import episode_used
-from watchdog.domain.phrases import ahead
 from watchdog.domain.records import Outcome, Target
 from watchdog.domain.status import state_of
 from watchdog.engine.events import Event, Recovered, RetryAnswered, TargetChanged
+from watchdog.text.phrases import ahead
 
 if TYPE_CHECKING:
     from watchdog.config import Config

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.domain.duration import format_duration
+from watchdog.text.duration import format_duration
 
 if TYPE_CHECKING:
     from watchdog.emulator import Emulator, Scenario

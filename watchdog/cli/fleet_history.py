@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
-from watchdog.domain.phrases import age, clock_time
+from watchdog.text.phrases import age, clock_time
 
 if TYPE_CHECKING:
     from watchdog.engine.ports import LedgerTransaction

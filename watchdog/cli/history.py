@@ -10,13 +10,13 @@ from watchdog.cli import fleet_history
 from watchdog.cli.actions import action_cells, action_json
 from watchdog.cli.console import fail
 from watchdog.cli.ledger import read
-from watchdog.cli.models import configured, resolve
+from watchdog.cli.model_argument import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 from watchdog.domain.finding import Finding
-from watchdog.domain.phrases import age, clock_time, signature
 from watchdog.domain.records import Action, Attempt, Episode, Resolution
-from watchdog.domain.untrusted import clean
+from watchdog.text.phrases import age, clock_time, signature
+from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config

@@ -1,42 +1,106 @@
-"""Which model a command is about: MODEL is an id or a configured name."""
+"""`models`: what would be watched, and why."""
 
-import difflib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+import asyncio
+import os
+from typing import TYPE_CHECKING
 
-import typer
-
-from watchdog.cli.console import fail
-from watchdog.domain.records import Target
+from watchdog.cli.console import EXIT_API, fail, warn
+from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watchdog.config import Config
-
-ModelArgument = Annotated[str, typer.Argument(help="A model's id or configured name.")]
-
-Known = list[tuple[str, str | None]]
-"""Ids and names."""
+    from watchdog.domain.discovery import DiscoveryRules, ListedModel, Listing
 
 
-def configured(config: "Config") -> Known:
-    return [(model.id, model.name) for model in config.models]
+def models(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """List the models that are watched with this configuration, the others that the API lists
+    where some are discovered, and why.
 
-
-def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
-    """The id of the model with that id or name, or a line that lists the near ones and exit 2.
-
-    A name in `past`, the ledger's targets, means something only where none of the known has it.
+    Exit status: 0; 2 wrong usage or configuration; 3 the API could not be asked.
     """
-    if not any(model in pair for pair in known):
-        known = known + [(target.model_id, target.name) for target in past]
-    ids = sorted({model_id for model_id, name in known if model in (model_id, name)})
-    if model in ids:
-        return model
-    if len(ids) == 1:
-        return ids[0]
-    if ids:
-        fail(f"{model!r} is the name of {len(ids)} models: use an id: {', '.join(ids)}")
-    texts = sorted({text for pair in known for text in pair if text})
-    near = difflib.get_close_matches(model, texts, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`status` lists those it knows"
-    return fail(f"there is no model {model!r}: {hint}")
+    settings = load(config).config
+    listing: Sequence[ListedModel] = ()
+    if settings.discovery is not None:
+        found = _listing(settings)
+        listing = found.models
+        if found.unreadable:
+            warn(f"{found.unreadable} entries of the list of models cannot be read")
+    rows = [*_configured(settings, listing), *_listed(settings, listing)]
+    if json:
+        print_json({"models": rows})
+        return
+    columns = ("model_id", "model_name", "team", "watched", "why")
+    print_table(
+        ("model", "name", "team", "watched", "why"),
+        [[_text(row[column]) for column in columns] for row in rows],
+    )
+
+
+def _listing(settings: "Config") -> "Listing":
+    from watchdog.app.commands import list_models
+    from watchdog.app.parts import SetupError
+    from watchdog.engine.ports import ApiError
+
+    try:
+        return asyncio.run(list_models(settings, os.environ))
+    except SetupError as error:
+        fail(str(error))
+    except ApiError as error:
+        fail(f"the models cannot be listed: {error}", status=EXIT_API)
+
+
+def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
+    teams = {model.id: model.team for model in listing}
+    return [
+        {
+            "model_id": model.id,
+            "model_name": model.name,
+            "team": teams.get(model.id),
+            "watched": True,
+            "why": "configured",
+        }
+        for model in settings.models
+    ]
+
+
+def _listed(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
+    """Those that the file does not name: what is watched first, then by team and name."""
+    if settings.discovery is None:
+        return []
+    named = {model.id for model in settings.models}
+    judged = [
+        (*_judged(model, settings.discovery.rules()), model)
+        for model in listing
+        if model.id not in named
+    ]
+    judged.sort(key=lambda each: (not each[0], each[2].team, each[2].name, each[2].id))
+    return [
+        {
+            "model_id": model.id,
+            "model_name": model.name,
+            "team": model.team,
+            "watched": watched,
+            "why": why,
+        }
+        for watched, why, model in judged
+    ]
+
+
+def _judged(model: "ListedModel", rules: "DiscoveryRules") -> tuple[bool, str]:
+    included, excluded = rules.included_by(model), rules.excluded_by(model)
+    if included is None:
+        return False, "no pattern includes it"
+    if excluded is not None:
+        return False, f"excluded by {excluded}"
+    if not model.has_development:
+        return False, f"included by {included}, without a development deployment"
+    return True, f"included by {included}"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)

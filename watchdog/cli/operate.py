@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.models import ModelArgument, configured, resolve
+from watchdog.cli.model_argument import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
-from watchdog.domain.duration import parse_duration
-from watchdog.domain.phrases import clock_time
-from watchdog.domain.untrusted import LONGEST_NAME, clean
+from watchdog.text.duration import parse_duration
+from watchdog.text.phrases import clock_time
+from watchdog.text.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from watchdog.config import Config
     from watchdog.engine.ports import LedgerTransaction
-    from watchdog.engine.record import Recorder
+    from watchdog.engine.target.record import Recorder
 
 _LONGEST_PAUSE = timedelta(days=30)
 """A brake that nobody remembers is a watchdog that is off."""
@@ -57,7 +57,7 @@ def pause(
 
     It holds across restarts, and takes the place of an earlier pause.
     """
-    from watchdog.engine import operate
+    from watchdog.engine.target import operate
 
     settings, wanted = load(config).config, _span(span)
     ends: list[datetime] = []
@@ -79,7 +79,7 @@ def resume(
     config: ConfigOption = None,
 ) -> None:
     """End a pause before its time."""
-    from watchdog.engine import operate
+    from watchdog.engine.target import operate
 
     left: list[str] = []
 
@@ -104,7 +104,7 @@ def reset(
 
     For one that is exhausted, after its cause was mended. The fleet's limits still count them.
     """
-    from watchdog.engine import operate
+    from watchdog.engine.target import operate
 
     settings = load(config).config
     confirm(f"Forget the attempts of {model}, so that it may be retried anew?", yes=yes)

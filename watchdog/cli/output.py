@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from watchdog.domain.untrusted import clean
+from watchdog.text.untrusted import clean
 
 _PIPE_WIDTH = 100_000
 """Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""

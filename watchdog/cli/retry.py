@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import EXIT_API, fail
-from watchdog.cli.models import ModelArgument, configured, resolve
+from watchdog.cli.model_argument import ModelArgument, configured, resolve
 from watchdog.cli.operate import NoteOption, YesOption, confirm, who
 from watchdog.cli.options import ConfigOption, load
-from watchdog.domain.phrases import age, ahead
 from watchdog.domain.records import Attempt, DecisionKind, Outcome, Resolution, Target
-from watchdog.domain.untrusted import clean
+from watchdog.text.phrases import age, ahead
+from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config

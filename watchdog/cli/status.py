@@ -14,13 +14,13 @@ from watchdog.cli.ledger import read
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table, table
 from watchdog.domain.breaker import Opening
-from watchdog.domain.phrases import age, ago, ahead, clock_time, signature
 from watchdog.domain.records import Action
 from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.domain.status import state_of
-from watchdog.domain.untrusted import clean
-from watchdog.engine import discovery, overview
-from watchdog.engine.overview import Watched
+from watchdog.engine.fleet import discovery, overview
+from watchdog.engine.fleet.overview import Watched
+from watchdog.text.phrases import age, ago, ahead, clock_time, signature
+from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config

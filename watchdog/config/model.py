@@ -24,8 +24,8 @@ from watchdog.config.values import (
 )
 from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.discovery import DiscoveryRules
-from watchdog.domain.duration import parse_duration
 from watchdog.domain.records import FleetLimits, Policy, Standing
+from watchdog.text.duration import parse_duration
 
 
 class _Section(BaseModel):

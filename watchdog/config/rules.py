@@ -7,11 +7,11 @@ from pathlib import Path
 
 from watchdog.config.model import Config, PolicyRules
 from watchdog.config.urls import base_url_problem, store_url_problem
-from watchdog.domain.duration import format_duration
+from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import LONGEST_IN_FLIGHT
 from watchdog.domain.status import HEALTHY_STATUSES, IN_PROGRESS_STATUSES
-from watchdog.engine.ports import RESERVATION_TTL
-from watchdog.engine.sweep import TICK
+from watchdog.engine.lifecycle.sweep import TICK
+from watchdog.text.duration import format_duration
 
 API_RETRIES_PER_MINUTE = 10
 API_REQUESTS_PER_SECOND = 100

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from watchdog.config.model import Config
-from watchdog.domain.duration import format_duration
+from watchdog.text.duration import format_duration
 
 
 class _Generator(GenerateJsonSchema):

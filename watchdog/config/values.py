@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from watchdog.domain.duration import format_duration, parse_duration
+from watchdog.text.duration import format_duration, parse_duration
 
 _LONGEST = timedelta(days=3650)
 """Far beyond any use, and no date that is counted from now overflows."""

@@ -16,6 +16,17 @@ PROBE_INTERVAL = timedelta(hours=1)
 """While the key may retry nothing, one retry of the whole fleet so often finds out whether that is
 still so: its role may have changed."""
 
+RESERVATION_TTL = timedelta(seconds=30)
+"""How long after its reservation an attempt may still be sent. After that, other processes may
+treat its owner as dead."""
+
+LONGEST_HOLD = timedelta(minutes=10)
+"""The longest hold that a 429 may ask for: it is untrusted input like any other."""
+
+GIVE_WAY = timedelta(seconds=5)
+"""Extra hold for the model that got the 429, so that other models go first when the hold ends.
+Longer than a look and a POST usually take."""
+
 
 def room_at(
     times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0

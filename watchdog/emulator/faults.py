@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from watchdog.domain.duration import parse_duration
+from watchdog.text.duration import parse_duration
 
 
 class Operation(StrEnum):

@@ -21,9 +21,9 @@ from pydantic import (
     model_validator,
 )
 
-from watchdog.domain.duration import parse_duration
 from watchdog.emulator.faults import Fault, Span
 from watchdog.emulator.limits import RateLimits
+from watchdog.text.duration import parse_duration
 
 DEFAULT_SCENARIO = "default.yaml"
 

@@ -20,14 +20,10 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.domain.untrusted import clean
 from watchdog.engine.events import Event
+from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
-
-RESERVATION_TTL = timedelta(seconds=30)
-"""How long after its reservation an attempt may still be sent: past it, others may take its owner
-for dead."""
 
 
 class Clock(Protocol):
@@ -146,14 +142,6 @@ class AnswerLost(ApiError):
 
 Unless = Callable[[], Awaitable[str | None]]
 """Why something is not to be done after all, or None."""
-
-LONGEST_HOLD = timedelta(minutes=10)
-"""What a 429 may ask for is clamped to this: it is untrusted input like any other."""
-
-GIVE_WAY = timedelta(seconds=5)
-"""How much longer than the others the model waits whose request was answered 429. If only its
-requests are, the others would else never be first when the hold ends. Longer than a look and a POST
-usually take."""
 
 
 class BasetenApi(Protocol):

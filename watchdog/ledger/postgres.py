@@ -10,7 +10,8 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from watchdog.engine.ports import RESERVATION_TTL, Clock, LedgerUnavailable
+from watchdog.domain.limits import RESERVATION_TTL
+from watchdog.engine.ports import Clock, LedgerUnavailable
 from watchdog.ledger.errors import LedgerBroken, LedgerSetupError
 from watchdog.ledger.line import Line, cause
 from watchdog.ledger.locks import Role

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from sqlalchemy import make_url
 
-from watchdog.domain.untrusted import clean
 from watchdog.engine.ports import Clock, LedgerTransaction
 from watchdog.ledger.database import Database
 from watchdog.ledger.locks import Role
@@ -18,6 +17,7 @@ from watchdog.ledger.postgres import PostgresDatabase
 from watchdog.ledger.sqlite import SqliteDatabase
 from watchdog.ledger.transaction import SqlTransaction
 from watchdog.ledger.turns import Turns
+from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, distinct, func, or_, select, update
 
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, counts_at
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, RESERVATION_TTL, counts_at
 from watchdog.domain.records import LONGEST_IN_FLIGHT, Outcome
-from watchdog.engine.ports import RESERVATION_TTL, FleetUsage
+from watchdog.engine.ports import FleetUsage
 from watchdog.ledger.schema import attempts
 
 _PENDING = attempts.c.outcome == Outcome.PENDING

@@ -20,7 +20,6 @@ from watchdog.domain.records import (
     Outcome,
     Target,
 )
-from watchdog.domain.untrusted import clean
 from watchdog.engine.events import (
     ApiDown,
     AuthFailed,
@@ -46,6 +45,7 @@ from watchdog.engine.events import (
     TargetMissing,
 )
 from watchdog.telemetry.log_writer import LogWriter
+from watchdog.text.untrusted import clean
 
 _ERRORS = (
     ApiDown,

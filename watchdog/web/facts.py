@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from watchdog.domain.duration import format_duration
 from watchdog.domain.limits import fleet_remaining
-from watchdog.domain.phrases import age, ago, ahead, signature
 from watchdog.domain.records import Action, TargetState
 from watchdog.domain.replica import ReplicaState
-from watchdog.engine.condition import Condition
-from watchdog.engine.overview import Overview
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.fleet.overview import Overview
 from watchdog.engine.settings import Settings
+from watchdog.text.duration import format_duration
+from watchdog.text.phrases import age, ago, ahead, signature
 from watchdog.web.rows import Row
 from watchdog.web.words import REPLICAS, URGENT
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from watchdog.engine.condition import Condition
-from watchdog.engine.overview import Overview, Past
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.fleet.overview import Overview, Past
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.engine.settings import Settings
 from watchdog.web.facts import About

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from watchdog.domain.phrases import age
 from watchdog.domain.records import Attempt, Health, Policy, StatusChange, Target
 from watchdog.domain.status import health_of
+from watchdog.text.phrases import age
 from watchdog.web.words import HEALTHS
 
 BINS = 288

@@ -6,11 +6,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from watchdog.domain.phrases import age, ago, ahead, clock_time, signature
-from watchdog.domain.untrusted import clean
-from watchdog.engine.condition import Condition
-from watchdog.engine.overview import TIMELINE, Overview, Past
+from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.fleet.overview import TIMELINE, Overview, Past
 from watchdog.engine.settings import Settings
+from watchdog.text.phrases import age, ago, ahead, clock_time, signature
+from watchdog.text.untrusted import clean
 from watchdog.web import words
 from watchdog.web.facts import About, facts, headline, limits, living, notes
 from watchdog.web.picture import BINS, HEIGHT, spans

@@ -8,10 +8,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from watchdog.domain.limits import window_times
-from watchdog.domain.phrases import ago, ahead
 from watchdog.domain.records import DecisionKind, Target, TargetState
 from watchdog.domain.status import state_of
-from watchdog.engine.overview import TIMELINE, Overview, Watched
+from watchdog.engine.fleet.overview import TIMELINE, Overview, Watched
+from watchdog.text.phrases import ago, ahead
 from watchdog.web.picture import Picture, draw, spans
 from watchdog.web.words import REASONS, RETRY_NOW, STATES, State
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from watchdog.engine.events import BecameActive, BecameStandby, Event, LedgerWentBack
-from watchdog.engine.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 
 LONGEST_AWAY = timedelta(seconds=30)

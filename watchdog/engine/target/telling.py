@@ -22,8 +22,8 @@ from watchdog.engine.events import (
     TargetRemoved,
 )
 from watchdog.engine.ports import Listener
-from watchdog.engine.record import Recorded
 from watchdog.engine.settings import Settings
+from watchdog.engine.target.record import Recorded
 
 
 def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:

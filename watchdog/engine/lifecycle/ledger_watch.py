@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from watchdog.engine.events import LedgerBack, LedgerLost, LedgerTransacted, LedgerWentBack
+from watchdog.engine.lifecycle.put_back import Compared, SentAttempts
 from watchdog.engine.ports import (
     Clock,
     Generation,
@@ -13,7 +14,6 @@ from watchdog.engine.ports import (
     LedgerUnavailable,
     Listener,
 )
-from watchdog.engine.put_back import Compared, SentAttempts
 
 T = TypeVar("T")
 

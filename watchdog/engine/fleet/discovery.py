@@ -6,14 +6,8 @@ from datetime import timedelta
 
 from watchdog.domain.discovery import Discovered, DiscoveryRules, after_listing
 from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
-from watchdog.engine.listing import SharedListing
-from watchdog.engine.ports import (
-    ApiError,
-    Clock,
-    LedgerTransaction,
-    LedgerUnavailable,
-    Listener,
-)
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.ports import ApiError, Clock, LedgerTransaction, LedgerUnavailable, Listener
 
 Known = Mapping[str, Discovered]
 """The discovered models, by id."""

@@ -19,9 +19,9 @@ from watchdog.domain.breaker import (
     result_of,
 )
 from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
-from watchdog.engine.eligible import eligible
 from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
-from watchdog.engine.judges import may_judge
+from watchdog.engine.fleet.eligible import eligible
+from watchdog.engine.fleet.judges import may_judge
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Settings
 

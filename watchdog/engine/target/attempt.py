@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
@@ -22,8 +23,8 @@ from watchdog.engine.events import (
     RetryMismatched,
     RetryReserved,
 )
+from watchdog.engine.look import Look
 from watchdog.engine.ports import (
-    RESERVATION_TTL,
     Access,
     AnswerLost,
     ApiError,
@@ -42,9 +43,9 @@ from watchdog.engine.ports import (
     Unwanted,
     VersionConflict,
 )
-from watchdog.engine.record import Look, Recorded, Recorder
 from watchdog.engine.settings import LiveSettings, Settings
-from watchdog.engine.telling import tell
+from watchdog.engine.target.record import Recorded, Recorder
+from watchdog.engine.target.telling import tell
 
 _RECORD_AGAIN = timedelta(seconds=1)
 """How soon to try again to record an answer that the ledger would not take."""

@@ -6,14 +6,7 @@ from datetime import datetime
 from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Target
 from watchdog.engine.events import ListingIncomplete, ModelsListed
-from watchdog.engine.ports import (
-    AnswerLost,
-    ApiError,
-    BasetenApi,
-    Clock,
-    Listener,
-    NotFound,
-)
+from watchdog.engine.ports import AnswerLost, ApiError, BasetenApi, Clock, Listener, NotFound
 from watchdog.engine.settings import LiveSettings
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from watchdog.engine.breaker import BreakerKeeper
-from watchdog.engine.check import Checked, Checker
+from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.lifecycle.watchlist import enlist
 from watchdog.engine.ports import Ledger
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import Settings
-from watchdog.engine.watchlist import enlist
+from watchdog.engine.target.check import Checked, Checker
+from watchdog.engine.target.record import Recorder
 
 
 async def check_all(

@@ -24,9 +24,9 @@ from watchdog.engine.ports import (
     LedgerUnavailable,
     Listener,
 )
-from watchdog.engine.record import Recorder
 from watchdog.engine.settings import LiveSettings
-from watchdog.engine.telling import tell
+from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.telling import tell
 
 _MOST_WAITING = 100
 """More than that fail at once only when the platform does, and then their logs tell nothing."""

@@ -11,10 +11,10 @@ from datetime import datetime
 from watchdog.domain.records import Health, Target
 from watchdog.domain.step import Transition
 from watchdog.domain.transition import unwatched
-from watchdog.engine.counted import counted
+from watchdog.engine.fleet.counted import counted
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.record import Recorded, Recorder, save
 from watchdog.engine.settings import MODE, Settings
+from watchdog.engine.target.record import Recorded, Recorder, save
 
 
 def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:

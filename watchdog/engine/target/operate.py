@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from watchdog.domain.records import Action, ActionKind, Target
 from watchdog.domain.transition import reset as cleared
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.record import Recorded, Recorder
+from watchdog.engine.target.record import Recorded, Recorder
 
 
 class UnderWay(Exception):

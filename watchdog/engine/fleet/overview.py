@@ -19,10 +19,10 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.engine.api_clock import api_date
-from watchdog.engine.counted import counted, that_count
+from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.counted import counted, that_count
+from watchdog.engine.fleet.hold import held
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.record import held
 
 TIMELINE = timedelta(hours=24)
 """How far back the statuses are shown."""

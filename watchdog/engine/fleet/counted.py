@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from watchdog.domain.limits import counting, of_episode
 from watchdog.domain.records import Attempt, Policy, Target
-from watchdog.engine.api_clock import api_date
+from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.ports import LedgerTransaction
 
 

@@ -13,11 +13,11 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import health_of
 from watchdog.domain.transition import is_steady
-from watchdog.engine.api_clock import ApiClock
-from watchdog.engine.api_watch import ApiWatch
-from watchdog.engine.attempt import Retrier
 from watchdog.engine.events import CheckDone, TargetUnrecorded
-from watchdog.engine.listing import SharedListing, known_until
+from watchdog.engine.fleet.api_clock import ApiClock
+from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.listing import SharedListing, known_until
+from watchdog.engine.look import Look
 from watchdog.engine.ports import (
     Access,
     ApiError,
@@ -29,9 +29,10 @@ from watchdog.engine.ports import (
     NotFound,
     VersionConflict,
 )
-from watchdog.engine.record import Look, Recorder
 from watchdog.engine.settings import LiveSettings, Settings
-from watchdog.engine.telling import tell
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.telling import tell
 
 
 @dataclass(frozen=True, slots=True)

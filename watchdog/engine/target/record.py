@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.effects import named_in_answer, pushed
-from watchdog.domain.limits import counting, episode_used
+from watchdog.domain.limits import RESERVATION_TTL, counting, episode_used
 from watchdog.domain.policy import decide, ready_since
 from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
@@ -19,7 +19,6 @@ from watchdog.domain.records import (
     Fleet,
     Health,
     Hold,
-    Observation,
     OpenBreaker,
     Outcome,
     Policy,
@@ -29,33 +28,18 @@ from watchdog.domain.records import (
 from watchdog.domain.replica import Replica
 from watchdog.domain.step import Transition
 from watchdog.domain.transition import left_behind, missed, observe
-from watchdog.engine.breaker import Breaker
 from watchdog.engine.events import Event, ForbiddenSeen
-from watchdog.engine.forbidden import Forbidding
-from watchdog.engine.judges import living_others
-from watchdog.engine.ports import (
-    LONGEST_HOLD,
-    RESERVATION_TTL,
-    Access,
-    Ledger,
-    LedgerTransaction,
-    VersionConflict,
-)
+from watchdog.engine.fleet.breaker import Breaker
+from watchdog.engine.fleet.forbidden import Forbidding
+from watchdog.engine.fleet.hold import held, keep_hold
+from watchdog.engine.fleet.judges import living_others
+from watchdog.engine.look import Look
+from watchdog.engine.ports import Access, Ledger, LedgerTransaction, VersionConflict
 from watchdog.engine.settings import MODE, Settings
 
 FIRST_LOOK = timedelta(seconds=2)
 """How soon after a retry its target is looked at: even a build that fails within seconds is seen
 then. Otherwise only the time that passes could say that it failed again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look found: an observation, or None for a 404; and what the API's clock said then,
-    if it said so."""
-
-    at: datetime
-    observation: Observation | None
-    date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +178,7 @@ class Recorder:
         now = tx.now()
         tx.record_answer(attempt)
         if throttled is not None:
-            tx.set_meta(_HELD_UNTIL, throttled.until.isoformat())
+            keep_hold(tx, throttled)
         target = tx.target(attempt.model_id)
         self._leave_behind(tx, target, attempt, now)
         if target is None:
@@ -444,15 +428,3 @@ def _wake_first_waiting(tx: LedgerTransaction) -> None:
     first = tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
     if first is not None:
         tx.make_due(first, tx.now())
-
-
-_HELD_UNTIL = "held_until"
-
-
-def held(tx: LedgerTransaction, now: datetime) -> Hold | None:
-    """The hold that a 429 asked for, of whichever process."""
-    kept = tx.meta(_HELD_UNTIL)
-    until = datetime.fromisoformat(kept) if kept is not None else now
-    if until <= now or until > now + LONGEST_HOLD:
-        return None  # Over, or written by a clock that was ahead.
-    return Hold(DecisionReason.API_HELD, until)

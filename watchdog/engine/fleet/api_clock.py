@@ -4,8 +4,8 @@ jumped."""
 from datetime import datetime, timedelta
 
 from watchdog.engine.events import ApiClockSeen, ClockJumped
+from watchdog.engine.look import Look
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.record import Look
 
 _TOLERANCE = timedelta(minutes=1)
 """An answer may be as old as the longest time-out of a request, and a date is exact to a second."""

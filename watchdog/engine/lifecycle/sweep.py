@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import Target
-from watchdog.engine.action_watch import ActionWatch, News
-from watchdog.engine.api_watch import ApiWatch
-from watchdog.engine.check import Checker
 from watchdog.engine.events import CheckStarted, InternalError, SweepDone
+from watchdog.engine.fleet.action_watch import ActionWatch, News
+from watchdog.engine.fleet.api_watch import ApiWatch
 from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings
+from watchdog.engine.target.check import Checker
 
 TICK = timedelta(seconds=1)
 """How often due targets are claimed: the least interval that a configuration may ask for."""

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from watchdog.domain.replica import Replica
+from watchdog.engine.lifecycle.watchlist import remove_unwanted
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.record import Recorded, Recorder
 from watchdog.engine.settings import LiveSettings, Model
-from watchdog.engine.telling import tell
-from watchdog.engine.watchlist import remove_unwanted
+from watchdog.engine.target.record import Recorded, Recorder
+from watchdog.engine.target.telling import tell
 
 HEARTBEAT = timedelta(seconds=10)
-"""Often enough that two may be missed before a replica counts as gone: `ports.RESERVATION_TTL`."""
+"""Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
 
 
 class Presence:

@@ -1,0 +1,1 @@
+"""What concerns all targets together: the breaker, the API, the list of models."""

@@ -1,0 +1,23 @@
+"""The hold that a 429 asked for, kept in the ledger so that every process obeys it."""
+
+from datetime import datetime
+
+from watchdog.domain.limits import LONGEST_HOLD
+from watchdog.domain.records import DecisionReason, Hold
+from watchdog.engine.ports import LedgerTransaction
+
+_HELD_UNTIL = "held_until"
+"""The key in the ledger's `meta`."""
+
+
+def keep_hold(tx: LedgerTransaction, hold: Hold) -> None:
+    tx.set_meta(_HELD_UNTIL, hold.until.isoformat())
+
+
+def held(tx: LedgerTransaction, now: datetime) -> Hold | None:
+    """The hold that a 429 asked for, of whichever process."""
+    kept = tx.meta(_HELD_UNTIL)
+    until = datetime.fromisoformat(kept) if kept is not None else now
+    if until <= now or until > now + LONGEST_HOLD:
+        return None  # Over, or written by a clock that was ahead.
+    return Hold(DecisionReason.API_HELD, until)

@@ -1,0 +1,1 @@
+"""Text for people: moments and durations in words, and text of others made safe."""
