@@ -46,7 +46,7 @@ check: $(STAMP) ## What must hold beside the tests: style, types, layers, covera
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto --cov=watchdog --cov-report= tests/unit
-	$(BIN)/coverage report --include='watchdog/domain/*' --fail-under=100
+	$(BIN)/coverage report --include='watchdog/domain/*,watchdog/text/*' --fail-under=100
 
 deploy-check: $(STAMP) $(TOOLS) ## Have what is in deploy/ read by the tools that will read it
 	$(BIN)/pytest -n auto tests/deploy
@@ -74,7 +74,7 @@ chaos: $(STAMP) ## Trouble three replicas and their database for ten minutes (SE
 bench: $(STAMP) ## Measure speed and size, for half an hour (ONLY="NAME ...", SHORT=1; needs hey, curl and jq)
 	@$(BIN)/python -m tests.bench $(ONLY) $(if $(SHORT),--short)
 
-mutants: $(MUTMUT) ## Change each line of the rules in domain/, and see whether the tests notice
+mutants: $(MUTMUT) ## Change each line of the rules in domain/ and text/, and see whether the tests notice
 	@.venv-mutants/bin/python -m tests.mutants.survivors
 
 $(MUTMUT): tests/mutants/requirements.txt
