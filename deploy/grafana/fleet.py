@@ -60,7 +60,7 @@ def _now(board: Dashboard) -> None:
         _count(
             "exhausted",
             "Exhausted",
-            "It gave up on them: a person must mend the cause.",
+            "It gave up on them: a person must fix the cause.",
             steps("green", (1, "red")),
         ).links([links.runbook("BasetenWatchdogTargetExhausted")]),
         _count(
@@ -174,7 +174,7 @@ def _retries(board: Dashboard) -> None:
             width=8,
         ).thresholds(steps("blue")),
         events(
-            "What persons did",
+            "What operators did",
             "Commands: pause, resume, reset, retry. `history` says who, and why.",
             ("{{action}}", queries.increase("operator_actions_total", "action")),
             width=8,

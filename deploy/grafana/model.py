@@ -110,7 +110,7 @@ def _life(board: Dashboard) -> None:
     for panel in (
         timeline(
             "What the watchdog does about it",
-            "Exhausted: it gave up, and a person must mend the cause.",
+            "Exhausted: it gave up, and a person must fix the cause.",
             ("state", f"max({queries.numbers('target_state', 'state', states)})"),
             height=4,
         )

@@ -1,4 +1,4 @@
-"""What every ledger holds of what persons did."""
+"""What every ledger holds of what operators did."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What persons do to a running daemon, in virtual time."""
+"""What operators do to a running daemon, in virtual time."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -191,7 +191,7 @@ def requests(url: str) -> list[dict[str, Any]]:
 
 
 def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
-    """Let these befall the emulator's requests from now on, in place of those before."""
+    """Let these inject the emulator's requests from now on, in place of those before."""
     _send(f"{url}/_emulator/faults", "PUT", faults)
 
 

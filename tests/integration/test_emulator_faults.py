@@ -35,7 +35,7 @@ async def client(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
-async def befall(client: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
+async def inject(client: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
     answer = await client.put("/_emulator/faults", json=faults)
     assert answer.json() == {"faults": len(faults)}
 
@@ -47,7 +47,7 @@ async def arrived(emulator: Emulator) -> None:
 
 
 async def status(client: httpx.AsyncClient) -> str:
-    await befall(client)
+    await inject(client)
     return str((await client.get(DEVELOPMENT)).json()["status"])
 
 
@@ -58,7 +58,7 @@ async def status(client: httpx.AsyncClient) -> str:
 async def test_no_answer(
     emulator: Emulator, client: httpx.AsyncClient, kind: str, executed: bool
 ) -> None:
-    await befall(client, {"fault": kind})
+    await inject(client, {"fault": kind})
     asked = asyncio.create_task(client.post(RETRY))
     await arrived(emulator)
     if kind.startswith("reset"):
@@ -79,7 +79,7 @@ async def test_no_answer(
     [("throttled", 429), ("unauthorized", 401), ("forbidden", 403), ("unavailable", 503)],
 )
 async def test_an_answer_that_says_no(client: httpx.AsyncClient, kind: str, code: int) -> None:
-    await befall(client, {"fault": kind})
+    await inject(client, {"fault": kind})
     answer = await client.get(DEVELOPMENT)
     assert answer.status_code == code
     html = kind == "unavailable"
@@ -87,16 +87,16 @@ async def test_an_answer_that_says_no(client: httpx.AsyncClient, kind: str, code
 
 
 async def test_an_answer_that_never_ends_in_json(client: httpx.AsyncClient) -> None:
-    await befall(client, {"fault": "truncated"})
+    await inject(client, {"fault": "truncated"})
     assert (await client.get(DEVELOPMENT)).content[:2] == b'{"'
-    await befall(client, {"fault": "huge"})
+    await inject(client, {"fault": "huge"})
     answer = await client.get(DEVELOPMENT)
     assert len(answer.content) > HUGE_BYTES
     assert answer.json()["status"] == "BUILD_FAILED"
 
 
 async def test_a_late_answer(client: httpx.AsyncClient) -> None:
-    await befall(client, {"fault": "late", "delay": "200ms"})
+    await inject(client, {"fault": "late", "delay": "200ms"})
     began = time.monotonic()
     assert (await client.get(DEVELOPMENT)).status_code == 200
     assert time.monotonic() - began >= 0.2
@@ -105,7 +105,7 @@ async def test_a_late_answer(client: httpx.AsyncClient) -> None:
 async def test_a_connection_that_its_client_closed_is_no_longer_broken(
     emulator: Emulator, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await befall(client, {"fault": "late", "delay": "100ms"}, {"fault": "reset"})
+    await inject(client, {"fault": "late", "delay": "100ms"}, {"fault": "reset"})
     gone = asyncio.create_task(client.get(DEVELOPMENT))
     await arrived(emulator)
     gone.cancel()
@@ -121,7 +121,7 @@ async def test_the_rate_limit_of_retries(client: httpx.AsyncClient) -> None:
 
 
 async def test_a_connection_goes_on_after_faults_that_answer(client: httpx.AsyncClient) -> None:
-    await befall(client, {"fault": "ill_typed", "times": 1})
+    await inject(client, {"fault": "ill_typed", "times": 1})
     assert (await client.get(DEVELOPMENT)).json()["status"] == 7
     assert (await client.get(DEVELOPMENT)).json()["status"] == "BUILD_FAILED"
 

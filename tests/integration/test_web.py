@@ -122,7 +122,7 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
                 ApiRequested(operation="list_models", code="200", duration_seconds=0.1),
             ],
             [],
-            id="all-mended",
+            id="all-fixed",
         ),
         pytest.param(
             [LOGGED["replica_standby"], LOGGED["replica_active"]],
@@ -183,7 +183,7 @@ async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
     )
     with pytest.raises(PortTaken) as told:
         WebServer(app, host=host, port=0)
-    assert str(told.value) == f"cannot listen on {host}: not a host name: mend server.host"
+    assert str(told.value) == f"cannot listen on {host}: not a host name: fix server.host"
 
 
 def _has_ipv6() -> bool:

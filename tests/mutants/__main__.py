@@ -4,7 +4,7 @@ names?"""
 import sys
 
 from tests.mutants.accounts import ACCOUNTS
-from tests.mutants.brakes import BROKEN_BREAKERS, HOLDING, PERSONS, WHO_JUDGES
+from tests.mutants.brakes import BROKEN_BREAKERS, HOLDING, OPERATORS, WHO_JUDGES
 from tests.mutants.breaking import break_all
 from tests.mutants.limits import CLOCKS, LIMITED
 from tests.mutants.looks import LOOKING, OBSERVING
@@ -17,7 +17,7 @@ MUTANTS = (
     *ORDER,
     *LAST_MOMENT,
     *FENCES,
-    *PERSONS,
+    *OPERATORS,
     *BROKEN_BREAKERS,
     *WHO_JUDGES,
     *HOLDING,

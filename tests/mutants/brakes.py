@@ -23,7 +23,7 @@ def _forced_anyway(right: Any, target: Any, attempts: Any, fleet: Any, *args: An
     return right(target, attempts, fleet, *args, **k)
 
 
-PERSONS = (
+OPERATORS = (
     mutant(
         "a pause does not hold",
         "pause: a person said hands off, with an expiry and a note.",

@@ -52,7 +52,7 @@ def _one_more(name: str) -> Change:
 
 
 def set_back(scenario: Scenario) -> Scenario:
-    """One model that fails again and again, a kill amid its backoff, and the clock set back."""
+    """One model that fails again and again, a kill during its backoff, and the clock set back."""
     fails: Deploy = (("BUILDING", 10.0), ("BUILD_FAILED", None))
     recovers: Deploy = (("BUILDING", 10.0), ("ACTIVE", None))
     rules = replace(scenario.models[0].rules, ignores_standing=False, max_attempts=5)

@@ -17,7 +17,7 @@ from tests.simulation.slots import Slots
 from tests.simulation.strangers import about_another
 from watchdog.baseten_api.answers import Answer
 from watchdog.emulator import faults as emulated
-from watchdog.emulator.faults import Befallen, FaultKind
+from watchdog.emulator.faults import FaultKind, InjectedFaults
 from watchdog.emulator.replies import Call, Ending, Reply, reply
 
 _KEY = "key"
@@ -116,7 +116,7 @@ class Network:
         entry.arrived, now = self._true_time(), self._moment()
         entry.before = self._slots.status(entry.model_id, now)
         self._slots.true_time = entry.arrived
-        befallen = befall(fault, self._plan.get(entry.model_id))
+        injected = inject(fault, self._plan.get(entry.model_id))
         call = Call(_OPERATIONS[entry.operation], entry.model_id or None, _KEY)
         if fault is not None and fault.kind == "404" and entry.operation != "list":
             said = Reply(404, b"{}")
@@ -125,10 +125,10 @@ class Network:
         elif fault is not None and fault.kind in ("other_model", "not_development"):
             said, entry.about = about_another(fault.kind, self._slots.world, entry.model_id, now)
         else:
-            said = reply(self._slots.world, call, befallen, now)
+            said = reply(self._slots.world, call, injected, now)
         entry.after = self._slots.status(entry.model_id, now)
-        if befallen.main is not None and befallen.main.fault is FaultKind.THROTTLED:
-            entry.retry_after = befallen.main.retry_after
+        if injected.main is not None and injected.main.fault is FaultKind.THROTTLED:
+            entry.retry_after = injected.main.retry_after
         if entry.operation == "retry":
             entry.retried = said.retried
             entry.executed = said.executed and said.retried is True
@@ -210,7 +210,7 @@ _KINDS: dict[str, FaultKind] = {
 }
 
 
-def befall(fault: Fault | None, plan: ModelPlan | None) -> Befallen:
+def inject(fault: Fault | None, plan: ModelPlan | None) -> InjectedFaults:
     """The emulator's word for it."""
     beside = []
     if plan is not None and plan.new_id_on_retry:
@@ -220,10 +220,10 @@ def befall(fault: Fault | None, plan: ModelPlan | None) -> Befallen:
     if fault is None or fault.kind == "lag_reads":
         if fault is not None:
             beside.append(emulated.Fault(fault=FaultKind.LAGGING, reads=int(fault.amount)))
-        return Befallen(None, tuple(beside))
+        return InjectedFaults(None, tuple(beside))
     if (kind := _KINDS.get(fault.kind)) is None:
-        return Befallen(None, tuple(beside))
+        return InjectedFaults(None, tuple(beside))
     if kind is not FaultKind.THROTTLED:
-        return Befallen(emulated.Fault(fault=kind), tuple(beside))
+        return InjectedFaults(emulated.Fault(fault=kind), tuple(beside))
     seconds = {"429": fault.amount, "429_garbage": "soon"}.get(fault.kind)
-    return Befallen(emulated.Fault(fault=kind, retry_after=seconds), tuple(beside))
+    return InjectedFaults(emulated.Fault(fault=kind, retry_after=seconds), tuple(beside))

@@ -1,4 +1,4 @@
-"""The emulator's world as the simulation drives it: deploys, persons, and reads that lag."""
+"""The emulator's world as the simulation drives it: deploys, operators, and reads that lag."""
 
 from collections.abc import Callable, Mapping
 from copy import copy

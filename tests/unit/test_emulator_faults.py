@@ -1,4 +1,4 @@
-"""What the emulator does to requests: its rate limits, its faults, and the acts of persons."""
+"""What the emulator does to requests: its rate limits, its faults, and the acts of operators."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from watchdog.emulator.faults import Befallen, Fault, FaultKind, Faults, Operation
+from watchdog.emulator.faults import Fault, FaultKind, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import HUGE_BYTES, Call, Ending, Reply, over_the_limit, reply
 from watchdog.emulator.scenario import ActKind, Scenario, load_scenario
@@ -18,7 +18,7 @@ from watchdog.emulator.world import NotFound, World
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"
 GET, RETRY = Operation.GET_DEVELOPMENT, Operation.RETRY_DEVELOPMENT
-NONE = Befallen()
+NONE = InjectedFaults()
 FAILED_THEN_WELL = [["BUILD_FAILED"], ["ACTIVE"]]
 
 
@@ -31,13 +31,13 @@ def world(deploys: list[Any] = FAILED_THEN_WELL, **model: Any) -> World:
     return World(Scenario.model_validate(scenario), started_at=START)
 
 
-def befallen(kind: FaultKind | str, **options: Any) -> Befallen:
+def injected(kind: FaultKind | str, **options: Any) -> InjectedFaults:
     fault = Fault.model_validate({"fault": str(kind), **options})
     return Faults([fault]).take(RETRY, ID, timedelta(0))
 
 
 def asked(
-    made: World, operation: Operation = RETRY, faults: Befallen = NONE, seconds: float = 1
+    made: World, operation: Operation = RETRY, faults: InjectedFaults = NONE, seconds: float = 1
 ) -> Reply:
     return reply(made, Call(operation, ID, "the-key"), faults, at(seconds))
 
@@ -71,7 +71,7 @@ def parsed(answer: Reply) -> dict[str, Any]:
 )
 def test_what_a_fault_does_to_a_retry(kind: str, code: int, ending: Ending, executed: bool) -> None:
     made = world()
-    answer = asked(made, faults=befallen(kind))
+    answer = asked(made, faults=injected(kind))
     assert (answer.code, answer.ending, answer.executed) == (code, ending, executed)
     status = "ACTIVE" if executed else "BUILD_FAILED"
     assert made.development(ID, at(1)).status == status
@@ -81,7 +81,7 @@ def test_what_a_fault_does_to_a_retry(kind: str, code: int, ending: Ending, exec
 def test_every_kind_of_fault_can_be_asked_for() -> None:
     not_of_retries = {FaultKind.LAGGING, FaultKind.UNREADABLE_ENTRY}
     for kind in FaultKind:
-        assert befallen(kind).names == (() if kind in not_of_retries else (kind.value,))
+        assert injected(kind).names == (() if kind in not_of_retries else (kind.value,))
 
 
 @pytest.mark.parametrize(
@@ -96,34 +96,34 @@ def test_every_kind_of_fault_can_be_asked_for() -> None:
 def test_a_429_with_without_and_with_an_unusable_time(
     options: Mapping[str, Any], body: Mapping[str, Any]
 ) -> None:
-    assert parsed(asked(world(), faults=befallen("throttled", **options))) == body
+    assert parsed(asked(world(), faults=injected("throttled", **options))) == body
 
 
 def test_bodies_as_they_should_not_be() -> None:
-    truncated = asked(world(), faults=befallen("truncated"))
+    truncated = asked(world(), faults=injected("truncated"))
     with pytest.raises(json.JSONDecodeError):
         json.loads(truncated.body)
-    assert parsed(asked(world(), faults=befallen("retried_text")))["retried"] == "yes"
-    other = parsed(asked(world(), faults=befallen("other_deployment")))["deployment"]["id"]
+    assert parsed(asked(world(), faults=injected("retried_text")))["retried"] == "yes"
+    other = parsed(asked(world(), faults=injected("other_deployment")))["deployment"]["id"]
     assert other != world().development(ID, at(1)).id
     whose = [
-        parsed(asked(world(), GET, befallen("other_model"))),
-        parsed(asked(world(), RETRY, befallen("other_model")))["deployment"],
+        parsed(asked(world(), GET, injected("other_model"))),
+        parsed(asked(world(), RETRY, injected("other_model")))["deployment"],
     ]
     assert [(each["model_id"], each["status"]) for each in whose] == [
         ("another1", "BUILD_FAILED")
     ] * 2
-    ill_typed = parsed(asked(world(), GET, befallen("ill_typed")))
+    ill_typed = parsed(asked(world(), GET, injected("ill_typed")))
     assert ill_typed["status"] == 7
-    reason = parsed(asked(world(), faults=befallen("hostile_reason")))["reason"]
+    reason = parsed(asked(world(), faults=injected("hostile_reason")))["reason"]
     assert "the-key" in reason
     assert "\x1b" in reason
     assert "\n" in reason
-    huge = asked(world(), faults=befallen("huge"))
+    huge = asked(world(), faults=injected("huge"))
     assert huge.padding == HUGE_BYTES
     assert parsed(huge)["padding"] == ""
     for kind in ("unavailable", "not_found"):
-        assert asked(world(), faults=befallen(kind)).media_type == "text/html"
+        assert asked(world(), faults=injected(kind)).media_type == "text/html"
 
 
 def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
@@ -136,7 +136,7 @@ def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
 
 
 def test_late_answers_come_later_and_are_good() -> None:
-    answer = asked(world(), faults=befallen("late", delay="8s"))
+    answer = asked(world(), faults=injected("late", delay="8s"))
     assert (answer.delay, answer.code) == (timedelta(seconds=8), 200)
 
 
@@ -150,7 +150,7 @@ def test_a_retry_keeps_the_identity_of_the_deployment_unless_told_otherwise(
     made = world()
     before = made.development(ID, at(1))
     beside = tuple(Fault.model_validate({"fault": kind}) for kind in kinds)
-    assert asked(made, faults=Befallen(beside=beside)).retried
+    assert asked(made, faults=InjectedFaults(beside=beside)).retried
     after = made.development(ID, at(2))
     assert (before.id != after.id, before.created_at != after.created_at) == (
         new_id,
@@ -160,7 +160,7 @@ def test_a_retry_keeps_the_identity_of_the_deployment_unless_told_otherwise(
 
 def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
     made = world([["BUILD_FAILED"], [{"BUILDING": "10s"}, "ACTIVE"]])
-    lagging = Befallen(beside=(Fault.model_validate({"fault": "lagging", "reads": 2}),))
+    lagging = InjectedFaults(beside=(Fault.model_validate({"fault": "lagging", "reads": 2}),))
 
     def seen(seconds: float) -> str:
         return str(parsed(asked(made, GET, lagging, seconds))["status"])

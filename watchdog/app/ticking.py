@@ -13,9 +13,8 @@ _STEP_CHECK_SECONDS = 1
 class Ticker:
     """APScheduler, which goes by the wall clock, kept ticking when that one steps.
 
-    Stepped back, its jobs would be due only when the wall clock gets there again: a day of silence
-    for a day. Stepped ahead, it would list each run that was missed, which from 1970 on is two
-    thousand million.
+    If the clock steps back a day, APScheduler is silent for a day; if it jumps from 1970, it lists
+    2e9 missed runs.
     """
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ class KeySource:
             except (OSError, UnicodeDecodeError) as error:
                 cause = error.strerror if isinstance(error, OSError) else "not text"
                 raise ApiSetupError(
-                    f"the API key file {file} cannot be read: {cause}: mend baseten.api_key_file"
+                    f"the API key file {file} cannot be read: {cause}: fix baseten.api_key_file"
                 ) from None
         if not key:
             where = f"the file {file} is empty" if file else f"{KEY_VARIABLE} is not set"

@@ -96,7 +96,7 @@ def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
     if cause:
         # The library's texts may quote the URL, and with it a password.
         raise ApiSetupError(
-            f"a proxy that the environment names cannot be used: {cause}: mend HTTPS_PROXY, "
+            f"a proxy that the environment names cannot be used: {cause}: fix HTTPS_PROXY, "
             "HTTP_PROXY, ALL_PROXY or NO_PROXY"
         )
     return proxy

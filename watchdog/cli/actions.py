@@ -1,4 +1,4 @@
-"""How what persons did is shown."""
+"""How what operators did is shown."""
 
 from typing import Any
 

@@ -32,7 +32,7 @@ def history(
         bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
     ] = False,
 ) -> None:
-    """Show attempts, episodes and what persons did, newest first."""
+    """Show attempts, episodes and what operators did, newest first."""
     settings = load(config).config
     if fleet and model is not None:
         fail("--fleet is about all models: leave MODEL out")

@@ -102,7 +102,7 @@ def reset(
 ) -> None:
     """Forget a model's attempts: a new episode and a new window begin.
 
-    For one that is exhausted, after its cause was mended. The fleet's limits still count them.
+    For one that is exhausted, after its cause was fixed. The fleet's limits still count them.
     """
     from watchdog.engine.target import operate
 

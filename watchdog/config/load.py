@@ -90,7 +90,7 @@ def _touches(breach: Breach, aside: Iterable[str]) -> bool:
 
 
 def _place(paths: Sequence[str], file: Path | None, sources: Mapping[str, str]) -> str:
-    """Where to mend it: the variable that set the first of these that one did, else the file."""
+    """Prefix that names the environment variable which set the first of `paths`, else the file."""
     for path in paths:
         source = sources.get(path) or sources.get(path.partition("[")[0], "")
         if source and source != f"file {file}":

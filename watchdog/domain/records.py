@@ -132,7 +132,8 @@ configuration may ask for."""
 
 
 class Resolution(StrEnum):
-    """How an attempt ended. A replaced deployment ends none: it may be what the attempt made."""
+    """How an attempt ended. There is no REPLACED: a new deployment may be the result of our own
+    attempt."""
 
     ANSWERED = "answered"
     RECOVERED = "recovered"

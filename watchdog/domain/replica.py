@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 GONE_AFTER = timedelta(seconds=30)
-"""It says that it lives every ten seconds: twice it may have been held up."""
+"""A heartbeat comes every ten seconds: two missed ones are tolerated."""
 
 
 class ReplicaState(StrEnum):
-    """What a replica does, in one word; `gone`: it hardly lives."""
+    """What a replica does, in one word; `gone`: no heartbeat for GONE_AFTER."""
 
     ACTIVE = "active"
     STANDBY = "standby"

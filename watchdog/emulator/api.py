@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchdog.emulator import bodies
-from watchdog.emulator.faults import Befallen, Fault, Faults, Operation
+from watchdog.emulator.faults import Fault, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import Call, Ending, Reply, denied, over_the_limit, reply
 from watchdog.emulator.wire import Wire
@@ -113,14 +113,14 @@ class _Api:
 
     def _judge(
         self, request: Request, operation: Operation, now: datetime
-    ) -> tuple[Reply, Befallen]:
+    ) -> tuple[Reply, InjectedFaults]:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() not in _SCHEMES:
-            return denied(None), Befallen()
+            return denied(None), InjectedFaults()
         if not secrets.compare_digest(key.encode("latin-1"), self._api_key):
-            return denied(key), Befallen()
+            return denied(key), InjectedFaults()
         if (seconds := self._counter.wait(operation, now)) is not None:
-            return over_the_limit(seconds), Befallen()
+            return over_the_limit(seconds), InjectedFaults()
         model_id = request.path_params.get("model_id")
         elapsed = self._world.elapsed(now) - self._faults_since
         faults = self._faults.take(operation, model_id, elapsed)

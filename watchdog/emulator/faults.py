@@ -151,7 +151,7 @@ class Fault(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Befallen:
+class InjectedFaults:
     """The faults of one request: at most one `main`, and those beside it."""
 
     main: Fault | None = None
@@ -173,8 +173,10 @@ class Faults:
         self._faults = tuple(faults)
         self._used: Counter[int] = Counter()
 
-    def take(self, operation: Operation, model_id: str | None, elapsed: timedelta) -> Befallen:
-        """The faults that befall the next such request; they count as used."""
+    def take(
+        self, operation: Operation, model_id: str | None, elapsed: timedelta
+    ) -> InjectedFaults:
+        """The faults that inject the next such request; they count as used."""
         main: Fault | None = None
         beside: list[Fault] = []
         for number, fault in enumerate(self._faults):
@@ -188,4 +190,4 @@ class Faults:
             else:
                 continue
             self._used[number] += 1
-        return Befallen(main, tuple(beside))
+        return InjectedFaults(main, tuple(beside))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.emulator import bodies
-from watchdog.emulator.faults import NOT_EXECUTED, Befallen, Fault, FaultKind, Operation
+from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults, Operation
 from watchdog.emulator.world import NotFound, World
 
 HUGE_BYTES = 50_000_000
@@ -52,7 +52,7 @@ class Reply:
     padding: int = 0
 
 
-def reply(world: World, call: Call, faults: Befallen, now: datetime) -> Reply:
+def reply(world: World, call: Call, faults: InjectedFaults, now: datetime) -> Reply:
     """Answer a call that is within the rate limits and has the right key, or let it go wrong."""
     late = faults.beside_of(FaultKind.LATE)
     delay = timedelta(0) if late is None else late.delay
@@ -82,29 +82,33 @@ def over_the_limit(seconds: int) -> Reply:
     return Reply(429, _json({"error": "Rate limit exceeded.", "retry_after": seconds}))
 
 
-def _execute(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+def _execute(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
     return _OPERATIONS[call.operation](world, call, faults, now)
 
 
-def _list_models(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+def _list_models(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
     return bodies.models([m for m in world.models(now) if call.name in (None, m.name)])
 
 
-def _get_model(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+def _get_model(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
     return bodies.model(world.model(call.model_id or "", now))
 
 
-def _list_deployments(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+def _list_deployments(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
     return bodies.deployments(world.model(call.model_id or "", now))
 
 
-def _get_development(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+def _get_development(
+    world: World, call: Call, faults: InjectedFaults, now: datetime
+) -> bodies.Body:
     lagging = faults.beside_of(FaultKind.LAGGING)
     lag = 0 if lagging is None else lagging.reads
     return bodies.deployment(world.look(call.model_id or "", now, lag=lag))
 
 
-def _retry_development(world: World, call: Call, faults: Befallen, now: datetime) -> bodies.Body:
+def _retry_development(
+    world: World, call: Call, faults: InjectedFaults, now: datetime
+) -> bodies.Body:
     result = world.retry(
         call.model_id or "",
         now,
@@ -114,16 +118,16 @@ def _retry_development(world: World, call: Call, faults: Befallen, now: datetime
     return bodies.retry(result)
 
 
-def _get_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+def _get_logs(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
     return bodies.logs(world.logs(call.model_id or "", now), now)
 
 
-def _list_audit_logs(world: World, call: Call, _: Befallen, now: datetime) -> bodies.Body:
+def _list_audit_logs(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
     model = world.model(call.model_id or "", now)
     return bodies.audit_logs(model, world.acts(model.id, now))
 
 
-_OPERATIONS: dict[Operation, Callable[[World, Call, Befallen, datetime], bodies.Body]] = {
+_OPERATIONS: dict[Operation, Callable[[World, Call, InjectedFaults, datetime], bodies.Body]] = {
     Operation.LIST_MODELS: _list_models,
     Operation.GET_MODEL: _get_model,
     Operation.LIST_DEPLOYMENTS: _list_deployments,

@@ -218,7 +218,7 @@ class World:
         return self._slot(model_id, now).scenario.logs if failed else ()
 
     def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
-        """What persons have done to the model so far, newest first."""
+        """What operators have done to the model so far, newest first."""
         slot = self._slot(model_id, now)
         done = slot.scenario.acts[: slot.acts]
         return [(self._started_at + act.at / self._time_scale, act) for act in reversed(done)]

@@ -281,7 +281,7 @@ class ApiRecovered(Event):
     after: timedelta
 
 
-# Persons
+# Operators
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ class Held(NotSent):
 
 
 class Denied(ApiError):
-    """401 or 403: the key is refused, and it was surely not executed. A person must mend the key
+    """401 or 403: the key is refused, and it was surely not executed. A person must fix the key
     or its role."""
 
 
@@ -347,7 +347,7 @@ class LedgerTransaction(Protocol):
         """What each target changed to since then, or one of them, after what it was at that
         moment, where that is known: by model id, oldest first."""
 
-    # What persons did
+    # What operators did
 
     def add_action(self, action: Action) -> None: ...
 

@@ -1,4 +1,4 @@
-"""The queries about what persons did."""
+"""The queries about what operators did."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ _AFTER = select(actions).where(actions.c.id > bindparam("last")).order_by(action
 
 
 class ActionQueries:
-    """The part of a transaction that is about what persons did."""
+    """The part of a transaction that is about what operators did."""
 
     _connection: Connection
     _now: datetime

@@ -7,19 +7,19 @@ import sqlite3
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 _HELD = "another program holds it: have that let go, or set another store.url"
-MEND = (
+FIX = (
     "put a good copy in its place, without the old one's -wal file, "
     "or move it away to begin with fresh budgets"
 )
 _FULL = "make room, or set another store.url"
 _REFUSED = "let this user write the file and its directory, or set another store.url"
-_OTHER = "mend or move the file, or set another store.url"
+_OTHER = "fix or move the file, or set another store.url"
 
 _SQLITE_ADVICE = {
     sqlite3.SQLITE_BUSY: _HELD,
     sqlite3.SQLITE_LOCKED: _HELD,
-    sqlite3.SQLITE_CORRUPT: MEND,
-    sqlite3.SQLITE_NOTADB: MEND,
+    sqlite3.SQLITE_CORRUPT: FIX,
+    sqlite3.SQLITE_NOTADB: FIX,
     sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_READONLY: _REFUSED,
     sqlite3.SQLITE_CANTOPEN: _REFUSED,
@@ -65,7 +65,7 @@ class LedgerBroken(LedgerSetupError):
 
 
 def is_of_the_data(error: Exception) -> bool:
-    """Whether what was to be written is wrong: a bug of ours, which no waiting mends and which says
+    """Whether what was to be written is wrong: a bug of ours, which no waiting fixes and which says
     nothing of the ledger."""
     if isinstance(error, DBAPIError):
         return isinstance(error, (DataError, IntegrityError))
@@ -80,7 +80,7 @@ def is_busy(error: Exception) -> bool:
 
 def is_unsound(error: Exception) -> bool:
     """Whether the file does not hold what SQLite wrote there."""
-    return _advice(error) is MEND
+    return _advice(error) is FIX
 
 
 def outlasts_its_cause(error: Exception) -> bool:

@@ -116,7 +116,7 @@ class PostgresDatabase:
         """Raises LedgerSetupError where the database does not hold every text, or where a session
         is not ours alone: behind a pooler that gives
         each transaction any connection to the server, locks would be held by nobody, and what is
-        set for a session would befall other programs. So it is asked before anything is set."""
+        set for a session would inject other programs. So it is asked before anything is set."""
         line, another = Line(self._url, None), Line(self._url, None)
         with (
             _overdue_after(2 * _OPENING_SECONDS, line, another),
@@ -188,8 +188,8 @@ class PostgresDatabase:
         return now + timedelta(seconds=time.monotonic() - read_at)
 
     def knows_dead(self, owner: str, waited: timedelta, *, own: bool) -> bool:
-        """Nobody sends what was reserved longer ago, this process itself included: where the answer
-        to a COMMIT was lost, it does not even know of it."""
+        """No process, not even this one, sends a reservation older than RESERVATION_TTL: the
+        answer to its COMMIT may have been lost."""
         del owner, own
         return waited > RESERVATION_TTL
 

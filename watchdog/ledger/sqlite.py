@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from watchdog.engine.ports import Clock, LedgerUnavailable
 from watchdog.ledger.errors import (
-    MEND,
+    FIX,
     LedgerBroken,
     LedgerInUse,
     LedgerMissing,
@@ -43,7 +43,7 @@ _COMMAND_WAIT_SECONDS = 5
 """How long a command waits for another one: longer than one that retries nothing takes."""
 
 _DAEMON_WAIT_SECONDS = 1
-"""How long a daemon waits: somebody may be looking whether one lives (`FileLock.is_free`)."""
+"""Tolerates a process that briefly holds the lock while it probes `FileLock.is_free`."""
 
 
 class SqliteDatabase:
@@ -78,7 +78,7 @@ class SqliteDatabase:
         def first_transaction() -> Opened:
             with engine.begin() as connection:
                 if not reading and not is_sound(connection):
-                    raise LedgerBroken(f"the ledger {path} cannot be used: it is damaged: {MEND}")
+                    raise LedgerBroken(f"the ledger {path} cannot be used: it is damaged: {FIX}")
                 return prepare(
                     connection,
                     base_url=base_url,

@@ -93,7 +93,7 @@ def wait_at_most(connection: Connection, seconds: float) -> None:
 
 
 def read_anew(connection: Connection) -> None:
-    """Forget what was read of the file: a damaged page stays in memory when the file is mended."""
+    """Forget what was read of the file: a damaged page stays in memory when the file is fixed."""
     _driver(connection).execute("PRAGMA shrink_memory")
 
 

@@ -251,7 +251,7 @@ class SqlTransaction(
         return {key: tuple(own) for key, own in groupby(rows, lambda each: each.model_id)}
 
     def add_attempt(self, attempt: Attempt) -> None:
-        # Asked first, and not told by the error: that would say the same of an id that is taken.
+        # Query first: IntegrityError cannot tell a second pending attempt from a duplicate id.
         pending = exists().where(_PENDING, attempts.c.model_id == attempt.model_id)
         if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
             raise VersionConflict(attempt.model_id)

@@ -116,7 +116,7 @@ class Metrics:
         self._went_back = self._counter(
             "ledger_went_back", "How often the ledger was found in an older state than before."
         )
-        self._actions = self._counter("operator_actions", "What persons did, by kind.", "action")
+        self._actions = self._counter("operator_actions", "What operators did, by kind.", "action")
         for action in ActionKind:
             self._actions.labels(action)
         for result in _CHECK_RESULTS:
@@ -125,7 +125,7 @@ class Metrics:
             if reason not in _NEVER_COUNTED:
                 self._suppressed.labels(reason)
         for ending in EpisodeResult:
-            # A reset is a command's doing, and counted among what persons did.
+            # A reset is a command's doing, and counted among what operators did.
             if ending is not EpisodeResult.RESET:
                 self._episodes.labels(ending)
         self._lateness = Histogram(

@@ -165,7 +165,7 @@ def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[
     if settings.observe:
         yield Note("hand", "It only observes: it decides and records, and sends nothing.")
     if condition.key_accepted is False:
-        yield Note("bad", "The API refuses the key. Nothing is checked until a person mends it.")
+        yield Note("bad", "The API refuses the key. Nothing is checked until a person fixes it.")
     elif condition.failure:
         yield Note("bad", "The API answers nobody: what is shown here may be out of date.")
     if seen.opening is not None:

@@ -61,7 +61,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
         cause = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise PortTaken(f"cannot listen on {host}: {cause}: mend server.host") from None
+        raise PortTaken(f"cannot listen on {host}: {cause}: fix server.host") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

@@ -63,7 +63,7 @@ REASONS = {
     DecisionReason.PAUSED: "A person said hands off.",
     DecisionReason.OUTSIDE_ALLOWED_TIMES: "Retries are not allowed at this time of day.",
     DecisionReason.API_HELD: "The API asked to wait before the next retry.",
-    DecisionReason.AUTH_FAILED: "The API refuses the key: a person must mend it.",
+    DecisionReason.AUTH_FAILED: "The API refuses the key: a person must fix it.",
     DecisionReason.LOOK_AGAIN_FAILED: "The look right before the retry failed, so it was not sent.",
     DecisionReason.LEDGER_UNAVAILABLE: "The ledger did not answer, and nothing is sent without it.",
     DecisionReason.EPISODE_SPENT: "All retries of this failure are used up: a person is needed.",

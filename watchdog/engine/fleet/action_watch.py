@@ -1,4 +1,4 @@
-"""Tells what persons did since the last tick."""
+"""Tells what operators did since the last tick."""
 
 from dataclasses import dataclass
 

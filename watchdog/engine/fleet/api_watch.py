@@ -9,8 +9,8 @@ from watchdog.engine.ports import AnswerLost, ApiError, Clock, Held, Listener, N
 from watchdog.engine.settings import LiveSettings
 
 _COMMON_FAILURES = 3
-"""So many targets that were answered the last time, and fail now with no answer to anybody in
-between, mean the API and not themselves. Of fewer targets, all of them, and as often."""
+"""Declare an outage after this many failures in a row of targets that were last answered. If fewer
+are watched, all of them must fail, as many times."""
 
 _LONGEST_INTERVAL = timedelta(minutes=5)
 """Short enough that an outage which ends at night has no long tail."""

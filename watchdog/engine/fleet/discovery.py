@@ -16,7 +16,7 @@ _KEY = "discovered"
 
 
 def load(tx: LedgerTransaction) -> Known:
-    """What was discovered by whoever watched last: until a listing is there, that is watched."""
+    """What the previous active replica discovered; watched until the first listing."""
     kept = json.loads(tx.meta(_KEY) or "{}")
     return {model_id: Discovered(name, team) for model_id, (name, team) in kept.items()}
 

@@ -28,7 +28,7 @@ TIMELINE = timedelta(hours=24)
 """How far back the statuses are shown."""
 
 _LISTED = 50
-"""So many episodes, attempts and acts of persons are shown of one target."""
+"""So many episodes, attempts and acts of operators are shown of one target."""
 
 
 @dataclass(frozen=True, slots=True)

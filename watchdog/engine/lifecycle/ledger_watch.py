@@ -18,8 +18,8 @@ from watchdog.engine.ports import (
 T = TypeVar("T")
 
 _QUIET_SECONDS = 10
-"""So long nothing may fail before an outage is over: on a full disk what only reads succeeds, and
-a small write may."""
+"""Time without a failure before an outage ends: on a full disk, reads and small writes still
+succeed."""
 
 
 _WORK, _LOCK = "work", "lock"

@@ -18,9 +18,8 @@ TICK = timedelta(seconds=1)
 """How often due targets are claimed: the least interval that a configuration may ask for."""
 
 _TICKS_OF_WORK = 2
-"""How many ticks' worth of requests may wait here: enough to keep the workers busy, and little
-to be late when this process dies."""
-
+"""Claim at most two ticks of work ahead: enough to keep the workers busy, and little is delayed if
+this process dies."""
 
 _ERRING_SHARE = 5
 """Targets whose last look failed use at most a fifth of the workers: each may well wait for a

@@ -37,8 +37,8 @@ from watchdog.engine.target.telling import tell
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A target as it was last recorded, or the error that kept it from being seen. `overtaken`: it
-    was to be retried, and somebody else recorded a change of it first."""
+    """A target as it was last recorded, or the error that kept it from being seen. `overtaken`: a
+    retry was due, but another process changed the target first."""
 
     target: Target
     error: ApiError | LedgerUnavailable | None = None

@@ -1,4 +1,4 @@
-"""What persons did: pauses, resumes, resets and retries. It only adds."""
+"""What operators did: pauses, resumes, resets and retries. It only adds."""
 
 import sqlalchemy as sa
 from alembic import op
