@@ -20,11 +20,15 @@ from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.proxy import Proxy
 from tests.fakes.records import failing
 from tests.integration.test_ledger_sqlite import BASE_URL, use
+from watchdog.app.operate import change_ledger
 from watchdog.app.parts import open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Target
+from watchdog.domain.replica import Replica
+from watchdog.engine import operate
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.record import Recorder
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
@@ -192,6 +196,28 @@ async def test_a_daemon_goes_by_the_servers_clock_step_and_all(url: str) -> None
         assert abs(there - datetime.now(UTC) - ahead) < MINUTE
         assert timedelta(0) <= clock.now() - there < MINUTE
     await ledger.close()
+
+
+async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_no_pause(
+    url: str,
+) -> None:
+    """Its last heartbeat lies in the future then, and tells nobody's clock."""
+    shared().step_clock(url, timedelta(0))
+    config = Config.model_validate({"store": {"url": url}, "models": [{"id": "m1"}]})
+    dead = open_ledger(config, SystemClock(), Role.DAEMON)
+
+    def beat(tx: LedgerTransaction) -> None:
+        tx.save_replica(Replica(dead.owner, "1.0.0", tx.now(), tx.now(), tx.now(), active=True))
+
+    await dead.transact(beat)
+    await dead.close()
+    shared().step_clock(url, -timedelta(days=1))
+
+    def pause(tx: LedgerTransaction, recorder: Recorder) -> bool:
+        until = operate.pause(tx, None, span=timedelta(hours=2), who="ann", note="")
+        return operate.holds(tx, recorder, until)
+
+    assert await change_ledger(config, pause) == (True, False)
 
 
 def step_clock(url: str, ahead: timedelta) -> None:

@@ -189,6 +189,13 @@ class Attempt:
         """Whether nobody has seen its end: it is under way, or only presumed to have failed."""
         return self.under_way or self.presumed
 
+    def reserved_for(self, now: datetime) -> timedelta:
+        """How long ago it was reserved, as far as that is known: where the clock was set back
+        behind that, since it was noticed."""
+        if self.reserved_at > now and self.ahead_since is not None:
+            return now - self.ahead_since
+        return now - self.reserved_at
+
     def in_flight(self, now: datetime, date: datetime | None = None) -> bool:
         """Whether it holds one of the fleet's places in flight: by time alone, whoever watches.
 
