@@ -272,11 +272,23 @@ def test_a_database_that_does_not_hold_every_text_is_refused_in_one_line(encodin
     assert "\n" not in str(refused.value)
 
 
-async def test_every_text_is_stored_whatever_the_environment_says_of_encodings(
-    url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("env", "query"),
+    [
+        ({"PGCLIENTENCODING": "LATIN1", "PGDATESTYLE": "German"}, ""),
+        ({}, "&client_encoding=latin1"),
+        ({}, "&client_encoding=sql_ascii"),
+        ({}, "%20-cdatestyle%3DSQL"),
+    ],
+)
+async def test_texts_and_times_are_the_same_whatever_form_was_asked_for(
+    url: str, env: dict[str, str], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    ledger = opened(url)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    ledger = opened(url + query)
+    assert abs(await use(ledger, lambda tx: tx.now()) - datetime.now(UTC)) < MINUTE
+    ledger = opened(url + query)
     await ledger.transact(lambda tx: tx.set_meta("a", "Ümläuts and 日本"))
     assert await use(ledger, lambda tx: tx.meta("a")) == "Ümläuts and 日本"
 
