@@ -36,8 +36,8 @@ async def sent(bench: Bench, model_id: str, number: int = 1, **values: Any) -> A
     return attempt
 
 
-async def in_flight(bench: Bench) -> int:
-    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=1))
+async def in_flight(bench: Bench, date: datetime | None = None) -> int:
+    usage = await bench.do(lambda tx: tx.fleet_usage(date=date, most=1))
     return usage.in_flight
 
 
@@ -63,6 +63,39 @@ async def test_how_long_an_attempt_holds_a_place(
     await add(bench, "m1")
     attempt = await sent(bench, "m1", **values)
     assert await in_flight(bench) == held == attempt.in_flight(NOW)
+
+
+STUCK: dict[str, Any] = {"resolution": Resolution.STUCK, "resolved_at": NOW}
+# Reserved ten hours ago by the ledger's time, for ten minutes at most.
+FOR_TEN_MINUTES: dict[str, Any] = {
+    "reserved_at": ago(hours=10),
+    "sent_at": ago(hours=10),
+    "in_flight_until": ago(hours=10) + timedelta(minutes=10),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "age", "held"),
+    [
+        pytest.param({}, timedelta(minutes=9), 1, id="under-way"),
+        pytest.param({}, timedelta(minutes=10), 0, id="over-by-either-clock"),
+        pytest.param({}, timedelta(hours=10), 0, id="no-jump"),
+        pytest.param(STUCK, timedelta(minutes=9), 1, id="stuck-by-the-ledgers-time-alone"),
+        pytest.param(STUCK, timedelta(minutes=10), 0, id="stuck-by-either-clock"),
+        pytest.param(REFAILED, timedelta(minutes=9), 0, id="seen-to-fail-again"),
+        pytest.param({}, timedelta(hours=-1), 1, id="the-apis-clock-went-back"),
+        pytest.param({}, timedelta(days=-2), 0, id="a-clock-that-is-of-no-help"),
+        pytest.param({"in_flight_until": SOON}, timedelta(hours=10), 1, id="the-apis-clock-jumped"),
+    ],
+)
+async def test_a_place_is_held_for_as_long_as_either_clock_says(
+    bench: Bench, values: dict[str, Any], age: timedelta, held: int
+) -> None:
+    """`age` is that of the look before it was sent, by the API's clock."""
+    await add(bench, "m1")
+    date = ago(days=3)
+    attempt = await sent(bench, "m1", **FOR_TEN_MINUTES | {"api_date": date - age} | values)
+    assert await in_flight(bench, date) == held == attempt.in_flight(NOW, date)
 
 
 async def test_a_target_holds_one_place_however_many_attempts_it_has(bench: Bench) -> None:

@@ -289,6 +289,26 @@ async def test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent(
     assert world.posts() == []
 
 
+async def test_what_another_process_gave_up_is_not_sent() -> None:
+    """It may go by a clock that was set back since, by which the reservation is still good."""
+    world = a_failing_model()
+
+    async def give_up() -> None:
+        (mine,) = await world.ledger.transact(lambda tx: tx.pending_attempts())
+        lost = replace(mine, outcome=Outcome.UNKNOWN, sent_at=mine.reserved_at)
+        await world.ledger.transact(lambda tx: tx.record_answer(lost))
+
+    world.api.model("llama").before_urgent = give_up
+    async with world.running():
+        await world.run_for(seconds=1)
+    (attempt,) = world.attempts()
+    assert (attempt.outcome, attempt.reason) == (
+        Outcome.ABANDONED,
+        "another process gave it up meanwhile",
+    )
+    assert world.posts() == []
+
+
 async def test_stopping_abandons_what_was_not_sent_and_says_so() -> None:
     world = a_failing_model()
     look = asyncio.Event()

@@ -60,6 +60,21 @@ async def test_a_jump_while_it_runs_frees_neither_the_minute_nor_the_window(
             assert len(world.posts()) == 12
 
 
+async def test_a_jump_ahead_frees_no_place_in_flight() -> None:
+    world = a_world(*SIX, max_in_flight=2, max_retries_per_minute=10)
+    for model_id in SIX:
+        world.on_retry(model_id, "BUILDING")
+    async with world.running():
+        await world.run_for(seconds=30)
+        assert len(world.posts()) == 2
+        world.clock.stepped = A_DAY_AND_MORE
+        await world.run_for(minutes=58)
+        assert len(world.posts()) == 2
+        assert why(world, "m2") == DecisionReason.FLEET_IN_FLIGHT
+        await world.run_for(minutes=4)
+        assert len(world.posts()) == 4
+
+
 async def test_an_attempt_keeps_the_date_of_the_look_before_it_was_sent() -> None:
     world = a_world("m1", max_attempts=1)
     world.api.model("m1").before_urgent = lambda: setattr(

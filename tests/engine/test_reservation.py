@@ -338,6 +338,21 @@ def test_a_check_resolves_what_was_left_behind_when_it_can_no_longer_be_sent(
     assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
 
 
+@pytest.mark.parametrize(
+    ("noticed_seconds_ago", "outcome"), [(31, Outcome.UNKNOWN), (30, Outcome.PENDING)]
+)
+def test_what_was_left_behind_before_a_clock_was_set_back_is_resolved_as_soon(
+    noticed_seconds_ago: int, outcome: Outcome
+) -> None:
+    """It counts in the fleet's minute while it is pending, whatever its date."""
+    tomorrow, noticed = ago(days=-1), ago(seconds=noticed_seconds_ago)
+    left = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=tomorrow, ahead_since=noticed)
+    bench = Bench(left)
+    bench.look("BUILDING")
+    (attempt,) = bench.attempts
+    assert attempt.outcome is outcome
+
+
 def test_the_deployment_in_our_own_answer_is_no_push() -> None:
     bench = Bench()
     _, attempt = bench.reserve()

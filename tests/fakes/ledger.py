@@ -524,7 +524,7 @@ class _Transaction:
         sent = [each for each in visible if each.outcome is Outcome.PENDING or each.sent_at]
         charged = [each for each in sent if each.outcome.charged]
         return FleetUsage(
-            in_flight=len({a.model_id for a in visible if a.in_flight(self._now)}),
+            in_flight=len({a.model_id for a in visible if a.in_flight(self._now, date)}),
             sent=self._newest(sent, FLEET_MINUTE, date, most),
             charged=self._newest(charged, FLEET_DAY, date, most),
         )

@@ -4,6 +4,10 @@ The commands run in this process; the API that they ask is a real emulator's.
 """
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +174,23 @@ def test_the_fleets_limits_are_passed_by_nobody(api: str, tmp_path: Path) -> Non
     assert "fleet_in_flight" in over.stderr
     assert "--force" not in over.stderr
     assert sent(api, "first123", "second12") == 1
+
+
+@pytest.mark.parametrize("command", ["history", "status", "config show"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_every_text_is_printed_whatever_the_terminals_encoding(
+    command: str, encoding: str, tmp_path: Path
+) -> None:
+    """Names and notes hold any text, and a path any bytes: what the encoding lacks is escaped."""
+    named = tmp_path / "config-日本-\udcff.yaml"
+    config = config_file(tmp_path, "http://127.0.0.1:1", ["abc123"])
+    shutil.move(config, named)
+    assert cli("pause", "--all", "--for", "1h", "--note", "日本", "-c", named).exit_code == 0
+    ran = subprocess.run(
+        [sys.executable, "-m", "watchdog", *command.split(), "-c", named],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert any(text in ran.stdout for text in ("日本".encode(), rb"\u65e5\u672c"))

@@ -20,11 +20,15 @@ from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.proxy import Proxy
 from tests.fakes.records import failing
 from tests.integration.test_ledger_sqlite import BASE_URL, use
+from watchdog.app.operate import change_ledger
 from watchdog.app.parts import open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Target
+from watchdog.domain.replica import Replica
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.target import operate
+from watchdog.engine.target.record import Recorder
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
@@ -194,6 +198,28 @@ async def test_a_daemon_goes_by_the_servers_clock_step_and_all(url: str) -> None
     await ledger.close()
 
 
+async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_no_pause(
+    url: str,
+) -> None:
+    """Its last heartbeat lies in the future then, and tells nobody's clock."""
+    shared().step_clock(url, timedelta(0))
+    config = Config.model_validate({"store": {"url": url}, "models": [{"id": "m1"}]})
+    dead = open_ledger(config, SystemClock(), Role.DAEMON)
+
+    def beat(tx: LedgerTransaction) -> None:
+        tx.save_replica(Replica(dead.owner, "1.0.0", tx.now(), tx.now(), tx.now(), active=True))
+
+    await dead.transact(beat)
+    await dead.close()
+    shared().step_clock(url, -timedelta(days=1))
+
+    def pause(tx: LedgerTransaction, recorder: Recorder) -> bool:
+        until = operate.pause(tx, None, span=timedelta(hours=2), who="ann", note="")
+        return operate.holds(tx, recorder, until)
+
+    assert await change_ledger(config, pause) == (True, False)
+
+
 def step_clock(url: str, ahead: timedelta) -> None:
     """Have the server's clock be ahead of what it is, for one ledger."""
     schema = Postgres.schema_of(url)
@@ -246,11 +272,23 @@ def test_a_database_that_does_not_hold_every_text_is_refused_in_one_line(encodin
     assert "\n" not in str(refused.value)
 
 
-async def test_every_text_is_stored_whatever_the_environment_says_of_encodings(
-    url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("env", "query"),
+    [
+        ({"PGCLIENTENCODING": "LATIN1", "PGDATESTYLE": "German"}, ""),
+        ({}, "&client_encoding=latin1"),
+        ({}, "&client_encoding=sql_ascii"),
+        ({}, "%20-cdatestyle%3DSQL"),
+    ],
+)
+async def test_texts_and_times_are_the_same_whatever_form_was_asked_for(
+    url: str, env: dict[str, str], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-    ledger = opened(url)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    ledger = opened(url + query)
+    assert abs(await use(ledger, lambda tx: tx.now()) - datetime.now(UTC)) < MINUTE
+    ledger = opened(url + query)
     await ledger.transact(lambda tx: tx.set_meta("a", "Ümläuts and 日本"))
     assert await use(ledger, lambda tx: tx.meta("a")) == "Ümläuts and 日本"
 

@@ -8,10 +8,13 @@ from tests.fakes.records import NOW, ago
 from watchdog.domain.replica import Replica, ReplicaState
 
 
-@pytest.mark.parametrize(("silent_seconds", "gone"), [(0, False), (30, False), (31, True)])
+@pytest.mark.parametrize(
+    ("silent_seconds", "gone"), [(0, False), (30, False), (31, True), (-86_400, True)]
+)
 def test_a_replica_that_is_silent_for_more_than_half_a_minute_is_gone(
     silent_seconds: int, gone: bool
 ) -> None:
+    """Also one that spoke before a clock was set back: if it lived it would have spoken since."""
     seen_at = NOW - timedelta(seconds=silent_seconds)
     replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), seen_at, active=True)
     assert (replica.state(NOW) is ReplicaState.GONE) is gone

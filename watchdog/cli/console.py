@@ -1,6 +1,7 @@
 """How commands fail and warn: one line each, on standard error."""
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -33,9 +34,11 @@ def warn(text: str) -> None:
 
 
 def open_standard_streams() -> None:
-    """Put the null device where a standard stream was closed by who started this process.
+    """Put the null device where a standard stream was closed by who started this process, and have
+    what the terminal's encoding does not hold written escaped: names and notes hold any text.
 
-    Else the next file to be opened, such as the ledger, would be what the streams write to.
+    Where one is closed the next file to be opened, such as the ledger, would be what the streams
+    write to.
     """
     for number in range(3):
         try:
@@ -44,6 +47,9 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # Takes the lowest free number, which is this.
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
     sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

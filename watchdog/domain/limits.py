@@ -164,7 +164,7 @@ def fleet_from(
     """The fleet's use of its limits, from all attempts of all targets in the last 24 h."""
     return Fleet(
         limits=limits,
-        in_flight=len({attempt.model_id for attempt in attempts if attempt.in_flight(now)}),
+        in_flight=len({a.model_id for a in attempts if a.in_flight(now, date)}),
         sent=tuple(
             sorted(
                 charged_at(a, now, date)

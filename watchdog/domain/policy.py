@@ -172,7 +172,7 @@ def _fleet_waits(
         probe_at = max(fleet.probe_at, now) + ahead * PROBE_INTERVAL
         waits.append((probe_at, DecisionReason.FORBIDDEN))
     # Its own last attempt may still hold the one place that a target may have.
-    others = fleet.in_flight - any(attempt.in_flight(now) for attempt in attempts)
+    others = fleet.in_flight - any(attempt.in_flight(now, fleet.date) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
     # Those ahead wait for a place in flight, if none is free: no time can be told from their turns.

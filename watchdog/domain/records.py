@@ -190,10 +190,26 @@ class Attempt:
         """Whether nobody has seen its end: it is under way, or only presumed to have failed."""
         return self.under_way or self.presumed
 
-    def in_flight(self, now: datetime) -> bool:
-        """Whether it holds one of the fleet's places in flight: by time alone, whoever watches."""
+    def reserved_for(self, now: datetime) -> timedelta:
+        """How long ago it was reserved, as far as that is known: where the clock was set back
+        behind that, since it was noticed."""
+        if self.reserved_at > now and self.ahead_since is not None:
+            return now - self.ahead_since
+        return now - self.reserved_at
+
+    def in_flight(self, now: datetime, date: datetime | None = None) -> bool:
+        """Whether it holds one of the fleet's places in flight: by time alone, whoever watches.
+
+        For as long as either clock says so, as in the other limits; `date` is what the API's says
+        at the present look. So one that is stuck by a jump of the ledger's still holds it.
+        """
         until = self.in_flight_until or self.reserved_at + LONGEST_IN_FLIGHT
-        return self.unended and now < until
+        if self.unended and now < until:
+            return True
+        if date is None or self.api_date is None or self.api_date > date + LONGEST_IN_FLIGHT:
+            return False
+        unseen = self.under_way or self.resolution is Resolution.STUCK
+        return unseen and date < self.api_date + (until - self.reserved_at)
 
 
 class EpisodeResult(StrEnum):

@@ -28,7 +28,12 @@ class Replica:
     seen_at: datetime
     active: bool
 
+    def silent_for(self, now: datetime) -> timedelta:
+        """How long it has not said that it lives. What lies in the future it said before the clock
+        was set back: if it lived, it would have said so again."""
+        return abs(now - self.seen_at)
+
     def state(self, now: datetime) -> ReplicaState:
-        if now - self.seen_at > GONE_AFTER:
+        if self.silent_for(now) > GONE_AFTER:
             return ReplicaState.GONE
         return ReplicaState.ACTIVE if self.active else ReplicaState.STANDBY

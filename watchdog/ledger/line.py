@@ -25,6 +25,8 @@ _LOCK_SECONDS = 4
 
 _SESSION = {
     "application_name": "baseten-watchdog",
+    # The driver reads no other one.
+    "datestyle": "ISO",
     "default_transaction_isolation": "read committed",
     "lock_timeout": f"{_LOCK_SECONDS}s",
     "statement_timeout": "5s",
@@ -44,11 +46,12 @@ _CONNECTION = {
     "keepalives_interval": 2,
     "keepalives_count": 5,
     "tcp_user_timeout": 15_000,
-    # Whatever PGCLIENTENCODING says: it would decide which texts can be stored.
-    "client_encoding": "utf8",
     # After a fail-over the same name may for a while lead to a server that can only be read.
     "target_session_attrs": "read-write",
 }
+
+_ENCODING = {"client_encoding": "utf8"}
+"""Whatever the URL or PGCLIENTENCODING says: it would decide which texts can be stored."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -72,6 +75,7 @@ class Line:
         self._heard_at = time.monotonic()
         self._given_up = False
         arguments = {name: value for name, value in _CONNECTION.items() if name not in url.query}
+        arguments |= _ENCODING
         if session is None:
             self._engine = create_engine(url, connect_args=arguments, poolclass=NullPool)
         else:

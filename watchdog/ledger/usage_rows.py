@@ -2,10 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, distinct, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, RESERVATION_TTL, counts_at
-from watchdog.domain.records import LONGEST_IN_FLIGHT, Outcome
+from watchdog.domain.records import LONGEST_IN_FLIGHT, Outcome, Resolution
 from watchdog.engine.ports import FleetUsage
 from watchdog.ledger.schema import attempts
 
@@ -33,11 +43,6 @@ class UsageQueries:
 
     def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
         pending = self._connection.scalar(select(func.count()).where(_PENDING)) or 0
-        in_flight = self._connection.scalar(
-            select(func.count(distinct(attempts.c.model_id))).where(
-                self._in_flight(), self._visible
-            )
-        )
         dated = None if date is None else date - FLEET_DAY
         settled = and_(attempts.c.outcome != Outcome.PENDING, attempts.c.sent_at.is_not(None))
         query = select(
@@ -56,13 +61,33 @@ class UsageQueries:
         sent.sort()
         minute, day = self._now - FLEET_MINUTE, self._now - FLEET_DAY
         return FleetUsage(
-            in_flight=in_flight or 0,
+            in_flight=len(self._models_in_flight(date)),
             sent=tuple(at for at, _ in sent if at >= minute)[-most:],
             charged=tuple(at for at, charged in sent if charged and at >= day)[-most:],
         )
 
+    def _models_in_flight(self, date: datetime | None) -> set[str]:
+        """Which targets hold a place. Each of the two conditions has an index."""
+        held = select(attempts.c.model_id).where(self._in_flight(), self._visible)
+        if date is None:
+            return set(self._connection.scalars(held))
+        by_date = select(attempts.c.model_id).where(self._in_flight_by(date), self._visible)
+        return set(self._connection.scalars(union(held, by_date)))
+
+    @staticmethod
+    def _in_flight_by(date: datetime) -> ColumnElement[bool]:
+        """See `Attempt.in_flight`: what the API's clock says."""
+        sent = attempts.c.api_date
+        held_for = attempts.c.in_flight_until - attempts.c.reserved_at
+        return and_(
+            sent > date - LONGEST_IN_FLIGHT,
+            sent <= date + LONGEST_IN_FLIGHT,
+            sent + held_for > literal(date, sent.type),
+            or_(attempts.c.resolved_at.is_(None), attempts.c.resolution == Resolution.STUCK),
+        )
+
     def _in_flight(self) -> ColumnElement[bool]:
-        """See `Attempt.in_flight`."""
+        """See `Attempt.in_flight`: what the ledger's time says."""
         unended = or_(attempts.c.resolved_at.is_(None), attempts.c.presumed)
         until = attempts.c.in_flight_until
         of_older_program = and_(

@@ -29,5 +29,5 @@ def living_others(tx: LedgerTransaction, ledger: Ledger, own: str) -> list[Repli
     return [
         each
         for each in tx.replicas()
-        if each.id != own and not ledger.knows_dead(each.id, now - each.seen_at)
+        if each.id != own and not ledger.knows_dead(each.id, each.silent_for(now))
     ]

@@ -70,7 +70,7 @@ class Presence:
         now, before, known = tx.now(), self._own, tx.replicas()
         if before is None:
             for each in known:
-                if self._ledger.knows_dead(each.id, now - each.seen_at):
+                if self._ledger.knows_dead(each.id, each.silent_for(now)):
                     tx.remove_replica(each.id)
         # Another one may have taken this one for dead, and forgotten it.
         if models is not self._models or all(each.id != owner for each in known):

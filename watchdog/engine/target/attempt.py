@@ -190,13 +190,19 @@ class Retrier:
         """Why it must not be sent after all. Asked at the last moment."""
         asked = self._clock.monotonic()
         try:
-            wanted, at = await self._ledger.transact(
-                lambda tx: (recorder.still_wanted(tx, attempt, forced=forced), tx.now())
+            kept, wanted, at = await self._ledger.transact(
+                lambda tx: (
+                    tx.attempt(attempt.id),
+                    recorder.still_wanted(tx, attempt, forced=forced),
+                    tx.now(),
+                )
             )
         except LedgerUnavailable as error:
             return str(error)
         if not wanted:
             return "a person paused or removed it meanwhile"
+        if kept is None or kept.outcome is not Outcome.PENDING:
+            return "another process gave it up meanwhile"
         # By the ledger's own clock, which may be another machine's.
         at += timedelta(seconds=self._clock.monotonic() - asked)
         if at > attempt.reserved_at + RESERVATION_TTL:

@@ -249,7 +249,7 @@ class Recorder:
         left = [
             each
             for each in tx.pending_attempts()
-            if self._ledger.knows_dead(each.owner, now - each.reserved_at)
+            if self._ledger.knows_dead(each.owner, each.reserved_for(now))
         ]
         targets = {each.model_id: each for each in tx.targets()} if left else {}
         for attempt in left:
@@ -284,8 +284,8 @@ class Recorder:
     def _left_behind(self, attempt: Attempt, now: datetime) -> bool:
         return (
             attempt.outcome is Outcome.PENDING
-            and now > attempt.reserved_at + RESERVATION_TTL
-            and self._ledger.knows_dead(attempt.owner, now - attempt.reserved_at)
+            and attempt.reserved_for(now) > RESERVATION_TTL
+            and self._ledger.knows_dead(attempt.owner, attempt.reserved_for(now))
         )
 
     @staticmethod
