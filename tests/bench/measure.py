@@ -61,7 +61,7 @@ class Row:
 
 
 def interleaved(runs: Mapping[str, Run], times: int) -> dict[str, list[Figures]]:
-    """Each in turn and all of it again: whatever else the machine does befalls them alike."""
+    """Each in turn and all of it again: whatever else the machine does applies to them alike."""
     found: dict[str, list[Figures]] = {name: [] for name in runs}
     for _ in range(times):
         for name, run in runs.items():

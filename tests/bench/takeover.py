@@ -83,7 +83,7 @@ def _watched(api: str, since: datetime) -> dict[str, datetime]:
 
 
 def of_the_watch(scale: Scale) -> list[Row]:
-    """The two interleaved: whatever else the machine does befalls both."""
+    """The two interleaved: whatever else the machine does applies to both."""
     runs = {"a replica stands by, PostgreSQL": of_a_standby, "restarted, SQLite": of_a_restart}
     found = interleaved(runs, 1 if scale.short else TRIALS)
     return [

@@ -27,8 +27,8 @@ from tests.simulation.verdict import Violation
 from watchdog.emulator import RequestRecord
 
 _OPERATIONS: dict[str, Operation] = {
-    "get_development": "look",
-    "retry_development": "retry",
+    "get_deployment": "look",
+    "retry": "retry",
     "list_models": "list",
 }
 

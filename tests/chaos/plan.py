@@ -121,7 +121,7 @@ def _storm(rng: random.Random, at: float, models: list[str] | None) -> Action:
     if fault["fault"] == "throttled":
         faults[0]["retry_after"] = rng.randint(3, 5)
     if of_retries_only or rng.random() < 0.5:
-        faults[0]["operation"] = "retry_development"
+        faults[0]["operation"] = "retry"
     if rng.random() < 0.3:
         faults.append({"fault": "late", "delay": f"{rng.randint(100, 1200)}ms"})
     for each in faults:

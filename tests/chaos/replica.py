@@ -1,4 +1,4 @@
-"""One of the daemons: a real process, started again each time it ends, and what befalls it."""
+"""One of the daemons: a real process, started again each time it ends, and what applies to it."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ class Life:
         return next((str(line["replica"]) for line in self.said("started")), None)
 
     def problems(self) -> Iterator[str]:
-        """What must not happen to a process whatever befalls it."""
+        """What must not happen to a process whatever applies to it."""
         written = self.log.read_text(errors="replace")
         # One that is asked to reload while it ends no longer has a handler for that.
         was_ending = "\nerror: " in written or bool(self.said("stopped"))

@@ -41,12 +41,12 @@ class Story:
 
     def look(self, at: float, client: str, status: str = "BUILD_FAILED") -> None:
         answer = {"status": status, "id": "d1", "created_at": "then"}
-        self._note(at, client, answer, "get_development", status, status)
+        self._note(at, client, answer, "get_deployment", status, status)
 
     def post(self, at: float, client: str, status: str = "BUILD_FAILED") -> None:
         retried = status == "BUILD_FAILED"
         after = "BUILDING" if retried else status
-        self._note(at, client, {"retried": retried}, "retry_development", status, after)
+        self._note(at, client, {"retried": retried}, "retry", status, after)
 
     def attempt(self, at: float, client: str, outcome: str = "accepted") -> None:
         owner, attempt_id = f"daemon:host:{client}", f"a{len(self.rows)}"

@@ -207,7 +207,7 @@ def _send(url: str, method: str, body: object) -> None:
 
 def posts(url: str) -> list[dict[str, Any]]:
     """The retries that the emulator was asked for."""
-    return [request for request in requests(url) if request["operation"] == "retry_development"]
+    return [request for request in requests(url) if request["operation"] == "retry"]
 
 
 def until_looked(url: str, model_id: str, times: int = 3, *, finds: str | None = None) -> None:
@@ -218,7 +218,7 @@ def until_looked(url: str, model_id: str, times: int = 3, *, finds: str | None =
         looks = [
             each
             for each in requests(url)[begun:]
-            if each["operation"] == "get_development"
+            if each["operation"] == "get_deployment"
             and each["model_id"] == model_id
             and finds in (None, each["status"])
         ]

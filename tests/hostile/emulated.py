@@ -91,10 +91,10 @@ class Emulated:
 
     def posts(self, model_id: str) -> list[RequestRecord]:
         """The retries that it was asked for."""
-        return self._requests(model_id, "retry_development")
+        return self._requests(model_id, "retry")
 
     def looks(self, model_id: str) -> int:
-        return len(self._requests(model_id, "get_development"))
+        return len(self._requests(model_id, "get_deployment"))
 
     def _requests(self, model_id: str, operation: str) -> list[RequestRecord]:
         def find(world: World, _: datetime) -> list[RequestRecord]:

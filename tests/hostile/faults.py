@@ -13,7 +13,7 @@ from tests.hostile.rows import VICTIM, Cause, CauseOfOne
 from tests.hostile.seen import log
 from tests.hostile.stage import Stage
 
-LOOK, RETRY = "get_development", "retry_development"
+LOOK, RETRY = "get_deployment", "retry"
 
 
 def fault(kind: str, operation: str | None = None, **options: Any) -> Fault:

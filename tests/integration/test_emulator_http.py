@@ -193,7 +193,7 @@ async def test_logs_what_was_asked_and_answered_and_the_status_at_that_time(
         "at": "2026-08-01T12:00:02Z",
         "method": "POST",
         "path": "/v1/models/failing1/deployments/development/retry",
-        "operation": "retry_development",
+        "operation": "retry",
         "model_id": "failing1",
         "code": 200,
         "status": "BUILD_FAILED",

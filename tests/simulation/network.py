@@ -81,7 +81,7 @@ class Network:
         return answer
 
     def _fault(self, entry: Request) -> Fault | None:
-        """The first scripted one that befalls it, but for lags, which `Slots` knows."""
+        """The first scripted one that applies to it, but for lags, which `Slots` knows."""
         for fault in self._scenario.faults:
             if (
                 fault.kind not in ("lag", "lag_status", "ledger_locked")
@@ -184,8 +184,8 @@ def _operation(method: str, path: str) -> tuple[Operation, str]:
 
 
 _OPERATIONS = {
-    "look": emulated.Operation.GET_DEVELOPMENT,
-    "retry": emulated.Operation.RETRY_DEVELOPMENT,
+    "look": emulated.Operation.GET_DEPLOYMENT,
+    "retry": emulated.Operation.RETRY,
     "list": emulated.Operation.LIST_MODELS,
 }
 

@@ -134,7 +134,7 @@ class Simulation:
     def _note(self, kind: Kind, who: str, detail: str = "") -> None:
         self.log.happened.append(Happened(self.true_time(), kind, who, self._wall_ahead, detail))
 
-    # What befalls the machine and the models
+    # What applies to the machine and the models
 
     def _act(self, act: Act) -> None:
         self.slots.act(act, START + timedelta(seconds=act.at))

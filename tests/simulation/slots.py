@@ -131,12 +131,12 @@ class Slots:
         lags = [
             (f.amount, f.kind == "lag_status")
             for f in self._lags
-            if _befalls(f, model_id, self.true_time)
+            if _applies(f, model_id, self.true_time)
         ]
         return max(lags, default=(0.0, False))
 
 
-def _befalls(fault: Fault, model_id: str, at: float) -> bool:
+def _applies(fault: Fault, model_id: str, at: float) -> bool:
     return fault.since <= at < fault.until and fault.model_id in (None, model_id)
 
 

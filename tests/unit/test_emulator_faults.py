@@ -17,7 +17,7 @@ from watchdog.emulator.world import NotFound, World
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"
-GET, RETRY = Operation.GET_DEVELOPMENT, Operation.RETRY_DEVELOPMENT
+GET, RETRY = Operation.GET_DEPLOYMENT, Operation.RETRY
 NONE = InjectedFaults()
 FAILED_THEN_WELL = [["BUILD_FAILED"], ["ACTIVE"]]
 
@@ -130,8 +130,8 @@ def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
     two = [{"id": each, "name": "m", "deploys": [["ACTIVE"]]} for each in ("first1", "second1")]
     made = World(Scenario.model_validate({"models": two}), started_at=START)
     fault = Fault.model_validate({"fault": "unreadable_entry"})
-    befalls = Faults([fault]).take(Operation.LIST_MODELS, None, timedelta(0))
-    models = parsed(reply(made, Call(Operation.LIST_MODELS, None, "k"), befalls, at(1)))["models"]
+    taken = Faults([fault]).take(Operation.LIST_MODELS, None, timedelta(0))
+    models = parsed(reply(made, Call(Operation.LIST_MODELS, None, "k"), taken, at(1)))["models"]
     assert [each["id"] for each in models] == [7, "second1"]
 
 
@@ -172,7 +172,7 @@ def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "operation", "model_id", "seconds", "befalls"),
+    ("fault", "operation", "model_id", "seconds", "applies"),
     [
         ({}, GET, ID, 0, True),
         ({"from": "1m"}, GET, ID, 59, False),
@@ -181,8 +181,8 @@ def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
         ({"from": "1m", "until": "2m"}, GET, ID, 120, False),
         ({"models": [ID]}, GET, ID, 0, True),
         ({"models": ["another"]}, GET, ID, 0, False),
-        ({"operation": "retry_development"}, GET, ID, 0, False),
-        ({"operation": "retry_development"}, RETRY, ID, 0, True),
+        ({"operation": "retry"}, GET, ID, 0, False),
+        ({"operation": "retry"}, RETRY, ID, 0, True),
         ({}, Operation.LIST_MODELS, None, 0, True),
         ({"fault": "retried_text"}, GET, ID, 0, False),
         ({"fault": "lagging"}, RETRY, ID, 0, False),
@@ -191,16 +191,16 @@ def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
         ({"fault": "unreadable_entry"}, Operation.LIST_MODELS, None, 0, True),
     ],
 )
-def test_whom_a_fault_befalls(
+def test_which_requests_a_fault_applies_to(
     fault: Mapping[str, Any],
     operation: Operation,
     model_id: str | None,
     seconds: float,
-    befalls: bool,
+    applies: bool,
 ) -> None:
     made = Fault.model_validate({"fault": "hang", **fault})
     taken = Faults([made]).take(operation, model_id, timedelta(seconds=seconds))
-    assert bool(taken.names) is befalls
+    assert bool(taken.names) is applies
 
 
 def test_the_first_listed_applies_beside_those_that_leave_the_answer_alone() -> None:
@@ -220,11 +220,11 @@ def test_the_first_listed_applies_beside_those_that_leave_the_answer_alone() -> 
         ({"fault": "hang", "from": "2m", "until": "1m"}, "until must be later than from"),
         ({"fault": "hang", "models": []}, "empty"),
         ({"fault": "hang", "from": 5}, "write a duration"),
-        ({"fault": "new_id", "operation": "get_development"}, "befalls retry_development alone"),
-        ({"fault": "lagging", "operation": "list_models"}, "befalls get_development alone"),
+        ({"fault": "new_id", "operation": "get_deployment"}, "applies to retry only"),
+        ({"fault": "lagging", "operation": "list_models"}, "applies to get_deployment only"),
         (
             {"fault": "other_model", "operation": "list_models"},
-            "befalls get_development and retry_development alone",
+            "applies to get_deployment and retry only",
         ),
         ({"fault": "hang", "when": "5m"}, "when"),
     ],

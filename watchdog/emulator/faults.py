@@ -26,8 +26,8 @@ class Operation(StrEnum):
     LIST_MODELS = "list_models"
     GET_MODEL = "get_model"
     LIST_DEPLOYMENTS = "list_deployments"
-    GET_DEVELOPMENT = "get_development"
-    RETRY_DEVELOPMENT = "retry_development"
+    GET_DEPLOYMENT = "get_deployment"
+    RETRY = "retry"
     GET_LOGS = "get_logs"
     LIST_AUDIT_LOGS = "list_audit_logs"
 
@@ -79,13 +79,13 @@ NOT_EXECUTED = frozenset(
 )
 
 _ONLY = {
-    FaultKind.RETRIED_TEXT: (Operation.RETRY_DEVELOPMENT,),
-    FaultKind.OTHER_DEPLOYMENT: (Operation.RETRY_DEVELOPMENT,),
-    FaultKind.HOSTILE_REASON: (Operation.RETRY_DEVELOPMENT,),
-    FaultKind.NEW_ID: (Operation.RETRY_DEVELOPMENT,),
-    FaultKind.NEW_CREATED_AT: (Operation.RETRY_DEVELOPMENT,),
-    FaultKind.LAGGING: (Operation.GET_DEVELOPMENT,),
-    FaultKind.OTHER_MODEL: (Operation.GET_DEVELOPMENT, Operation.RETRY_DEVELOPMENT),
+    FaultKind.RETRIED_TEXT: (Operation.RETRY,),
+    FaultKind.OTHER_DEPLOYMENT: (Operation.RETRY,),
+    FaultKind.HOSTILE_REASON: (Operation.RETRY,),
+    FaultKind.NEW_ID: (Operation.RETRY,),
+    FaultKind.NEW_CREATED_AT: (Operation.RETRY,),
+    FaultKind.LAGGING: (Operation.GET_DEPLOYMENT,),
+    FaultKind.OTHER_MODEL: (Operation.GET_DEPLOYMENT, Operation.RETRY),
     FaultKind.UNREADABLE_ENTRY: (Operation.LIST_MODELS,),
 }
 """Which operations alone a fault can happen to. Those not named here happen to any."""
@@ -136,10 +136,10 @@ class Fault(BaseModel):
             raise ValueError("until must be later than from")
         only = _ONLY.get(self.fault)
         if only is not None and self.operation not in (None, *only):
-            raise ValueError(f"{self.fault} befalls {' and '.join(only)} alone")
+            raise ValueError(f"{self.fault} applies to {' and '.join(only)} only")
         return self
 
-    def befalls(self, operation: Operation, model_id: str | None, elapsed: timedelta) -> bool:
+    def applies(self, operation: Operation, model_id: str | None, elapsed: timedelta) -> bool:
         """Whether it is the turn of such a request, so long after the start."""
         return (
             self.begins <= elapsed
@@ -181,7 +181,7 @@ class Faults:
         beside: list[Fault] = []
         for number, fault in enumerate(self._faults):
             spent = fault.times is not None and self._used[number] >= fault.times
-            if spent or not fault.befalls(operation, model_id, elapsed):
+            if spent or not fault.applies(operation, model_id, elapsed):
                 continue
             if fault.fault in BESIDE:
                 beside.append(fault)

@@ -24,7 +24,7 @@ class RateLimits(BaseModel):
 
     def of(self, operation: Operation) -> tuple[int | None, timedelta]:
         """How many requests may be made in which span."""
-        if operation is Operation.RETRY_DEVELOPMENT:
+        if operation is Operation.RETRY:
             return self.retries_per_minute, timedelta(minutes=1)
         if operation is Operation.GET_LOGS:
             return self.logs_per_second, timedelta(seconds=1)

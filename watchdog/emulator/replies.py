@@ -98,17 +98,13 @@ def _list_deployments(world: World, call: Call, _: InjectedFaults, now: datetime
     return bodies.deployments(world.model(call.model_id or "", now))
 
 
-def _get_development(
-    world: World, call: Call, faults: InjectedFaults, now: datetime
-) -> bodies.Body:
+def _get_deployment(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
     lagging = faults.beside_of(FaultKind.LAGGING)
     lag = 0 if lagging is None else lagging.reads
     return bodies.deployment(world.look(call.model_id or "", now, lag=lag))
 
 
-def _retry_development(
-    world: World, call: Call, faults: InjectedFaults, now: datetime
-) -> bodies.Body:
+def _retry(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
     result = world.retry(
         call.model_id or "",
         now,
@@ -131,8 +127,8 @@ _OPERATIONS: dict[Operation, Callable[[World, Call, InjectedFaults, datetime], b
     Operation.LIST_MODELS: _list_models,
     Operation.GET_MODEL: _get_model,
     Operation.LIST_DEPLOYMENTS: _list_deployments,
-    Operation.GET_DEVELOPMENT: _get_development,
-    Operation.RETRY_DEVELOPMENT: _retry_development,
+    Operation.GET_DEPLOYMENT: _get_deployment,
+    Operation.RETRY: _retry,
     Operation.GET_LOGS: _get_logs,
     Operation.LIST_AUDIT_LOGS: _list_audit_logs,
 }
