@@ -1,13 +1,11 @@
 """The emulator as a server on loopback, in the running event loop."""
 
-import socket
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from watchdog.emulator.api import Now, build_app
@@ -15,6 +13,7 @@ from watchdog.emulator.faults import Faults
 from watchdog.emulator.scenario import Scenario
 from watchdog.emulator.wire import FindableProtocol, Wire
 from watchdog.emulator.world import World
+from watchdog.serving import Server, listen
 
 LOOPBACK = "127.0.0.1"
 """Loopback alone: whoever reaches the emulator can steer it."""
@@ -22,8 +21,6 @@ LOOPBACK = "127.0.0.1"
 _KEEP_ALIVE_SECONDS = 75
 """Longer than a watchdog's interval, as a load balancer's is; a short one would make every check
 of a client that keeps its connections race with the closing."""
-
-_GRACE_SECONDS = 1
 
 
 def system_now() -> Now:
@@ -56,7 +53,6 @@ class Emulator:
         self._host = host
         self._port = port
         self._wire = Wire()
-        self._sockets: list[socket.socket] = []
         app = build_app(
             self.world,
             api_key=api_key,
@@ -65,34 +61,24 @@ class Emulator:
             faults=Faults(scenario.faults),
             wire=self._wire,
         )
-        config = uvicorn.Config(
-            wrap(app),
-            http=FindableProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        config.load()
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
+        self._app = wrap(app)
 
     @property
     def url(self) -> str:
         return f"http://{self._host}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        # Not `serve()`: it takes over the signal handlers, and wakes ten times a second for
-        # nothing that is used here.
-        listener = _listen(self._host, self._port)
+        listener = listen(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._sockets = [listener]
-        await self._server.startup(sockets=self._sockets)
+        self._server = Server(
+            self._app,
+            listener,
+            http=FindableProtocol,
+            log_level="error",
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        await self._server.start()
         return self
 
     async def __aexit__(
@@ -102,17 +88,4 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self._wire.hang_up()
-        await self._server.shutdown(sockets=self._sockets)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound and listening: two that are only bound could share the port until then."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
+        await self._server.stop()

@@ -1,0 +1,65 @@
+"""An HTTP server in the caller's own event loop: what the page and the emulator share."""
+
+import socket
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_GRACE_SECONDS = 1
+"""A request takes milliseconds; one that hangs for longer is not worth a slow stop."""
+
+
+class Server:
+    """Uvicorn on a socket that is listening already. Signals are left to the caller."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket, **options: Any) -> None:
+        """`options` are uvicorn's own."""
+        self._listener = listener
+        config = uvicorn.Config(
+            app,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            **options,
+        )
+        config.load()
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+
+    async def start(self) -> None:
+        # Not `serve()`: it takes over the signal handlers, and wakes ten times a second for
+        # nothing that is used here.
+        await self._server.startup(sockets=[self._listener])
+
+    async def stop(self) -> None:
+        """Release the address, whether or not `start` completed."""
+        if not self._server.started:
+            self._listener.close()
+            return
+        await self._server.shutdown(sockets=[self._listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound and listening: two that are only bound could share a port until then.
+
+    Raises OSError: a `socket.gaierror` where `host` is no address of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
