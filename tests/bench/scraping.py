@@ -17,6 +17,7 @@ from tests.fakes.events import LIMITS, TARGET
 from tests.fakes.records import POLICY, healthy
 from watchdog.clock import SystemClock
 from watchdog.engine.events import TargetChanged
+from watchdog.engine.fleet.condition import Condition
 from watchdog.telemetry.metrics import Metrics
 from watchdog.web import WebServer, build_app
 
@@ -30,7 +31,7 @@ _BEAT_SECONDS = 0.001
 
 
 def metrics_of(targets: int) -> Metrics:
-    metrics = Metrics(LIMITS, SystemClock())
+    metrics = Metrics(LIMITS, SystemClock(), Condition())
     for number, model_id in enumerate(ids(targets)):
         target = TARGET if number % _ONE_FAILS_IN == 0 else healthy()
         target = replace(target, model_id=model_id, name=model_id, observed_at=datetime.now(UTC))

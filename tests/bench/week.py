@@ -22,6 +22,7 @@ from watchdog.app.term import PRUNE_INTERVAL
 from watchdog.baseten_api import HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.lifecycle.sweep import Sweep
 from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.target.telling import tell as tell_of
@@ -61,7 +62,7 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
     )
     config, api, file = load_config(path).config, ScriptedApi(clock), LedgerFile(START)
     ledger = file.open(Role.DAEMON, clock, AtOnce(), owner="daemon:1", observe=False)
-    listener, metrics = Fanout(), Metrics(config.fleet_limits(), clock)
+    listener, metrics = Fanout(), Metrics(config.fleet_limits(), clock, Condition())
     engine = Engine(config, cast("HttpBasetenApi", api), ledger, clock, listener)
     key = KeySource(value=KEY)
     writer = LogWriter(nowhere)

@@ -14,6 +14,7 @@ from tests.fakes.http_client import client_of
 from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.records import NOW
 from watchdog.engine.events import ApiRequested, Event, LedgerOpened, SweepDone
+from watchdog.engine.fleet.condition import Condition
 from watchdog.telemetry.health import Liveness, Readiness
 from watchdog.web import PortTaken, WebServer, build_app
 
@@ -39,7 +40,8 @@ class Site:
     ) -> None:
         self.clock = Hand()
         self.liveness = Liveness(self.clock, timedelta(seconds=1))
-        self.readiness = Readiness()
+        self.condition = Condition()
+        self.readiness = Readiness(self.condition)
         app = build_app(
             render_metrics=render_metrics,
             metrics_type="text/x",
@@ -47,6 +49,10 @@ class Site:
             ready=self.readiness.reasons,
         )
         self.server = WebServer(app, host=host, port=0)
+
+    def tell(self, event: Event) -> None:
+        self.condition(event)
+        self.readiness(event)
 
     async def get(
         self, path: str, method: str = "GET", headers: dict[str, str] | None = None
@@ -120,6 +126,7 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
                 LOGGED["ledger_available"],
                 LOGGED["auth_failed"],
                 ApiRequested(operation="list_models", code="200", duration_seconds=0.1),
+                LOGGED["auth_recovered"],
             ],
             [],
             id="all-fixed",
@@ -144,12 +151,12 @@ async def test_it_is_ready_when_it_can_do_its_work(
     events: list[Event], reasons: list[str], site: Site
 ) -> None:
     if events:
-        site.readiness(LedgerOpened(created_at=NOW))
-        site.readiness(ApiRequested(operation="x", code="200", duration_seconds=0.1))
-        site.readiness(SweepDone(at=NOW, first=True))
+        site.tell(LedgerOpened(created_at=NOW))
+        site.tell(ApiRequested(operation="x", code="200", duration_seconds=0.1))
+        site.tell(SweepDone(at=NOW, first=True))
         assert (await site.get("/readyz")).status_code == 200
     for event in events:
-        site.readiness(event)
+        site.tell(event)
     answer = await site.get("/readyz")
     assert answer.status_code == (503 if reasons else 200)
     assert answer.text.splitlines() == (reasons or ["ok"])

@@ -44,6 +44,7 @@ from watchdog.engine.events import (
     TargetMissing,
     TargetUnrecorded,
 )
+from watchdog.engine.fleet.condition import Condition
 from watchdog.telemetry.metrics import Metrics
 
 PREFIX = "baseten_watchdog_"
@@ -129,11 +130,13 @@ class Page:
     """The metrics after some events."""
 
     def __init__(self, *events: Event) -> None:
-        self.metrics = Metrics(LIMITS, FixedClock())
+        self.condition = Condition()
+        self.metrics = Metrics(LIMITS, FixedClock(), self.condition)
         self.tell(*events)
 
     def tell(self, *events: Event) -> None:
         for event in events:
+            self.condition(event)
             self.metrics(event)
 
     def samples(self) -> Iterator[Sample]:

@@ -78,13 +78,14 @@ class Daemon:
         config, listener = self._config, self._listener
         clock = self._make_clock(lambda difference: listener(ClockDrifted(difference=difference)))
         key = make_key(config, self._environ)
-        metrics, readiness = Metrics(config.fleet_limits(), clock), Readiness()
+        condition = Condition()
+        metrics = Metrics(config.fleet_limits(), clock, condition)
+        readiness = Readiness(condition)
         liveness = Liveness(clock, TICK)
         writer = LogWriter(self._log_stream, metrics.log_line_dropped)
         logger = start_logging(config.logging.level, config.logging.format, writer, key)
         log = LogListener(logger, key)
-        condition = Condition()
-        for each in (log, metrics, readiness, condition):
+        for each in (condition, log, metrics, readiness):
             listener.add(each)
         for warning in self._warnings:
             listener(ConfigDoubtful(warning=warning))

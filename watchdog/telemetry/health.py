@@ -3,8 +3,6 @@
 from datetime import timedelta
 
 from watchdog.engine.events import (
-    ApiRequested,
-    AuthFailed,
     BecameActive,
     BecameStandby,
     Event,
@@ -13,6 +11,7 @@ from watchdog.engine.events import (
     LedgerOpened,
     SweepDone,
 )
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.ports import Clock
 
 
@@ -39,9 +38,9 @@ class Liveness:
 class Readiness:
     """Listens for what must be so before the daemon can do its work."""
 
-    def __init__(self) -> None:
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
         self._ledger = "the ledger is not open yet"
-        self._key = "the API has not accepted the key yet"
         self._sweep = "the first sweep is not done"
         self._watch_list = ""
         self._standby = False
@@ -52,10 +51,6 @@ class Readiness:
                 self._ledger = ""
             case LedgerLost():
                 self._ledger = "the ledger does not answer"
-            case AuthFailed():
-                self._key = f"the API refuses the key (HTTP {event.code})"
-            case ApiRequested() if event.code.startswith("2"):
-                self._key = ""
             case SweepDone():
                 self._watch_list = ""
                 if event.first:
@@ -67,5 +62,12 @@ class Readiness:
 
     def reasons(self) -> tuple[str, ...]:
         """Why it is not ready; nothing when it is."""
-        own = () if self._standby else (self._key, self._watch_list, self._sweep)
+        own = () if self._standby else (self._key(), self._watch_list, self._sweep)
         return tuple(reason for reason in (self._ledger, *own) if reason)
+
+    def _key(self) -> str:
+        if self._condition.key_accepted is None:
+            return "the API has not accepted the key yet"
+        if not self._condition.key_accepted:
+            return f"the API refuses the key (HTTP {self._condition.refused})"
+        return ""

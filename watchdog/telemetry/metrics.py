@@ -19,11 +19,7 @@ from prometheus_client.process_collector import ProcessCollector
 from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult, FleetLimits
 from watchdog.engine.events import (
     ApiClockSeen,
-    ApiDown,
-    ApiRecovered,
     ApiRequested,
-    AuthFailed,
-    AuthRecovered,
     BecameActive,
     BecameStandby,
     BreakerSeen,
@@ -57,6 +53,7 @@ from watchdog.engine.events import (
     TargetRemoved,
     TargetUnrecorded,
 )
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.ports import Clock
 from watchdog.telemetry.exposition import PREFIX
 from watchdog.telemetry.snapshot import Snapshot
@@ -91,7 +88,8 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, limits: FleetLimits, clock: Clock) -> None:
+    def __init__(self, limits: FleetLimits, clock: Clock, condition: Condition) -> None:
+        self._condition = condition
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
@@ -163,8 +161,18 @@ class Metrics:
         Always the plain text format: in OpenMetrics a counter's family goes without `_total`, and
         `retry_suppressed` and `retry_suppressed_total` would be two families of one name.
         """
+        self._note_condition()
         yield generate_latest(self._registry)
         yield from self._snapshot.render()
+
+    def _note_condition(self) -> None:
+        known = self._condition
+        for name, text, value in (
+            ("api_up", _API_UP, known.api_up),
+            ("api_key_accepted", _KEY_ACCEPTED, known.key_accepted),
+        ):
+            if value is not None:
+                self._set(name, text, int(value))
 
     def log_line_dropped(self) -> None:
         """Count a line that nobody will read. May be called from any thread."""
@@ -186,10 +194,6 @@ class Metrics:
             case ApiRequested():
                 self._requests.labels(event.operation, event.code).inc()
                 self._durations.labels(event.operation).observe(event.duration_seconds)
-                if event.code == "200":
-                    for name, text in (("api_up", _API_UP), ("api_key_accepted", _KEY_ACCEPTED)):
-                        if name not in self._gauges:
-                            self._set(name, text, 1)
             case CheckDone() if not self._standby:
                 self._checks.labels(event.result).inc()
                 if event.observed_at is not None:
@@ -285,8 +289,6 @@ class Metrics:
             case ModelsListed():
                 text = "Entries of the API's last list of models that could not be read."
                 self._set("listing_unreadable_entries", text, event.unreadable)
-            case ApiDown() | ApiRecovered():
-                self._set("api_up", _API_UP, int(isinstance(event, ApiRecovered)))
             case ApiClockSeen():
                 self._snapshot.api_clock(event.ledger_ahead)
                 seconds = event.ledger_ahead.total_seconds()
@@ -296,9 +298,6 @@ class Metrics:
             case ForbiddenSeen():
                 text = "Whether the API forbids the key all retries but one an hour."
                 self._set("retries_forbidden", text, int(event.forbidden))
-            case AuthFailed() | AuthRecovered():
-                accepted = isinstance(event, AuthRecovered)
-                self._set("api_key_accepted", _KEY_ACCEPTED, int(accepted))
 
     def _reloaded(self, *, ok: bool) -> None:
         text = "Whether the configuration was taken up when it was last read."

@@ -16,7 +16,8 @@ from watchdog.engine.events import (
 
 
 class Condition:
-    """A listener. None is what nobody has found out yet.
+    """A listener, and the one place that says whether the key is accepted and the API is up:
+    readiness, metrics and page read it. None is what nobody has found out yet.
 
     `refused` is the HTTP status that refused the key; `failure` in what way nobody is answered.
     """
@@ -24,6 +25,7 @@ class Condition:
     def __init__(self) -> None:
         self.active: bool | None = None
         self.key_accepted: bool | None = None
+        self.api_up: bool | None = None
         self.refused = ""
         self.failure = ""
         self._held_until: dict[str, datetime] = {}
@@ -33,7 +35,9 @@ class Condition:
             case BecameActive() | BecameStandby():
                 self.active = isinstance(event, BecameActive)
             case ApiRequested() if event.code.startswith("2"):
-                self.key_accepted, self.refused = True, ""
+                # Later changes are events of their own: an answer that was under way then is older.
+                self.key_accepted = True if self.key_accepted is None else self.key_accepted
+                self.api_up = True if self.api_up is None else self.api_up
             case AuthRecovered():
                 self.key_accepted, self.refused = True, ""
             case AuthFailed():
@@ -41,9 +45,9 @@ class Condition:
             case ApiHeld():
                 self._held_until[event.operation] = event.hold.until
             case ApiDown():
-                self.failure = event.code
+                self.api_up, self.failure = False, event.code
             case ApiRecovered():
-                self.failure = ""
+                self.api_up, self.failure = True, ""
 
     def held(self, now: datetime) -> dict[str, datetime]:
         """Until when each operation waits, as the API asked."""
