@@ -7,7 +7,7 @@ import tempfile
 from concurrent.futures import Executor, Future
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 import looptime
 
@@ -17,15 +17,13 @@ from tests.fakes.engine import START
 from tests.fakes.processes import KEY, config_file
 from tests.fakes.scripted_api import ScriptedApi
 from tests.simulation.store import LedgerFile
-from watchdog.app.parts import Engine, Fanout
+from watchdog.app.parts import make_engine
 from watchdog.app.term import PRUNE_INTERVAL
-from watchdog.baseten_api import HttpBasetenApi, KeySource
+from watchdog.baseten_api import KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 from watchdog.engine.fleet.condition import Condition
-from watchdog.engine.lifecycle.sweep import Sweep
-from watchdog.engine.lifecycle.watchlist import begin
-from watchdog.engine.target.telling import tell as tell_of
+from watchdog.engine.lifecycle.wiring import Fanout
 from watchdog.ledger import Role
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.telemetry.logs import LogListener, start_logging
@@ -63,17 +61,12 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
     config, api, file = load_config(path).config, ScriptedApi(clock), LedgerFile(START)
     ledger = file.open(Role.DAEMON, clock, AtOnce(), owner="daemon:1", observe=False)
     listener, metrics = Fanout(), Metrics(config.fleet_limits(), clock, Condition())
-    engine = Engine(config, cast("HttpBasetenApi", api), ledger, clock, listener)
+    engine = make_engine(config, api, ledger, clock, listener)
     key = KeySource(value=KEY)
     writer = LogWriter(nowhere)
     listener.add(LogListener(start_logging("info", "json", writer, key), key))
     listener.add(metrics)
-    settings, recorder = engine.settings, engine.recorder
-    known = await ledger.transact(lambda tx: begin(tx, recorder, settings))
-    for recorded in known:
-        tell_of(recorded, settings, listener)
-    watched = [recorded.after for recorded in known]
-    sweep = Sweep(ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched)
+    sweep = await engine.begin_sweep()
     sweep.start()
     after_an_hour = resident_bytes()
     for step in range(int(span / _STEP)):

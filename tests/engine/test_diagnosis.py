@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tests.fakes.engine import World
 from watchdog.domain.finding import Finding
-from watchdog.engine.events import Event
 from watchdog.engine.ports import Act, AnswerLost, Forbidden
-from watchdog.engine.target.diagnosis import Diagnosis
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -19,33 +18,17 @@ LINES = ("Traceback (most recent call last):", "CUDA out of memory")
 
 
 class Asked:
-    """A world whose events a diagnosis hears."""
+    """A world whose watchdog asks why, once a test has made everything happen."""
 
     def __init__(self) -> None:
         self.world = World("llama", first_delay=timedelta(0))
-        self.enabled = True
-        self.diagnosis: Diagnosis | None = None
-
-    def _diagnosis(self) -> Diagnosis:
-        world = self.world
-
-        def listen(event: Event) -> None:
-            world.events.append(event)
-            diagnosis(event)
-
-        diagnosis = Diagnosis(world.api, world.ledger, world.clock, listen, world.live)
-        diagnosis.enabled = self.enabled
-        return diagnosis
+        self.world.diagnose = True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
-        told = len(self.world.events)
         async with self.world.running():
-            diagnosis = self.diagnosis = self._diagnosis()
-            task = asyncio.create_task(diagnosis.run())
             yield self.world
-            for event in self.world.events[told:]:
-                diagnosis(event)
+            task = asyncio.create_task(self.world.engine.diagnosis.run())
             await asyncio.sleep(1)
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -136,16 +119,13 @@ async def test_what_still_waits_when_it_is_turned_off_is_not_asked() -> None:
         world.api.log_lines[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=2)
-        assert asked.diagnosis is not None
-        for event in world.events:
-            asked.diagnosis(event)
-        asked.diagnosis.enabled = False
+        world.live.current = replace(world.settings, diagnose=False)
     assert await asked.findings() == []
 
 
 async def test_nothing_is_asked_while_it_is_off() -> None:
     asked = Asked()
-    asked.enabled = False
+    asked.world.diagnose = False
     async with asked.running() as world:
         world.api.log_lines[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")

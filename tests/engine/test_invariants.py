@@ -127,6 +127,7 @@ class Limits(RuleBasedStateMachine):
             timeout=timedelta(seconds=5),
             concurrency=1,
             max_rate=10,
+            diagnose=False,
         )
         return Process(owner, Recorder(self.ledger, settings), {})
 

@@ -68,6 +68,7 @@ class Bench:
             timeout=timedelta(seconds=10),
             concurrency=1,
             max_rate=100,
+            diagnose=False,
         )
         self.recorder = Recorder(self.ledger, self.settings)
         first = target or failing(decision=RETRY)

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.engine import LoopClock
 from tests.fakes.ledger import InMemoryLedger
 from watchdog.engine.events import BecameActive, BecameStandby, Event
-from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 
@@ -24,14 +24,14 @@ class Replica:
         self.told: list[Event] = []
         clock = LoopClock()
         watched = self._watched = WatchedLedger(ledger, clock, lambda _: None)
-        self.standing = Standing(watched, clock, self.told.append)
+        self.leadership = Leadership(watched, clock, self.told.append)
 
     @property
     def active(self) -> bool:
-        return bool(self.standing.term)
+        return bool(self.leadership.term)
 
     async def tick(self) -> None:
-        await self.standing.tick()
+        await self.leadership.tick()
         try:
             await self._watched.transact(_work)
         except LedgerUnavailable:
@@ -115,7 +115,7 @@ async def test_one_that_works_and_knows_nothing_of_the_lock_stands_by() -> None:
 async def test_one_that_gave_up_and_has_nobody_beside_it_tries_again() -> None:
     first, _ = two()
     await seconds(3, first)
-    assert await first.standing.give_up("the watch list was not taken up")
+    assert await first.leadership.give_up("the watch list was not taken up")
     assert not first.active
     await seconds(4, first)
     assert not first.active, "the others get their chance"
@@ -133,7 +133,7 @@ async def test_where_there_can_be_no_other_an_outage_of_any_length_changes_nothi
     only.lose()
     await seconds(100, only)
     assert only.active
-    assert not await only.standing.give_up("no")
+    assert not await only.leadership.give_up("no")
     only.find()
     await seconds(3, only)
     assert only.told == [BecameActive()]

@@ -23,18 +23,15 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
-from watchdog.engine.fleet.api_watch import ApiWatch
-from watchdog.engine.fleet.breaker import BreakerKeeper
 from watchdog.engine.fleet.listing import SharedListing
-from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
 from watchdog.engine.lifecycle.watchlist import begin
+from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import LedgerUnavailable, Throttled
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.check import Checker
 from watchdog.engine.target.record import Recorder
 from watchdog.engine.target.telling import tell
 
@@ -106,6 +103,7 @@ class World:
         self.api = ScriptedApi(self.clock)
         self.ledger = InMemoryLedger(self.clock)
         self.observe = observe
+        self.diagnose = False
         self.events: list[Event] = []
         self.models = {
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
@@ -115,9 +113,8 @@ class World:
         self._concurrency = concurrency
         self._lives = itertools.count(1)
         self._ids = (f"attempt-{number}" for number in itertools.count(1))
+        self._engine: Engine | None = None
         self._sweep: Sweep | None = None
-        self._keeper: BreakerKeeper | None = None
-        self._retrier: Retrier | None = None
         self._owner = ""
 
     @asynccontextmanager
@@ -131,40 +128,28 @@ class World:
     def shared_listing(self) -> SharedListing:
         """A list of models for somebody who runs beside the daemon."""
         settings = self._settings_of("beside", self.models, observe=self.observe)
-        return SharedListing(self.api, self.clock, self.events.append, LiveSettings(settings))
+        return self._make_engine(self.ledger, settings).listing
 
     async def _start(self) -> None:
         self._owner = f"daemon:{next(self._lives)}"
         self.ledger.observe = self.observe
         settings = self._settings_of(self._owner, self.models, observe=self.observe)
-        live = self.live = LiveSettings(settings)
-        ledger = self._ledger = WatchedLedger(self.ledger, self.clock, self.events.append)
-        recorder = Recorder(ledger, settings)
-        listener = self._listen
-        self._keeper = BreakerKeeper(ledger, live, listener)
+        engine = self._engine = self._make_engine(self.ledger, settings)
         now = self.clock.now()
         replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
         await self.ledger.transact(lambda tx: tx.save_replica(replica))
-        targets = await ledger.transact(lambda tx: begin(tx, recorder, settings))
-        for recorded in targets:
-            tell(recorded, settings, listener)
-        self._retrier = Retrier(
-            self.api, ledger, self.clock, listener, live, new_id=lambda: next(self._ids)
-        )
-        api_watch = ApiWatch(self.clock, listener, live)
-        listing = SharedListing(self.api, self.clock, listener, live)
-        checker = self._checker = Checker(
-            self.api, ledger, self.clock, listener, live, self._retrier, api_watch, listing
-        )
-        watched = [recorded.after for recorded in targets if recorded.after.watched]
-        self._sweep = Sweep(ledger, checker, self.clock, listener, live, api_watch, watched)
+        self._sweep = await engine.begin_sweep()
         self._sweep.start()
 
-    def _listen(self, event: Event) -> None:
-        self.events.append(event)
-        self._ledger.sent(event)
-        if self._keeper is not None:
-            self._keeper(event)
+    def _make_engine(self, ledger: InMemoryLedger, settings: Settings) -> Engine:
+        return Engine(
+            self.api,
+            ledger,
+            self.clock,
+            Fanout([self.events.append]),
+            settings,
+            new_id=partial(next, self._ids),
+        )
 
     def _settings_of(self, owner: str, models: Mapping[str, Model], *, observe: bool) -> Settings:
         return Settings(
@@ -178,6 +163,7 @@ class World:
             timeout=timedelta(seconds=10),
             concurrency=self._concurrency,
             max_rate=50,
+            diagnose=self.diagnose,
         )
 
     async def check_retry(
@@ -191,38 +177,35 @@ class World:
             if model_id in (model_ids or self.models)
         }
         settings = self._settings_of(f"command:{next(self._lives)}", models, observe=observe)
-        live = LiveSettings(settings)
         ledger = self.ledger.beside(observe=observe)
-
-        def listen(event: Event) -> None:
-            self.events.append(event)
-            keeper(event)
-
-        keeper = BreakerKeeper(ledger, live, listen)
-        new_id = partial(next, self._ids)
-        retrier = Retrier(self.api, ledger, self.clock, listen, live, new_id=new_id)
-        api_watch = ApiWatch(self.clock, listen, live)
-        listing = SharedListing(self.api, self.clock, listen, live)
-        checker = Checker(self.api, ledger, self.clock, listen, live, retrier, api_watch, listing)
-        checked = await check_all(ledger, settings, keeper, checker)
+        checked = await check_all(self._make_engine(ledger, settings))
         self.ledger.dead_owners.add(settings.owner)
         return {each.target.model_id: each.target for each in checked}
 
     @property
+    def engine(self) -> Engine:
+        """That of the daemon's present or latest life."""
+        assert self._engine is not None, "it has never run"
+        return self._engine
+
+    @property
+    def live(self) -> LiveSettings:
+        return self.engine.live
+
+    @property
     def settings(self) -> Settings:
-        return self.live.current
+        return self.engine.settings
 
     @property
     def retrier(self) -> Retrier:
-        assert self._retrier is not None, "it does not run"
-        return self._retrier
+        return self.engine.retrier
 
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)
 
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""
-        await self._checker.check(self.target(model_id), forced=True)
+        await self.engine.checker.check(self.target(model_id), forced=True)
 
     async def reset(self, model_id: str) -> None:
         """What `reset` does."""
@@ -234,36 +217,32 @@ class World:
     async def reload(self, **changes: Any) -> None:
         """Take up the models as they are now, as the daemon does when its file changes."""
         assert self._sweep is not None
-        settings = replace(
-            self.live.current, models=dict(self.models), observe=self.observe, **changes
-        )
-        recorder = Recorder(self._ledger, settings)
-        known = await self._ledger.transact(lambda tx: begin(tx, recorder, settings))
+        settings = replace(self.settings, models=dict(self.models), observe=self.observe, **changes)
+        recorder = Recorder(self.engine.ledger, settings)
+        known = await self.engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
         self.live.current = settings
         self.ledger.observe = self.observe
         for recorded in known:
-            tell(recorded, settings, self._listen)
+            tell(recorded, settings, self.engine.listener)
         self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
     async def run_for(self, **span: float) -> None:
         """Tick for so long, as the scheduler would."""
         assert self._sweep is not None
-        assert self._keeper is not None
         ends = self.clock.now() + timedelta(**span)
         while self.clock.now() < ends:
-            await self._keeper.tick()
+            await self.engine.breaker.tick()
             await self._sweep.tick()
             await asyncio.sleep(TICK.total_seconds())
 
     async def attend_to_the_breaker(self) -> None:
         """What a tick of the daemon does before its checks."""
-        assert self._keeper is not None
-        await self._keeper.tick()
+        await self.engine.breaker.tick()
 
     async def stop(self) -> None:
-        if self._sweep is not None and self._retrier is not None:
-            sweep, retrier = self._sweep, self._retrier
-            self._sweep = self._retrier = None
+        if self._sweep is not None:
+            sweep, retrier = self._sweep, self.engine.retrier
+            self._sweep = None
             retrier.send_nothing_more()
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
@@ -272,7 +251,7 @@ class World:
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""
-        self._sweep = self._retrier = None
+        self._sweep = None
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
             with suppress(asyncio.CancelledError):

@@ -212,5 +212,6 @@ def settings_of(fleet: Seeded, **values: Any) -> Settings:
         timeout=timedelta(seconds=10),
         concurrency=20,
         max_rate=50,
+        diagnose=False,
     )
     return replace(made, **values)

@@ -1,4 +1,4 @@
-"""A process as `watchdog.app` wires it: the daemon, and the command beside it."""
+"""A process of the watchdog: the daemon, and the command beside it."""
 
 import asyncio
 import itertools
@@ -14,18 +14,10 @@ from tests.simulation.network import Wire
 from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
 from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
-from watchdog.engine.fleet.api_watch import ApiWatch
-from watchdog.engine.fleet.breaker import BreakerKeeper
-from watchdog.engine.fleet.listing import SharedListing
-from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
-from watchdog.engine.lifecycle.sweep import TICK, Sweep
-from watchdog.engine.lifecycle.watchlist import begin, enlist
+from watchdog.engine.lifecycle.one_pass import check_all
+from watchdog.engine.lifecycle.sweep import TICK
+from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import LedgerUnavailable
-from watchdog.engine.settings import LiveSettings
-from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.check import Checker
-from watchdog.engine.target.record import Recorder
-from watchdog.engine.target.telling import tell
 from watchdog.ledger import Role
 
 if TYPE_CHECKING:
@@ -75,44 +67,22 @@ class Watchdog(Process):
 
     def _wire(self) -> None:
         simulation, scenario = self._simulation, self._simulation.scenario
-        self._settings = configuring.make_settings(
-            scenario, self.ledger.owner, observe=self._observe
-        )
+        settings = configuring.make_settings(scenario, self.ledger.owner, observe=self._observe)
         if self._only:
-            models = {model_id: self._settings.models[model_id] for model_id in self._only}
-            self._settings = replace(self._settings, models=models)
-        self._live = LiveSettings(self._settings)
-        self._watched = WatchedLedger(self.ledger, self.clock, self._listen)
-        self._recorder = Recorder(self._watched, self._settings)
-        self._api = SimulatedApi(
+            models = {model_id: settings.models[model_id] for model_id in self._only}
+            settings = replace(settings, models=models)
+        listener = _WhileAlive(self)
+        api = SimulatedApi(
             Wire(simulation.network, self, self.read_clock),
             timeout=scenario.timeout,
             max_rate=scenario.max_rate,
             concurrency=scenario.concurrency,
             clock=self.clock,
-            listener=self._listen,
+            listener=listener,
         )
         self._numbers = itertools.count(1)
-        self._retrier = Retrier(
-            self._api,
-            self._watched,
-            self.clock,
-            self._listen,
-            self._live,
-            new_id=self._new_id,
-        )
-        self._keeper = BreakerKeeper(self._watched, self._live, self._listen)
-        self._api_watch = ApiWatch(self.clock, self._listen, self._live)
-        self._checker = Checker(
-            self._api,
-            self._watched,
-            self.clock,
-            self._listen,
-            self._live,
-            self._retrier,
-            self._api_watch,
-            SharedListing(self._api, self.clock, self._listen, self._live),
-        )
+        self._engine = Engine(api, self.ledger, self.clock, listener, settings, new_id=self._new_id)
+        listener.add(self._listen)
 
     def _new_id(self) -> str:
         attempt_id = f"{self.name}/{next(self._numbers)}"
@@ -128,34 +98,21 @@ class Watchdog(Process):
     async def watch(self) -> None:
         """As `Daemon.run` does."""
         self._worker.quiet = asyncio.current_task()
-        settings, recorder = self._settings, self._recorder
         try:
-            known = await self._watched.transact(lambda tx: begin(tx, recorder, settings))
+            sweep = await self._engine.begin_sweep()
         except LedgerUnavailable:
             self._simulation.ended(self)  # Its supervisor starts it again.
             return
-        for recorded in known:
-            tell(recorded, settings, self._listen)
-        watched = [recorded.after for recorded in known if recorded.after.watched]
-        sweep = Sweep(
-            self._watched,
-            self._checker,
-            self.clock,
-            self._listen,
-            self._live,
-            self._api_watch,
-            watched,
-        )
         sweep.start()
         origin = asyncio.get_running_loop().time()
         while not self._stopping:
             self._hastens = False
-            await self._keeper.tick()
+            await self._engine.breaker.tick()
             await sweep.tick()
             await self._next_tick(origin)
-        self._retrier.send_nothing_more()
+        self._engine.retrier.send_nothing_more()
         await sweep.stop(GRACE)
-        await self._retrier.finish()
+        await self._engine.retrier.finish()
         self._simulation.ended(self)
 
     def stop(self) -> None:
@@ -215,16 +172,13 @@ class Watchdog(Process):
 
     async def check_once(self) -> None:
         """As `check_once` of `app.commands` does."""
-        settings, recorder = self._settings, self._recorder
         try:
-            await self._keeper.tick()
-            targets = await self._watched.transact(lambda tx: enlist(tx, recorder, settings))
-            await asyncio.gather(*map(self._checker.check, targets))
+            await check_all(self._engine)
         except LedgerUnavailable:
             pass
         finally:
-            self._retrier.send_nothing_more()
-            await self._retrier.finish()
+            self._engine.retrier.send_nothing_more()
+            await self._engine.retrier.finish()
         self._simulation.ended(self)
 
     # What the loop and the simulation want of it
@@ -237,10 +191,6 @@ class Watchdog(Process):
         self.ledger.release()
 
     def _listen(self, event: Event) -> None:
-        if not self.alive:
-            return  # It is being buried.
-        self._watched.sent(event)
-        self._keeper(event)
         if isinstance(event, BreakerSeen):
             self._breaker_open = event.open
         if isinstance(event, ApiRecovered):
@@ -254,3 +204,15 @@ class Watchdog(Process):
             self.at_reservation -= 1
             if self.at_reservation == 0:
                 self.steps_left = max(1, self.steps_then)
+
+
+class _WhileAlive(Fanout):
+    """Nobody hears what a killed process says while its tasks are cancelled."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self._process = process
+
+    def __call__(self, event: Event) -> None:
+        if self._process.alive:
+            super().__call__(event)

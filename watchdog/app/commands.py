@@ -6,10 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 from watchdog.app.parts import (
-    Engine,
-    Fanout,
     SetupError,
     make_api,
+    make_engine,
     make_key,
     make_settings,
     open_ledger,
@@ -22,6 +21,7 @@ from watchdog.domain.records import Target
 from watchdog.engine.fleet.discovery import Known
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
+from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import LiveSettings
 from watchdog.engine.target.check import Checked, Viewer
@@ -36,8 +36,8 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
     if retry:
         async with open_engine(config, environ, Role.COMMAND) as engine:
             discovered = await discover(engine.listing, config)
-            engine.put_in_force(make_settings(config, engine.settings.owner, discovered))
-            return await check_all(engine.ledger, engine.settings, engine.breaker, engine.checker)
+            engine.live.current = make_settings(config, engine.settings.owner, discovered)
+            return await check_all(engine)
     clock, live = SystemClock(), LiveSettings(make_settings(config, ""))
     async with _api(config, environ, clock) as api:
         listing = SharedListing(api, clock, Fanout(), live)
@@ -88,7 +88,7 @@ async def open_engine(
         parts.push_async_callback(api.close)
         ledger = open_ledger(config, clock, role)
         parts.push_async_callback(ledger.close)
-        engine = Engine(config, api, ledger, clock, listener)
+        engine = make_engine(config, api, ledger, clock, listener)
         # Interrupted or not: the answer to what was sent is recorded.
         parts.push_async_callback(engine.retrier.finish)
         parts.callback(engine.retrier.send_nothing_more)

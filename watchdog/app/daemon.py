@@ -8,14 +8,7 @@ from typing import TextIO
 
 from watchdog import __version__
 from watchdog.app.in_force import InForce
-from watchdog.app.parts import (
-    Engine,
-    Fanout,
-    SetupError,
-    make_api,
-    make_key,
-    open_ledger,
-)
+from watchdog.app.parts import SetupError, make_api, make_engine, make_key, open_ledger
 from watchdog.app.reload import ConfigSource, Reloader
 from watchdog.app.ticking import Ticker
 from watchdog.app.viewing import Viewing
@@ -30,9 +23,10 @@ from watchdog.engine.events import (
     Stopped,
 )
 from watchdog.engine.fleet.condition import Condition
-from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.presence import HEARTBEAT, Presence
 from watchdog.engine.lifecycle.sweep import TICK
+from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
@@ -95,16 +89,27 @@ class Daemon:
             parts.push_async_callback(api.close)
             ledger = open_ledger(config, clock, Role.DAEMON)
             parts.push_async_callback(ledger.close)
-            engine = Engine(config, api, ledger, clock, listener)
+            engine = make_engine(config, api, ledger, clock, listener)
             about = _about(config)
-            reader = engine.reader()
+            reader = ledger.reader()
             parts.push_async_callback(reader.close)
             view = Viewing(reader, engine.live, clock, about=about, condition=condition)
             web = _web(config, metrics, liveness, readiness, Page(view))
             parts.push_async_callback(web.stop)
             self.metrics_url = f"{web.url}/metrics"
             await web.start()
-            in_force = InForce(config, engine, self._environ, listener)
+            leadership = Leadership(engine.ledger, clock, listener)
+            listener.add(leadership)
+            presence = Presence(
+                engine.ledger,
+                engine.live,
+                listener,
+                version=__version__,
+                is_active=lambda: bool(leadership.term),
+            )
+            in_force = InForce(
+                config, self._environ, engine, presence, api, (ledger, reader), listener
+            )
             self._announce(engine, ledger)
             in_force.tell_stretched()
 
@@ -114,7 +119,7 @@ class Daemon:
                 log.use(start_logging(form.level, form.format, writer, key))
 
             self._reloader = Reloader(self._source, config, take_up, listener)
-            await self._serve(engine, in_force, liveness, clock, stop)
+            await self._serve(engine, in_force, leadership, liveness, clock, stop)
 
     def _announce(self, engine: Engine, ledger: SqlLedger) -> None:
         settings, listener, where = engine.settings, self._listener, self._config.store.display_url
@@ -136,63 +141,56 @@ class Daemon:
         self,
         engine: Engine,
         in_force: InForce,
+        leadership: Leadership,
         liveness: Liveness,
         clock: Clock,
         stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
-        standing, ticker, late = Standing(engine.ledger, clock, self._listener), Ticker(), 0
-        self._listener.add(standing)
-        presence = in_force.presence = Presence(
-            engine.ledger,
-            engine.live,
-            self._listener,
-            version=__version__,
-            is_active=lambda: bool(standing.term),
-        )
+        ticker, late = Ticker(), 0
         ticker.every(TICK, liveness.beat)
-        ticker.every(TICK, standing.tick)
+        ticker.every(TICK, leadership.tick)
         ticker.every(HEARTBEAT, in_force.beat)
         if self._reloader is not None:
             ticker.every(TICK, self._reloader.tick)
         try:
-            await standing.tick()
+            await leadership.tick()
             ticker.start()
             while not stop.is_set():
                 await in_force.beat()
-                if number := standing.term:
-                    late = await self._watch(number, in_force, standing, clock, stop)
+                if number := leadership.term:
+                    late = await self._watch(number, in_force, leadership, clock, stop)
                 else:
                     self.started.set()
-                    await standing.until_another(number, stop)
+                    await leadership.until_another(number, stop)
         finally:
             engine.retrier.send_nothing_more()
             await ticker.stop()
             await engine.retrier.finish()
-            await presence.leave()
+            await in_force.leave()
             self._listener(Stopped(abandoned_checks=late))
 
     async def _watch(
         self,
         number: int,
         in_force: InForce,
-        standing: Standing,
+        leadership: Leadership,
         clock: Clock,
         stop: asyncio.Event,
     ) -> int:
         """One term as the active replica; how many checks did not end in time."""
         try:
-            term = await in_force.start_term(clock)
+            term = await in_force.start_term()
         except LedgerUnavailable as error:
             if not self.started.is_set():
                 raise SetupError(str(error)) from error
-            if not await standing.give_up(f"the watch list was not taken up: {error}"):
+            if not await leadership.give_up(f"the watch list was not taken up: {error}"):
                 await asyncio.sleep(TICK.total_seconds())
             return 0
         self.started.set()
         try:
             retention, discover = self._config.store.retention, in_force.discovery(clock)
-            return await term.watch(number, standing, stop, retention, discover)
+            return await term.watch(number, leadership, stop, retention, discover)
         finally:
             in_force.end_term()
 

@@ -1,43 +1,52 @@
 """What is in force: the configuration and the discovered models, changed one at a time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
-from watchdog.app.parts import Engine, SetupError, make_key, make_settings
+from watchdog.app.parts import SetupError, make_key, make_settings
 from watchdog.app.term import Term
-from watchdog.baseten_api import ApiSetupError
+from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.config import Config
 from watchdog.domain.discovery import still_wanted
 from watchdog.engine.events import IntervalStretched, TargetForgotten
 from watchdog.engine.fleet.discovery import Discoverer, Known, load
+from watchdog.engine.lifecycle.presence import Presence
+from watchdog.engine.lifecycle.wiring import Engine
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.settings import Settings
-
-if TYPE_CHECKING:
-    from watchdog.engine.lifecycle.presence import Presence
+from watchdog.ledger import SqlLedger
 
 
 class InForce:
     """Every change is taken up whole, or not at all."""
 
     def __init__(
-        self, config: Config, engine: Engine, environ: Mapping[str, str], listener: Listener
+        self,
+        config: Config,
+        environ: Mapping[str, str],
+        engine: Engine,
+        presence: Presence,
+        api: HttpBasetenApi,
+        ledgers: Sequence[SqlLedger],
+        listener: Listener,
     ) -> None:
+        """`ledgers`: all that are to know whether the watchdog only looks on."""
         self.config = config
-        self.presence: Presence | None = None
         self._term: Term | None = None
         self._discovered: Known = {}
         self._engine = engine
+        self._presence = presence
+        self._api = api
+        self._ledgers = ledgers
         self._environ = environ
         self._listener = listener
         self._changing = asyncio.Lock()
-        engine.diagnosis.enabled = config.diagnose
 
     async def reload(self, config: Config) -> None:
         """Take up another configuration. Raises SetupError or LedgerUnavailable."""
         try:
-            take_up_api = self._engine.api.prepare(
+            take_up_api = self._api.prepare(
                 make_key(config, self._environ),
                 request_timeout=config.baseten.timeout,
                 max_requests_per_second=config.baseten.max_requests_per_second,
@@ -49,7 +58,7 @@ class InForce:
             await self._change(config, _wanted(self._discovered, config))
             await take_up_api()
 
-    async def start_term(self, clock: Clock) -> Term:
+    async def start_term(self) -> Term:
         """Watch, beginning with what was discovered by whoever watched before. Raises
         LedgerUnavailable."""
         async with self._changing:
@@ -57,7 +66,7 @@ class InForce:
             if self.config.discovery is not None:
                 self._discovered = _wanted(await engine.ledger.transact(load), self.config)
                 self._put_in_force(self._settings(self.config, self._discovered))
-            self._term = await Term.start(engine, clock, self._listener)
+            self._term = await Term.start(engine, self._listener)
             return self._term
 
     def end_term(self) -> None:
@@ -72,8 +81,9 @@ class InForce:
 
     def _put_in_force(self, settings: Settings) -> None:
         before = self._engine.settings
-        self._engine.put_in_force(settings)
-        self._engine.diagnosis.enabled = self.config.diagnose
+        self._engine.live.current = settings
+        for ledger in self._ledgers:
+            ledger.observe = settings.observe
         if settings.effective_interval != before.effective_interval:
             self.tell_stretched()
 
@@ -128,9 +138,12 @@ class InForce:
         async with self._changing:
             await self._beat()
 
+    async def leave(self) -> None:
+        """Nothing is in force any more: the replica ends."""
+        await self._presence.leave()
+
     async def _beat(self) -> None:
-        if self.presence is not None:
-            await self.presence.tick(watching=self._term is not None)
+        await self._presence.tick(watching=self._term is not None)
 
 
 def _wanted(known: Known, config: Config) -> Known:

@@ -1,25 +1,16 @@
 """Making the parts that the daemon and the commands share, from the configuration."""
 
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from watchdog import __version__
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.engine.events import Event
-from watchdog.engine.fleet.api_watch import ApiWatch
-from watchdog.engine.fleet.breaker import BreakerKeeper
 from watchdog.engine.fleet.discovery import Known
-from watchdog.engine.fleet.listing import SharedListing
-from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
-from watchdog.engine.ports import Clock, Listener
-from watchdog.engine.settings import LiveSettings, Model, Settings
-from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.check import Checker
-from watchdog.engine.target.diagnosis import Diagnosis
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.lifecycle.wiring import Engine, Fanout
+from watchdog.engine.ports import BasetenApi, Clock, Listener
+from watchdog.engine.settings import Model, Settings
 from watchdog.ledger import LedgerSetupError, Role, SqlLedger
 
 
@@ -27,74 +18,10 @@ class SetupError(Exception):
     """It cannot start. One line: what is wrong, where, and what to do."""
 
 
-class Fanout:
-    """Passes each event on to every listener, in order."""
-
-    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
-        self._listeners = list(listeners)
-
-    def add(self, listener: Listener) -> None:
-        self._listeners.append(listener)
-
-    def __call__(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener(event)
-
-
-class Engine:
-    """The parts that check and retry, wired."""
-
-    def __init__(
-        self,
-        config: Config,
-        api: HttpBasetenApi,
-        ledger: SqlLedger,
-        clock: Clock,
-        listener: Fanout,
-    ) -> None:
-        self.api = api
-        self.live = LiveSettings(make_settings(config, ledger.owner))
-        self._ledgers = [ledger]
-        self.ledger = WatchedLedger(ledger, clock, listener)
-        listener.add(self.ledger.sent)
-        self.retrier = Retrier(
-            api, self.ledger, clock, listener, self.live, new_id=lambda: uuid.uuid4().hex
-        )
-        self.breaker = BreakerKeeper(self.ledger, self.live, listener)
-        self.api_watch = ApiWatch(clock, listener, self.live)
-        self.listing = SharedListing(api, clock, listener, self.live)
-        self.checker = Checker(
-            api,
-            self.ledger,
-            clock,
-            listener,
-            self.live,
-            self.retrier,
-            self.api_watch,
-            self.listing,
-        )
-        listener.add(self.breaker)
-        self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)
-        listener.add(self.diagnosis)
-
-    @property
-    def settings(self) -> Settings:
-        return self.live.current
-
-    def put_in_force(self, settings: Settings) -> None:
-        self.live.current = settings
-        for ledger in self._ledgers:
-            ledger.observe = settings.observe
-
-    def reader(self) -> SqlLedger:
-        """The ledger for those who only look: see there. To be closed by the caller."""
-        made = self._ledgers[0].reader()
-        self._ledgers.append(made)
-        return made
-
-    @property
-    def recorder(self) -> Recorder:
-        return Recorder(self.ledger, self.settings)
+def make_engine(
+    config: Config, api: BasetenApi, ledger: SqlLedger, clock: Clock, listener: Fanout
+) -> Engine:
+    return Engine(api, ledger, clock, listener, make_settings(config, ledger.owner))
 
 
 def make_settings(config: Config, owner: str, discovered: Known = MappingProxyType({})) -> Settings:
@@ -117,6 +44,7 @@ def make_settings(config: Config, owner: str, discovered: Known = MappingProxyTy
         timeout=config.baseten.timeout,
         concurrency=config.watch.concurrency,
         max_rate=config.baseten.max_requests_per_second,
+        diagnose=config.diagnose,
     )
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from watchdog.app.parts import Engine
 from watchdog.app.ticking import Ticker
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.fleet.discovery import Known, save
-from watchdog.engine.lifecycle.leadership import Standing
+from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
 from watchdog.engine.lifecycle.watchlist import begin
-from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.lifecycle.wiring import Engine
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.record import Recorded, Recorder
 from watchdog.engine.target.telling import tell
@@ -34,18 +34,9 @@ class Term:
         self._round: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, engine: Engine, clock: Clock, listener: Listener) -> "Term":
-        """Settle what an earlier life left behind, and take up the watch list. Raises
-        LedgerUnavailable."""
-        settings, recorder = engine.settings, engine.recorder
-        known = await engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
-        for recorded in known:
-            tell(recorded, settings, listener)
-        watched = [recorded.after for recorded in known if recorded.after.watched]
-        sweep = Sweep(
-            engine.ledger, engine.checker, clock, listener, engine.live, engine.api_watch, watched
-        )
-        return cls(engine, listener, sweep)
+    async def start(cls, engine: Engine, listener: Listener) -> "Term":
+        """Raises LedgerUnavailable."""
+        return cls(engine, listener, await engine.begin_sweep())
 
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
@@ -66,7 +57,7 @@ class Term:
     async def watch(
         self,
         number: int,
-        standing: Standing,
+        leadership: Leadership,
         stop: asyncio.Event,
         retention: timedelta,
         discover: Callable[[], Coroutine[Any, Any, None]],
@@ -83,7 +74,7 @@ class Term:
             await engine.breaker.tick()
             await sweep.tick()
             ticker.start()
-            await standing.until_another(number, stop)
+            await leadership.until_another(number, stop)
         finally:
             if stop.is_set():
                 engine.retrier.send_nothing_more()

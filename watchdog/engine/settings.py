@@ -23,7 +23,8 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`owner` is what this process signs its reservations with; `max_rate` is in requests a
-    second; `timeout` bounds one request."""
+    second; `timeout` bounds one request; `diagnose`: also find out why a deployment failed and who
+    acted."""
 
     observe: bool
     owner: str
@@ -35,6 +36,7 @@ class Settings:
     timeout: timedelta
     concurrency: int
     max_rate: float
+    diagnose: bool
 
     @property
     def mode(self) -> str:

@@ -16,7 +16,7 @@ _RESPITE = timedelta(seconds=5)
 """How long one that gave up leaves the lock alone: the others ask for it each second."""
 
 
-class Standing:
+class Leadership:
     """Asks the ledger, each tick, whether this replica is the active one.
 
     While the ledger does not answer nothing changes at first: an active replica watches on from

@@ -2,25 +2,20 @@
 
 import asyncio
 
-from watchdog.engine.fleet.breaker import BreakerKeeper
 from watchdog.engine.lifecycle.watchlist import enlist
-from watchdog.engine.ports import Ledger
-from watchdog.engine.settings import Settings
-from watchdog.engine.target.check import Checked, Checker
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.lifecycle.wiring import Engine
+from watchdog.engine.target.check import Checked
 
 
-async def check_all(
-    ledger: Ledger, settings: Settings, keeper: BreakerKeeper, checker: Checker
-) -> list[Checked]:
+async def check_all(engine: Engine) -> list[Checked]:
     """Check each target once. Raises LedgerUnavailable where they cannot be recorded.
 
     The breaker is attended to before the looks, which may name a canary for this pass to retry, and
     after them, for what they showed.
     """
-    recorder = Recorder(ledger, settings)
-    targets = await ledger.transact(lambda tx: enlist(tx, recorder, settings))
-    await keeper.tick()
-    checked = await asyncio.gather(*map(checker.check, targets))
-    await keeper.tick(naming=False)
+    settings, recorder = engine.settings, engine.recorder
+    targets = await engine.ledger.transact(lambda tx: enlist(tx, recorder, settings))
+    await engine.breaker.tick()
+    checked = await asyncio.gather(*map(engine.checker.check, targets))
+    await engine.breaker.tick(naming=False)
     return checked

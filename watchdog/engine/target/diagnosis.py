@@ -47,8 +47,8 @@ _ACTS = {
 
 
 class Diagnosis:
-    """Listens to events and, once it is enabled, asks the API one thing after another. What it is
-    not told it does without: nothing depends on it."""
+    """Listens to events and, where the settings say so, asks the API one thing after another. What
+    it is not told it does without: nothing depends on it."""
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class Diagnosis:
         self._listener = listener
         self._live = live
         self._wanted: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_WAITING)
-        self.enabled = False
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -82,7 +81,7 @@ class Diagnosis:
         try:
             while True:
                 find_out = await self._wanted.get()
-                if self.enabled:
+                if self._live.current.diagnose:
                     await self._attempt(find_out)
         finally:
             while not self._wanted.empty():
@@ -98,7 +97,7 @@ class Diagnosis:
 
     def _want(self, find_out: Callable[..., Awaitable[None]], *about: object) -> None:
         now = self._clock.now()
-        if self.enabled:
+        if self._live.current.diagnose:
             with suppress(asyncio.QueueFull):
                 self._wanted.put_nowait(lambda: find_out(now, *about))
 

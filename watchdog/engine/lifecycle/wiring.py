@@ -1,0 +1,101 @@
+"""Puts the parts of the engine together, and passes the events between them."""
+
+import uuid
+from collections.abc import Callable, Iterable
+
+from watchdog.engine.events import Event
+from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.sweep import Sweep
+from watchdog.engine.lifecycle.watchlist import begin
+from watchdog.engine.ports import BasetenApi, Clock, Ledger, Listener
+from watchdog.engine.settings import LiveSettings, Settings
+from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.check import Checker
+from watchdog.engine.target.diagnosis import Diagnosis
+from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.telling import tell
+
+
+class Fanout:
+    """Passes each event on to every listener, in order."""
+
+    def __init__(self, listeners: Iterable[Listener] = ()) -> None:
+        self._listeners = list(listeners)
+
+    def add(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def __call__(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+class Engine:
+    """The parts that check and retry. Those that listen hear each event after everybody who was
+    added to `listener` before."""
+
+    def __init__(
+        self,
+        api: BasetenApi,
+        ledger: Ledger,
+        clock: Clock,
+        listener: Fanout,
+        settings: Settings,
+        *,
+        new_id: Callable[[], str] = _new_id,
+    ) -> None:
+        """`new_id` names each attempt."""
+        self.clock = clock
+        self.listener = listener
+        self.live = LiveSettings(settings)
+        self.ledger = WatchedLedger(ledger, clock, listener)
+        self.retrier = Retrier(api, self.ledger, clock, listener, self.live, new_id=new_id)
+        self.breaker = BreakerKeeper(self.ledger, self.live, listener)
+        self.api_watch = ApiWatch(clock, listener, self.live)
+        self.listing = SharedListing(api, clock, listener, self.live)
+        self.checker = Checker(
+            api,
+            self.ledger,
+            clock,
+            listener,
+            self.live,
+            self.retrier,
+            self.api_watch,
+            self.listing,
+        )
+        self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)
+        for each in (self.ledger.sent, self.breaker, self.diagnosis):
+            listener.add(each)
+
+    @property
+    def settings(self) -> Settings:
+        return self.live.current
+
+    @property
+    def recorder(self) -> Recorder:
+        return Recorder(self.ledger, self.settings)
+
+    async def begin_sweep(self) -> Sweep:
+        """Settle what an earlier life left behind, and take up the watch list. Raises
+        LedgerUnavailable."""
+        settings, recorder = self.settings, self.recorder
+        known = await self.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        for recorded in known:
+            tell(recorded, settings, self.listener)
+        watched = [recorded.after for recorded in known if recorded.after.watched]
+        return Sweep(
+            self.ledger,
+            self.checker,
+            self.clock,
+            self.listener,
+            self.live,
+            self.api_watch,
+            watched,
+        )
