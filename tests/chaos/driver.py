@@ -3,14 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
-import psycopg
-
+from tests.chaos import ledger
 from tests.chaos.configuring import write_config
 from tests.chaos.fleet import VISITORS
 from tests.chaos.plan import Action
+from tests.chaos.put_backs import PutBack
 from tests.chaos.replica import Replica
 from tests.chaos.tap import Tap
 from tests.fakes.processes import put_faults
@@ -22,13 +22,16 @@ _WAIT_SECONDS = 0.1
 
 
 class Driver:
-    """`happened` is what it did, `counts` how often of each kind."""
+    """`happened` is what it did, `counts` how often of each kind, `put_backs` what each of those
+    did to the ledger."""
 
     def __init__(
         self,
         scenario: Scenario,
         replicas: Sequence[Replica],
         database: Servers,
+        schema: str,
+        began_at: float,
         api: str,
         tap: Tap,
         clock: Callable[[], float],
@@ -37,12 +40,17 @@ class Driver:
         self._scenario = scenario
         self._replicas = replicas
         self._database = database
+        self._schema = schema
+        self._began_at = began_at
         self._api = api
         self._tap = tap
         self._clock = clock
         self._push_model = push
         self.happened: list[Happened] = []
         self.counts: Counter[str] = Counter()
+        self.put_backs: list[PutBack] = []
+        # Held by whoever writes to the primary, or keeps others from it.
+        self._primary = asyncio.Lock()
         self._doings = {
             "kill": self._end,
             "terminate": self._end,
@@ -53,6 +61,8 @@ class Driver:
             "storm": self._storm,
             "change": self._change,
             "push": self._push,
+            "put back": self._put_back,
+            "step": self._step,
         }
 
     async def do(self, lanes: Sequence[Sequence[Action]]) -> None:
@@ -80,7 +90,7 @@ class Driver:
             replica.config,
             self._scenario,
             api=self._api,
-            ledger=self._database.url(),
+            ledger=self._database.url(schema=self._schema),
             interval=interval,
             visitors=visitors,
         )
@@ -125,24 +135,26 @@ class Driver:
         replica.thaw()
 
     async def _stop_database(self, action: Action) -> None:
-        self._count("database stop")
-        await asyncio.to_thread(self._database.primary.stop)
-        await asyncio.sleep(action.lasts)
-        await asyncio.to_thread(self._database.primary.start)
-        self._note("database start", "")
+        async with self._primary:
+            self._count("database stop")
+            await asyncio.to_thread(self._database.primary.stop)
+            await asyncio.sleep(action.lasts)
+            await asyncio.to_thread(self._database.primary.start)
+            self._note("database start", "")
 
     async def _fail_over(self, action: Action) -> None:
         """For a while the name leads to the server of before, which can only be read by then."""
-        self._count("fail over")
-        await asyncio.to_thread(self._database.switch)
-        self._note("demoted", "")
+        async with self._primary:
+            self._count("fail over")
+            await asyncio.to_thread(self._database.switch)
+            self._note("demoted", "")
         await asyncio.sleep(action.lasts)
         self._database.lead_to_the_primary()
         self._note("found", "")
 
     async def _cut(self, _: Action) -> None:
-        self._count("cut")
-        with suppress(psycopg.OperationalError):  # There are none: it is down.
+        async with self._primary:
+            self._count("cut")
             await asyncio.to_thread(self._database.primary.cut)
 
     async def _storm(self, action: Action) -> None:
@@ -165,3 +177,34 @@ class Driver:
         self.counts["push"] += 1
         self.happened.append(Happened(self._clock(), "act", action.model_id, detail="push"))
         self._push_model(action.model_id)
+
+    async def _put_back(self, action: Action) -> None:
+        """The ledger as it is now takes the place of what it is by then."""
+        async with self._primary:
+            await asyncio.to_thread(ledger.copy, self._url)
+        await asyncio.sleep(action.lasts)
+        async with self._primary:
+            since = self._clock()
+            before, after = await asyncio.to_thread(ledger.put_back, self._url, self._began_at)
+            self._count("put back")
+        put_back = PutBack.of(since, self._clock(), before, after)
+        self.put_backs.append(put_back)
+        lost = ", ".join(f"{row.id} of {row.model_id}" for row in put_back.lost)
+        self.happened.append(Happened(put_back.until, "put back", "ledger", detail=lost))
+
+    async def _step(self, action: Action) -> None:
+        self.counts["step"] += 1
+        await self._set_ahead(action.ahead)
+        await asyncio.sleep(action.lasts)
+        await self._set_ahead(0.0)
+
+    async def _set_ahead(self, seconds: float) -> None:
+        async with self._primary:
+            ahead = timedelta(seconds=seconds)
+            self.happened.append(Happened(self._clock(), "jump", "ledger", wall=seconds))
+            await asyncio.to_thread(self._database.primary.step_clock, self._url, ahead)
+
+    @property
+    def _url(self) -> str:
+        """Of the server that can be written; not by the name."""
+        return self._database.primary.url(self._schema)

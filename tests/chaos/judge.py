@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.chaos.fleet import settles_after, to_be_checked
 from tests.chaos.ledger import Row
+from tests.chaos.put_backs import HEARD, Lost, PutBack, all_rows
 from tests.chaos.replica import Life
 from tests.chaos.tap import Note
 from tests.simulation.accounting import attempt_of
@@ -32,9 +33,6 @@ _OPERATIONS: dict[str, Operation] = {
     "list_models": "list",
 }
 
-_HEARD = ("accepted", "refused", "throttled", "failed")
-"""The outcomes that only somebody who heard the answer records."""
-
 _NEAR_TIMEOUT = 0.7
 
 _RECORDED_SECONDS = 12.0
@@ -45,7 +43,7 @@ meanwhile, and killed right after, recorded nothing."""
 @dataclass(frozen=True)
 class Evidence:
     """What was noted while it ran, and what was found at the end: the ledger's `rows`, the true
-    `statuses`, and what was still `due`."""
+    `statuses`, and what was still `due`. It began `began_at`, in seconds since the epoch."""
 
     scenario: Scenario
     notes: Sequence[Note]
@@ -57,15 +55,19 @@ class Evidence:
     due: Mapping[str, str]
     ended_at: float
     problems: Sequence[str] = ()
+    put_backs: Sequence[PutBack] = ()
+    began_at: float = 0.0
 
 
 def judge(evidence: Evidence) -> tuple[Log, list[Violation]]:
     """The log, and what was broken in the order of time."""
     scenario, ended_at = evidence.scenario, evidence.ended_at
-    log, attempts = _Builder(evidence).build()
+    builder = _Builder(evidence)
+    log, attempts = builder.build()
     result = Result(to_be_checked(scenario), log, attempts, evidence.statuses, (), ended_at, ())
     found = [
         *check_safety(result),
+        *builder.lost.not_put_back(builder.sent, evidence.rows),
         *(Violation("liveness", ended_at, model_id, why) for model_id, why in evidence.due.items()),
         *(Violation("internal error", ended_at, None, text) for text in evidence.problems),
     ]
@@ -75,19 +77,28 @@ def judge(evidence: Evidence) -> tuple[Log, list[Violation]]:
 @dataclass
 class _Builder:
     """`owners` are the names of the lives, by what they sign with; `looks` is when each client
-    last looked at each model, `retries` how many each had."""
+    last looked at each model, `retries` how many each had; `sent` are the ledger's ids of the
+    attempts that had a POST."""
 
     evidence: Evidence
     owners: dict[str | None, str] = field(init=False)
+    lost: Lost = field(init=False)
     log: Log = field(default_factory=Log)
     looks: dict[tuple[str, str], float] = field(default_factory=dict)
     retries: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    sent: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.owners = {life.owner: life.name for life in self.evidence.lives}
+        evidence = self.evidence
+        lives = {life.owner: life for life in evidence.lives}
+        self.owners = {owner: life.name for owner, life in lives.items()}
+        self.lost = Lost(
+            evidence.put_backs, lives, evidence.notes, evidence.happened, evidence.began_at
+        )
 
     def build(self) -> tuple[Log, list[dict[str, Any]]]:
-        attempts = [self._attempt(row) for row in self.evidence.rows]
+        rows = all_rows(self.evidence.rows, self.evidence.put_backs)
+        attempts = [self._attempt(row) for row in rows]
         self._happened()
         lives = {life.name: life for life in self.evidence.lives}
         records = {record.client: record for record in self.evidence.records}
@@ -100,6 +111,8 @@ class _Builder:
         for request, note, record, life in requests:
             if record.code is not None and note.answered is not None:
                 request.delivered = self._delivered(request, note.answered, life, attempts)
+        for post in (each[0] for each in requests if each[0].operation == "retry"):
+            self._note_lost(post, attempts)
         self.log.requests = [each[0] for each in requests]
         # A POST whose sender was stopped comes where that was, after its look.
         self.log.requests.sort(key=lambda each: (each.departed, each.operation == "retry"))
@@ -116,8 +129,16 @@ class _Builder:
             "id": attempt_id,
             "model_id": row.model_id,
             "owner": f"daemon:{client}",
+            "row_owner": row.owner,
             "outcome": row.outcome,
         }
+
+    def _note_lost(self, post: Request, attempts: Sequence[dict[str, Any]]) -> None:
+        attempt = attempt_of(post, attempts, self.log)
+        if attempt is not None and post.fault != "refuse":
+            _, _, row_id = attempt["id"].partition("/")
+            self.sent.add(row_id)
+            post.lacking = self.lost.spans(row_id, attempt["row_owner"])
 
     def _happened(self) -> None:
         for life in self.evidence.lives:
@@ -190,7 +211,7 @@ class _Builder:
         if not in_doubt:
             return answered
         attempt = attempt_of(request, attempts, self.log)
-        return answered if attempt is None or attempt["outcome"] in _HEARD else None
+        return answered if attempt is None or attempt["outcome"] in HEARD else None
 
 
 def _fault(record: RequestRecord) -> str | None:

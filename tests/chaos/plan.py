@@ -27,7 +27,13 @@ Kind = Literal[
     "storm",
     "change",
     "push",
+    "put back",
+    "step",
 ]
+
+AHEAD = (3600.0, 90_000.0)
+"""How far the server's clock jumps ahead, in seconds: an hour, or more than a day. Each is more
+than a run lasts, so that a time of the ledger tells by which clock it was read."""
 
 _ACTIVE = None
 
@@ -37,7 +43,8 @@ class Action:
     """`lasts`: until it is over, or until a replica is started again. `replica`: which one; None
     is the one that is active then. `faults` are of a storm; `interval`, `visitors` and the `gaps`
     between one replica and the next of a change of configuration; `model_id` is what a person
-    pushes."""
+    pushes; `ahead` is how far the server's clock jumps, before it jumps back. What is put back is
+    the ledger as it was when the action began."""
 
     at: float
     kind: Kind
@@ -48,6 +55,7 @@ class Action:
     visitors: tuple[str, ...] = ()
     gaps: tuple[float, ...] = ()
     model_id: str = ""
+    ahead: float = 0.0
 
 
 Lane = Callable[[random.Random, float], Action]
@@ -72,6 +80,8 @@ def make(seed: int, seconds: float, models: tuple[str, ...]) -> tuple[tuple[Acti
         _lane(seed, "api", storm, 2, 7, seconds),
         _lane(seed, "configuration", _change, 4, 15, seconds),
         _lane(seed, "people", push, 0.5, 3, seconds),
+        _lane(seed, "backups", _put_back, 10, 40, seconds),
+        _lane(seed, "clock", _step, 5, 30, seconds),
     )
 
 
@@ -112,6 +122,14 @@ def _database(rng: random.Random, at: float) -> Action:
             return Action(at, "database stop", lasts=rng.uniform(1, 8))
         case _:
             return Action(at, "fail over", lasts=rng.uniform(0, 4))
+
+
+def _put_back(rng: random.Random, at: float) -> Action:
+    return Action(at, "put back", lasts=rng.uniform(2, 15))
+
+
+def _step(rng: random.Random, at: float) -> Action:
+    return Action(at, "step", lasts=rng.uniform(1, 15), ahead=rng.choice(AHEAD))
 
 
 def _storm(rng: random.Random, at: float, models: list[str] | None) -> Action:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos import configuring, fleet, ledger, plan
@@ -76,10 +77,13 @@ class Run:
         )
         ids = tuple(model.id for model in self._scenario.models)
         async with emulator:
+            schema = await asyncio.to_thread(_new_ledger, database)
             driver = Driver(
                 self._scenario,
                 self._replicas,
                 database,
+                schema,
+                self._began_at,
                 emulator.url,
                 between,
                 self._clock,
@@ -90,8 +94,11 @@ class Run:
             async with self._supervised():
                 await driver.do(plan.make(self.seed, self.seconds, ids))
                 await driver.heal()
-                rested = await self._rest(emulator, database)
-            return await self._evidence(emulator, between, driver, database, rested), driver.counts
+                rested = await self._rest(emulator, database.primary.url(schema))
+            rows, _ = await asyncio.to_thread(
+                ledger.read, database.primary.url(schema), self._began_at
+            )
+        return self._evidence(emulator, between, driver, rows, rested), driver.counts
 
     @asynccontextmanager
     async def _supervised(self) -> AsyncIterator[None]:
@@ -107,7 +114,7 @@ class Run:
         finally:
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _rest(self, emulator: Emulator, database: Servers) -> "_Rested":
+    async def _rest(self, emulator: Emulator, url: str) -> "_Rested":
         """Wait until nothing builds and nothing may be retried, and tell how things stood then.
         What is well stays so from now on."""
         deadline = self._clock() + self._scenario.bound
@@ -117,7 +124,7 @@ class Run:
             for model_id, status in statuses.items():
                 if status == "ACTIVE":
                     emulator.world.set_status(model_id, status, self._moment())
-            rows, episodes = await asyncio.to_thread(ledger.read, database.primary, self._began_at)
+            rows, episodes = await asyncio.to_thread(ledger.read, url, self._began_at)
             builds = any(status in _BUILDING for status in statuses.values())
             due = ledger.still_due(self._scenario, rows, episodes, statuses, now)
             if now > deadline or not (builds or due):
@@ -130,15 +137,14 @@ class Run:
             for model in self._scenario.models
         }
 
-    async def _evidence(
+    def _evidence(
         self,
         emulator: Emulator,
         between: Tap,
         driver: Driver,
-        database: Servers,
+        rows: list[ledger.Row],
         rested: "_Rested",
     ) -> Evidence:
-        rows, _ = await asyncio.to_thread(ledger.read, database.primary, self._began_at)
         lives = [life for replica in self._replicas for life in replica.lives]
         return Evidence(
             scenario=self._scenario,
@@ -147,6 +153,8 @@ class Run:
             lives=lives,
             happened=driver.happened,
             rows=rows,
+            put_backs=driver.put_backs,
+            began_at=self._began_at,
             statuses=rested.statuses,
             due=rested.due,
             ended_at=rested.at,
@@ -170,6 +178,15 @@ class Run:
             (self.folder / "log.txt").write_text(log.lines())
             rows = "\n".join(map(str, evidence.rows))
             (self.folder / "attempts.txt").write_text(rows)
+            lost = "\n".join(map(str, evidence.put_backs))
+            (self.folder / "put-backs.txt").write_text(lost)
         else:
             self.summary += "; nothing broken"
             shutil.rmtree(self.folder)
+
+
+def _new_ledger(database: Servers) -> str:
+    """The schema of one whose clock may be stepped: whoever opens it must know that before."""
+    url = database.primary.new_schema()
+    database.primary.step_clock(url, timedelta(0))
+    return database.primary.schema_of(url)

@@ -20,10 +20,10 @@ class Servers:
         self.other = Postgres(copy_of=self.primary)
         self.name = Proxy(self.primary.port, delay)
 
-    def url(self, query: str = "") -> str:
+    def url(self, query: str = "", *, schema: str | None = None) -> str:
         """By the name."""
         port = self.primary.port
-        return self.primary.url().replace(f":{port}/", f":{self.name.port}/") + query
+        return self.primary.url(schema).replace(f":{port}/", f":{self.name.port}/") + query
 
     def switch(self) -> None:
         """What the other has is complete, and it can be written from now on. The primary has ended

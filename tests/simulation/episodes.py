@@ -50,8 +50,11 @@ def check_episodes(scenario: Scenario, log: Log) -> Iterator[Violation]:
             if look.operation == "look" and look.delivered is not None
         ]
         events += [(one.at, -1, None) for one in log.happened if _is_act(one, model.id)]
-        for at, _, request in sorted(events, key=lambda event: event[:2]):
-            if request is None:
+        events += [(one.at, -2, None) for one in log.happened if one.kind == "put back"]
+        for at, order, request in sorted(events, key=lambda event: event[:2]):
+            if order == -2:
+                follower.put_back()
+            elif request is None:
                 follower.act(at)
             elif _is_post(request):
                 yield from follower.post(request)
@@ -72,8 +75,8 @@ class _Follower:
     """What is surely so of one target's episode. `open` are the POSTs without an observed end, and
     `moved` tells that another status was seen since the last one. `acted` is when a person last did
     something that perhaps not every process has seen yet, `shown` the first look that did show it.
-    `run` are the failing looks since any other; `gone` are the identities shown before the
-    present one, and `went_back` tells that one of them was shown again;
+    `run` are the failing looks since any other, `failing` the first one ever; `gone` are the
+    identities shown before the present one, and `went_back` tells that one of them was shown again;
     `adopted` are the numbers of the POSTs to which a change of identity was put down."""
 
     scenario: Scenario
@@ -92,10 +95,17 @@ class _Follower:
     adopted: set[int] = field(default_factory=set)
     healthy_since: Request | None = None
     run: list[Request] = field(default_factory=list)
+    failing: Request | None = None
 
     def act(self, at: float) -> None:
         self._may_end()
         self.acted, self.shown = at, None
+
+    def put_back(self) -> None:
+        """An older ledger may know neither the episode nor that it was seen otherwise since."""
+        self._may_end()
+        if self.failing is not None:
+            self.run.insert(0, self.failing)
 
     def look(self, look: Request) -> None:
         if not useful(look):
@@ -111,6 +121,7 @@ class _Follower:
         self.ref = look.ref
         if look.served in FAILING:
             self.healthy_since = None
+            self.failing = self.failing or look
             self.run.append(look)
             if self.moved and self.open:
                 self.open.pop()

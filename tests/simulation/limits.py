@@ -3,7 +3,9 @@
 Those of a span are promised in ledger time, which is what the sender's clock said
 (`Request.clock`; that it keeps to the clock's own promises is checked apart), and by the API's
 clock: no step of the wall clock shortens them by more than an answer may be late. After one back,
-while no process runs, what then lies in the future counts as of the next start.
+while no process runs, what then lies in the future counts as of the next start. What the ledger
+does not know, since an older one was put in its place, does not count for those who did not send
+it.
 """
 
 from collections import defaultdict
@@ -19,6 +21,7 @@ from tests.simulation.verdict import (
     Ages,
     Violation,
     gate_wait,
+    known,
     of_model,
     posts,
     reserved_before,
@@ -34,16 +37,18 @@ def check_limits(scenario: Scenario, log: Log) -> Iterator[Violation]:
     sent, slack, age = posts(log), gate_wait(scenario), partial(Ages(log).for_limits, scenario)
     charged = [post for post in sent if surely_charged(post)]
     limits = scenario.limits
-    yield from _within("fleet minute", sent, limits.per_minute, MINUTE - slack, age)
-    yield from _within("fleet day", charged, limits.per_day, DAY - slack, age)
+    within = partial(_within, scenario)
+    yield from within("fleet minute", sent, limits.per_minute, MINUTE - slack, age)
+    yield from within("fleet day", charged, limits.per_day, DAY - slack, age)
     for model in scenario.models:
         most, span = model.rules.max_attempts_per_window, model.rules.window - slack
         own = of_model(charged, model.id)
-        yield from _within("window", own, most, span, age, model.id)
+        yield from within("window", own, most, span, age, model.id)
     yield from _in_flight(scenario, log, sent)
 
 
 def _within(
+    scenario: Scenario,
     rule: str,
     sent: Sequence[Request],
     most: int,
@@ -52,7 +57,11 @@ def _within(
     model_id: str | None = None,
 ) -> Iterator[Violation]:
     for index, post in enumerate(sent):
-        recent = [other for other in sent[: index + 1] if age(other, post) < span]
+        recent = [
+            other
+            for other in sent[: index + 1]
+            if age(other, post) < span and known(scenario, other, post)
+        ]
         if len(recent) > most:
             numbers = ", ".join(f"#{each.number}" for each in recent)
             text = f"{len(recent)} POSTs within {span:.2f} s, at most {most}: {numbers}"
@@ -105,7 +114,8 @@ def _under_way(
         return False
     rules = scenario.rules(post.model_id)
     held = min(rules.stuck_after - reserved_before(scenario), rules.settle)
-    return age(post, other) < held - ROUNDING and ended_at > other.departed
+    held_still = age(post, other) < held - ROUNDING and ended_at > other.departed
+    return held_still and known(scenario, post, other)
 
 
 def _ends(scenario: Scenario, sent: Sequence[Request], log: Log) -> dict[int, float]:

@@ -7,7 +7,9 @@ from tests.simulation.scenario import NEVER
 
 Operation = Literal["look", "retry", "list"]
 
-Kind = Literal["start", "kill", "stop", "act", "step", "suspend", "calm", "chaos"]
+Kind = Literal[
+    "start", "kill", "stop", "act", "step", "suspend", "calm", "chaos", "jump", "put back"
+]
 
 
 @dataclass(slots=True)
@@ -20,7 +22,8 @@ class Request:
     no HTTP answer. `about` is what the answer was about, if not the slot that was asked for.
     `settles_at` is when what a retry began comes to rest. `stale` tells that the answer lagged
     behind the truth; `fault` what was done to it. `stopped`: its sender was, by a
-    signal, at the very last moment; it counts as having left then.
+    signal, at the very last moment; it counts as having left then. `lacking` are the spans in
+    which the ledger had no row of it, and only its sender knew of it.
     """
 
     number: int
@@ -44,6 +47,7 @@ class Request:
     delivered: float | None = None
     stopped: bool = False
     about: str | None = None
+    lacking: tuple[tuple[float, float], ...] = ()
 
     def line(self) -> str:
         answer = "-" if self.code is None else str(self.code)
@@ -77,7 +81,9 @@ class Request:
 class Happened:
     """Something that was not a request: a process's life, a person's act, a clock step.
 
-    `wall` is how far the wall clock then was ahead of true time.
+    `wall` is how far the wall clock then was ahead of true time. A jump is one of the clock of a
+    ledger that several processes share; `wall` is then how far that is ahead. Put back is an older
+    ledger, in place of the present one.
     """
 
     at: float

@@ -8,6 +8,10 @@ from tests.simulation.scenario import Scenario
 
 DAY, MINUTE = 86_400.0, 60.0
 
+_UNSURE_BEFORE, _UNSURE_AFTER = 15.0, 5.0
+"""So long before a request, and after it, the ledger's clock may have been read for it: whoever is
+kept from asking goes on from what it read last, and an answer takes a while."""
+
 ROUNDING = 0.01
 """Ledger time is in whole microseconds, and a clock that is read often rounds often."""
 
@@ -29,12 +33,15 @@ class Ages:
     """How old things are taken to be.
 
     A moment is what its process's clock said. After a step back while no daemon ran, what lies in
-    the future counts as of the moment at which the next process started.
+    the future counts as of the moment at which the next process started; after a jump back of a
+    shared ledger's clock, as of that jump. Near a jump nobody can tell by which clock a moment was
+    read: then it is as old as it can be.
     """
 
     def __init__(self, log: Log) -> None:
         self._starts: list[tuple[float, float]] = []
         self._noted: list[tuple[float, float]] = []
+        self._jumps: list[tuple[float, float]] = []
         daemon = None
         for one in log.happened:
             if one.kind in ("kill", "stop") and one.who == daemon:
@@ -45,11 +52,15 @@ class Ages:
                 self._noted.append((one.at, one.at + one.wall))
             elif one.kind == "start" and daemon is None:
                 self._noted.append((one.at, one.at + one.wall))
+            elif one.kind == "jump":
+                self._jumps.append((one.at, one.wall))
+                self._starts.append((one.at, one.at + one.wall))
+                self._noted.append((one.at, one.at + one.wall))
 
     def for_delays(self, earlier: Request, later: Request) -> float:
         """How long after the earlier one the later one left."""
         starts = [time for at, time in self._starts if earlier.departed < at <= later.departed]
-        return later.clock - min([earlier.clock, *starts])
+        return self._latest(later) - min([self._earliest(earlier), *starts])
 
     def starts(self, since: float, until: float) -> int:
         """How many daemons started."""
@@ -63,14 +74,36 @@ class Ages:
         return min(self.by_ledger(earlier, later), by_api)
 
     def by_ledger(self, earlier: Request, later: Request) -> float:
-        if earlier.clock <= later.clock:
-            return later.clock - earlier.clock
+        sent, now = self._earliest(earlier), self._latest(later)
+        if sent <= now:
+            return now - sent
         since = None
         for at, time in self._noted:
             if earlier.departed < at <= later.departed:
-                ahead = earlier.clock > time
+                ahead = sent > time
                 since = (time if since is None else min(since, time)) if ahead else None
-        return 0.0 if since is None else max(0.0, later.clock - since)
+        return 0.0 if since is None else max(0.0, now - since)
+
+    def _earliest(self, request: Request) -> float:
+        return request.clock + min(self._ahead(request))
+
+    def _latest(self, request: Request) -> float:
+        return request.clock + max(self._ahead(request))
+
+    def _ahead(self, request: Request) -> list[float]:
+        """How far the ledger's clock may have been ahead when it was read for a request."""
+        since, until = request.departed - _UNSURE_BEFORE, request.departed + _UNSURE_AFTER
+        before = [ahead for at, ahead in self._jumps if at <= since]
+        return [*(before[-1:] or [0.0]), *(a for at, a in self._jumps if since < at <= until)]
+
+
+def known(scenario: Scenario, earlier: Request, later: Request) -> bool:
+    """Whether the ledger in which the later one was reserved had the earlier one, or else its own
+    sender did, which puts it back first."""
+    since, until = later.departed - reserved_before(scenario), later.departed
+    return earlier.client == later.client or not any(
+        lost_at <= until and since <= back_at for lost_at, back_at in earlier.lacking
+    )
 
 
 def clocks_apart(earlier: Request, later: Request) -> float:
