@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.records import NOW
+from tests.fakes.processes import cli, config_file
+from tests.fakes.records import NOW, failing
 from watchdog.clock import SystemClock
+from watchdog.domain.replica import Replica
+from watchdog.engine.ports import LedgerTransaction
 from watchdog.ledger import Role, SqlLedger, shared_clock
 
 HOUR = timedelta(hours=1)
@@ -88,6 +91,41 @@ async def test_a_daemon_that_does_not_say_what_time_it_is_is_no_clock(
     other, _ = machine.opened(tmp_path, Role.READER)
     assert await time_of(other) == NOW + HOUR
     await other.close()
+    await daemon.close()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "order", "says"),
+    [
+        (HOUR, "pause --all --for 30m", "not paused: by the clock of a running daemon"),
+        (HOUR, "pause --all --for 2h", None),
+        (-HOUR, "pause --all --for 30m", None),
+        (HOUR, "reset m1 --yes", "not reset: the clock of a running daemon"),
+        (-HOUR, "reset m1 --yes", "not reset: the clock of a running daemon"),
+        (timedelta(0), "reset m1 --yes", None),
+    ],
+)
+async def test_what_would_not_be_in_force_by_the_clock_of_a_daemon_that_does_not_tell_it_is_refused(
+    ahead: timedelta, order: str, says: str | None, tmp_path: Path
+) -> None:
+    """Such a daemon tells by its heartbeat alone what time it thinks it is."""
+    machine = Machine()
+    machine.wall = datetime.now(UTC) + ahead
+    daemon, _ = machine.opened(tmp_path, Role.DAEMON)
+
+    def live(tx: LedgerTransaction) -> None:
+        now = tx.now()
+        tx.save_replica(Replica(daemon.owner, "0.9", now, now, now, active=True))
+        tx.add_target(failing(model_id="m1"))
+
+    await daemon.transact(live)
+    (tmp_path / "ledger.db.daemon.lock").write_text(f"{os.getpid()}\n")
+    config = config_file(tmp_path, BASE_URL, ["m1"])
+    done = await asyncio.to_thread(cli, *order.split(), "--config", config)
+    assert done.exit_code == (2 if says else 0), done.stderr
+    assert (says or "") in done.stderr
+    recent = await daemon.transact(lambda tx: tx.actions(None, limit=9))
+    assert len(recent) == (0 if says else 1)
     await daemon.close()
 
 

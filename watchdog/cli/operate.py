@@ -115,6 +115,8 @@ def reset(
             fail(f"the ledger does not know {model_id} yet: start the daemon first")
         try:
             operate.reset(tx, recorder, target, who=who(), note=note)
+        except operate.OutOfStep:
+            fail("not reset: the clock of a running daemon differs from this one: set its clock")
         except operate.UnderWay:
             fail(f"a retry of {model_id} is under way: reset it once its result is known")
 

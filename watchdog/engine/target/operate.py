@@ -3,9 +3,15 @@
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import Action, ActionKind, Target
+from watchdog.domain.replica import GONE_AFTER
 from watchdog.domain.transition import reset as cleared
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.target.record import Recorded, Recorder
+
+
+class OutOfStep(Exception):
+    """A running daemon does not go by the same clock: what counts from now on for this process,
+    counts from another moment on for that one."""
 
 
 class UnderWay(Exception):
@@ -43,8 +49,11 @@ def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) 
 def reset(
     tx: LedgerTransaction, recorder: Recorder, target: Target, *, who: str, note: str
 ) -> Recorded:
-    """Begin a new episode and a new window. Raises UnderWay."""
+    """Begin a new episode and a new window. Raises UnderWay and OutOfStep."""
     now = tx.now()
+    active = (each for each in recorder.living_others(tx) if each.active)
+    if any(each.silent_for(now) > GONE_AFTER for each in active):
+        raise OutOfStep(target.model_id)
     attempts = recorder.attempts(tx, target, now)
     if any(attempt.under_way for attempt in attempts):
         raise UnderWay(target.model_id)
