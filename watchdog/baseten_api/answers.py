@@ -1,5 +1,7 @@
 """What came back for a request, and what can be made of it."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +18,14 @@ Body = TypeVar("Body", bound=BaseModel)
 
 _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 
+_NO_JSON = "json_invalid"
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Of a character: what JSON can escape, and no text can hold. Bytes that are no UTF-8 as well."""
+
+_NO_CHARACTER = "\ufffe"
+"""Nothing that prints, so that an id or a status with it in it is still refused."""
+
 _YEARS = range(1990, 9000)
 """Those that spans can be added to and taken from."""
 
@@ -30,7 +40,7 @@ class Answer:
     def text(self) -> str:
         """What an answer other than a 2xx says, for people."""
         try:
-            found = ErrorBody.model_validate_json(self.body)
+            found = _read(ErrorBody, self.body)
         except ValidationError:
             found = ErrorBody()
         message = found.message or found.error or "(no message)"
@@ -39,7 +49,7 @@ class Answer:
     def retry_after(self) -> float | None:
         """How many seconds a 429 asks for: in its body, as documented, else in the header."""
         try:
-            return ThrottledBody.model_validate_json(self.body).retry_after
+            return _read(ThrottledBody, self.body).retry_after
         except ValidationError:
             pass
         try:
@@ -77,12 +87,34 @@ def parse(model: type[Body], body: bytes, model_id: str | None) -> Body:
     """The body of a 2xx answer to a request about a model, if it was about one. Raises
     AnswerLost."""
     try:
-        return model.model_validate_json(body, context=model_id)
+        return _read(model, body, model_id)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         text = f"the answer cannot be used: {where}: {first['msg']}"
         raise AnswerLost(text, code="invalid_body") from None
+
+
+def _read(model: type[Body], body: bytes, context: str | None = None) -> Body:
+    """Raises ValidationError."""
+    try:
+        return model.model_validate_json(body, context=context)
+    except ValidationError as error:
+        is_json = error.errors(include_input=False, include_url=False)[0]["type"] != _NO_JSON
+        if is_json or (mended := _with_whole_characters(body)) is None:
+            raise
+    return model.model_validate_json(mended, context=context)
+
+
+def _with_whole_characters(body: bytes) -> bytes | None:
+    """The same JSON, with what is no character replaced: what one person wrote into a name, a label
+    or a log must not make everything else unreadable. None where that is not what is wrong."""
+    try:
+        found = json.loads(body.decode(errors="surrogateescape"))
+        text = json.dumps(found, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    return _HALF.sub(_NO_CHARACTER, text).encode()
 
 
 def told(what: str, error: Exception, key: str) -> str:
