@@ -141,6 +141,25 @@ async def test_a_healthy_fleets_looks_show_it_too_and_a_ledger_that_is_away_hear
     assert abs(shown - world.clock.apis()) < timedelta(seconds=2)
 
 
+@pytest.mark.parametrize("dated", [True, False])
+async def test_a_day_back_while_it_runs_stops_the_fleet_for_a_minute_only(dated: bool) -> None:
+    """As it does on a server whose clock is set right: the process does not start anew for that."""
+    world = a_world(*SIX, max_retries_per_minute=2)
+    world.api.date = world.clock.apis if dated else None
+    async with world.running():
+        await world.run_for(seconds=30)
+        assert len(world.posts()) == 2
+        world.clock.stepped = -timedelta(days=1)
+        await world.run_for(seconds=58)
+        assert len(world.posts()) == 2
+        await world.run_for(minutes=3)
+        assert len(world.posts()) > 4
+        assert {why(world, model_id) for model_id in SIX} <= {
+            DecisionReason.ATTEMPT_UNDER_WAY,
+            DecisionReason.FLEET_MINUTE_SPENT,
+        }
+
+
 async def test_a_day_back_while_it_was_down_stops_the_fleet_for_a_minute_only() -> None:
     world = a_world(*SIX, max_retries_per_minute=2)
     async with world.running():

@@ -48,6 +48,12 @@ def _printable(value: str) -> str:
     return value
 
 
+def _storable(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path holds no NUL")
+    return path
+
+
 def _without_slash(url: str) -> str:
     # The ledger belongs to one base URL, and these are the same.
     return url.removesuffix("/")
@@ -75,6 +81,6 @@ Number = Annotated[float, Field(allow_inf_nan=False), NoBool]
 Text = Annotated[str, Field(min_length=1), AfterValidator(_printable), Quoted]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable), Quoted]
 BaseUrl = Annotated[Text, AfterValidator(_without_slash)]
-File = Annotated[Path, Quoted]
+File = Annotated[Path, AfterValidator(_storable), Quoted]
 Statuses = Annotated[tuple[Text, ...], AfterValidator(_unique)]
 ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), Quoted]
