@@ -68,6 +68,36 @@ async def test_what_was_sent_is_charged_in_the_window_of_a_ledger_that_never_had
         assert len(world.attempts()) == 2
 
 
+async def test_it_is_told_once_however_much_is_done_before_that_is_heard_of() -> None:
+    world = a_model_that_fails_again(max_attempts=2, max_attempts_per_window=2)
+    async with world.running():
+        empty = world.ledger.backup()
+        await world.run_for(minutes=2)
+        empty()
+        world.ledger.heard_after = timedelta(seconds=3)
+        await asyncio.gather(*(world.transact(lambda tx: tx.now()) for _ in range(3)))
+        await world.run_for(minutes=1)
+        assert len(world.attempts()) == 2
+        assert went_back(world) == [2]
+
+
+async def test_it_is_told_though_whoever_asked_did_not_wait_for_it() -> None:
+    world = a_model_that_fails_again(max_attempts=2, max_attempts_per_window=2)
+    async with world.running():
+        empty = world.ledger.backup()
+        await world.run_for(minutes=2)
+        empty()
+        world.ledger.heard_after = timedelta(seconds=3)
+        await asyncio.wait_for(world.transact(lambda tx: tx.now()), 9)
+        assert went_back(world) == [2]
+        empty()
+        asked = asyncio.create_task(world.transact(lambda tx: tx.now()))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await world.run_for(minutes=1)
+        assert went_back(world) == [2, 2]
+
+
 async def test_what_is_put_back_without_its_episode_belongs_to_a_closed_one() -> None:
     world = a_model_that_fails_again(max_attempts_per_window=1)
     async with world.running():

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.scripted_api import ScriptedApi
@@ -28,12 +28,14 @@ from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
 from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
-from watchdog.engine.ports import LedgerUnavailable, Throttled
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Throttled
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
 from watchdog.engine.target.record import Recorder
 from watchdog.engine.target.telling import tell
+
+T = TypeVar("T")
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -199,6 +201,11 @@ class World:
     @property
     def retrier(self) -> Retrier:
         return self.engine.retrier
+
+    async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
+        """One transaction of the process that runs."""
+        assert self._engine is not None
+        return await self._engine.ledger.transact(work)
 
     def recorder(self) -> Recorder:
         return Recorder(self.ledger, self.settings)

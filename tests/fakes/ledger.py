@@ -1,5 +1,6 @@
 """A ledger in memory, held to the same contract as the real one."""
 
+import asyncio
 import copy
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -75,13 +76,15 @@ TARGET_TIMES = (
 
 class InMemoryLedger:
     """`fail_with` makes every transaction fail, `full` each that writes, and `lock_fails_with`
-    whatever is asked of the lock; `dead_owners` are those it knows to be dead."""
+    whatever is asked of the lock; `dead_owners` are those it knows to be dead. What came of a
+    transaction is heard `heard_after` it, as where that is done in a thread."""
 
     def __init__(self, clock: Clock, *, observe: bool = False) -> None:
         self.observe = observe
         self.fail_with: LedgerUnavailable | None = None
         self.full: LedgerUnavailable | None = None
         self.dead_owners: set[str] = set()
+        self.heard_after = timedelta(0)
         self.transactions = 0
         self._clock = clock
         self._kept = [_Rows()]
@@ -123,6 +126,8 @@ class InMemoryLedger:
                 if was.get(key) is not row:
                     _check_storable(row)
         self._kept[0] = rows
+        if self.heard_after:
+            await asyncio.sleep(self.heard_after.total_seconds())
         return result
 
     async def hold_active(self) -> int:

@@ -51,14 +51,16 @@ class WatchedLedger:
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         def whole(tx: LedgerTransaction) -> tuple[T, Compared, Generation]:
             compared = self.sent.compare(tx)
-            return work(tx), compared, tx.generation()
+            result = work(tx)
+            self.sent.leaving(compared, tx.generation())
+            return result, compared, tx.generation()
 
         asked_at = self._clock.monotonic()
         self.sent.forget_old()
         result, compared, generation = await self._watched(_WORK, self._ledger.transact(whole))
-        self.sent.committed(compared, generation)
-        if compared.put_back is not None:
-            self._listener(LedgerWentBack(put_back=compared.put_back))
+        put_back = self.sent.committed(compared, generation)
+        if put_back is not None:
+            self._listener(LedgerWentBack(put_back=put_back))
         self._listener(LedgerTransacted(duration_seconds=self._clock.monotonic() - asked_at))
         return result
 

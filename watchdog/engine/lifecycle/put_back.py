@@ -49,6 +49,10 @@ class SentAttempts:
         self._sent: _Sent = {}
         self._compared: _Sent = self._sent
         self._generation: Generation | None = None
+        # What the last transaction left, as far as it is committed: the next one may be done before
+        # anybody hears of that, and whoever asked for it may never do.
+        self._left: Generation | None = None
+        self._untold: int | None = None
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -83,7 +87,7 @@ class SentAttempts:
         if before is None or (found == before and sent is self._compared):
             return Compared(sent, None)
         lacking, now = tx.without_row(sent.keys()), tx.now()
-        if found.number >= before.number and not lacking:
+        if not lacking and (found == self._left or found.number >= before.number):
             return Compared(sent, None)
         tx.put_back(
             [
@@ -98,9 +102,18 @@ class SentAttempts:
                 tx.record_answer(kept.attempt)
         return Compared(sent, len(lacking))
 
-    def committed(self, compared: Compared, generation: Generation) -> None:
-        """The transaction in which that was compared has left the ledger so."""
+    def leaving(self, compared: Compared, generation: Generation) -> None:
+        """To be called at the end of the transaction in which that was compared."""
+        self._left = generation
+        if compared.put_back is not None:
+            self._untold = compared.put_back
+
+    def committed(self, compared: Compared, generation: Generation) -> int | None:
+        """The transaction in which that was compared has left the ledger so. How many attempts were
+        put back, where the ledger went back and nobody was told yet."""
         self._compared, self._generation = compared.sent, generation
+        untold, self._untold = self._untold, None
+        return untold
 
 
 def _charged(attempt: Attempt, now: datetime) -> Attempt:
