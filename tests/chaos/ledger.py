@@ -23,8 +23,8 @@ _EPISODES = "SELECT model_id, episode_id FROM targets"
 
 @dataclass(slots=True)
 class Row:
-    """An attempt. Times are seconds since the start; after `sent_at` it was not sent, and it counts
-    from then on at the latest."""
+    """An attempt. Times are seconds since the start. Where the clock was set back behind `sent_at`,
+    that is when this was noticed: it counts as of then."""
 
     id: str
     model_id: str

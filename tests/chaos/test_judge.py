@@ -12,8 +12,10 @@ import pytest
 from tests.chaos import fleet
 from tests.chaos.judge import Evidence, judge
 from tests.chaos.ledger import Row, still_due
+from tests.chaos.put_backs import PutBack
 from tests.chaos.replica import Life
 from tests.chaos.tap import Note
+from tests.simulation.log import Happened
 from watchdog.emulator import RequestRecord
 
 MODEL = "never0"
@@ -32,6 +34,8 @@ class Story:
     notes: list[Note] = field(default_factory=list)
     records: list[RequestRecord] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    happened: list[Happened] = field(default_factory=list)
+    put_backs: list[PutBack] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name in (FIRST, SECOND):
@@ -49,8 +53,36 @@ class Story:
         self._note(at, client, {"retried": retried}, "retry", status, after)
 
     def attempt(self, at: float, client: str, outcome: str = "accepted") -> None:
-        owner, attempt_id = f"daemon:host:{client}", f"a{len(self.rows)}"
+        owner, attempt_id = f"daemon:host:{client}", f"a{at:g}"
         self.rows.append(Row(attempt_id, MODEL, owner, "e1", outcome, at, at + 0.2))
+
+    def retry(self, at: float, client: str, look_at: float | None = None) -> None:
+        """As it should be, of a model that was seen failing at `look_at`; it fails again."""
+        self.look(at - 4.5 if look_at is None else look_at, client)
+        self.attempt(at, client)
+        self.look(at + 0.1, client)
+        self.post(at + 0.2, client)
+        self.look(at + 2, client, "BUILDING")
+
+    def go_back(self, at: float, *, lost: int) -> None:
+        """The ledger loses the last of its attempts."""
+        before = tuple(self.rows)
+        self.rows = self.rows[:-lost]
+        self.put_backs.append(PutBack.of(at, at, before, self.rows))
+        self.happened.append(Happened(at, "put back", "ledger"))
+
+    def says_it_went_back(self, at: float, client: str) -> None:
+        """And what that process sent is there again."""
+        line = {
+            "event": "ledger_went_back",
+            "timestamp": datetime.fromtimestamp(at, UTC).isoformat(),
+        }
+        with self.lives[client].log.open("a") as log:
+            log.write(f"\n{json.dumps(line)}")
+        self.rows += self.put_backs[-1].lost
+
+    def jump(self, at: float, ahead: float) -> None:
+        self.happened.append(Happened(at, "jump", "ledger", wall=ahead))
 
     def _note(
         self,
@@ -86,8 +118,9 @@ class Story:
             notes=self.notes,
             records=self.records,
             lives=tuple(self.lives.values()),
-            happened=(),
+            happened=self.happened,
             rows=self.rows,
+            put_backs=self.put_backs,
             statuses={},
             due={},
             ended_at=1000.0,
@@ -180,3 +213,93 @@ def test_a_model_that_is_left_failing_is_due_until_a_limit_is_reached(story: Sto
     assert due("e2", now=RULES.window + 11) == [MODEL]
     story.rows.append(replace(story.rows[0], outcome="pending"))
     assert due() == [MODEL]
+
+
+@pytest.fixture
+def spent_story(tmp_path: Path) -> Story:
+    """All that an episode allows is sent when the ledger goes back to before that."""
+    made = Story(tmp_path)
+    for at in (10, 20, 30):
+        made.retry(at, FIRST)
+    made.look(38.0, FIRST)
+    made.go_back(40.0, lost=3)
+    return made
+
+
+def goes_on(story: Story, client: str) -> None:
+    """One more is sent than the window allows."""
+    for at in (60, 70):
+        story.retry(at, client)
+
+
+def test_what_nobody_could_put_back_does_not_count_for_others(spent_story: Story) -> None:
+    spent_story.lives[FIRST].ended, spent_story.lives[FIRST].killed = 39.0, True
+    goes_on(spent_story, SECOND)
+    assert spent_story.broken() == set()
+
+
+def test_what_was_sent_before_a_put_back_counts_for_its_sender_at_once(spent_story: Story) -> None:
+    goes_on(spent_story, FIRST)
+    spent_story.rows += spent_story.put_backs[0].lost
+    assert spent_story.broken() == {"window"}
+
+
+def test_what_was_put_back_counts_for_others_too(spent_story: Story) -> None:
+    spent_story.says_it_went_back(50.0, FIRST)
+    goes_on(spent_story, SECOND)
+    assert spent_story.broken() == {"window"}
+
+
+def test_what_is_put_back_only_later_does_not_count_for_others_until_then(
+    spent_story: Story,
+) -> None:
+    spent_story.lives[FIRST].frozen.append((38.5, 83.5))
+    spent_story.says_it_went_back(84.0, FIRST)
+    goes_on(spent_story, SECOND)
+    assert spent_story.broken() == set()
+    spent_story.retry(95, SECOND)
+    assert spent_story.broken() == {"window"}
+
+
+@pytest.mark.parametrize(("trouble", "broken"), [("storm", {"put back"}), ("database stop", set())])
+def test_a_sender_that_could_put_it_back_and_did_not_is_found(
+    spent_story: Story, trouble: str, broken: set[str]
+) -> None:
+    spent_story.happened.append(Happened(41.0, "chaos", trouble))
+    spent_story.look(47.0, FIRST)
+    assert spent_story.broken() == broken
+
+
+def test_a_sender_that_had_ended_or_stood_by_or_was_stopped_could_not(spent_story: Story) -> None:
+    assert spent_story.broken() == set()
+    spent_story.look(47.0, FIRST)
+    assert spent_story.broken() == {"put back"}
+    spent_story.lives[FIRST].frozen.append((41.0, 42.0))
+    assert spent_story.broken() == set()
+
+
+def test_another_ledger_excuses_no_post_that_it_did_not_lose(spent_story: Story) -> None:
+    spent_story.lives[FIRST].ended, spent_story.lives[FIRST].killed = 39.0, True
+    for at in (60, 70, 80, 90, 100):
+        spent_story.retry(at, SECOND)
+    assert spent_story.broken() == {"episode", "window"}
+
+
+def test_a_clock_that_jumps_shortens_delays_and_no_window(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.retry(10, FIRST)
+    story.jump(15.0, 90_000.0)
+    story.retry(16, FIRST, look_at=14.9)
+    story.jump(30.0, 0.0)
+    assert story.broken() == set()
+    for at in (60, 70, 80):
+        story.happened.append(Happened(at - 8, "act", MODEL))
+        story.retry(at, FIRST)
+    assert story.broken() == {"window"}
+
+
+def test_far_from_a_jump_a_delay_is_as_long_as_ever(tmp_path: Path) -> None:
+    story = Story(tmp_path)
+    story.jump(15.0, 90_000.0)
+    story.retry(60, FIRST, look_at=59.5)
+    assert story.broken() == {"delay"}

@@ -1,5 +1,6 @@
 """The ledger's clock jumps, while the engine runs or while it is down; in virtual time."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -174,3 +175,43 @@ async def test_a_day_back_while_it_was_down_stops_the_fleet_for_a_minute_only() 
     later = [when for when in world.posts() if when >= restarted and when < START]
     assert len(later) == 2
     assert min(later) - restarted >= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("failed_before", [True, False], ids=["failing", "fails then"])
+async def test_a_day_back_while_it_runs_delays_no_retry_by_more_than_its_own_delay(
+    failed_before: bool,
+) -> None:
+    world = a_world("m1", "m2", first_delay=timedelta(seconds=30), max_retries_per_minute=2)
+    world.clock.stepped = A_DAY_AND_MORE
+    world.api.set_status("m1", "ACTIVE")
+    async with world.running():
+        await world.run_for(minutes=2)
+        if failed_before:
+            world.api.set_status("m1", "BUILD_FAILED")
+            await world.run_for(seconds=15)
+        world.clock.stepped = timedelta(0)
+        world.api.set_status("m1", "BUILD_FAILED")
+        await world.run_for(minutes=4)
+        assert {"m1", "m2"} <= reserved_within(world, timedelta(minutes=4))
+
+
+async def test_an_answer_that_comes_after_the_clock_was_set_back_counts_as_of_then() -> None:
+    world = a_world("m1", "m2", max_retries_per_minute=1)
+    world.clock.stepped = A_DAY_AND_MORE
+    answer = world.api.model("m1").before_answer = asyncio.Event()
+    world.api.set_status("m2", "ACTIVE")
+    async with world.running():
+        await world.run_for(seconds=5)
+        assert len(world.posts()) == 1
+        world.clock.stepped = timedelta(0)
+        await world.run_for(seconds=5)
+        answer.set()
+        world.api.set_status("m1", "ACTIVE")
+        world.api.set_status("m2", "BUILD_FAILED")
+        await world.run_for(minutes=4)
+        assert "m2" in reserved_within(world, timedelta(minutes=4))
+
+
+def reserved_within(world: World, ago: timedelta) -> set[str]:
+    now = world.clock.now()
+    return {each.model_id for each in world.attempts() if now - ago < each.reserved_at <= now}

@@ -110,6 +110,15 @@ async def test_a_listing_serves_for_an_interval() -> None:
     assert bench.api.listings == 2
 
 
+async def test_a_listing_from_before_the_clock_was_set_back_serves_no_more() -> None:
+    bench = Bench("other")
+    bench.world.clock.stepped = timedelta(hours=25)
+    await bench.doubt()
+    bench.world.clock.stepped = timedelta(0)
+    bench.lists("other", "llama")
+    assert await bench.doubt(after=timedelta(0)) is not None
+
+
 async def test_a_listing_says_nothing_of_what_was_seen_since_it_was_asked_for() -> None:
     bench = Bench("other")
     await asyncio.sleep(5)

@@ -1,6 +1,5 @@
 """The real adapter in front of a scripted server."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -32,14 +31,20 @@ class ManualClock:
 
     def __init__(self) -> None:
         self._now = datetime(2026, 3, 1, tzinfo=UTC)
+        self._seconds = 0.0
 
     def now(self) -> datetime:
         return self._now
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._seconds
 
     def advance(self, **span: float) -> None:
+        self.step(**span)
+        self._seconds += timedelta(**span).total_seconds()
+
+    def step(self, **span: float) -> None:
+        """Move what it says is the time, while none passes."""
         self._now += timedelta(**span)
 
 

@@ -162,6 +162,34 @@ async def test_a_shorter_429_does_not_shorten_the_hold() -> None:
         await _held(setup, DecisionReason.API_HELD)
 
 
+@pytest.mark.parametrize("hours", [25, -25])
+async def test_a_hold_lasts_as_long_whatever_the_clock_says(hours: float) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(429, {"retry_after": 30}))
+        with pytest.raises(Throttled):
+            await setup.api.get_deployment("m1")
+        setup.clock.step(hours=hours)
+        setup.clock.advance(seconds=29)
+        await _held(setup, DecisionReason.API_HELD)
+        hold = setup.api.retry_hold("m2")
+        assert hold is not None
+        assert hold.until - setup.clock.now() == timedelta(seconds=1)
+        setup.clock.advance(seconds=1)
+        assert setup.api.retry_hold("m2") is None
+
+
+@pytest.mark.parametrize("hours", [25, -25])
+async def test_there_is_one_probe_a_minute_whatever_the_clock_says(hours: float) -> None:
+    async with running() as setup:
+        setup.baseten.always(GET, Reply(401))
+        await _denied(setup)
+        setup.clock.step(hours=hours)
+        setup.clock.advance(seconds=59)
+        await _held(setup, DecisionReason.AUTH_FAILED)
+        setup.clock.advance(seconds=1)
+        await _denied(setup)
+
+
 async def test_401_holds_everything_with_one_probe_a_minute_until_the_key_is_good() -> None:
     async with running() as setup:
         setup.baseten.always(GET, Reply(401))

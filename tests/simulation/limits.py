@@ -71,7 +71,7 @@ def _within(
 def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterator[Violation]:
     """What a retry began and is under way in truth, whatever a lagging look shows of it. Each model
     holds one place."""
-    ends, age = _ends(scenario, sent, log), Ages(log).by_ledger
+    ends, age = _ends(scenario, sent, log), partial(Ages(log).for_limits, scenario)
     for index, post in enumerate(sent):
         going = _going(scenario, ends, sent[:index], post, age)
         if len(going) + 1 > scenario.limits.in_flight:

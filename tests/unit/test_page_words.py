@@ -136,6 +136,10 @@ def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
             [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=NOW))],
             Fact("API", "answers", "key accepted", "good"),
         ),
+        (  # It was told by a clock that has been set back since.
+            [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=ago(hours=-25)))],
+            Fact("API", "answers", "key accepted", "good"),
+        ),
     ],
 )
 def test_how_the_api_is(events: list[Event], expected: Fact) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import itertools
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from watchdog.domain.limits import GIVE_WAY, LONGEST_HOLD
@@ -20,6 +20,15 @@ AUTH_HOLD = timedelta(minutes=1)
 """One probe a minute while the key is refused."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A hold that ends at a moment of the monotonic clock: a jump of the other one, which may be a
+    server's, neither ends it nor draws it out."""
+
+    reason: DecisionReason
+    ends: float
+
+
 class Gate:
     """Lets requests pass at `rate` a second, the urgent ones first."""
 
@@ -31,16 +40,17 @@ class Gate:
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[str, _Quiet] = {}
         self._blind: dict[str, timedelta] = {}
-        self._giving_way: dict[tuple[str, str], Hold] = {}
-        self._auth: Hold | None = None
+        self._giving_way: dict[tuple[str, str], _Quiet] = {}
+        self._auth: _Quiet | None = None
         self._auth_failing = False
         self.key_accepted: bool | None = None
 
     def hold(self, operation: str, model_id: str | None = None) -> Hold | None:
         """Why the operation must wait now, if it must."""
-        return self._in_force(self._auth) or self._quiet(operation, model_id)
+        quiet = self._in_force(self._auth) or self._quiet(operation, model_id)
+        return None if quiet is None else self._until(quiet)
 
     async def enter(
         self,
@@ -62,20 +72,20 @@ class Gate:
         self._refuse_held(operation, model_id, despite_auth=despite_auth)
         if self._auth is not None and not despite_auth:
             # The minute is over: this request is the probe, and the others wait for its answer.
-            self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
+            self._auth = self._for(AUTH_HOLD, DecisionReason.AUTH_FAILED)
 
     def throttled(self, operation: str, model_id: str | None, seconds: float | None) -> Hold:
         """The API said 429 to a request about a model, and for how long if it did."""
-        hold = self._held_for_all(operation, seconds)
+        quiet = self._held_for_all(operation, seconds)
         self._giving_way = {
             key: waiting for key, waiting in self._giving_way.items() if self._in_force(waiting)
         }
         if model_id is not None:
-            own = replace(hold, until=hold.until + GIVE_WAY)
+            own = _Quiet(quiet.reason, quiet.ends + GIVE_WAY.total_seconds())
             self._giving_way[operation, model_id] = own
-        return hold
+        return self._until(quiet)
 
-    def _held_for_all(self, operation: str, seconds: float | None) -> Hold:
+    def _held_for_all(self, operation: str, seconds: float | None) -> _Quiet:
         present = self._in_force(self._holds.get(operation))
         if seconds is not None and seconds >= 0:
             span = min(max(timedelta(seconds=min(seconds, 1e6)), SHORTEST_HOLD), LONGEST_HOLD)
@@ -85,21 +95,21 @@ class Gate:
         else:
             span = self._blind.get(operation, SHORTEST_HOLD)
             self._blind[operation] = min(span * 2, BLIND_HOLD_MOST)
-        hold = Hold(DecisionReason.API_HELD, self._clock.now() + span)
-        if present is not None and present.until >= hold.until:
+        quiet = self._for(span, DecisionReason.API_HELD)
+        if present is not None and present.ends >= quiet.ends:
             return present
-        self._holds[operation] = hold
+        self._holds[operation] = quiet
         if present is None:
-            self._listener(ApiHeld(operation=operation, hold=hold))
-        return hold
+            self._listener(ApiHeld(operation=operation, hold=self._until(quiet)))
+        return quiet
 
     def denied(self, code: str) -> None:
         """The key is refused: everything waits, and one request a minute finds out."""
-        self._auth = Hold(DecisionReason.AUTH_FAILED, self._clock.now() + AUTH_HOLD)
+        self._auth = self._for(AUTH_HOLD, DecisionReason.AUTH_FAILED)
         self.key_accepted = False
         if not self._auth_failing:
             self._auth_failing = True
-            self._listener(AuthFailed(code=code, hold=self._auth))
+            self._listener(AuthFailed(code=code, hold=self._until(self._auth)))
 
     def pace(self, rate: float) -> None:
         """Let requests pass at another rate from now on."""
@@ -118,16 +128,26 @@ class Gate:
             self._auth_failing = False
             self._listener(AuthRecovered())
 
-    def _in_force(self, hold: Hold | None) -> Hold | None:
-        return hold if hold is not None and hold.until > self._clock.now() else None
+    def _for(self, span: timedelta, reason: DecisionReason) -> _Quiet:
+        return _Quiet(reason, self._clock.monotonic() + span.total_seconds())
 
-    def _quiet(self, operation: str, model_id: str | None) -> Hold | None:
+    def _until(self, quiet: _Quiet) -> Hold:
+        """By the clock, as that is now."""
+        left = timedelta(seconds=quiet.ends - self._clock.monotonic())
+        return Hold(quiet.reason, self._clock.now() + left)
+
+    def _in_force(self, quiet: _Quiet | None) -> _Quiet | None:
+        return quiet if quiet is not None and quiet.ends > self._clock.monotonic() else None
+
+    def _quiet(self, operation: str, model_id: str | None) -> _Quiet | None:
         own = self._giving_way.get((operation, model_id)) if model_id is not None else None
         return self._in_force(own) or self._in_force(self._holds.get(operation))
 
     def _refuse_held(self, operation: str, model_id: str | None, *, despite_auth: bool) -> None:
         quiet = self._quiet(operation, model_id)
-        hold = quiet if despite_auth else self.hold(operation, model_id)
+        hold = self.hold(operation, model_id)
+        if despite_auth:
+            hold = None if quiet is None else self._until(quiet)
         if hold is not None:
             text = f"{operation} waits until {hold.until:%H:%M:%SZ}: {hold.reason}"
             raise Held(text, hold=hold)

@@ -439,8 +439,8 @@ class LedgerTransaction(Protocol):
     # Schedule and housekeeping
 
     def clamp_future(self) -> None:
-        """Move what delays are counted from and lies ahead of now to now: the clock was set back
-        while nothing ran. Of attempts that were sent ahead of now write instead since when that is
+        """Move what delays are counted from and lies ahead of now to now: the clock was set
+        back. Of attempts that were sent ahead of now write instead since when that is
         known, now if it was not before; and nothing of those that no longer are."""
 
     def make_due(self, model_id: str, at: datetime) -> None:

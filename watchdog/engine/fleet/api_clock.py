@@ -25,11 +25,9 @@ class ApiClock:
         self._ledger = ledger
         self._listener = listener
         self._known: timedelta | None = None
-        self._latest: datetime | None = None
 
     async def compare(self, look: Look) -> None:
         """What a look shows of it. Where the ledger is away, a later look shows it again."""
-        await self._mind_step_back(look.at)
         if look.date is None:
             return
         known, ahead = self._known, look.at - look.date
@@ -45,19 +43,6 @@ class ApiClock:
         before = known if known is not None else noted
         if before is not None and abs(ahead - before) > _TOLERANCE:
             self._listener(ClockJumped(by=ahead - before, ledger_ahead=ahead))
-
-    async def _mind_step_back(self, at: datetime) -> None:
-        """Where the ledger's time went back, what lies in the future counts as of now: nobody can
-        tell when it will have passed. Looks that overlap are not exactly in order."""
-        latest = self._latest or at
-        self._latest = max(at, latest)
-        if at >= latest - _TOLERANCE:
-            return
-        self._latest = at
-        try:
-            await self._ledger.transact(lambda tx: tx.clamp_future())
-        except LedgerUnavailable:
-            self._latest = latest
 
 
 def _note(tx: LedgerTransaction, ahead: timedelta) -> timedelta | None:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from watchdog.domain.limits import LONGEST_HOLD
 from watchdog.engine.events import (
     ApiDown,
     ApiHeld,
@@ -50,5 +51,7 @@ class Condition:
                 self.api_up, self.failure = True, ""
 
     def held(self, now: datetime) -> dict[str, datetime]:
-        """Until when each operation waits, as the API asked."""
-        return {name: until for name, until in self._held_until.items() if until > now}
+        """Until when each operation waits, as the API asked; without what a clock said that was
+        ahead then."""
+        latest = now + LONGEST_HOLD
+        return {name: until for name, until in self._held_until.items() if now < until <= latest}

@@ -1,7 +1,7 @@
 """The list of models, asked for once for all who need it."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Target
@@ -61,7 +61,8 @@ class SharedListing:
         if self._asked_at is None or (after is not None and self._asked_at <= after):
             return False
         age = self._clock.now() - self._asked_at
-        return age <= self._live.current.effective_interval
+        # Less than nothing: the clock was set back.
+        return timedelta(0) <= age <= self._live.current.effective_interval
 
     async def _ask(self) -> None:
         asked_at = self._clock.now()

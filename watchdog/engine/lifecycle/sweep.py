@@ -10,6 +10,7 @@ from watchdog.domain.records import Target
 from watchdog.engine.events import CheckStarted, InternalError, SweepDone
 from watchdog.engine.fleet.action_watch import ActionWatch, News
 from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.lifecycle.set_back import SetBack
 from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings
 from watchdog.engine.target.check import Checker
@@ -56,6 +57,7 @@ class Sweep:
         self._in_hand: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._actions = ActionWatch(listener)
+        self._set_back = SetBack(clock)
         self._due: asyncio.Queue[Target] = asyncio.Queue()
         self._erring_busy = 0
         self._parked: deque[Target] = deque()
@@ -88,15 +90,17 @@ class Sweep:
             return
         interval, hasten = self._api_watch.interval, self._api_watch.take_recovery()
 
-        def claim(tx: LedgerTransaction) -> tuple[Sequence[Target], News | None]:
+        def claim(tx: LedgerTransaction) -> tuple[Sequence[Target], News | None, datetime]:
+            at = self._set_back.clamp(tx)
             if hasten:
                 tx.spread_checks(interval)
             news = self._actions.read(tx)
-            return tx.claim_due(now + TICK, limit=room, interval=interval), news
+            return tx.claim_due(now + TICK, limit=room, interval=interval), news, at
 
         due: Sequence[Target]
         try:
-            due, news = await self._ledger.transact(claim)
+            due, news, at = await self._ledger.transact(claim)
+            self._set_back.committed(at)
             self._by_memory.clear()
             self._actions.tell(news)
         except LedgerUnavailable:
