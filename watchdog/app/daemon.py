@@ -190,7 +190,7 @@ class Daemon:
         self.started.set()
         try:
             retention, discover = self._config.store.retention, in_force.discovery(clock)
-            return await term.watch(number, leadership, stop, retention, discover)
+            return await term.watch(number, leadership, stop, Ticker(), retention, discover)
         finally:
             in_force.end_term()
 

@@ -5,13 +5,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from watchdog.app.parts import SetupError, make_key, make_settings
-from watchdog.app.term import Term
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.config import Config
 from watchdog.domain.discovery import still_wanted
 from watchdog.engine.events import IntervalStretched, TargetForgotten
 from watchdog.engine.fleet.discovery import Discoverer, Known, load
 from watchdog.engine.lifecycle.presence import Presence
+from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine
 from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.settings import Settings
@@ -66,7 +66,7 @@ class InForce:
             if self.config.discovery is not None:
                 self._discovered = _wanted(await engine.ledger.transact(load), self.config)
                 self._put_in_force(self._settings(self.config, self._discovered))
-            self._term = await Term.start(engine, self._listener)
+            self._term = Term(engine, await engine.begin_sweep())
             return self._term
 
     def end_term(self) -> None:
