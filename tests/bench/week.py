@@ -18,11 +18,11 @@ from tests.fakes.processes import KEY, config_file
 from tests.fakes.scripted_api import ScriptedApi
 from tests.simulation.store import LedgerFile
 from watchdog.app.parts import make_engine
-from watchdog.app.term import PRUNE_INTERVAL
 from watchdog.baseten_api import KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 from watchdog.engine.fleet.condition import Condition
+from watchdog.engine.lifecycle.term import PRUNE_INTERVAL
 from watchdog.engine.lifecycle.wiring import Fanout
 from watchdog.ledger import Role
 from watchdog.telemetry.log_writer import LogWriter

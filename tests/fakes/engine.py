@@ -26,14 +26,13 @@ from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUn
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
-from watchdog.engine.lifecycle.watchlist import begin
+from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Throttled
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
 from watchdog.engine.target.record import Recorder
-from watchdog.engine.target.telling import tell
 
 T = TypeVar("T")
 
@@ -225,13 +224,11 @@ class World:
         """Take up the models as they are now, as the daemon does when its file changes."""
         assert self._sweep is not None
         settings = replace(self.settings, models=dict(self.models), observe=self.observe, **changes)
-        recorder = Recorder(self.engine.ledger, settings)
-        known = await self.engine.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        term = Term(self.engine, self._sweep)
+        known = await term.take_up(settings, {})
         self.live.current = settings
         self.ledger.observe = self.observe
-        for recorded in known:
-            tell(recorded, settings, self.engine.listener)
-        self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+        term.changed(known)
 
     async def run_for(self, **span: float) -> None:
         """Tick for so long, as the scheduler would."""

@@ -27,7 +27,7 @@ from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.presence import HEARTBEAT, Presence
 from watchdog.engine.lifecycle.sweep import TICK
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
-from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
+from watchdog.engine.ports import LedgerUnavailable, Listener
 from watchdog.ledger import Role, SqlLedger
 from watchdog.telemetry.health import Liveness, Readiness
 from watchdog.telemetry.log_writer import LogWriter
@@ -107,9 +107,8 @@ class Daemon:
                 version=__version__,
                 is_active=lambda: bool(leadership.term),
             )
-            in_force = InForce(
-                config, self._environ, engine, presence, api, (ledger, reader), listener
-            )
+            ledgers = (ledger, reader)
+            in_force = InForce(config, self._environ, engine, presence, api, ledgers)
             self._announce(engine, ledger)
             in_force.tell_stretched()
 
@@ -119,7 +118,7 @@ class Daemon:
                 log.use(start_logging(form.level, form.format, writer, key))
 
             self._reloader = Reloader(self._source, config, take_up, listener)
-            await self._serve(engine, in_force, leadership, liveness, clock, stop)
+            await self._serve(engine, in_force, leadership, liveness, stop)
 
     def _announce(self, engine: Engine, ledger: SqlLedger) -> None:
         settings, listener, where = engine.settings, self._listener, self._config.store.display_url
@@ -143,7 +142,6 @@ class Daemon:
         in_force: InForce,
         leadership: Leadership,
         liveness: Liveness,
-        clock: Clock,
         stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
@@ -159,7 +157,7 @@ class Daemon:
             while not stop.is_set():
                 await in_force.beat()
                 if number := leadership.term:
-                    late = await self._watch(number, in_force, leadership, clock, stop)
+                    late = await self._watch(number, in_force, leadership, stop)
                 else:
                     self.started.set()
                     await leadership.until_another(number, stop)
@@ -175,7 +173,6 @@ class Daemon:
         number: int,
         in_force: InForce,
         leadership: Leadership,
-        clock: Clock,
         stop: asyncio.Event,
     ) -> int:
         """One term as the active replica; how many checks did not end in time."""
@@ -189,8 +186,8 @@ class Daemon:
             return 0
         self.started.set()
         try:
-            retention, discover = self._config.store.retention, in_force.discovery(clock)
-            return await term.watch(number, leadership, stop, retention, discover)
+            retention, discover = self._config.store.retention, in_force.discovery()
+            return await term.watch(number, leadership, stop, Ticker(), retention, discover)
         finally:
             in_force.end_term()
 

@@ -5,15 +5,14 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from watchdog.app.parts import SetupError, make_key, make_settings
-from watchdog.app.term import Term
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.config import Config
 from watchdog.domain.discovery import still_wanted
 from watchdog.engine.events import IntervalStretched, TargetForgotten
 from watchdog.engine.fleet.discovery import Discoverer, Known, load
 from watchdog.engine.lifecycle.presence import Presence
+from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine
-from watchdog.engine.ports import Clock, Listener
 from watchdog.engine.settings import Settings
 from watchdog.ledger import SqlLedger
 
@@ -29,7 +28,6 @@ class InForce:
         presence: Presence,
         api: HttpBasetenApi,
         ledgers: Sequence[SqlLedger],
-        listener: Listener,
     ) -> None:
         """`ledgers`: all that are to know whether the watchdog only looks on."""
         self.config = config
@@ -40,7 +38,6 @@ class InForce:
         self._api = api
         self._ledgers = ledgers
         self._environ = environ
-        self._listener = listener
         self._changing = asyncio.Lock()
 
     async def reload(self, config: Config) -> None:
@@ -66,7 +63,7 @@ class InForce:
             if self.config.discovery is not None:
                 self._discovered = _wanted(await engine.ledger.transact(load), self.config)
                 self._put_in_force(self._settings(self.config, self._discovered))
-            self._term = await Term.start(engine, self._listener)
+            self._term = Term(engine, await engine.begin_sweep())
             return self._term
 
     def end_term(self) -> None:
@@ -87,7 +84,7 @@ class InForce:
         if settings.effective_interval != before.effective_interval:
             self.tell_stretched()
 
-    def discovery(self, clock: Clock) -> Callable[[], Coroutine[Any, Any, None]]:
+    def discovery(self) -> Callable[[], Coroutine[Any, Any, None]]:
         """What makes a round of discovery when it is time for one."""
 
         async def take_up(known: Known) -> None:
@@ -101,8 +98,8 @@ class InForce:
 
         discoverer = Discoverer(
             self._engine.listing,
-            clock,
-            self._listener,
+            self._engine.clock,
+            self._engine.listener,
             known=lambda: self._discovered,
             take_up=take_up,
         )
@@ -117,7 +114,9 @@ class InForce:
         settings = self._engine.settings
         effective = settings.effective_interval
         if effective > settings.interval:
-            self._listener(IntervalStretched(interval=settings.interval, effective=effective))
+            self._engine.listener(
+                IntervalStretched(interval=settings.interval, effective=effective)
+            )
 
     async def _change(self, config: Config, discovered: Known) -> None:
         """A replica that stands by leaves the ledger as it is. Raises LedgerUnavailable."""
@@ -129,7 +128,7 @@ class InForce:
         if term is not None and self._term is term:  # It may have ended meanwhile.
             term.changed(known)
         for model_id in before.models.keys() - settings.models.keys():
-            self._listener(TargetForgotten(model_id=model_id))
+            self._engine.listener(TargetForgotten(model_id=model_id))
         await self._beat()
 
     async def beat(self) -> None:

@@ -1,11 +1,10 @@
 """A term of the active replica: from taking up the watch list to its last check."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from watchdog.app.ticking import Ticker
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.fleet.discovery import Known, save
@@ -13,7 +12,7 @@ from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
 from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.lifecycle.wiring import Engine
-from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.record import Recorded, Recorder
 from watchdog.engine.target.telling import tell
@@ -24,19 +23,27 @@ GRACE = timedelta(seconds=10)
 PRUNE_INTERVAL = timedelta(hours=1)
 
 
-class Term:
-    """Made by `start`. Ends when the daemon stops or another replica is active."""
+class Ticker(Protocol):
+    """Starts jobs again and again."""
 
-    def __init__(self, engine: Engine, listener: Listener, sweep: Sweep) -> None:
+    def every(
+        self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
+    ) -> None:
+        """Start `job` once an interval has passed, and so on; never beside itself."""
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None:
+        """Start nothing more, and let the jobs under way end."""
+
+
+class Term:
+    """Ends when the daemon stops or another replica is active."""
+
+    def __init__(self, engine: Engine, sweep: Sweep) -> None:
         self._engine = engine
-        self._listener = listener
         self._sweep = sweep
         self._round: asyncio.Task[None] | None = None
-
-    @classmethod
-    async def start(cls, engine: Engine, listener: Listener) -> "Term":
-        """Raises LedgerUnavailable."""
-        return cls(engine, listener, await engine.begin_sweep())
 
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
@@ -51,7 +58,7 @@ class Term:
 
     def changed(self, known: list[Recorded]) -> None:
         for recorded in known:
-            tell(recorded, self._engine.settings, self._listener)
+            tell(recorded, self._engine.settings, self._engine.listener)
         self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
 
     async def watch(
@@ -59,11 +66,12 @@ class Term:
         number: int,
         leadership: Leadership,
         stop: asyncio.Event,
+        ticker: Ticker,
         retention: timedelta,
         discover: Callable[[], Coroutine[Any, Any, None]],
     ) -> int:
         """Check and retry until the term ends; how many checks did not end in time."""
-        engine, sweep, ticker = self._engine, self._sweep, Ticker()
+        engine, sweep = self._engine, self._sweep
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)
         ticker.every(TICK, self._begin_round, discover)
@@ -87,7 +95,7 @@ class Term:
             await asyncio.gather(*background, return_exceptions=True)
         if not stop.is_set():
             for model_id in engine.settings.models:
-                self._listener(TargetForgotten(model_id=model_id))
+                self._engine.listener(TargetForgotten(model_id=model_id))
         return late
 
     def _begin_round(self, discover: Callable[[], Coroutine[Any, Any, None]]) -> None:
