@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rest test-all test-times check deploy-check manifests image simulate chaos bench mutants format lock schema picture pictures matrix clean
+.PHONY: help demo test test-rest test-all test-times check deploy-check manifests image simulate chaos bench mutants format lock schema reference picture pictures matrix clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -89,6 +89,9 @@ format: $(STAMP) ## Format the code
 schema: $(STAMP) ## Write config/schema.json anew
 	$(BIN)/baseten-watchdog config schema > config/schema.json.new
 	mv config/schema.json.new config/schema.json
+
+reference: $(STAMP) ## Write the settings in docs/reference.md anew
+	$(BIN)/python -m tests.reference
 
 picture: $(STAMP) ## Write the README's picture of the demo anew
 	$(BIN)/baseten-watchdog demo --svg deploy/demo.svg

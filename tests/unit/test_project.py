@@ -6,8 +6,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-from watchdog.domain.records import DecisionReason, Outcome
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -49,18 +47,6 @@ def test_each_dependency_is_bounded_by_the_major_version_that_was_tested() -> No
     ]
     for dependency in dependencies:
         assert re.search(r">=.+,<|==", dependency), dependency
-
-
-def test_the_readme_explains_every_reason_and_outcome() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for word in [*DecisionReason, *(outcome for outcome in Outcome if outcome != "pending")]:
-        assert re.search(rf"\b{word}\b", readme), word
-
-
-def test_the_readmes_links_lead_somewhere() -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text()):
-        if "://" not in link:
-            assert (ROOT / link).exists(), link
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
