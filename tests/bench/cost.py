@@ -34,7 +34,6 @@ def of_a_check(scale: Scale) -> list[Row]:
                 "aiohttp": lambda: _peer("aiohttp", url, scale.of(4_000)),
                 "requests": lambda: _peer("requests", url, scale.of(2_000)),
                 "curl": lambda: _peer("curl", url, scale.of(100)),
-                "httpx": lambda: _peer("httpx-alone", url, scale.of(4_000)),
                 "connection": lambda: _peer("ours", url, scale.of(4_000)),
             },
             scale.times,
@@ -46,9 +45,9 @@ def of_a_check(scale: Scale) -> list[Row]:
         for peer_name, bound in (("aiohttp", 5), ("requests", 1.1), ("curl", 1 / 40)):
             beside = _cpu_ms(found, peer_name)
             rows.append(ratio(1, f"{what} {_NAMES[peer_name]}", ours, beside, at_most=bound))
-    alone, stock = _cpu_ms(found, "connection"), _cpu_ms(found, "httpx")
-    what = "CPU of one GET, beside an httpx.AsyncClient of one connection"
-    return [*rows, ratio(1, what, alone, stock)]
+    ours, beside = _cpu_ms(found, "connection"), _cpu_ms(found, "aiohttp")
+    what = f"CPU of one GET by the daemon's client, beside {_NAMES['aiohttp']}"
+    return [*rows, ratio(1, what, ours, beside)]
 
 
 def at_50_workers(scale: Scale) -> list[Row]:

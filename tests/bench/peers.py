@@ -4,7 +4,6 @@ tells what that took, from a process of its own."""
 import argparse
 import asyncio
 import json
-import ssl
 import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -15,7 +14,6 @@ from watchdog.baseten_api.connections import Connections
 _KEY = {"Authorization": "Api-Key test-key", "Accept": "application/json"}
 
 _MOST_BYTES = 1_000_000
-_TLS = ssl.create_default_context()
 
 _CURL = """
 while read -r url; do
@@ -52,31 +50,6 @@ def with_httpx(urls: Sequence[str], workers: int) -> None:
                 return str((await client.get(url)).json()["status"])
 
             await _share(urls, workers, get)
-
-    asyncio.run(run())
-
-
-def with_httpx_alone(urls: Sequence[str], workers: int) -> None:
-    """A client of one connection for each worker."""
-    import httpx
-
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-
-    def make() -> httpx.AsyncClient:
-        return httpx.AsyncClient(headers=_KEY, verify=_TLS, limits=limits)
-
-    async def run() -> None:
-        idle = [make() for _ in range(workers)]
-
-        async def get(url: str) -> str:
-            client = idle.pop()
-            answer = await client.get(url)
-            idle.append(client)
-            return str(answer.json()["status"])
-
-        await _share(urls, workers, get)
-        for client in idle:
-            await client.aclose()
 
     asyncio.run(run())
 
@@ -140,7 +113,6 @@ def _check(status: str) -> None:
 _PEERS = {
     "aiohttp": with_aiohttp,
     "httpx": with_httpx,
-    "httpx-alone": with_httpx_alone,
     "ours": with_our_connections,
     "requests": with_requests,
     "curl": with_curl,

@@ -18,7 +18,6 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _HEAVY = (
     "alembic",
     "apscheduler",
-    "httpcore",
     "httpx",
     "prometheus_client",
     "sqlalchemy",

@@ -77,6 +77,30 @@ async def test_a_status_becomes_its_error(
 
 
 @pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(request_name: str, status: int) -> None:
+    async with running() as setup, running() as elsewhere:
+        location = {"Location": f"{elsewhere.server.url}/v1/models"}
+        setup.baseten.once(request_name, Reply(status, headers=location))
+        error = await _caught(setup, request_name)
+        assert (type(error), error.code) == (AnswerLost, str(status))
+        assert setup.asked() == [request_name]
+        assert elsewhere.server.connections == 0
+
+
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+@pytest.mark.parametrize(
+    "location", ["https://xn--.test/", "https://host:port/", "gopher:x", "//["]
+)
+async def test_a_redirect_to_no_address_is_a_lost_answer(request_name: str, location: str) -> None:
+    async with running() as setup:
+        setup.baseten.once(request_name, Reply(307, headers={"Location": location}))
+        error = await _caught(setup, request_name)
+        assert (type(error), error.code) == (AnswerLost, "307")
+        assert setup.asked() == [request_name]
+
+
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
 @pytest.mark.parametrize(
     "reply",
     [
@@ -328,6 +352,16 @@ async def test_an_encoding_that_nobody_asked_for_is_a_lost_answer(request_name: 
         error = await _caught(setup, request_name)
         assert (type(error), error.code) == (AnswerLost, "invalid_body")
         assert setup.server.requests[0].headers["accept-encoding"] == "identity"
+
+
+async def test_no_cookie_is_sent_back() -> None:
+    async with running() as setup:
+        cookie = {"Set-Cookie": "lane=1; Path=/"}
+        setup.baseten.once(GET, Reply(body=DEPLOYMENT, headers=cookie))
+        for _ in range(2):
+            await setup.api.get_deployment("m1")
+        assert [each.connection for each in setup.server.requests] == [1, 1]
+        assert "cookie" not in setup.server.requests[1].headers
 
 
 async def test_requests_say_who_asks() -> None:

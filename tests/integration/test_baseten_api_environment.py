@@ -1,7 +1,6 @@
 """What comes from outside: proxies and CAs in the environment, the key and its file."""
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,14 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import httpcore
 import pytest
 import trustme
 
 from tests.fakes.baseten_http import KEY, Baseten, make_api
 from tests.fakes.http_server import HOST, ConnectProxy, Request, ScriptedServer
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
-from watchdog.baseten_api.route import Route
 from watchdog.engine.ports import AnswerLost, NotSent
 
 NAME = "api.baseten.test"
@@ -111,31 +108,6 @@ async def test_no_proxy_names_who_is_asked_directly(
         assert len(net.server.requests) == 2
 
 
-def test_one_of_several_ca_directories_is_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'missing'}{os.pathsep}{tmp_path}")
-    make_api("https://api.baseten.co")
-
-
-@pytest.mark.parametrize(
-    ("url", "no_proxy"),
-    [("https://[::1]:8443", "::1"), ("https://API.baseten.test", ".baseten.test")],
-)
-def test_no_proxy_knows_addresses_and_domains(
-    monkeypatch: pytest.MonkeyPatch, url: str, no_proxy: str
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
-
-    def way() -> type:
-        route = Route(url, timeout=timedelta(seconds=1), user_agent="x")
-        return type(route.connect())
-
-    assert way() is httpcore.AsyncHTTPProxy
-    monkeypatch.setenv("NO_PROXY", no_proxy)
-    assert way() is httpcore.AsyncHTTPConnection
-
-
 @both
 async def test_a_proxy_that_says_no_was_not_sent_anything(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
@@ -193,28 +165,26 @@ async def test_tls_that_breaks_after_the_handshake_is_a_lost_answer(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "says"),
+    ("value", "says"),
     [
-        ("SSL_CERT_FILE", "missing.pem", "No such file or directory"),
-        ("SSL_CERT_FILE", ".", "Is a directory"),
-        ("SSL_CERT_FILE", "empty.pem", "no certificate or crl found"),
-        ("SSL_CERT_FILE", "words.pem", "no certificate or crl found"),
-        ("SSL_CERT_DIR", "missing", "no such directory"),
-        ("SSL_CERT_DIR", "words.pem", "no such directory"),
+        ("missing.pem", "No such file or directory"),
+        (".", "Is a directory"),
+        ("empty.pem", "no certificate or crl found"),
+        ("words.pem", "no certificate or crl found"),
     ],
-    ids=["missing", "directory", "empty", "not_pem", "missing_directory", "not_a_directory"],
+    ids=["missing", "directory", "empty", "not_pem"],
 )
-async def test_a_bad_ca_path_is_one_line_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+async def test_a_bad_file_of_cas_is_one_line_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, says: str
 ) -> None:
     (tmp_path / "empty.pem").touch()
     (tmp_path / "words.pem").write_text("hello")
     path = str(tmp_path / value)
-    monkeypatch.setenv(variable, path)
+    monkeypatch.setenv("SSL_CERT_FILE", path)
     with pytest.raises(ApiSetupError) as caught:
         make_api("https://api.baseten.co")
     text = str(caught.value)
-    assert f"{variable}={path}: " in text
+    assert f"SSL_CERT_FILE={path}: " in text
     assert says in text
     assert "\n" not in text
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from typing import Any, Protocol
 
-import httpcore
+import httpx
 
 from tests.simulation.log import Log, Operation, Request
 from tests.simulation.loop import VirtualLoop
@@ -97,7 +97,7 @@ class Network:
     def _arrive(self, client: Client, entry: Request, fault: Fault | None, answer: Any) -> None:
         kind = fault.kind if fault is not None else None
         if kind == "refuse":
-            self._fail(answer, httpcore.ConnectError("refused"))
+            self._fail(answer, httpx.ConnectError("refused"))
             return
         said = self._answer(entry, fault)
         if said.ending is Ending.HANG:
@@ -154,7 +154,7 @@ class Network:
             return
         client.wake()
         if broken:
-            answer.set_exception(httpcore.ReadError("reset"))
+            answer.set_exception(httpx.ReadError("reset"))
             return
         entry.delivered = self._true_time()
         answer.set_result(response)

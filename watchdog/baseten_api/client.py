@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpcore
+import httpx
 
 from watchdog.baseten_api import requests
 from watchdog.baseten_api.answers import Answer, Body, parse, told
@@ -42,15 +42,15 @@ from watchdog.engine.ports import (
 )
 
 _NOT_CONNECTED = (
-    httpcore.ConnectError,
-    httpcore.ConnectTimeout,
-    httpcore.PoolTimeout,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
 )
 
-# OSError: httpcore lets an ssl.SSLError after the handshake through as it is.
-_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, OSError)
+# OSError: httpx lets an ssl.SSLError after the handshake through as it is.
+_BROKEN = (httpx.NetworkError, httpx.ProtocolError, OSError)
 
 
 class HttpBasetenApi:
@@ -200,7 +200,7 @@ class HttpBasetenApi:
                 return answer, parse(request.body, answer.body, request.model_id) if good else None
         except _NOT_CONNECTED as error:
             raise NotSent(told("no connection", error, key), code="connect") from error
-        except (httpcore.TimeoutException, TimeoutError) as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise AnswerLost(f"no answer within {seconds:g} s", code="timeout") from error
         except _BROKEN as error:
             raise AnswerLost(told("the connection broke", error, key), code="connect") from error

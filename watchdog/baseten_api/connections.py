@@ -1,10 +1,8 @@
-"""A fixed set of connections.
+"""A fixed set of connections, each in a client of httpx of its own.
 
-On httpcore, which is what carries httpx: of a request through a client of httpx two fifths of the
-CPU go into what this API has no use for, such as redirects and cookies (`make bench`, the row "one
-GET"), and with a pool of many connections far more, as it scans them all. A pool whose requests are
-cancelled from outside can stay dead for good; a connection of one's own, thrown away when a request
-on it was cut short, cannot.
+The pool of httpx scans all its connections for each request, and one whose requests are cancelled
+from outside can stay dead for good. A client that has one connection has little to scan, and is
+thrown away when a request on it was cut short.
 """
 
 import asyncio
@@ -14,67 +12,51 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from datetime import timedelta
 from typing import Any
 
-import httpcore
+import httpx
 
 from watchdog.baseten_api.answers import Answer, read_body
 from watchdog.baseten_api.route import Route
 
 
 class Connection:
-    """One connection at a time, opened with a request and again when the last one has ended."""
+    """One connection at a time, opened with a request and again when the server closed the last
+    one."""
 
-    def __init__(self, route: Route) -> None:
-        self._route = route
-        self._http = route.connect()
-        self._stream: httpcore.AsyncNetworkStream | None = None
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self.is_clean = True
+        """Whether nothing came after the last answer, which would be taken for the next one."""
 
     async def exchange(self, method: str, path: str, key: str, most_bytes: int) -> Answer:
         """Send one request, once, and read no more than about `most_bytes` of the answer. Raises
-        httpcore's errors and OSError; thereafter the connection is to be closed."""
-        if self._is_spent():
-            await self._http.aclose()
-            self._http = self._route.connect()
-        request = self._route.request(method, path, key)
-        response = await self._http.handle_async_request(request)
-        self._stream = response.extensions["network_stream"]
-        try:
-            body = await read_body(response.aiter_stream(), most_bytes)
-        finally:
-            await response.aclose()
-        return Answer(response.status, response.headers, body, key)
-
-    def _is_spent(self) -> bool:
-        """Whether the next request needs another connection: this one is closed, or holds bytes
-        that came after the last answer and would be taken for the next one."""
-        http, stream = self._http, self._stream
-        if stream is None:
-            return False
-        if isinstance(http, httpcore.AsyncHTTPConnection) and (
-            http.has_expired() or http.is_closed()
-        ):
-            return True
-        return _has_unparsed(http) or _has_undecrypted(stream)
+        httpx's errors and OSError; thereafter the connection is to be closed."""
+        headers = {"Authorization": f"Api-Key {key}"}
+        async with self._client.stream(method, path, headers=headers) as response:
+            body = await read_body(response.aiter_raw(), most_bytes)
+            self.is_clean = not (_has_unparsed(response) or _has_undecrypted(response))
+        return Answer(response.status_code, response.headers.raw, body, key)
 
     async def close(self) -> None:
         # It must not be cut short by the cancellation that ended a request, or the socket would
         # stay open.
-        await asyncio.shield(asyncio.ensure_future(self._http.aclose()))
+        await asyncio.shield(asyncio.ensure_future(self._client.aclose()))
 
 
-def _has_unparsed(http: Any) -> bool:
-    """httpcore asks its socket alone for bytes that nobody wants: what was read from there together
-    with the last answer is in its inner parts."""
-    if isinstance(http, httpcore.AsyncHTTPProxy):
-        return any(_has_unparsed(each) for each in http.connections)
-    while not isinstance(http, httpcore.AsyncHTTP11Connection):
-        http = http._connection  # noqa: SLF001
-    unparsed, _ = http._h11_state.trailing_data  # noqa: SLF001
+def _has_unparsed(response: Any) -> bool:
+    """httpx asks the socket alone for bytes that nobody wants, and no public part of it shows those
+    that were read from there together with the answer. A version whose inner parts have other names
+    gets a new connection for each request, which is slower and no less safe."""
+    try:
+        parser = response.stream._stream._httpcore_stream._stream._connection._h11_state  # noqa: SLF001
+    except AttributeError:
+        return True
+    unparsed, _ = parser.trailing_data
     return bool(unparsed)
 
 
-def _has_undecrypted(stream: httpcore.AsyncNetworkStream) -> bool:
+def _has_undecrypted(response: httpx.Response) -> bool:
     """What TLS holds has left the socket, and has not reached HTTP yet."""
-    tls = stream.get_extra_info("ssl_object")
+    tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     if tls is None:
         return False
     try:
@@ -95,7 +77,8 @@ class Connections:
         self._route = Route(base_url, timeout=timeout, user_agent=user_agent)
         self._size = size
         self._places = asyncio.Semaphore(size)
-        self._idle: list[Connection] = []
+        # Made at once, so that what is wrong with the environment shows here.
+        self._idle = [self._make()]
 
     def resized(self, size: int, *, timeout: timedelta) -> "Connections":
         """Others like these, of another number and time-out."""
@@ -116,7 +99,7 @@ class Connections:
         keep = False
         try:
             yield connection
-            keep = len(self._idle) < self._size
+            keep = connection.is_clean and len(self._idle) < self._size
         finally:
             if keep:
                 self._idle.append(connection)
@@ -139,4 +122,4 @@ class Connections:
             await self._idle.pop().close()
 
     def _make(self) -> Connection:
-        return Connection(self._route)
+        return Connection(self._route.client())

@@ -1,19 +1,17 @@
-"""The way to the API: its address, TLS, and the proxy that the environment names."""
+"""The way to the API: its address, TLS, time-outs, and whatever httpx reads in the environment."""
 
 import os
 import ssl
 from datetime import timedelta
-from pathlib import Path
-from urllib.request import getproxies, proxy_bypass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import httpcore
 import httpx
 
 from watchdog.baseten_api.key import ApiSetupError
 
-_IDLE_SECONDS = 180
-"""Longer than any sensible interval, so that a check does not pay for TLS; a server that closes
-earlier costs a new connection and no more."""
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=180)
+"""Idle for longer than any sensible interval, so that a check does not pay for TLS; a server that
+closes earlier costs a new connection and no more."""
 
 _CONNECT_SHARE = 0.9
 """So much of the whole time-out a step of making a connection may take: that nobody answers at all
@@ -22,50 +20,49 @@ answer counts as lost, which is the safe guess."""
 
 
 class Route:
-    """Makes connections and requests. All connections share one SSL context, which takes 10 ms and
+    """Makes clients of one connection each. They share one SSL context, which takes 10 ms and
     1 MB."""
 
     def __init__(self, base_url: str, *, timeout: timedelta, user_agent: str) -> None:
-        """Raises ApiSetupError when the URL, or a CA or proxy of the environment's, is no good."""
+        """Raises ApiSetupError when the URL, or the file of CAs, is no good."""
         self.base_url = base_url
         self.user_agent = user_agent
         self._url = _parse(base_url)
-        self._proxy = _proxy_to(self._url)
         self._ssl = _make_ssl_context()
         # Reading and writing have none: whoever asks bounds the whole, and each would cost a timer.
-        self._extensions = {"timeout": {"connect": timeout.total_seconds() * _CONNECT_SHARE}}
-        self._headers = [
-            (b"Host", self._url.netloc),
-            (b"User-Agent", user_agent.encode()),
-            (b"Accept", b"application/json"),
-            (b"Accept-Encoding", b"identity"),
-        ]
+        connecting = timeout.total_seconds() * _CONNECT_SHARE
+        self._timeout = httpx.Timeout(None, connect=connecting, pool=connecting)
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
 
-    def connect(self) -> httpcore.AsyncHTTPConnection | httpcore.AsyncHTTPProxy:
-        """What opens a connection with its first request."""
-        if self._proxy is None:
-            return httpcore.AsyncHTTPConnection(
-                self._target(b"/").origin, ssl_context=self._ssl, keepalive_expiry=_IDLE_SECONDS
+    def client(self) -> httpx.AsyncClient:
+        """A new one. Raises ApiSetupError when the environment names a proxy that is no good."""
+        try:
+            return httpx.AsyncClient(
+                base_url=self._url,
+                verify=self._ssl,
+                timeout=self._timeout,
+                limits=_LIMITS,
+                headers=self._headers,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                follow_redirects=False,
+                event_hooks={"response": [_forget_location]},
             )
-        url = self._proxy.url
-        return httpcore.AsyncHTTPProxy(
-            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/"),
-            proxy_auth=self._proxy.raw_auth,
-            ssl_context=self._ssl,
-            max_connections=1,
-            keepalive_expiry=_IDLE_SECONDS,
-        )
+        except (ValueError, ImportError, httpx.InvalidURL):
+            # httpx's texts may quote the URL, and with it a password.
+            raise ApiSetupError(
+                "a proxy that the environment names cannot be used: it is no URL of an HTTP proxy "
+                "(SOCKS is not supported): fix HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY"
+            ) from None
 
-    def request(self, method: str, path: str, key: str) -> httpcore.Request:
-        headers = [*self._headers, (b"Authorization", b"Api-Key " + key.encode())]
-        if method == "POST":
-            headers.append((b"Content-Length", b"0"))
-        target = self._target(path.encode())
-        return httpcore.Request(method, target, headers=headers, extensions=self._extensions)
 
-    def _target(self, path: bytes) -> httpcore.URL:
-        url = self._url
-        return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=path)
+async def _forget_location(response: httpx.Response) -> None:
+    """httpx prepares the request that a redirect asks for even where none is followed, and raises
+    anything when it cannot."""
+    response.headers.pop("Location", None)
 
 
 def _parse(text: str) -> httpx.URL:
@@ -83,47 +80,12 @@ def _parse(text: str) -> httpx.URL:
     return url
 
 
-def _proxy_to(url: httpx.URL) -> httpx.Proxy | None:
-    proxies = getproxies()
-    found = proxies.get(url.scheme) or proxies.get("all")
-    if not found or _asked_directly(url, proxies.get("no", "")):
-        return None
-    try:
-        proxy = httpx.Proxy(found if "://" in found else f"http://{found}")
-        cause = "SOCKS is not supported" if proxy.url.scheme.startswith("socks") else ""
-    except (ValueError, httpx.InvalidURL):
-        cause = "not a URL"
-    if cause:
-        # The library's texts may quote the URL, and with it a password.
-        raise ApiSetupError(
-            f"a proxy that the environment names cannot be used: {cause}: fix HTTPS_PROXY, "
-            "HTTP_PROXY, ALL_PROXY or NO_PROXY"
-        )
-    return proxy
-
-
-def _asked_directly(url: httpx.URL, no_proxy: str) -> bool:
-    """By NO_PROXY. The standard library wants an IPv6 address without its brackets there, and takes
-    `*` for all only where it stands alone."""
-    everybody = "*" in (name.strip() for name in no_proxy.split(","))
-    return everybody or any(proxy_bypass(name) for name in (url.netloc.decode(), url.host))
-
-
 def _make_ssl_context() -> ssl.SSLContext:
-    """The context that stock httpx would make, or an error that names what is wrong with it."""
-    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-    if file:
-        try:
-            return httpx.create_ssl_context()
-        except OSError as error:  # ssl.SSLError is one
-            raise ApiSetupError(
-                f"the CA certificates cannot be loaded: SSL_CERT_FILE={file}: {error.strerror}: "
-                "name a file of PEM certificates, or unset it"
-            ) from None
-    # OpenSSL takes any folders for good, and then trusts nobody.
-    if folder and not any(Path(part).is_dir() for part in folder.split(os.pathsep)):
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one
+        file = os.environ.get("SSL_CERT_FILE", "")
         raise ApiSetupError(
-            f"the CA certificates cannot be loaded: SSL_CERT_DIR={folder}: no such directory: "
-            "name a directory of hashed PEM certificates, or unset it"
-        )
-    return httpx.create_ssl_context()
+            f"the CA certificates cannot be loaded: SSL_CERT_FILE={file}: {error.strerror}: "
+            "name a file of PEM certificates, or unset it"
+        ) from None
