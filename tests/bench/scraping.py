@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.bench.measure import ids
 from tests.bench.usage import cpu_seconds, tell
-from tests.fakes.events import LIMITS, TARGET
+from tests.fakes.events import TARGET
 from tests.fakes.records import POLICY, healthy
 from watchdog.clock import SystemClock
 from watchdog.engine.events import TargetChanged
@@ -31,7 +31,7 @@ _BEAT_SECONDS = 0.001
 
 
 def metrics_of(targets: int) -> Metrics:
-    metrics = Metrics(LIMITS, SystemClock(), Condition())
+    metrics = Metrics(SystemClock(), Condition())
     for number, model_id in enumerate(ids(targets)):
         target = TARGET if number % _ONE_FAILS_IN == 0 else healthy()
         target = replace(target, model_id=model_id, name=model_id, observed_at=datetime.now(UTC))

@@ -60,7 +60,7 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
     )
     config, api, file = load_config(path).config, ScriptedApi(clock), LedgerFile(START)
     ledger = file.open(Role.DAEMON, clock, AtOnce(), owner="daemon:1", observe=False)
-    listener, metrics = Fanout(), Metrics(config.fleet_limits(), clock, Condition())
+    listener, metrics = Fanout(), Metrics(clock, Condition())
     engine = make_engine(config, api, ledger, clock, listener)
     key = KeySource(value=KEY)
     writer = LogWriter(nowhere)

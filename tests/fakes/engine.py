@@ -28,7 +28,7 @@ from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
 from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
-from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Throttled
+from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener, Throttled
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
@@ -97,6 +97,7 @@ class World:
         concurrency: int = 20,
         max_retries_per_minute: int = 4,
         max_in_flight: int = 10,
+        fleet_window: int = 50,
         breaker: BreakerRules = BREAKER,
         **policy: Any,
     ) -> None:
@@ -106,10 +107,11 @@ class World:
         self.observe = observe
         self.diagnose = False
         self.events: list[Event] = []
+        self.listeners: list[Listener] = []  # what the daemon's next life tells its events too
         self.models = {
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
         }
-        self._limits = FleetLimits(max_retries_per_minute, max_in_flight, 50)
+        self._limits = FleetLimits(max_retries_per_minute, max_in_flight, fleet_window)
         self._breaker = breaker
         self._concurrency = concurrency
         self._lives = itertools.count(1)
@@ -136,6 +138,8 @@ class World:
         self.ledger.observe = self.observe
         settings = self._settings_of(self._owner, self.models, observe=self.observe)
         engine = self._engine = self._make_engine(self.ledger, settings)
+        for listener in self.listeners:
+            engine.listener.add(listener)
         now = self.clock.now()
         replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
         await self.ledger.transact(lambda tx: tx.save_replica(replica))
@@ -213,6 +217,15 @@ class World:
         """What `retry --force` does."""
         await self.engine.checker.check(self.target(model_id), forced=True)
 
+    async def force_by_command(self, model_id: str) -> None:
+        """What `retry --force` does in a process of its own."""
+        settings = self._settings_of(
+            f"command:{next(self._lives)}", {model_id: self.models[model_id]}, observe=self.observe
+        )
+        engine = self._make_engine(self.ledger.beside(observe=self.observe), settings)
+        await engine.checker.check(self.target(model_id), forced=True)
+        self.ledger.dead_owners.add(settings.owner)
+
     async def reset(self, model_id: str) -> None:
         """What `reset` does."""
         recorder, target = self.recorder(), self.target(model_id)
@@ -230,14 +243,17 @@ class World:
         self.ledger.observe = self.observe
         term.changed(known)
 
-    async def run_for(self, **span: float) -> None:
-        """Tick for so long, as the scheduler would."""
-        assert self._sweep is not None
+    async def run_for(self, *, every: timedelta = TICK, **span: float) -> None:
+        """Tick for so long, as the scheduler would; more seldom where a test has long to run."""
         ends = self.clock.now() + timedelta(**span)
         while self.clock.now() < ends:
-            await self.engine.breaker.tick()
-            await self._sweep.tick()
-            await asyncio.sleep(TICK.total_seconds())
+            await self.tick()
+            await asyncio.sleep(every.total_seconds())
+
+    async def tick(self) -> None:
+        assert self._sweep is not None
+        await self.engine.breaker.tick()
+        await self._sweep.tick()
 
     async def attend_to_the_breaker(self) -> None:
         """What a tick of the daemon does before its checks."""

@@ -95,6 +95,7 @@ LOGGED: dict[str, e.Event] = {
 """By the name of its log line."""
 
 QUIET: list[e.Event] = [
+    e.FleetSeen(fleet=FLEET),
     e.ApiClockSeen(ledger_ahead=timedelta(minutes=5)),
     e.PausesSeen(pauses=(PAUSE,)),
     e.BreakerSeen(open=True),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from tests.fakes.usage import usage_of
 from watchdog.domain.breaker import Canary, Opening
 from watchdog.domain.finding import Finding
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, charged_at, sent_or_reserved_at
+from watchdog.domain.limits import sent_or_reserved_at
 from watchdog.domain.queue import is_queued
 from watchdog.domain.records import (
     Action,
@@ -525,20 +526,7 @@ class _Transaction:
         return [a for a in self._rows.attempts.values() if a.outcome is Outcome.PENDING]
 
     def fleet_usage(self, *, date: datetime | None, most: int) -> FleetUsage:
-        visible = self._visible()
-        sent = [each for each in visible if each.outcome is Outcome.PENDING or each.sent_at]
-        charged = [each for each in sent if each.outcome.charged]
-        return FleetUsage(
-            in_flight=len({a.model_id for a in visible if a.in_flight(self._now, date)}),
-            sent=self._newest(sent, FLEET_MINUTE, date, most),
-            charged=self._newest(charged, FLEET_DAY, date, most),
-        )
-
-    def _newest(
-        self, sent: Iterable[Attempt], span: timedelta, date: datetime | None, most: int
-    ) -> tuple[datetime, ...]:
-        times = (charged_at(attempt, self._now, date) for attempt in sent)
-        return tuple(sorted(at for at in times if at >= self._now - span)[-most:])
+        return usage_of(self._visible(), self._now, date=date, most=most)
 
     def forbidden_models(self, key_mark: str) -> int:
         every = self._rows.attempts.values()

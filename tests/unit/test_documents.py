@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.events import LIMITS, LOGGED, QUIET
+from tests.fakes.events import LOGGED, QUIET
 from tests.fakes.records import NOW
 from tests.reference import REFERENCE, settings, with_settings
 from watchdog.domain.records import DecisionReason, Outcome
@@ -104,7 +104,7 @@ def test_every_metric_is_described() -> None:
         now = staticmethod(lambda: NOW)
         monotonic = staticmethod(lambda: 0.0)
 
-    metrics = Metrics(LIMITS, Clock(), condition)
+    metrics = Metrics(Clock(), condition)
     for event in (*QUIET, *LOGGED.values()):
         if not isinstance(event, TargetForgotten):
             condition(event)

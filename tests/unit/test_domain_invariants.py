@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 )
 
 from tests.fakes.records import NOW, POLICY, REF, TIMING
+from tests.fakes.usage import fleet_from
 from watchdog.domain.effects import named_in_answer
-from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used, fleet_from
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
     Attempt,

@@ -19,8 +19,9 @@ from tests.fakes.records import (
     failing,
     observed,
 )
+from tests.fakes.usage import fleet_from
 from watchdog.domain.effects import pushed
-from watchdog.domain.limits import episode_used, fleet_from
+from watchdog.domain.limits import episode_used
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
     Attempt,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, failing, healthy, refailed
+from tests.fakes.usage import fleet_from
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
@@ -15,7 +16,6 @@ from watchdog.domain.limits import (
     counting,
     counts_at,
     episode_remaining,
-    fleet_from,
     fleet_remaining,
     room_at,
     window_remaining,

@@ -11,8 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from tests.fakes.events import ATTEMPT, GAVE_UP, LIMITS, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
-from tests.fakes.records import NOW, POLICY, ago, an_attempt, healthy, refailed
+from tests.fakes.events import ATTEMPT, GAVE_UP, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
+from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, healthy, refailed
 from watchdog.domain.records import (
     Action,
     ActionKind,
@@ -31,6 +31,7 @@ from watchdog.engine.events import (
     CheckDone,
     CheckStarted,
     Event,
+    FleetSeen,
     LedgerBack,
     LedgerLost,
     LedgerOpened,
@@ -131,7 +132,7 @@ class Page:
 
     def __init__(self, *events: Event) -> None:
         self.condition = Condition()
-        self.metrics = Metrics(LIMITS, FixedClock(), self.condition)
+        self.metrics = Metrics(FixedClock(), self.condition)
         self.tell(*events)
 
     def tell(self, *events: Event) -> None:
@@ -161,7 +162,7 @@ def test_the_names_and_their_labels_are_those_that_people_were_promised() -> Non
     shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
     found = {
         sample.name.removeprefix(PREFIX): set(sample.labels)
-        for sample in Page(*shown, *LOGGED.values()).samples()
+        for sample in Page(*LOGGED.values(), BecameActive(), *shown).samples()
         if sample.name.startswith(PREFIX) and not sample.name.endswith(("_sum", "_count"))
     }
     assert found == CONTRACT
@@ -176,14 +177,20 @@ def test_the_current_picture_of_a_target() -> None:
     assert page.values("failing_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
     assert page.values("next_attempt_timestamp_seconds") == {("m1",): UNTIL.timestamp()}
     assert page.values("retry_budget_remaining") == {("m1", "episode"): 3, ("m1", "window"): 5}
-    assert page.values("fleet_retry_budget_remaining") == {
-        ("minute",): 4,
-        ("in_flight",): 10,
-        ("window",): 49,
-    }
     page.tell(changed(healthy()))
     assert page.values("deployment_status") == {("m1", "ACTIVE"): 1}
     assert page.values("retry_suppressed") == {}
+
+
+def test_what_the_fleet_may_still_send() -> None:
+    page = Page(changed(TARGET))
+    assert page.values("fleet_retry_budget_remaining") == {}
+    used = replace(FLEET, in_flight=3, sent=(ago(seconds=5),), charged=(ago(hours=1),) * 12)
+    page.tell(FleetSeen(fleet=used))
+    left = {("minute",): 3, ("in_flight",): 7, ("window",): 38}
+    assert page.values("fleet_retry_budget_remaining") == left
+    page.tell(BecameStandby(), FleetSeen(fleet=used))
+    assert page.values("fleet_retry_budget_remaining") == {}
 
 
 def test_what_there_is_not_is_absent_and_never_0() -> None:
@@ -415,7 +422,7 @@ def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_proces
 )
 def test_promtool_has_nothing_to_say() -> None:
     shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
-    body = b"".join(Page(*shown, *LOGGED.values()).metrics.render())
+    body = b"".join(Page(*LOGGED.values(), BecameActive(), *shown).metrics.render())
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
     )

@@ -73,7 +73,7 @@ class Daemon:
         clock = self._make_clock(lambda difference: listener(ClockDrifted(difference=difference)))
         key = make_key(config, self._environ)
         condition = Condition()
-        metrics = Metrics(config.fleet_limits(), clock, condition)
+        metrics = Metrics(clock, condition)
         readiness = Readiness(condition)
         liveness = Liveness(clock, TICK)
         writer = LogWriter(self._log_stream, metrics.log_line_dropped)

@@ -1,10 +1,10 @@
 """How much of each limit is used, and when there is room again. Computed from attempts alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from watchdog.domain.records import Attempt, Fleet, FleetLimits, Hold, Outcome, Policy, Target
+from watchdog.domain.records import Attempt, Fleet, Outcome, Policy, Target
 
 FLEET_MINUTE = timedelta(minutes=1)
 """The span in which the API itself counts retries: 10 a minute for each key."""
@@ -151,31 +151,6 @@ def window_remaining(
     """How many attempts the window, which recovery does not clear, still has."""
     used = _within(window_times(attempts, now, date), policy.window, now)
     return max(0, policy.max_attempts_per_window - len(used))
-
-
-def fleet_from(
-    attempts: Sequence[Attempt],
-    limits: FleetLimits,
-    now: datetime,
-    *,
-    hold: Hold | None = None,
-    date: datetime | None = None,
-) -> Fleet:
-    """The fleet's use of its limits, from all attempts of all targets in the last 24 h."""
-    return Fleet(
-        limits=limits,
-        in_flight=len({a.model_id for a in attempts if a.in_flight(now, date)}),
-        sent=tuple(
-            sorted(
-                charged_at(a, now, date)
-                for a in attempts
-                if a.outcome is Outcome.PENDING or a.sent_at is not None
-            )
-        ),
-        charged=tuple(sorted(window_times(attempts, now, date))),
-        hold=hold,
-        date=date,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from watchdog.domain.records import (
     Decision,
     DeploymentRef,
     Episode,
+    Fleet,
     FleetLimits,
     Hold,
     Outcome,
@@ -299,7 +300,15 @@ class PausesSeen(Event):
     pauses: tuple[Action, ...]
 
 
-# The breaker
+# The fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSeen(Event):
+    """What all targets together have used of their limits, told at the start and after each
+    change. `fleet` says nothing else of them."""
+
+    fleet: Fleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult, FleetLimits
+from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult
 from watchdog.engine.events import (
     ApiClockSeen,
     ApiRequested,
@@ -32,6 +32,7 @@ from watchdog.engine.events import (
     DiscoveryDone,
     EpisodeSuperseded,
     Event,
+    FleetSeen,
     ForbiddenSeen,
     GaveUp,
     LedgerBack,
@@ -88,7 +89,7 @@ class Metrics:
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
-    def __init__(self, limits: FleetLimits, clock: Clock, condition: Condition) -> None:
+    def __init__(self, clock: Clock, condition: Condition) -> None:
         self._condition = condition
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
@@ -96,7 +97,7 @@ class Metrics:
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
         self._clock = clock
-        self._snapshot = Snapshot(limits, clock)
+        self._snapshot = Snapshot(clock)
         self._checks = self._counter("checks", "Checks, by what they saw.", "result")
         self._suppressed = self._counter(
             "retry_suppressed", "How often a reason not to retry set in.", "reason"
@@ -204,8 +205,10 @@ class Metrics:
 
     def _note_target(self, event: Event) -> None:
         match event:
-            case TargetChanged() | TargetUnrecorded() if self._standby:
+            case TargetChanged() | TargetUnrecorded() | FleetSeen() if self._standby:
                 return  # What was under way ends late; another replica exports the targets now.
+            case FleetSeen():
+                self._snapshot.fleet_seen(event.fleet)
             case TargetChanged():
                 self._snapshot.put(event.target, event.policy, event.attempts)
             case TargetUnrecorded():
@@ -239,10 +242,10 @@ class Metrics:
                 self._info("replica", "What it signs its attempts with.", replica=event.replica)
             case BecameActive() | BecameStandby():
                 self._standby = isinstance(event, BecameStandby)
+                self._snapshot.fleet_seen(None)
                 self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
-                self._snapshot.limit(event.limits)
                 self._reloaded(ok=True)
             case ConfigReloadFailed():
                 self._reloaded(ok=False)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from watchdog.domain.limits import (
     episode_remaining,
-    fleet_from,
     fleet_remaining,
     window_remaining,
 )
@@ -16,7 +15,7 @@ from watchdog.domain.records import (
     Attempt,
     DecisionKind,
     DecisionReason,
-    FleetLimits,
+    Fleet,
     Health,
     Outcome,
     Policy,
@@ -43,8 +42,8 @@ class View:
 class Snapshot:
     """The views: a target that is forgotten has no series left."""
 
-    def __init__(self, limits: FleetLimits, clock: Clock) -> None:
-        self._limits = limits
+    def __init__(self, clock: Clock) -> None:
+        self._fleet: Fleet | None = None
         self._clock = clock
         self._views: dict[str, View] = {}
         self._observed: dict[str, datetime] = {}
@@ -75,9 +74,9 @@ class Snapshot:
         if (answers := self._answers.get(model_id)) is not None:
             answers[outcome] += 1
 
-    def limit(self, limits: FleetLimits) -> None:
-        """The fleet's limits are others now."""
-        self._limits = limits
+    def fleet_seen(self, fleet: Fleet | None) -> None:
+        """What all targets have used of their limits; None: that is another replica's to say."""
+        self._fleet = fleet
 
     def api_clock(self, ledger_ahead: timedelta) -> None:
         """By how much the ledger's time is ahead of the API's clock."""
@@ -96,7 +95,7 @@ class Snapshot:
         next one."""
         now, views = self._clock.now(), tuple(self._views.values())
         date = None if self._ledger_ahead is None else now - self._ledger_ahead
-        observed, pauses, limits = dict(self._observed), self._pauses, self._limits
+        observed, pauses, fleet = dict(self._observed), self._pauses, self._fleet
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
         for family, rows in _OF_TARGETS:
             yield from family.render(rows(views))
@@ -106,7 +105,7 @@ class Snapshot:
         yield from _PAUSED.render(_paused(views, ends))
         yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
         yield from _BUDGET.render(_budgets(views, now, date))
-        yield from _FLEET_BUDGET.render(_fleet_budgets(views, limits, now, date))
+        yield from _FLEET_BUDGET.render(_fleet_budgets(fleet, now))
 
 
 _Views = Sequence[View]
@@ -192,11 +191,10 @@ def _budgets(views: _Views, now: datetime, date: datetime | None) -> _Rows:
         yield target.model_id, "window", window_remaining(attempts, policy, now, date)
 
 
-def _fleet_budgets(
-    views: _Views, limits: FleetLimits, now: datetime, date: datetime | None
-) -> _Rows:
-    attempts = tuple(attempt for view in views for attempt in view.attempts)
-    left = fleet_remaining(fleet_from(attempts, limits, now, date=date), now)
+def _fleet_budgets(fleet: Fleet | None, now: datetime) -> _Rows:
+    if fleet is None:
+        return
+    left = fleet_remaining(fleet, now)
     for scope in ("minute", "in_flight", "window"):
         yield scope, getattr(left, scope)
 

@@ -21,7 +21,7 @@ from watchdog.domain.records import (
 from watchdog.domain.replica import Replica
 from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.fleet.counted import counted, that_count
-from watchdog.engine.fleet.hold import held
+from watchdog.engine.fleet.usage import fleet_used
 from watchdog.engine.ports import LedgerTransaction
 
 TIMELINE = timedelta(hours=24)
@@ -102,8 +102,7 @@ def _shown(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Target
 def overview(
     tx: LedgerTransaction, policies: Mapping[str, Policy], limits: FleetLimits
 ) -> Overview:
-    now, most = tx.now(), max(limits.max_attempts_per_window, limits.max_retries_per_minute)
-    usage = tx.fleet_usage(date=api_date(tx), most=most)
+    now = tx.now()
     changes = _by_model(tx.statuses(now - TIMELINE))
     return Overview(
         now,
@@ -111,7 +110,7 @@ def overview(
             replace(each, changes=changes.get(each.target.model_id, ()))
             for each in targets(tx, policies)
         ),
-        Fleet(limits, usage.in_flight, usage.sent, usage.charged, hold=held(tx, now)),
+        fleet_used(tx, limits, date=api_date(tx)),
         tuple(tx.pauses()),
         tx.opening(),
         tuple(tx.replicas()),

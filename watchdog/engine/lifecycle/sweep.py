@@ -3,13 +3,15 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from watchdog.domain.records import Target
-from watchdog.engine.events import CheckStarted, InternalError, SweepDone
+from watchdog.domain.records import Fleet, Target
+from watchdog.engine.events import CheckStarted, InternalError, SweepDone, TargetChanged
 from watchdog.engine.fleet.action_watch import ActionWatch, News
 from watchdog.engine.fleet.api_watch import ApiWatch
+from watchdog.engine.fleet.counted import counted
+from watchdog.engine.fleet.usage import UsageWatch
 from watchdog.engine.lifecycle.set_back import SetBack
 from watchdog.engine.ports import Clock, Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings
@@ -25,6 +27,17 @@ this process dies."""
 _ERRING_SHARE = 5
 """Targets whose last look failed use at most a fifth of the workers: each may well wait for a
 time-out, and the others must not wait with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """The targets that are due, the ledger's time, and what is to be told after the transaction."""
+
+    due: Sequence[Target]
+    at: datetime
+    news: News | None
+    fleet: Fleet
+    changed: Sequence[TargetChanged]
 
 
 class Sweep:
@@ -57,6 +70,7 @@ class Sweep:
         self._in_hand: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._actions = ActionWatch(listener)
+        self._usage = UsageWatch(listener)
         self._set_back = SetBack(clock)
         self._due: asyncio.Queue[Target] = asyncio.Queue()
         self._erring_busy = 0
@@ -90,19 +104,29 @@ class Sweep:
             return
         interval, hasten = self._api_watch.interval, self._api_watch.take_recovery()
 
-        def claim(tx: LedgerTransaction) -> tuple[Sequence[Target], News | None, datetime]:
+        def claim(tx: LedgerTransaction) -> _Claimed:
             at = self._set_back.clamp(tx)
             if hasten:
                 tx.spread_checks(interval)
-            news = self._actions.read(tx)
-            return tx.claim_due(now + TICK, limit=room, interval=interval), news, at
+            due = tx.claim_due(now + TICK, limit=room, interval=interval)
+            return _Claimed(
+                due,
+                at,
+                self._actions.read(tx),
+                self._usage.read(tx, self._live.current.limits),
+                self._changed_by_others(tx, due),
+            )
 
         due: Sequence[Target]
         try:
-            due, news, at = await self._ledger.transact(claim)
-            self._set_back.committed(at)
+            claimed = await self._ledger.transact(claim)
+            due = claimed.due
+            self._set_back.committed(claimed.at)
             self._by_memory.clear()
-            self._actions.tell(news)
+            self._actions.tell(claimed.news)
+            self._usage.tell(claimed.fleet)
+            for event in claimed.changed:
+                self._listener(event)
         except LedgerUnavailable:
             due = self._due_by_memory(now + TICK, room)
         if self._stopping:
@@ -111,6 +135,27 @@ class Sweep:
             self._schedule(target, now)
         self._listener(SweepDone(at=now, first=False))
         self._tell_first()
+
+    def _changed_by_others(
+        self, tx: LedgerTransaction, due: Sequence[Target]
+    ) -> tuple[TargetChanged, ...]:
+        """The targets that another process has recorded since: what a command saw may be steady
+        for the daemon, which would then have nothing to tell of it."""
+        policies, known = self._live.current.policies, self._targets
+        changed = [
+            each
+            for each in due
+            if each.model_id in policies
+            and each.model_id in known
+            and each.version != known[each.model_id].version
+        ]
+        attempts = counted(tx, changed, policies) if changed else {}
+        return tuple(
+            TargetChanged(
+                target=each, policy=policies[each.model_id], attempts=attempts[each.model_id]
+            )
+            for each in changed
+        )
 
     async def stop(self, grace: timedelta) -> int:
         """Start no more checks, and let those under way finish within `grace`; how many could

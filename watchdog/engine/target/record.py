@@ -33,6 +33,7 @@ from watchdog.engine.fleet.breaker import Breaker
 from watchdog.engine.fleet.forbidden import Forbidding
 from watchdog.engine.fleet.hold import held, keep_hold
 from watchdog.engine.fleet.judges import living_others
+from watchdog.engine.fleet.usage import fleet_used
 from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, Ledger, LedgerTransaction, VersionConflict
 from watchdog.engine.settings import MODE, Settings
@@ -394,14 +395,8 @@ class Recorder:
         date: datetime | None,
     ) -> Fleet:
         """What the ledger and the API say of the whole fleet."""
-        limits = self._settings.limits
-        most = max(limits.max_attempts_per_window, limits.max_retries_per_minute)
-        usage = tx.fleet_usage(date=date, most=most)
-        return Fleet(
-            limits,
-            usage.in_flight,
-            usage.sent,
-            usage.charged,
+        return replace(
+            fleet_used(tx, self._settings.limits, date=date),
             hold=access.hold or held(tx, now),
             breaker=breaker,
             key_mark=access.key_mark,

@@ -1,0 +1,35 @@
+"""How much of the fleet's limits is used, by the ledger: one reading for the decision, the metrics,
+the page and the commands."""
+
+from datetime import datetime
+
+from watchdog.domain.records import Fleet, FleetLimits
+from watchdog.engine.events import FleetSeen
+from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.ports import LedgerTransaction, Listener
+
+
+def fleet_used(tx: LedgerTransaction, limits: FleetLimits, *, date: datetime | None) -> Fleet:
+    """The fleet with its use of these limits, and nothing else of it. `date` is what the API's
+    clock says at the present look."""
+    most = max(limits.max_attempts_per_window, limits.max_retries_per_minute)
+    usage = tx.fleet_usage(date=date, most=most)
+    return Fleet(limits, usage.in_flight, usage.sent, usage.charged)
+
+
+class UsageWatch:
+    """Read in the transaction of each tick, since commands and the time that passes change it too.
+    Told after the transaction, where it is another one than was told before."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._told: Fleet | None = None
+
+    @staticmethod
+    def read(tx: LedgerTransaction, limits: FleetLimits) -> Fleet:
+        return fleet_used(tx, limits, date=api_date(tx))
+
+    def tell(self, fleet: Fleet) -> None:
+        if fleet != self._told:
+            self._told = fleet
+            self._listener(FleetSeen(fleet=fleet))
