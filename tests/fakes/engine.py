@@ -22,7 +22,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
-from watchdog.engine.events import Event, RetryAnswered, TargetChanged, TargetUnrecorded
+from watchdog.engine.events import Event, TargetChanged, TargetUnrecorded
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.sweep import TICK, Sweep
@@ -316,12 +316,7 @@ class World:
 
     def log(self) -> list[str]:
         """The names of the logged events, in order."""
-        names = (
-            RetryAnswered.LOG_NAMES[event.attempt.outcome]
-            if isinstance(event, RetryAnswered)
-            else event.name
-            for event in self.events
-        )
+        names = (event.logged_as()[0] for event in self.events)
         return [name for name in names if name is not None]
 
     def attempts(self) -> list[Attempt]:

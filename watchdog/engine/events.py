@@ -1,10 +1,11 @@
 """Facts that happened. The engine and the adapters tell them; telemetry listens.
 
-`name` is the event's name in the log, a public contract, or None where only metrics care.
+Its name and level in the log are a public contract.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import ClassVar
 
 from watchdog.domain.breaker import ClosedBy
@@ -23,9 +24,24 @@ from watchdog.domain.records import (
 )
 
 
+class Level(StrEnum):
+    """Of a line in the log."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
+    """`name` is None where only metrics and the like need it."""
+
     name: ClassVar[str | None] = None
+    level: ClassVar[Level] = Level.INFO
+
+    def logged_as(self) -> tuple[str | None, Level]:
+        """Its name and level in the log."""
+        return self.name, self.level
 
 
 # The daemon
@@ -65,6 +81,7 @@ class ConfigDoubtful(Event):
     """A setting that works, and that somebody may not have meant."""
 
     name = "config_warning"
+    level = Level.WARNING
     warning: str
 
 
@@ -94,6 +111,7 @@ class DiscoveryFailed(Event):
     """The first of a row of rounds that could not be made: what was watched still is."""
 
     name = "discovery_failed"
+    level = Level.WARNING
     error: str
 
 
@@ -118,6 +136,7 @@ class ListingIncomplete(Event):
     """Another number of entries than before could not be read: such a listing removes no model."""
 
     name = "listing_incomplete"
+    level = Level.WARNING
     listed: int
     unreadable: int
 
@@ -127,6 +146,7 @@ class ConfigReloadFailed(Event):
     """What was in force still is."""
 
     name = "config_reload_failed"
+    level = Level.ERROR
     problems: tuple[str, ...]
 
 
@@ -156,6 +176,7 @@ class LedgerLost(Event):
     """The first failed transaction of a run of them."""
 
     name = "ledger_unavailable"
+    level = Level.ERROR
     error: str
 
 
@@ -170,6 +191,7 @@ class LedgerWentBack(Event):
     `put_back` attempts of this process were missing, and are in it again."""
 
     name = "ledger_went_back"
+    level = Level.ERROR
     put_back: int
 
 
@@ -201,6 +223,7 @@ class ClockJumped(Event):
     hold all the same."""
 
     name = "clock_jumped"
+    level = Level.WARNING
     by: timedelta
     ledger_ahead: timedelta
 
@@ -219,6 +242,7 @@ class InternalError(Event):
     """A bug: the check of one target ended with an exception that nothing foresaw."""
 
     name = "internal_error"
+    level = Level.ERROR
     model_id: str | None
     error: BaseException
 
@@ -257,6 +281,7 @@ class AuthFailed(Event):
     """The key is refused: everything waits."""
 
     name = "auth_failed"
+    level = Level.ERROR
     code: str
     hold: Hold
 
@@ -271,6 +296,7 @@ class ApiDown(Event):
     """Nothing is answered, whatever the target: checks slow down. `error` is the latest."""
 
     name = "api_down"
+    level = Level.ERROR
     code: str
     error: str
     failures: int
@@ -334,6 +360,7 @@ class RetriesForbidden(Event):
     from now on one retry an hour finds out whether that is still so, the first at `probe_at`."""
 
     name = "retries_forbidden"
+    level = Level.ERROR
     models: int
     probe_at: datetime
 
@@ -358,6 +385,7 @@ class BreakerOpened(Event):
     """Many targets began to fail at once: nothing is retried before `canary_at`."""
 
     name = "breaker_opened"
+    level = Level.ERROR
     failures: int
     not_failing: int
     canary_at: datetime
@@ -368,6 +396,7 @@ class CanaryFailed(Event):
     """The platform is still ill, as far as one target can tell."""
 
     name = "canary_failed"
+    level = Level.WARNING
     model_id: str
     canary_at: datetime
 
@@ -431,6 +460,7 @@ class CheckFailed(TargetEvent):
     """It fails while others are answered. Told for the first and every tenth failure in a row."""
 
     name = "check_failed"
+    level = Level.WARNING
     code: str
     error: str
     in_a_row: int
@@ -441,6 +471,7 @@ class DeploymentFailing(TargetEvent):
     """An episode opened, or re-opened with its count."""
 
     name = "deployment_failing"
+    level = Level.WARNING
     episode: Episode
     reopened: bool
 
@@ -450,6 +481,7 @@ class DeploymentFailedAgain(TargetEvent):
     """Our attempt did not help."""
 
     name = "deployment_failed_again"
+    level = Level.WARNING
     attempt: Attempt
 
 
@@ -461,7 +493,7 @@ class RetryReserved(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAnswered(TargetEvent):
-    """What became of an attempt; the log's name for it depends on the outcome."""
+    """What became of an attempt. Its name and level in the log depend on the outcome."""
 
     attempt: Attempt
 
@@ -474,6 +506,14 @@ class RetryAnswered(TargetEvent):
         Outcome.ABANDONED: "retry_abandoned",
         Outcome.DRY_RUN: "retry_dry_run",
     }
+    AS_INTENDED: ClassVar[frozenset[Outcome]] = frozenset(
+        {Outcome.ACCEPTED, Outcome.ABANDONED, Outcome.DRY_RUN}
+    )
+
+    def logged_as(self) -> tuple[str | None, Level]:
+        outcome = self.attempt.outcome
+        level = Level.INFO if outcome in self.AS_INTENDED else Level.WARNING
+        return self.LOG_NAMES[outcome], level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -489,6 +529,7 @@ class RetryMismatched(TargetEvent):
     """The answer to our POST named another deployment than the one observed."""
 
     name = "retry_deployment_mismatch"
+    level = Level.WARNING
     attempt: Attempt
     observed: DeploymentRef
     answered: DeploymentRef
@@ -505,6 +546,7 @@ class RetrySuppressed(TargetEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaveUp(TargetEvent):
     name = "gave_up"
+    level = Level.ERROR
     decision: Decision
     attempts_used: int
 
@@ -534,6 +576,7 @@ class DeploymentReplaced(TargetEvent):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStuck(TargetEvent):
     name = "deployment_stuck"
+    level = Level.ERROR
     attempt: Attempt
 
 
@@ -543,6 +586,7 @@ class TargetMissing(TargetEvent):
     this ended, if any."""
 
     name = "target_missing"
+    level = Level.WARNING
     episode: Episode | None
 
 

@@ -17,67 +17,23 @@ from watchdog.domain.records import (
     Episode,
     FleetLimits,
     Hold,
-    Outcome,
     Target,
 )
-from watchdog.engine.events import (
-    ApiDown,
-    AuthFailed,
-    BreakerOpened,
-    CanaryFailed,
-    CheckFailed,
-    ClockJumped,
-    ConfigDoubtful,
-    ConfigReloadFailed,
-    DeploymentFailedAgain,
-    DeploymentFailing,
-    DeploymentStuck,
-    DiscoveryFailed,
-    Event,
-    GaveUp,
-    InternalError,
-    LedgerLost,
-    LedgerWentBack,
-    ListingIncomplete,
-    RetriesForbidden,
-    RetryAnswered,
-    RetryMismatched,
-    TargetMissing,
-)
+from watchdog.engine.events import Event, Level
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.text.untrusted import clean
 
-_ERRORS = (
-    ApiDown,
-    AuthFailed,
-    BreakerOpened,
-    ConfigReloadFailed,
-    DeploymentStuck,
-    GaveUp,
-    InternalError,
-    LedgerLost,
-    LedgerWentBack,
-    RetriesForbidden,
-)
-_WARNINGS = (
-    CanaryFailed,
-    CheckFailed,
-    ClockJumped,
-    ConfigDoubtful,
-    DeploymentFailedAgain,
-    DeploymentFailing,
-    DiscoveryFailed,
-    ListingIncomplete,
-    RetryMismatched,
-    TargetMissing,
-)
 _FIRST = ("model_name", "attempt", "reason", "decision_reason", "status", "model_id")
 """What a person wants to see before a terminal cuts the line."""
 
+_LEVELS = {
+    Level.INFO: logging.INFO,
+    Level.WARNING: logging.WARNING,
+    Level.ERROR: logging.ERROR,
+}
+
 _TRACE_LINES = 40
 """Of a traceback, the last: the innermost calls, where a bug shows."""
-
-_GOOD_OUTCOMES = frozenset({Outcome.ACCEPTED, Outcome.ABANDONED, Outcome.DRY_RUN})
 
 
 class LogListener:
@@ -96,24 +52,14 @@ class LogListener:
         self._logger = logger
 
     def __call__(self, event: Event) -> None:
-        name = event.name
-        if isinstance(event, RetryAnswered):
-            name = event.LOG_NAMES[event.attempt.outcome]
+        name, level = event.logged_as()
         if name is None:
             return
         values = _safe(_fields(event), self._secret())
         try:
-            self._logger.log(_level(event), name, **values)
+            self._logger.log(_LEVELS[level], name, **values)
         except (OSError, ValueError):
             return
-
-
-def _level(event: Event) -> int:
-    if isinstance(event, _ERRORS):
-        return logging.ERROR
-    if isinstance(event, RetryAnswered) and event.attempt.outcome not in _GOOD_OUTCOMES:
-        return logging.WARNING
-    return logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
 
 
 def _fields(event: Event) -> dict[str, Any]:
