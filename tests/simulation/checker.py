@@ -1,9 +1,9 @@
-"""Proves the promises of SEMANTICS.md for one run.
+"""Proves for one run the promises of docs/semantics.md.
 
 It knows the scenario, the API's request log and when processes lived; the ledger's rows only for
 the accounting. It imports nothing of the watchdog: each rule is computed anew.
 
-What the rules allow for, and no more:
+What the rules allow for, and no more (docs/semantics.md, section 20):
 - ledger time is what a process's clock says; a step of the wall clock while none runs is believed;
 - a status may change between the look again and the POST, and lag by the time-out and a
   `recovery_interval` after a POST of ours: nobody can know;

@@ -73,7 +73,7 @@ class Network:
         entry.fault = fault.kind if fault is not None else None
         latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
         if fault is not None and fault.kind == "slow":
-            # Later than a time-out nothing is executed: SEMANTICS.md relies on it.
+            # docs/semantics.md, section 20: nothing is executed later than a time-out.
             latency += min(fault.amount, 0.9 * self._scenario.timeout) * self._rng.random()
         _NOBODY.copy().run(
             self._loop.call_later, latency, self._arrive, client, entry, fault, answer
