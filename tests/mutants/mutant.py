@@ -13,7 +13,7 @@ LEDGER = "tests/contract/test_ledger.py::"
 
 @dataclass(frozen=True)
 class Mutant:
-    """`rule` is the sentence of the semantics that it breaks. `test` is the test that must fail, or
+    """`rule` says which rule of docs/semantics.md it breaks. `test` is the test that must fail, or
     the file of which one must: a node id without parameters."""
 
     name: str

@@ -28,7 +28,7 @@ from watchdog.text.duration import parse_duration
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "semantics.md").read_text()
 
-_NAMED_NUMBER = re.compile(r"`([\w.]+)` \(([^()\s]+)\)")
+_NAMED_NUMBER = re.compile(r"`([\w.]+)`\s\(([^()\s]+)\)")
 """`SOME_CONSTANT` (30s), `some.setting` (4)."""
 
 _CITATION = re.compile(r"docs/semantics\.md, section (\d+)")
