@@ -11,6 +11,7 @@ from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
 from watchdog.cli.emulator import emulator
 from watchdog.cli.history import history
+from watchdog.cli.init import init
 from watchdog.cli.models import models
 from watchdog.cli.operate import pause, reset, resume
 from watchdog.cli.retry import retry
@@ -45,6 +46,7 @@ def _root(
 
 
 for _command in (
+    init,
     run,
     check,
     models,
