@@ -9,6 +9,7 @@ from watchdog.cli.check import check
 from watchdog.cli.config import config_app
 from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
+from watchdog.cli.doctor import doctor
 from watchdog.cli.emulator import emulator
 from watchdog.cli.history import history
 from watchdog.cli.init import init
@@ -47,6 +48,7 @@ def _root(
 
 for _command in (
     init,
+    doctor,
     run,
     check,
     models,

@@ -53,7 +53,9 @@ def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
     from watchdog.config import ConfigError, load_config
 
     try:
-        return load_config(config_file(path), model_ids=models, overrides=overrides(dry_run=dry_run))
+        return load_config(
+            config_file(path), model_ids=models, overrides=overrides(dry_run=dry_run)
+        )
     except ConfigError as error:
         fail(*error.problems)
 
