@@ -44,8 +44,12 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key, a setting or a proxy in the developer's shell must not reach the tests."""
+def _no_settings_of_the_developers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A key, a setting, a proxy or a configuration file of the developer must not reach the
+    tests."""
     for name in list(os.environ):
-        if name.startswith(("BASETEN_", "XDG_STATE")) or name.lower().endswith("_proxy"):
+        if name.startswith(("BASETEN_", "XDG_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-configuration"))

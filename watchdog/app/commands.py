@@ -39,7 +39,7 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
             engine.live.current = make_settings(config, engine.settings.owner, discovered)
             return await check_all(engine)
     clock, live = SystemClock(), LiveSettings(make_settings(config, ""))
-    async with _api(config, environ, clock) as api:
+    async with open_api(config, environ, clock) as api:
         listing = SharedListing(api, clock, Fanout(), live)
         live.current = make_settings(config, "", await discover(listing, config))
         viewer = Viewer(api, clock, listing)
@@ -60,12 +60,12 @@ async def discover(listing: SharedListing, config: Config) -> Known:
 
 async def list_models(config: Config, environ: Mapping[str, str]) -> Listing:
     """Raises SetupError and ApiError."""
-    async with _api(config, environ, SystemClock()) as api:
+    async with open_api(config, environ, SystemClock()) as api:
         return await api.list_models()
 
 
 @asynccontextmanager
-async def _api(
+async def open_api(
     config: Config, environ: Mapping[str, str], clock: Clock
 ) -> AsyncIterator[HttpBasetenApi]:
     """The API alone, for a command that needs no ledger. Raises SetupError."""

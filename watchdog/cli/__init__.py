@@ -9,8 +9,10 @@ from watchdog.cli.check import check
 from watchdog.cli.config import config_app
 from watchdog.cli.console import open_standard_streams, written_output
 from watchdog.cli.demo import demo
+from watchdog.cli.doctor import doctor
 from watchdog.cli.emulator import emulator
 from watchdog.cli.history import history
+from watchdog.cli.init import init
 from watchdog.cli.models import models
 from watchdog.cli.operate import pause, reset, resume
 from watchdog.cli.retry import retry
@@ -45,6 +47,8 @@ def _root(
 
 
 for _command in (
+    init,
+    doctor,
     run,
     check,
     models,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from watchdog.cli.console import EXIT_API, fail
+from watchdog.cli.models import key_refused
 from watchdog.cli.options import ConfigOption, JsonOption, ModelsOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -47,7 +48,7 @@ def check(
         fail("no models to check: list them under `models:` in the file, or give --model ID")
     from watchdog.app.commands import check_once
     from watchdog.app.parts import SetupError
-    from watchdog.engine.ports import ApiError
+    from watchdog.engine.ports import ApiError, Denied, Held
 
     try:
         checked = asyncio.run(check_once(loaded.config, os.environ, retry=retry))
@@ -55,6 +56,10 @@ def check(
         fail(str(error))
     except ApiError as error:
         fail(f"the models cannot be listed: {error}", status=EXIT_API)
+    if checked and all(isinstance(one.error, Denied | Held) for one in checked):
+        refused = next((one.error for one in checked if isinstance(one.error, Denied)), None)
+        if refused is not None:
+            fail(key_refused(refused))
     rows = [_row(one, retried=retry) for one in checked]
     if json:
         print_json({"targets": rows})

@@ -6,16 +6,31 @@ from typing import Annotated, Any
 
 import typer
 
-from watchdog.cli.console import warn
-from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.console import fail, warn
+from watchdog.cli.options import (
+    CONFIG_NAME,
+    CONFIG_VARIABLE,
+    ConfigOption,
+    JsonOption,
+    config_file,
+    load,
+)
 from watchdog.cli.output import print_json, print_table
 
 config_app = typer.Typer(help="Check, show and describe the configuration.", no_args_is_help=True)
 
 
 @config_app.command()
-def check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
-    """Check a configuration file: every error with its path, all at once."""
+def check(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", envvar=CONFIG_VARIABLE)] = None,
+) -> None:
+    """Check a configuration file: every error with its path, all at once.
+
+    Without FILE it checks the file that the other commands would read.
+    """
+    file = config_file(file)
+    if file is None:
+        fail(f"there is no configuration file: name one, or write ./{CONFIG_NAME} with `init`")
     for warning in load(file).warnings:
         warn(f"{file}: {warning}")
     typer.echo(f"{file}: ok")

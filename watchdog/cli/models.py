@@ -1,8 +1,10 @@
-"""`models`: what would be watched, and why."""
+"""`models`: what the key can see, what would be watched, and why."""
 
 import asyncio
 import os
 from typing import TYPE_CHECKING
+
+import typer
 
 from watchdog.cli.console import EXIT_API, fail, warn
 from watchdog.cli.options import ConfigOption, JsonOption, load
@@ -11,17 +13,22 @@ from watchdog.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from watchdog.app.workspace import Workspace
     from watchdog.config import Config
     from watchdog.domain.discovery import DiscoveryRules, ListedModel, Listing
+    from watchdog.engine.ports import Denied
 
 
 def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the models that are watched with this configuration, the others that the API lists
-    where some are discovered, and why.
+    where some are discovered, and why. Without a configuration, list what the key can see.
 
-    Exit status: 0; 2 wrong usage or configuration; 3 the API could not be asked.
+    Exit status: 0; 2 wrong usage, configuration or key; 3 the API could not be asked.
     """
     settings = load(config).config
+    if not settings.watches_any:
+        _show_workspace(settings, json=json)
+        return
     listing: Sequence[ListedModel] = ()
     if settings.discovery is not None:
         found = _listing(settings)
@@ -39,15 +46,69 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     )
 
 
+def workspace(settings: "Config") -> "Workspace":
+    """What the key can see; one line and exit 2 where it is refused, 3 where nobody answers."""
+    from watchdog.app.parts import SetupError
+    from watchdog.app.workspace import see_workspace
+    from watchdog.engine.ports import ApiError, Denied
+
+    try:
+        seen = asyncio.run(see_workspace(settings, os.environ))
+    except SetupError as error:
+        fail(str(error))
+    except Denied as error:
+        fail(key_refused(error))
+    except ApiError as error:
+        fail(f"the models cannot be listed: {error}", status=EXIT_API)
+    if seen.unreadable:
+        warn(f"{seen.unreadable} entries of the list of models cannot be read")
+    return seen
+
+
+def key_refused(error: "Denied") -> str:
+    """One line for a person."""
+    return (
+        f"the API refuses the key: {str(error).rstrip('.')}: put a valid Baseten API key into "
+        "BASETEN_API_KEY or baseten.api_key_file"
+    )
+
+
+def _show_workspace(settings: "Config", *, json: bool) -> None:
+    rows = [
+        {
+            "model_id": seen.listed.id,
+            "model_name": seen.listed.name,
+            "team": seen.listed.team,
+            "development": seen.listed.has_development,
+            "status": seen.status,
+        }
+        for seen in workspace(settings).models
+    ]
+    if json:
+        print_json({"models": rows})
+        return
+    columns = ("model_id", "model_name", "team", "development", "status")
+    print_table(
+        ("model", "name", "team", "development", "status"),
+        [[_text(row[column]) for column in columns] for row in rows],
+    )
+    if not rows:
+        typer.echo("The key sees no models. Push one, or use a key of another team.")
+    else:
+        typer.echo("\nNothing is configured to be watched: `baseten-watchdog init` chooses models.")
+
+
 def _listing(settings: "Config") -> "Listing":
     from watchdog.app.commands import list_models
     from watchdog.app.parts import SetupError
-    from watchdog.engine.ports import ApiError
+    from watchdog.engine.ports import ApiError, Denied
 
     try:
         return asyncio.run(list_models(settings, os.environ))
     except SetupError as error:
         fail(str(error))
+    except Denied as error:
+        fail(key_refused(error))
     except ApiError as error:
         fail(f"the models cannot be listed: {error}", status=EXIT_API)
 

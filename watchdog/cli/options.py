@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import platformdirs
 import typer
 
 from watchdog.cli.console import fail
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
 
 CONFIG_VARIABLE = "BASETEN_WATCHDOG_CONFIG"
+CONFIG_NAME = "baseten-watchdog.yaml"
+"""Of the file that is read when none is named: from the working directory, else from the user's
+configuration directory."""
 
 ConfigOption = Annotated[
     Path | None,
@@ -20,7 +24,8 @@ ConfigOption = Annotated[
         "-c",
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
-        help="The configuration file (YAML).",
+        help=f"The configuration file. By default ./{CONFIG_NAME}, else the one of that name in "
+        "your configuration directory.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -30,15 +35,27 @@ ModelsOption = Annotated[
 ]
 
 
-def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
-    """The configuration, or one line for each thing wrong with it and exit 2.
+def default_files() -> tuple[Path, ...]:
+    """Where a configuration file is looked for when none is named, in this order."""
+    return Path(CONFIG_NAME), platformdirs.user_config_path("baseten-watchdog") / CONFIG_NAME
 
-    What somebody may not have meant in it is for the caller to tell.
+
+def config_file(path: Path | None) -> Path | None:
+    """The file that was named, else the first default one that exists, if any does."""
+    return path or next((each for each in default_files() if each.is_file()), None)
+
+
+def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
+    """The configuration, or one line for each thing that is wrong with it and exit 2.
+
+    `path` is the file that was named, None a default one. The caller reports the warnings.
     """
     from watchdog.config import ConfigError, load_config
 
     try:
-        return load_config(path, model_ids=models, overrides=overrides(dry_run=dry_run))
+        return load_config(
+            config_file(path), model_ids=models, overrides=overrides(dry_run=dry_run)
+        )
     except ConfigError as error:
         fail(*error.problems)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.options import ConfigOption, ModelsOption, load, overrides
+from watchdog.cli.options import ConfigOption, ModelsOption, config_file, load, overrides
 
 if TYPE_CHECKING:
     from watchdog.app.daemon import Daemon
@@ -38,14 +38,16 @@ def run(
     from watchdog.app.reload import ConfigSource
     from watchdog.config import ConfigError, load_config
 
+    file = config_file(config)
+
     def again() -> "LoadedConfig":
-        found = load_config(config, model_ids=model or (), overrides=overrides(dry_run=dry_run))
+        found = load_config(file, model_ids=model or (), overrides=overrides(dry_run=dry_run))
         if not found.config.watches_any:
             raise ConfigError(_NO_MODELS)
         return found
 
-    source = ConfigSource(config, again)
-    loaded = load(config, models=model or (), dry_run=dry_run)
+    source = ConfigSource(file, again)
+    loaded = load(file, models=model or (), dry_run=dry_run)
     if not loaded.config.watches_any:
         fail(_NO_MODELS)
     daemon = Daemon(loaded.config, os.environ, source=source, warnings=loaded.warnings)

@@ -1,0 +1,114 @@
+"""`init`: write a first configuration file from what the key can see."""
+
+import os
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.models import workspace
+from watchdog.cli.options import CONFIG_NAME, load
+from watchdog.cli.output import print_table
+
+if TYPE_CHECKING:
+    from watchdog.app.workspace import SeenModel
+
+_PLACE = "# MODELS\n"
+"""The line of the template that the chosen models take the place of."""
+
+
+def init(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="What to watch: numbers of the list, ids, names, or patterns such as 'team-a/*'.",
+        ),
+    ] = None,
+    file: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+    ] = Path(CONFIG_NAME),
+    everything: Annotated[
+        bool, typer.Option("--all", help="Watch every model with a development deployment.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: for scripts, with MODEL or --all.")
+    ] = False,
+) -> None:
+    """Choose models from those that the key can see, and write a commented configuration file.
+
+    It overwrites nothing. Exit status: 0; 2 wrong usage or key; 3 the API could not be asked.
+    """
+    if file.exists():
+        fail(f"{file} exists: remove it first, or name another file with --output")
+    if yes and not (everything or models):
+        fail("--yes needs to know what to watch: name models, or give --all")
+    offered = [each for each in workspace(load(Path(os.devnull)).config).models if _offered(each)]
+    if not offered:
+        fail("the key sees no model with a development deployment: push one with `truss watch`")
+    chosen = offered if everything else _chosen(offered, models) if models else _ask(offered)
+    if not (yes or models or everything):
+        typer.confirm(f"Write {file} with {_count(chosen)}?", default=True, abort=True)
+    _write(file, _text(chosen))
+    typer.echo(f"{file}: {_count(chosen)}. Next: `baseten-watchdog doctor`, then `run`.")
+
+
+def _offered(seen: "SeenModel") -> bool:
+    return seen.listed.has_development
+
+
+def _ask(offered: "Sequence[SeenModel]") -> "Sequence[SeenModel]":
+    print_table(
+        ("", "model", "name", "team", "status"),
+        [
+            [str(number), each.listed.id, each.listed.name, each.listed.team, each.status or "-"]
+            for number, each in enumerate(offered, 1)
+        ],
+    )
+    answer = typer.prompt("Watch which? Numbers, names, patterns such as 'team-a/*', or all")
+    words = answer.replace(",", " ").split()
+    return offered if words == ["all"] else _chosen(offered, words)
+
+
+def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[SeenModel]":
+    """In the order of the list. A word that chooses nothing may be mistyped: it is an error."""
+    ids: set[str] = set()
+    for word in words:
+        found = {each.listed.id for at, each in enumerate(offered, 1) if _matches(word, at, each)}
+        if not found:
+            fail(f"{word!r} is no number, id, name or pattern of a model in the list")
+        ids |= found
+    return [each for each in offered if each.listed.id in ids]
+
+
+def _matches(word: str, number: int, seen: "SeenModel") -> bool:
+    model = seen.listed
+    names = (model.id, model.name, f"{model.team}/{model.name}")
+    return word == str(number) or any(fnmatchcase(name, word) for name in names)
+
+
+def _text(chosen: "Sequence[SeenModel]") -> str:
+    from json import dumps
+
+    template = files("watchdog.cli").joinpath("init.yaml").read_text("utf-8")
+    # What JSON quotes YAML reads as the same text, whatever it is.
+    lines = (
+        f"  - {{id: {dumps(each.listed.id)}, name: {dumps(each.listed.name)}}}\n" for each in chosen
+    )
+    return template.replace(_PLACE, "".join(lines))
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except OSError as error:
+        fail(f"{file}: cannot be written: {error.strerror}")
+
+
+def _count(chosen: "Sequence[SeenModel]") -> str:
+    return f"{len(chosen)} model{'' if len(chosen) == 1 else 's'}"
