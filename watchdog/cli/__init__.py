@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from watchdog import __version__
+from watchdog.cli.cause import cause_app
 from watchdog.cli.check import check
 from watchdog.cli.config import config_app
 from watchdog.cli.console import open_standard_streams, written_output
@@ -64,6 +65,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(config_app, name="config")
+app.add_typer(cause_app, name="cause")
 
 
 def main() -> None:

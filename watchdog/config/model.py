@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from watchdog.config.allowed_times import AllowedTimes
+from watchdog.config.causes import regular_expression
 from watchdog.config.values import (
     BaseUrl,
     Count,
@@ -23,6 +24,7 @@ from watchdog.config.values import (
     Text,
 )
 from watchdog.domain.breaker import BreakerRules
+from watchdog.domain.causes import Cause
 from watchdog.domain.discovery import DiscoveryRules
 from watchdog.domain.records import FleetLimits, Policy, Standing
 from watchdog.text.duration import parse_duration
@@ -252,6 +254,15 @@ def _list(value: object) -> object:
     return () if value is None else value
 
 
+class OwnCause(_Section):
+    """What a line of a log says of the cause, to whoever wrote the configuration."""
+
+    match: Annotated[Text, AfterValidator(regular_expression)] = Field(
+        description="A regular expression (RE2 syntax), found anywhere in a line, in any case."
+    )
+    cause: Cause = Field(description="What the line says.")
+
+
 class Config(_Section):
     """The whole configuration. Immutable; holds no secret but a password in `store.url`."""
 
@@ -279,6 +290,9 @@ class Config(_Section):
         True,
         description="Keep the last error lines of a failed deployment's logs, and who ended an "
         "episode, for `history MODEL`.",
+    )
+    causes: tuple[OwnCause, ...] = Field(
+        (), description="What lines of your logs say of a cause; they go before what is built in."
     )
     store: Store = Field(default_factory=Store, description="The ledger.")
     server: Server = Field(
@@ -321,6 +335,10 @@ class Config(_Section):
         policy = _policy(self.policy)
         chosen = "standing" in self.policy.model_fields_set
         return policy if chosen else replace(policy, standing=Standing.IGNORE)
+
+    def own_causes(self) -> tuple[tuple[str, Cause], ...]:
+        """Patterns and what they say."""
+        return tuple((own.match, own.cause) for own in self.causes)
 
     def fleet_limits(self) -> FleetLimits:
         return FleetLimits(

@@ -1,0 +1,81 @@
+"""The catalogue of what lines of a log say of a cause: ours, and what the configuration adds."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import re2
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from watchdog.domain.causes import Cause, Pattern, Sureness
+
+_OPTIONS = re2.Options()
+_OPTIONS.case_sensitive = False
+_OPTIONS.never_capture = True
+_OPTIONS.log_errors = False
+_OPTIONS.max_mem = 32 << 20
+
+
+class Entry(BaseModel):
+    """One entry of the catalogue that comes with the program. `unless`: lines that match this too
+    are left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: str
+    unless: str | None = None
+    cause: Cause
+    sure: Literal["hint", "likely", "certain"]
+    example: str
+    near_misses: tuple[str, ...] = Field(alias="not")
+    source: str
+
+    @property
+    def of_domain(self) -> Pattern:
+        return Pattern(self.pattern, self.cause, Sureness[self.sure.upper()])
+
+
+class Catalogue:
+    """Finds the patterns that a line matches, all at once and in time that grows with the line's
+    length alone."""
+
+    def __init__(self, own: Iterable[tuple[str, Cause]] = ()) -> None:
+        """`own` are the patterns and causes of the configuration. Raises ValueError for a pattern
+        that is no regular expression."""
+        entries = shipped()
+        self._patterns = [Pattern(text, cause, Sureness.CONFIGURED) for text, cause in own]
+        self._patterns += [entry.of_domain for entry in entries]
+        unless = [None] * (len(self._patterns) - len(entries)) + [each.unless for each in entries]
+        self._unless = [None if text is None else re2.compile(text, _OPTIONS) for text in unless]
+        self._set = re2.Set.SearchSet(_OPTIONS)
+        for pattern in self._patterns:
+            self._set.Add(regular_expression(pattern.text))
+        self._set.Compile()
+
+    def __call__(self, line: str) -> Sequence[Pattern]:
+        matched = self._set.Match(line) or ()
+        return [self._patterns[at] for at in matched if not self._left_out(at, line)]
+
+    def _left_out(self, at: int, line: str) -> bool:
+        unless = self._unless[at]
+        return unless is not None and unless.search(line) is not None
+
+
+def regular_expression(text: str) -> str:
+    """The text itself. Raises ValueError if it is no regular expression of RE2."""
+    try:
+        re2.compile(text, _OPTIONS)
+    except re2.error as error:
+        reason = error.args[0]
+        said = reason.decode() if isinstance(reason, bytes) else str(reason)
+        raise ValueError(f"is not a regular expression (RE2 syntax): {said}") from None
+    return text
+
+
+@cache
+def shipped() -> tuple[Entry, ...]:
+    """The entries of `causes.yaml`."""
+    text = files("watchdog").joinpath("causes.yaml").read_text("utf-8")
+    return TypeAdapter(tuple[Entry, ...]).validate_python(yaml.safe_load(text))
