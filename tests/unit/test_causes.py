@@ -24,7 +24,7 @@ def cause_of(*lines: str) -> Cause:
 
 
 NOT_FOUND = "ERROR: No matching distribution found for left-pad"
-NO_VERSION = "ERROR: Could not find a version that satisfies the requirement x==9 (from versions: 1)"
+NO_VERSION = "ERROR: Could not find a version that satisfies the requirement x (from versions: 1)"
 NO_WHEEL = "  ERROR: Failed building wheel for flash-attn"
 RESET = "curl: (56) Recv failure: Connection reset by peer"
 REFUSED = "curl: (7) Failed to connect to files.example.com port 443: Connection refused"
