@@ -90,7 +90,7 @@ schema: $(STAMP) ## Write config/schema.json anew
 	$(BIN)/baseten-watchdog config schema > config/schema.json.new
 	mv config/schema.json.new config/schema.json
 
-reference: $(STAMP) ## Write the settings in docs/reference.md anew
+reference: $(STAMP) ## Write the reasons and settings in docs/reference.md anew
 	$(BIN)/python -m tests.reference
 
 picture: $(STAMP) ## Write the README's picture of the demo anew

@@ -1,13 +1,13 @@
-"""Writes the table of settings in docs/reference.md anew: `make reference`."""
+"""Writes the tables of reasons and settings in docs/reference.md anew: `make reference`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from watchdog.config import json_schema
+from watchdog.domain.reasons import DecisionReason
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference.md"
-_BEGIN, _END = "<!-- settings: made by `make reference` -->\n", "<!-- end of settings -->\n"
 
 
 def settings() -> dict[str, dict[str, Any]]:
@@ -29,14 +29,23 @@ def _below(section: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str
                 yield from _below(definitions[below], path + mark)
 
 
-def with_settings(text: str) -> str:
-    """The document, with the table of settings as the code has it."""
-    before, _, rest = text.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    rows = [f"| `{path}` | {setting['description']} |\n" for path, setting in settings().items()]
-    table = "".join(("| setting | |\n", "|---|---|\n", *rows))
-    return f"{before}{_BEGIN}\n{table}\n{_END}{after}"
+def with_tables(text: str) -> str:
+    """The document, with the tables of reasons and of settings as the code has them."""
+    reasons = [
+        f"| `{reason}` | {reason.sentence} | {reason.scope.value} |" for reason in DecisionReason
+    ]
+    described = [f"| `{path}` | {setting['description']} |" for path, setting in settings().items()]
+    text = _with_table(text, "reasons", "| reason | meaning | about |", "|---|---|---|", *reasons)
+    return _with_table(text, "settings", "| setting | |", "|---|---|", *described)
+
+
+def _with_table(text: str, name: str, *lines: str) -> str:
+    begin, end = f"<!-- {name}: made by `make reference` -->\n", f"<!-- end of {name} -->\n"
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    table = "\n".join(lines)
+    return f"{before}{begin}\n{table}\n\n{end}{after}"
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(with_settings(REFERENCE.read_text()))
+    REFERENCE.write_text(with_tables(REFERENCE.read_text()))

@@ -40,29 +40,32 @@ STATES = {
     TargetState.UNKNOWN: Look("not seen yet", GREY),
 }
 
-REASONS = {
-    DecisionReason.FIRST_DELAY: Look("first delay: a person may be fixing it", YELLOW),
-    DecisionReason.BACKOFF: Look("backoff: too early after the last retry", YELLOW),
-    DecisionReason.WINDOW_SPENT: Look("its retries of the day are spent", RED),
-    DecisionReason.FLEET_MINUTE_SPENT: Look("the fleet's retries of the minute are spent", YELLOW),
-    DecisionReason.FLEET_IN_FLIGHT: Look("too many retries of the fleet under way", YELLOW),
-    DecisionReason.FLEET_WINDOW_SPENT: Look("the fleet's retries of the day are spent", RED),
-    DecisionReason.BREAKER_OPEN: Look("breaker open: many fail at once", ORANGE),
-    DecisionReason.PAUSED: Look("paused by a person", PURPLE),
-    DecisionReason.OUTSIDE_ALLOWED_TIMES: Look("outside its allowed times", PURPLE),
-    DecisionReason.API_HELD: Look("the API asked for quiet", ORANGE),
-    DecisionReason.AUTH_FAILED: Look("the API refuses the key", RED),
-    DecisionReason.LOOK_AGAIN_FAILED: Look("could not look again before retrying", ORANGE),
-    DecisionReason.LEDGER_UNAVAILABLE: Look("the ledger is away", RED),
-    DecisionReason.EPISODE_SPENT: Look("gave up: retries spent", RED),
-    DecisionReason.REFUSED_TWICE: Look("gave up: refused twice", RED),
-    DecisionReason.FORBIDDEN: Look("the key may not retry", RED),
-    DecisionReason.STUCK: Look("stuck: nothing came of a retry", ORANGE),
-    DecisionReason.OPTED_OUT: Look("opted out by its label", GREY),
-    DecisionReason.STANDING_FAILURE: Look("it failed before anyone watched", GREY),
-    DecisionReason.MISSING: Look("missing", GREY),
+_COLORS = {
+    DecisionReason.FIRST_DELAY: YELLOW,
+    DecisionReason.BACKOFF: YELLOW,
+    DecisionReason.WINDOW_SPENT: RED,
+    DecisionReason.FLEET_MINUTE_SPENT: YELLOW,
+    DecisionReason.FLEET_IN_FLIGHT: YELLOW,
+    DecisionReason.FLEET_WINDOW_SPENT: RED,
+    DecisionReason.BREAKER_OPEN: ORANGE,
+    DecisionReason.PAUSED: PURPLE,
+    DecisionReason.OUTSIDE_ALLOWED_TIMES: PURPLE,
+    DecisionReason.API_HELD: ORANGE,
+    DecisionReason.AUTH_FAILED: RED,
+    DecisionReason.LOOK_AGAIN_FAILED: ORANGE,
+    DecisionReason.LEDGER_UNAVAILABLE: RED,
+    DecisionReason.EPISODE_SPENT: RED,
+    DecisionReason.REFUSED_TWICE: RED,
+    DecisionReason.FORBIDDEN: RED,
+    DecisionReason.STUCK: ORANGE,
+    DecisionReason.OPTED_OUT: GREY,
+    DecisionReason.STANDING_FAILURE: GREY,
+    DecisionReason.MISSING: GREY,
 }
-"""Those of a failing model; the others are about models that do not fail, or are being retried."""
+"""Of the reasons that a failing model may have; the others are about models that do not fail, or
+that are being retried."""
+
+REASONS = {reason: Look(reason.brief, color) for reason, color in _COLORS.items()}
 
 OUTCOMES = {
     "accepted": GREEN,

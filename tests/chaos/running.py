@@ -87,7 +87,7 @@ class Run:
                 emulator.url,
                 between,
                 self._clock,
-                lambda model_id: emulator.world.push(model_id, self._moment()),
+                lambda model_id: emulator.workspace.push(model_id, self._moment()),
             )
             for replica in self._replicas:
                 driver.write(replica)
@@ -123,7 +123,7 @@ class Run:
             now, statuses = self._clock(), self._statuses(emulator)
             for model_id, status in statuses.items():
                 if status == "ACTIVE":
-                    emulator.world.set_status(model_id, status, self._moment())
+                    emulator.workspace.set_status(model_id, status, self._moment())
             rows, episodes = await asyncio.to_thread(ledger.read, url, self._began_at)
             builds = any(status in _BUILDING for status in statuses.values())
             due = ledger.still_due(self._scenario, rows, episodes, statuses, now)
@@ -133,7 +133,7 @@ class Run:
     def _statuses(self, emulator: Emulator) -> dict[str, str | None]:
         now = self._moment()
         return {
-            model.id: emulator.world.development(model.id, now).status
+            model.id: emulator.workspace.development(model.id, now).status
             for model in self._scenario.models
         }
 
@@ -149,7 +149,7 @@ class Run:
         return Evidence(
             scenario=self._scenario,
             notes=between.notes,
-            records=list(emulator.world.requests),
+            records=list(emulator.workspace.requests),
             lives=lives,
             happened=driver.happened,
             rows=rows,

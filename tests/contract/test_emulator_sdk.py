@@ -65,7 +65,7 @@ async def test_reads_the_deployments(emulator: Emulator) -> None:
 
 
 async def test_retries_a_failed_deployment(emulator: Emulator) -> None:
-    emulator.world.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
+    emulator.workspace.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
     answer = await ask(
         emulator, lambda api: api.post_models_deployments_development_retry(model_id=RECOVERING)
     )
@@ -105,7 +105,7 @@ async def test_a_wrong_key_and_an_unknown_model_are_errors(emulator: Emulator) -
 async def test_bodies_say_exactly_what_is_described(
     emulator: Emulator, method: str, path: str, described: type[BaseModel]
 ) -> None:
-    emulator.world.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
+    emulator.workspace.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
     async with client_of(emulator.url) as client:
         answer = await client.request(method, path, headers={"Authorization": f"Bearer {KEY}"})
     body = described.model_validate_json(answer.content, strict=True, extra="forbid")

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from tests.fakes.processes import KEY, PATIENCE_SECONDS, Model, put_faults
-from watchdog.emulator import Emulator, Scenario, World
+from watchdog.emulator import Emulator, Scenario, Workspace
 from watchdog.emulator.server import system_now
-from watchdog.emulator.world import RequestRecord
+from watchdog.emulator.workspace import RequestRecord
 
 T = TypeVar("T")
 Fault = Mapping[str, Any]
@@ -41,7 +41,7 @@ class Emulated:
     def start(self, models: Sequence[Model]) -> None:
         """Listen, with these models and an empty memory."""
         scenario = Scenario.model_validate({"models": models, **self._settings})
-        self._up: Future[tuple[World, asyncio.AbstractEventLoop]] = Future()
+        self._up: Future[tuple[Workspace, asyncio.AbstractEventLoop]] = Future()
         self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=asyncio.run, args=[self._serve(scenario)])
         self._thread.start()
@@ -50,17 +50,17 @@ class Emulated:
     async def _serve(self, scenario: Scenario) -> None:
         try:
             async with Emulator(scenario, api_key=KEY, port=self._port, now=self._now) as server:
-                self._up.set_result((server.world, asyncio.get_running_loop()))
+                self._up.set_result((server.workspace, asyncio.get_running_loop()))
                 await self._stopping.wait()
         except OSError as error:
             self._up.set_exception(error)
 
-    def _do(self, work: Callable[[World, datetime], T]) -> T:
+    def _do(self, work: Callable[[Workspace, datetime], T]) -> T:
         """Do something with the emulated workspace, in the thread that it belongs to."""
-        world, loop = self._up.result()
+        workspace, loop = self._up.result()
 
         async def done() -> T:
-            return work(world, self._now())
+            return work(workspace, self._now())
 
         return asyncio.run_coroutine_threadsafe(done(), loop).result(PATIENCE_SECONDS)
 
@@ -83,11 +83,11 @@ class Emulated:
 
     def set_status(self, model_id: str, status: str | None) -> None:
         """Put a deployment in a status until it is retried; None takes it away."""
-        self._do(lambda world, now: world.set_status(model_id, status, now))
+        self._do(lambda workspace, now: workspace.set_status(model_id, status, now))
 
     def push(self, model_id: str) -> None:
         """Deploy anew under the same id, as a person does."""
-        self._do(lambda world, now: world.push(model_id, now))
+        self._do(lambda workspace, now: workspace.push(model_id, now))
 
     def posts(self, model_id: str) -> list[RequestRecord]:
         """The retries that it was asked for."""
@@ -97,9 +97,11 @@ class Emulated:
         return len(self._requests(model_id, "get_deployment"))
 
     def _requests(self, model_id: str, operation: str) -> list[RequestRecord]:
-        def find(world: World, _: datetime) -> list[RequestRecord]:
+        def find(workspace: Workspace, _: datetime) -> list[RequestRecord]:
             wanted = (model_id, operation)
-            return [each for each in world.requests if (each.model_id, each.operation) == wanted]
+            return [
+                each for each in workspace.requests if (each.model_id, each.operation) == wanted
+            ]
 
         return self._do(find)
 

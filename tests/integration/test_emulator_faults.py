@@ -42,7 +42,7 @@ async def inject(client: httpx.AsyncClient, *faults: dict[str, Any]) -> None:
 
 async def arrived(emulator: Emulator) -> None:
     """Wait for the first request."""
-    while not emulator.world.requests:  # noqa: ASYNC110 - the log is all there is to watch
+    while not emulator.workspace.requests:  # noqa: ASYNC110 - the log is all there is to watch
         await asyncio.sleep(0)
 
 

@@ -143,7 +143,7 @@ async def test_checks_the_key(
     assert answer.status_code == code
     assert answer.json().get("code") == kind
     assert KEY not in answer.text
-    status = emulator.world.development("failing1", START).status
+    status = emulator.workspace.development("failing1", START).status
     assert status == ("BUILDING" if code == 200 else "BUILD_FAILED")
 
 
@@ -160,7 +160,7 @@ async def test_an_unknown_operation_is_an_error_and_is_logged(
 ) -> None:
     answer = await client.request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (code, kind)
-    (record,) = emulator.world.requests
+    (record,) = emulator.workspace.requests
     assert (record.path, record.operation, record.code) == (path, None, code)
 
 
@@ -259,5 +259,5 @@ async def test_stops_although_clients_keep_their_connections(time: Time) -> None
 
 async def test_time_passes_by_itself_when_none_is_given() -> None:
     made = Emulator(SCENARIO, api_key=KEY)
-    created = made.world.development("healthy1", START).created_at
+    created = made.workspace.development("healthy1", START).created_at
     assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""The wire between a simulated process and the emulator's world, and all that goes wrong on it."""
+"""Between a simulated process and the emulated workspace, and all that goes wrong on the way."""
 
 import asyncio
 import contextvars
@@ -36,7 +36,7 @@ class Client(Protocol):
 
 
 class Network:
-    """Carries requests to the world in virtual time, and writes the log."""
+    """Carries requests to the emulated workspace in virtual time, and writes the log."""
 
     def __init__(
         self,
@@ -123,9 +123,11 @@ class Network:
         elif fault is not None and fault.kind == "404_all":
             said = Reply(404, b"<html><body>Not Found</body></html>")
         elif fault is not None and fault.kind in ("other_model", "not_development"):
-            said, entry.about = about_another(fault.kind, self._slots.world, entry.model_id, now)
+            said, entry.about = about_another(
+                fault.kind, self._slots.workspace, entry.model_id, now
+            )
         else:
-            said = reply(self._slots.world, call, injected, now)
+            said = reply(self._slots.workspace, call, injected, now)
         entry.after = self._slots.status(entry.model_id, now)
         if injected.main is not None and injected.main.fault is FaultKind.THROTTLED:
             entry.retry_after = injected.main.retry_after
@@ -137,9 +139,9 @@ class Network:
                 self._slots.retried(entry.model_id, entry.arrived)
                 entry.settles_at = self._slots.settles_at(entry.model_id)
         elif entry.operation == "look" and said.code == 200 and entry.about is None:
-            shown = self._slots.world.shown
+            shown = self._slots.workspace.shown
             entry.served, entry.ref = shown.status, f"{shown.id}@{shown.created_at.isoformat()}"
-            entry.stale = self._slots.world.development(entry.model_id, now) != shown
+            entry.stale = self._slots.workspace.development(entry.model_id, now) != shown
         return said
 
     def _deliver(

@@ -1,4 +1,4 @@
-"""The emulator's world as the simulation drives it: deploys, operators, and reads that lag."""
+"""The emulated workspace as the simulation drives it: deploys, operators, and reads that lag."""
 
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -9,10 +9,10 @@ from typing import Any
 from tests.simulation.scenario import Act, Fault, ModelPlan, Scenario
 from watchdog.emulator.scenario import ModelScenario, Step
 from watchdog.emulator.scenario import Scenario as EmulatorScenario
-from watchdog.emulator.world import Deployment, NotFound, RetryResult, World
+from watchdog.emulator.workspace import Deployment, NotFound, RetryResult, Workspace
 
 
-class LaggingWorld(World):
+class LaggingWorkspace(Workspace):
     """A read says what was true some seconds ago. `shown` is what the last one said."""
 
     shown: Deployment
@@ -32,8 +32,8 @@ class LaggingWorld(World):
         super().__init__(scenario, started_at=started_at)
         self._history.clear()  # What was first deployed has stood there since ever.
 
-    def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
-        truth = super().look(model_id, now, lag=lag)
+    def get_deployment(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
+        truth = super().get_deployment(model_id, now, lag=lag)
         seconds, of_status_alone = self._lag(model_id)
         then = now - timedelta(seconds=seconds)
         past = [running for at, running in self._history.get(model_id, ()) if at > then]
@@ -79,7 +79,7 @@ class Slots:
         self._plans = {model.id: model for model in scenario.models}
         self._lags = [f for f in scenario.faults if f.kind in ("lag", "lag_status")]
         self._deployed_at = {model.id: 0.0 for model in scenario.models}
-        self.world = LaggingWorld(
+        self.workspace = LaggingWorkspace(
             EmulatorScenario.model_construct(models=tuple(map(_model, scenario.models))),
             started_at,
             self._lag,
@@ -88,7 +88,7 @@ class Slots:
 
     def status(self, model_id: str, now: datetime) -> str | None:
         try:
-            return self.world.development(model_id, now).status
+            return self.workspace.development(model_id, now).status
         except NotFound:
             return None
 
@@ -99,11 +99,11 @@ class Slots:
     def act(self, act: Act, now: datetime) -> None:
         """A person's act. What cannot be done, as stopping what is gone, is not."""
         if act.what in ("push", "push_new_id"):
-            self.world.push(act.model_id, now, new_id=act.what == "push_new_id")
+            self.workspace.push(act.model_id, now, new_id=act.what == "push_new_id")
             self._deployed(act.model_id, act.at)
         elif self.status(act.model_id, now) is not None:
             statuses = {"stop": "BUILD_STOPPED", "deactivate": "INACTIVE", "fail": "BUILD_FAILED"}
-            self.world.set_status(act.model_id, statuses.get(act.what), now)
+            self.workspace.set_status(act.model_id, statuses.get(act.what), now)
             self._deployed_at[act.model_id] = float("inf")
 
     def settles_at(self, model_id: str) -> float:

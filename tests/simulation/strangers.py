@@ -6,22 +6,24 @@ from typing import Literal
 
 from watchdog.emulator import bodies
 from watchdog.emulator.replies import Reply
-from watchdog.emulator.world import Deployment, NotFound, World
+from watchdog.emulator.workspace import Deployment, NotFound, Workspace
 
 Stranger = Literal["other_model", "not_development"]
 
 
-def about_another(kind: Stranger, world: World, model_id: str, now: datetime) -> tuple[Reply, str]:
-    """The answer, and what it is about: the next model of the world, or the model's production
+def about_another(
+    kind: Stranger, workspace: Workspace, model_id: str, now: datetime
+) -> tuple[Reply, str]:
+    """The answer, and what it is about: the next model of the workspace, or the model's production
     deployment, which always failed."""
     if kind == "not_development":
         failed = Deployment("production1", now, model_id, "BUILD_FAILED")
         body = {**bodies.deployment(failed), "is_development": False, "is_production": True}
         return Reply(200, json.dumps(body).encode()), "production"
-    models = [model.id for model in world.models(now)]
+    models = [model.id for model in workspace.models(now)]
     other = models[(models.index(model_id) + 1) % len(models)]
     try:
-        shown = world.development(other, now)
+        shown = workspace.development(other, now)
     except NotFound:
         shown = Deployment("stranger1", now, other, "BUILD_FAILED")
     if other == model_id:

@@ -1,4 +1,4 @@
-"""Ten models whose builds fail within five seconds block nobody else: the emulator's world, the
+"""Ten models whose builds fail within five seconds block nobody else: the emulated workspace, the
 real engine and ledger. With `-s` it prints how long their neighbour waited for its retry."""
 
 import random

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.events import LOGGED, QUIET
 from tests.fakes.records import NOW
-from tests.reference import REFERENCE, settings, with_settings
+from tests.reference import REFERENCE, settings, with_tables
 from watchdog.domain.records import DecisionReason, Outcome
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.fleet.condition import Condition
@@ -143,9 +143,9 @@ def test_every_event_is_described_with_its_level() -> None:
     assert len(rows) == len(levels)
 
 
-def test_every_setting_is_described() -> None:
+def test_every_reason_and_setting_is_described() -> None:
     text = REFERENCE.read_text()
-    assert with_settings(text) == text, "run: make reference"
+    assert with_tables(text) == text, "run: make reference"
     assert undescribed(list(settings())) == []
 
 

@@ -13,7 +13,7 @@ from watchdog.emulator.faults import Fault, FaultKind, Faults, InjectedFaults, O
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import HUGE_BYTES, Call, Ending, Reply, over_the_limit, reply
 from watchdog.emulator.scenario import ActKind, Scenario, load_scenario
-from watchdog.emulator.world import NotFound, World
+from watchdog.emulator.workspace import NotFound, Workspace
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"
@@ -26,9 +26,9 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def world(deploys: list[Any] = FAILED_THEN_WELL, **model: Any) -> World:
+def workspace(deploys: list[Any] = FAILED_THEN_WELL, **model: Any) -> Workspace:
     scenario = {"models": [{"id": ID, "name": "m", "deploys": deploys, **model}]}
-    return World(Scenario.model_validate(scenario), started_at=START)
+    return Workspace(Scenario.model_validate(scenario), started_at=START)
 
 
 def injected(kind: FaultKind | str, **options: Any) -> InjectedFaults:
@@ -37,7 +37,7 @@ def injected(kind: FaultKind | str, **options: Any) -> InjectedFaults:
 
 
 def asked(
-    made: World, operation: Operation = RETRY, faults: InjectedFaults = NONE, seconds: float = 1
+    made: Workspace, operation: Operation = RETRY, faults: InjectedFaults = NONE, seconds: float = 1
 ) -> Reply:
     return reply(made, Call(operation, ID, "the-key"), faults, at(seconds))
 
@@ -70,7 +70,7 @@ def parsed(answer: Reply) -> dict[str, Any]:
     ],
 )
 def test_what_a_fault_does_to_a_retry(kind: str, code: int, ending: Ending, executed: bool) -> None:
-    made = world()
+    made = workspace()
     answer = asked(made, faults=injected(kind))
     assert (answer.code, answer.ending, answer.executed) == (code, ending, executed)
     status = "ACTIVE" if executed else "BUILD_FAILED"
@@ -96,39 +96,39 @@ def test_every_kind_of_fault_can_be_asked_for() -> None:
 def test_a_429_with_without_and_with_an_unusable_time(
     options: Mapping[str, Any], body: Mapping[str, Any]
 ) -> None:
-    assert parsed(asked(world(), faults=injected("throttled", **options))) == body
+    assert parsed(asked(workspace(), faults=injected("throttled", **options))) == body
 
 
 def test_bodies_as_they_should_not_be() -> None:
-    truncated = asked(world(), faults=injected("truncated"))
+    truncated = asked(workspace(), faults=injected("truncated"))
     with pytest.raises(json.JSONDecodeError):
         json.loads(truncated.body)
-    assert parsed(asked(world(), faults=injected("retried_text")))["retried"] == "yes"
-    other = parsed(asked(world(), faults=injected("other_deployment")))["deployment"]["id"]
-    assert other != world().development(ID, at(1)).id
+    assert parsed(asked(workspace(), faults=injected("retried_text")))["retried"] == "yes"
+    other = parsed(asked(workspace(), faults=injected("other_deployment")))["deployment"]["id"]
+    assert other != workspace().development(ID, at(1)).id
     whose = [
-        parsed(asked(world(), GET, injected("other_model"))),
-        parsed(asked(world(), RETRY, injected("other_model")))["deployment"],
+        parsed(asked(workspace(), GET, injected("other_model"))),
+        parsed(asked(workspace(), RETRY, injected("other_model")))["deployment"],
     ]
     assert [(each["model_id"], each["status"]) for each in whose] == [
         ("another1", "BUILD_FAILED")
     ] * 2
-    ill_typed = parsed(asked(world(), GET, injected("ill_typed")))
+    ill_typed = parsed(asked(workspace(), GET, injected("ill_typed")))
     assert ill_typed["status"] == 7
-    reason = parsed(asked(world(), faults=injected("hostile_reason")))["reason"]
+    reason = parsed(asked(workspace(), faults=injected("hostile_reason")))["reason"]
     assert "the-key" in reason
     assert "\x1b" in reason
     assert "\n" in reason
-    huge = asked(world(), faults=injected("huge"))
+    huge = asked(workspace(), faults=injected("huge"))
     assert huge.padding == HUGE_BYTES
     assert parsed(huge)["padding"] == ""
     for kind in ("unavailable", "not_found"):
-        assert asked(world(), faults=injected(kind)).media_type == "text/html"
+        assert asked(workspace(), faults=injected(kind)).media_type == "text/html"
 
 
 def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
     two = [{"id": each, "name": "m", "deploys": [["ACTIVE"]]} for each in ("first1", "second1")]
-    made = World(Scenario.model_validate({"models": two}), started_at=START)
+    made = Workspace(Scenario.model_validate({"models": two}), started_at=START)
     fault = Fault.model_validate({"fault": "unreadable_entry"})
     taken = Faults([fault]).take(Operation.LIST_MODELS, None, timedelta(0))
     models = parsed(reply(made, Call(Operation.LIST_MODELS, None, "k"), taken, at(1)))["models"]
@@ -136,7 +136,7 @@ def test_a_list_of_models_of_which_one_cannot_be_read() -> None:
 
 
 def test_late_answers_come_later_and_are_good() -> None:
-    answer = asked(world(), faults=injected("late", delay="8s"))
+    answer = asked(workspace(), faults=injected("late", delay="8s"))
     assert (answer.delay, answer.code) == (timedelta(seconds=8), 200)
 
 
@@ -147,7 +147,7 @@ def test_late_answers_come_later_and_are_good() -> None:
 def test_a_retry_keeps_the_identity_of_the_deployment_unless_told_otherwise(
     kinds: tuple[str, ...], new_id: bool, new_created_at: bool
 ) -> None:
-    made = world()
+    made = workspace()
     before = made.development(ID, at(1))
     beside = tuple(Fault.model_validate({"fault": kind}) for kind in kinds)
     assert asked(made, faults=InjectedFaults(beside=beside)).retried
@@ -159,7 +159,7 @@ def test_a_retry_keeps_the_identity_of_the_deployment_unless_told_otherwise(
 
 
 def test_a_lagging_status_is_behind_by_so_many_reads() -> None:
-    made = world([["BUILD_FAILED"], [{"BUILDING": "10s"}, "ACTIVE"]])
+    made = workspace([["BUILD_FAILED"], [{"BUILDING": "10s"}, "ACTIVE"]])
     lagging = InjectedFaults(beside=(Fault.model_validate({"fault": "lagging", "reads": 2}),))
 
     def seen(seconds: float) -> str:
@@ -271,7 +271,7 @@ def test_the_acts_of_a_person() -> None:
         {"at": "50s", "act": "delete"},
         {"at": "60s", "act": "push"},
     ]
-    made = world([["BUILD_FAILED"], ["ACTIVE"], ["BUILDING"], ["UNHEALTHY"]], acts=acts)
+    made = workspace([["BUILD_FAILED"], ["ACTIVE"], ["BUILDING"], ["UNHEALTHY"]], acts=acts)
     first = made.development(ID, at(9))
     pushed = made.development(ID, at(10))
     assert (pushed.status, pushed.id, pushed.created_at) == ("ACTIVE", first.id, at(10))

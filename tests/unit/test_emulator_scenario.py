@@ -46,17 +46,22 @@ DURATION = "not a duration: write it like 30s, 5m, 1h30m or 500ms"
     [
         pytest.param("models: [", ":1:10: not YAML", id="not-yaml"),
         pytest.param("\x00", ": not YAML", id="not-even-text"),
-        pytest.param("", ": Input should be a valid dictionary", id="empty"),
-        pytest.param("{}", ": models: Field required", id="no-models"),
-        pytest.param("{models: [], errors: 3}", ": errors: Extra inputs", id="unknown-key"),
+        pytest.param("", ": must hold settings", id="empty"),
+        pytest.param("{}", ": models: is missing", id="no-models"),
+        pytest.param("{models: [], errors: 3}", ": errors: no such setting", id="unknown-key"),
         pytest.param(
             "{models: [], faults: [{fault: late}, {fault: hang, delay: 3s}]}",
             ": faults[1]: delay goes with late, not with hang",
             id="a-fault-that-makes-no-sense",
         ),
         pytest.param(
+            "{models: [], faults: [{fault: late, delay: 3s, models: ['{x}']}]}",
+            ": faults[0].models: there is no model {x}",
+            id="a-fault-of-a-model-that-there-is-not",
+        ),
+        pytest.param(
             f"models: [{{{MODEL}, deploys: [], refuse: x}}]",
-            ": models[0].refuse: Extra inputs",
+            ": models[0].refuse: no such setting",
             id="unknown-key-of-a-model",
         ),
         pytest.param(

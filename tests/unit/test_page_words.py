@@ -70,7 +70,7 @@ def fact(name: str, *events: Event, overview: Overview | None = None) -> Fact:
 
 def test_there_is_a_word_for_everything() -> None:
     assert words.STATES.keys() == set(TargetState)
-    assert words.REASONS.keys() == set(DecisionReason)
+    assert all(reason.sentence.endswith(".") for reason in DecisionReason)
     assert words.OUTCOMES.keys() == set(Outcome)
     assert words.RESOLUTIONS.keys() == set(Resolution)
     assert words.RESULTS.keys() == set(EpisodeResult)

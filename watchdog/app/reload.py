@@ -9,8 +9,7 @@ from watchdog.app.parts import SetupError
 from watchdog.config import Config, ConfigError, LoadedConfig
 from watchdog.engine.events import ConfigDoubtful, ConfigReloaded, ConfigReloadFailed
 from watchdog.engine.ports import LedgerUnavailable, Listener
-
-_Mark = tuple[int, int, int]
+from watchdog.files.mark import Mark, mark_of
 
 
 class ConfigSource:
@@ -24,8 +23,7 @@ class ConfigSource:
         self._mark = _mark(path)
 
     def has_changed(self) -> bool:
-        """Whether the file did since this was last asked. A ConfigMap swaps a symbolic link: what
-        the path leads to is what counts."""
+        """Whether the file did since this was last asked."""
         mark = _mark(self._path)
         changed = mark != self._mark
         self._mark = mark
@@ -128,12 +126,8 @@ def _changed(wanted: Config, in_force: Config) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mark(path: Path | None) -> _Mark | None:
-    """What tells one content of a file from the next, without reading it."""
-    if path is None:
-        return None
+def _mark(path: Path | None) -> Mark | None:
     try:
-        stat = path.stat()
+        return None if path is None else mark_of(path)
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -3,9 +3,9 @@
 from hashlib import blake2b
 from pathlib import Path
 
-KEY_VARIABLE = "BASETEN_API_KEY"
+from watchdog.files.mark import Mark, mark_of
 
-_Mark = tuple[int, int, int]
+KEY_VARIABLE = "BASETEN_API_KEY"
 
 
 class ApiSetupError(Exception):
@@ -18,12 +18,12 @@ class KeySource:
     def __init__(self, *, file: Path | None = None, value: str | None = None) -> None:
         """`file` wins over `value`. Raises ApiSetupError when there is no usable key."""
         self._file = file
-        self._mark: _Mark | None = None
+        self._mark: Mark | None = None
         if file is None:
             key = (value or "").strip()
         else:
             try:
-                self._mark = _mark(file)
+                self._mark = mark_of(file)
                 key = _read(file)
             except (OSError, UnicodeDecodeError) as error:
                 cause = error.strerror if isinstance(error, OSError) else "not text"
@@ -69,7 +69,7 @@ class KeySource:
         if self._file is None:
             return False
         try:
-            mark = _mark(self._file)
+            mark = mark_of(self._file)
             if mark == self._mark:
                 return False
             key = _read(self._file)
@@ -80,12 +80,6 @@ class KeySource:
             return False
         self._key = key
         return True
-
-
-def _mark(file: Path) -> _Mark:
-    """What tells one content of a file from the next, without reading it."""
-    stat = file.stat()
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
 
 def _read(file: Path) -> str:

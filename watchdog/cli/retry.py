@@ -13,6 +13,7 @@ from watchdog.cli.console import EXIT_API, fail
 from watchdog.cli.model_argument import ModelArgument, configured, resolve
 from watchdog.cli.operate import NoteOption, YesOption, confirm, who
 from watchdog.cli.options import ConfigOption, load
+from watchdog.domain.reasons import Scope
 from watchdog.domain.records import Attempt, DecisionKind, Outcome, Resolution, Target
 from watchdog.text.phrases import age, ahead
 from watchdog.text.untrusted import clean
@@ -92,22 +93,10 @@ def _attempt(settings: "Config", *, force: bool, note: str) -> Attempt:
 def _why(target: Target, now: datetime, *, forced: bool) -> str:
     decision = target.decision
     until = f", {ahead(decision.until, now)}" if decision.until else ""
-    own = decision.kind is DecisionKind.GIVE_UP or decision.reason in _ITS_OWN
+    reason = decision.reason
+    own = decision.kind is DecisionKind.GIVE_UP or (reason and reason.scope is Scope.MODEL)
     hint = " (--force passes the model's own limits)" if own and not forced else ""
-    return f"{decision.reason}{until}{hint}"
-
-
-_ITS_OWN = frozenset(
-    {
-        "first_delay",
-        "backoff",
-        "window_spent",
-        "paused",
-        "standing_failure",
-        "opted_out",
-        "outside_allowed_times",
-    }
-)
+    return f"{reason}{until}{hint}"
 
 
 def _follow(settings: "Config", attempt: Attempt) -> Attempt:

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from watchdog.config.environment import read_environment
 from watchdog.config.model import Config
-from watchdog.config.problems import Location, dotted, shape_problems
+from watchdog.config.problems import config_problems
 from watchdog.config.rules import Breach, breaches, warnings
 from watchdog.config.yaml_file import ConfigError, read_yaml
+from watchdog.files.shape import Location, dotted
 
 _COMMAND_LINE = "command line"
 
@@ -68,7 +69,7 @@ def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...]
     try:
         config = Config.model_validate(merged)
     except ValidationError as error:
-        for location, text in shape_problems(error):
+        for location, text in config_problems(error):
             problems.append(((dotted(location),), f"{dotted(location)}: {text}"))
             aside.add(dotted(location))
             merged = _without(merged, location)
@@ -103,7 +104,7 @@ def _narrowed(config: Config, model_ids: Sequence[str]) -> Config:
     try:
         asked = Config.model_validate({"models": [{"id": one} for one in dict.fromkeys(model_ids)]})
     except ValidationError as error:
-        problems = (f"--model: {dotted(at)}: {text}" for at, text in shape_problems(error))
+        problems = (f"--model: {dotted(at)}: {text}" for at, text in config_problems(error))
         raise ConfigError(*dict.fromkeys(problems)) from None
     models = tuple(known.get(model.id, model) for model in asked.models)
     return config.model_copy(update={"models": models, "discovery": None})

@@ -13,17 +13,8 @@ from watchdog.domain.records import (
     Target,
 )
 
-QUEUED = frozenset(
-    {
-        DecisionReason.FLEET_MINUTE_SPENT,
-        DecisionReason.FLEET_IN_FLIGHT,
-        DecisionReason.FLEET_WINDOW_SPENT,
-        DecisionReason.API_HELD,
-        DecisionReason.AUTH_FAILED,
-        DecisionReason.FORBIDDEN,
-    }
-)
-"""Whoever waits for one of these would be retried now if it were alone."""
+QUEUED = frozenset(reason for reason in DecisionReason if reason.queued)
+"""A target that waits for one of these has a place in the queue."""
 
 FIRST_ATTEMPT, LATER_ATTEMPT, FORBIDDEN_BEFORE = range(3)
 """The ranks. First attempts go before later ones, which the same failure has cost a place already,

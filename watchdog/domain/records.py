@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from watchdog.domain.reasons import DecisionReason as DecisionReason
+
 
 class Health(StrEnum):
     """What a deployment status means to a policy."""
@@ -48,43 +50,6 @@ class DecisionKind(StrEnum):
     WAIT = "wait"
     GIVE_UP = "give_up"
     NOTHING = "nothing"
-
-
-class DecisionReason(StrEnum):
-    """Why the watchdog does not act. The same word in logs, ledger and metric labels.
-
-    Closed: adding one is a change of the public contract.
-    """
-
-    # nothing
-    UNOBSERVED = "unobserved"
-    MISSING = "missing"
-    HEALTHY = "healthy"
-    IN_PROGRESS = "in_progress"
-    NOT_RETRYABLE = "not_retryable"
-    STUCK = "stuck"
-    STANDING_FAILURE = "standing_failure"
-    OPTED_OUT = "opted_out"
-    # wait
-    ATTEMPT_UNDER_WAY = "attempt_under_way"
-    FIRST_DELAY = "first_delay"
-    BACKOFF = "backoff"
-    WINDOW_SPENT = "window_spent"
-    FLEET_MINUTE_SPENT = "fleet_minute_spent"
-    FLEET_IN_FLIGHT = "fleet_in_flight"
-    FLEET_WINDOW_SPENT = "fleet_window_spent"
-    BREAKER_OPEN = "breaker_open"
-    PAUSED = "paused"
-    OUTSIDE_ALLOWED_TIMES = "outside_allowed_times"
-    API_HELD = "api_held"
-    AUTH_FAILED = "auth_failed"
-    LOOK_AGAIN_FAILED = "look_again_failed"
-    LEDGER_UNAVAILABLE = "ledger_unavailable"
-    # give up
-    EPISODE_SPENT = "episode_spent"
-    REFUSED_TWICE = "refused_twice"
-    # give up, or wait while the key may retry nothing
-    FORBIDDEN = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)

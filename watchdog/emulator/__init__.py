@@ -3,7 +3,7 @@
 from watchdog.emulator.api import build_app
 from watchdog.emulator.scenario import Scenario, ScenarioError, load_scenario
 from watchdog.emulator.server import Emulator
-from watchdog.emulator.world import NotFound, RequestRecord, World
+from watchdog.emulator.workspace import NotFound, RequestRecord, Workspace
 
 __all__ = [
     "Emulator",
@@ -11,7 +11,7 @@ __all__ = [
     "RequestRecord",
     "Scenario",
     "ScenarioError",
-    "World",
+    "Workspace",
     "build_app",
     "load_scenario",
 ]

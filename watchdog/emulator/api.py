@@ -20,7 +20,7 @@ from watchdog.emulator.faults import Fault, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import Call, Ending, Reply, denied, over_the_limit, reply
 from watchdog.emulator.wire import Wire
-from watchdog.emulator.world import Deployment, NotFound, RequestRecord, World
+from watchdog.emulator.workspace import Deployment, NotFound, RequestRecord, Workspace
 
 Now = Callable[[], datetime]
 """The present time, aware: a system clock that never steps, or a virtual one."""
@@ -31,11 +31,11 @@ _FAULTS = TypeAdapter(tuple[Fault, ...])
 
 
 def build_app(
-    world: World, *, api_key: str, now: Now, limits: RateLimits, faults: Faults, wire: Wire
+    workspace: Workspace, *, api_key: str, now: Now, limits: RateLimits, faults: Faults, wire: Wire
 ) -> Starlette:
-    """The management API over `world`, for requests with `api_key`; under `/_emulator`, without
+    """The management API over `workspace`, for requests with `api_key`; under `/_emulator`, without
     the key, what a test needs to look on and to interfere."""
-    api = _Api(world, api_key, now, RateCounter(limits), faults, wire)
+    api = _Api(workspace, api_key, now, RateCounter(limits), faults, wire)
     model, development = "/v1/models/{model_id}", "/v1/models/{model_id}/deployments/development"
     app = Starlette(
         routes=[
@@ -60,14 +60,14 @@ def build_app(
 class _Api:
     def __init__(
         self,
-        world: World,
+        workspace: Workspace,
         api_key: str,
         now: Now,
         counter: RateCounter,
         faults: Faults,
         wire: Wire,
     ) -> None:
-        self._world = world
+        self._workspace = workspace
         self._api_key = api_key.encode()
         self._now = now
         self._counter = counter
@@ -92,7 +92,7 @@ class _Api:
         before = self._development(model_id, now)
         answer, faults = self._judge(request, operation, now)
         after = self._development(model_id, now)
-        self._world.requests.append(
+        self._workspace.requests.append(
             RequestRecord(
                 at=now,
                 method=request.method,
@@ -122,10 +122,10 @@ class _Api:
         if (seconds := self._counter.wait(operation, now)) is not None:
             return over_the_limit(seconds), InjectedFaults()
         model_id = request.path_params.get("model_id")
-        elapsed = self._world.elapsed(now) - self._faults_since
+        elapsed = self._workspace.elapsed(now) - self._faults_since
         faults = self._faults.take(operation, model_id, elapsed)
         call = Call(operation, model_id, key, request.query_params.get("name"))
-        return reply(self._world, call, faults, now), faults
+        return reply(self._workspace, call, faults, now), faults
 
     async def _carry_out(self, request: Request, answer: Reply) -> Response:
         if answer.ending is Ending.HANG:
@@ -145,7 +145,7 @@ class _Api:
 
     def _development(self, model_id: str | None, now: datetime) -> Deployment | None:
         try:
-            return None if model_id is None else self._world.development(model_id, now)
+            return None if model_id is None else self._workspace.development(model_id, now)
         except NotFound:
             return None
 
@@ -154,12 +154,12 @@ class _Api:
         path = request.url.path
         client = _client(request)
         record = RequestRecord(self._now(), request.method, path, None, None, code, client=client)
-        self._world.requests.append(record)
+        self._workspace.requests.append(record)
         body = bodies.error(HTTPStatus(code).name, "The emulator has no such operation.")
         return JSONResponse(body, status_code=code)
 
     async def requests(self, request: Request) -> Response:
-        return JSONResponse({"requests": [bodies.request(r) for r in self._world.requests]})
+        return JSONResponse({"requests": [bodies.request(r) for r in self._workspace.requests]})
 
     async def put_faults(self, request: Request) -> Response:
         """A list of faults as in a scenario: they take the place of those before, and their times
@@ -171,14 +171,14 @@ class _Api:
             where = "".join(f"[{part}]" for part in first["loc"])
             body = bodies.error("VALIDATION_ERROR", f"faults{where}: {first['msg']}")
             return JSONResponse(body, status_code=400)
-        self._faults, self._faults_since = Faults(faults), self._world.elapsed(self._now())
+        self._faults, self._faults_since = Faults(faults), self._workspace.elapsed(self._now())
         return JSONResponse({"faults": len(faults)})
 
     async def set_status(self, request: Request) -> Response:
         """`{"status": "BUILD_FAILED"}`; null takes the deployment away."""
         try:
             wanted = _Status.model_validate_json(await request.body())
-            self._world.set_status(request.path_params["model_id"], wanted.status, self._now())
+            self._workspace.set_status(request.path_params["model_id"], wanted.status, self._now())
         except ValidationError:
             body = bodies.error("VALIDATION_ERROR", 'The body must be {"status": TEXT or null}.')
             return JSONResponse(body, status_code=400)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watchdog.emulator.scenario import Act, ActKind
-from watchdog.emulator.world import Deployment, Model, RequestRecord, RetryResult
+from watchdog.emulator.workspace import Deployment, Model, RequestRecord, RetryResult
 
 Body = dict[str, Any]
 

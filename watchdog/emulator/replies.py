@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from watchdog.emulator import bodies
 from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults, Operation
-from watchdog.emulator.world import NotFound, World
+from watchdog.emulator.workspace import NotFound, Workspace
 
 HUGE_BYTES = 50_000_000
 
@@ -52,7 +52,7 @@ class Reply:
     padding: int = 0
 
 
-def reply(world: World, call: Call, faults: InjectedFaults, now: datetime) -> Reply:
+def reply(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime) -> Reply:
     """Answer a call that is within the rate limits and has the right key, or let it go wrong."""
     late = faults.beside_of(FaultKind.LATE)
     delay = timedelta(0) if late is None else late.delay
@@ -60,7 +60,7 @@ def reply(world: World, call: Call, faults: InjectedFaults, now: datetime) -> Re
     if main is not None and main.fault in NOT_EXECUTED:
         return _not_executed(main, delay)
     try:
-        code, body = 200, _execute(world, call, faults, now)
+        code, body = 200, _execute(workspace, call, faults, now)
     except NotFound as error:
         code, body = 404, bodies.error("NOT_FOUND", str(error))
     retried = body.get("retried")
@@ -82,30 +82,36 @@ def over_the_limit(seconds: int) -> Reply:
     return Reply(429, _json({"error": "Rate limit exceeded.", "retry_after": seconds}))
 
 
-def _execute(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
-    return _OPERATIONS[call.operation](world, call, faults, now)
+def _execute(
+    workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime
+) -> bodies.Body:
+    return _OPERATIONS[call.operation](workspace, call, faults, now)
 
 
-def _list_models(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.models([m for m in world.models(now) if call.name in (None, m.name)])
+def _list_models(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
+    return bodies.models([m for m in workspace.models(now) if call.name in (None, m.name)])
 
 
-def _get_model(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.model(world.model(call.model_id or "", now))
+def _get_model(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
+    return bodies.model(workspace.model(call.model_id or "", now))
 
 
-def _list_deployments(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.deployments(world.model(call.model_id or "", now))
+def _list_deployments(
+    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
+) -> bodies.Body:
+    return bodies.deployments(workspace.model(call.model_id or "", now))
 
 
-def _get_deployment(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
+def _get_deployment(
+    workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime
+) -> bodies.Body:
     lagging = faults.beside_of(FaultKind.LAGGING)
     lag = 0 if lagging is None else lagging.reads
-    return bodies.deployment(world.look(call.model_id or "", now, lag=lag))
+    return bodies.deployment(workspace.get_deployment(call.model_id or "", now, lag=lag))
 
 
-def _retry(world: World, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
-    result = world.retry(
+def _retry(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
+    result = workspace.retry(
         call.model_id or "",
         now,
         new_id=faults.beside_of(FaultKind.NEW_ID) is not None,
@@ -114,16 +120,18 @@ def _retry(world: World, call: Call, faults: InjectedFaults, now: datetime) -> b
     return bodies.retry(result)
 
 
-def _get_logs(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.logs(world.logs(call.model_id or "", now), now)
+def _get_logs(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
+    return bodies.logs(workspace.logs(call.model_id or "", now), now)
 
 
-def _list_audit_logs(world: World, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    model = world.model(call.model_id or "", now)
-    return bodies.audit_logs(model, world.acts(model.id, now))
+def _list_audit_logs(
+    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
+) -> bodies.Body:
+    model = workspace.model(call.model_id or "", now)
+    return bodies.audit_logs(model, workspace.acts(model.id, now))
 
 
-_OPERATIONS: dict[Operation, Callable[[World, Call, InjectedFaults, datetime], bodies.Body]] = {
+_OPERATIONS: dict[Operation, Callable[[Workspace, Call, InjectedFaults, datetime], bodies.Body]] = {
     Operation.LIST_MODELS: _list_models,
     Operation.GET_MODEL: _get_model,
     Operation.LIST_DEPLOYMENTS: _list_deployments,

@@ -23,6 +23,7 @@ from pydantic import (
 
 from watchdog.emulator.faults import Fault, Span
 from watchdog.emulator.limits import RateLimits
+from watchdog.files.shape import dotted, shape_problems
 from watchdog.text.duration import parse_duration
 
 DEFAULT_SCENARIO = "default.yaml"
@@ -162,7 +163,8 @@ def load_scenario(path: Path | None = None) -> Scenario:
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
-        raise ScenarioError([f"{source}: {problem}" for problem in _problems(error)]) from None
+        problems = (f"{dotted(at)}: {text}" if at else text for at, text in shape_problems(error))
+        raise ScenarioError([f"{source}: {problem}" for problem in problems]) from None
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
@@ -170,12 +172,3 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
         mark = error.problem_mark
         return f":{mark.line + 1}:{mark.column + 1}: not YAML: {error.problem}"
     return ": not YAML"
-
-
-def _problems(error: ValidationError) -> list[str]:
-    return [_path(e["loc"]) + e["msg"].removeprefix("Value error, ") for e in error.errors()]
-
-
-def _path(location: Sequence[Any]) -> str:
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return f"{path.removeprefix('.')}: " if path else ""

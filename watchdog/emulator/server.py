@@ -12,7 +12,7 @@ from watchdog.emulator.api import Now, build_app
 from watchdog.emulator.faults import Faults
 from watchdog.emulator.scenario import Scenario
 from watchdog.emulator.wire import FindableProtocol, Wire
-from watchdog.emulator.world import World
+from watchdog.emulator.workspace import Workspace
 from watchdog.serving import Server, listen
 
 LOOPBACK = "127.0.0.1"
@@ -49,12 +49,12 @@ class Emulator:
         wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
         now = now or system_now()
-        self.world = World(scenario, started_at=now(), time_scale=time_scale)
+        self.workspace = Workspace(scenario, started_at=now(), time_scale=time_scale)
         self._host = host
         self._port = port
         self._wire = Wire()
         app = build_app(
-            self.world,
+            self.workspace,
             api_key=api_key,
             now=now,
             limits=scenario.limits,

@@ -1,11 +1,11 @@
 """The queries about the replicas."""
 
 from collections.abc import Collection
-from dataclasses import asdict
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from watchdog.domain.replica import Replica
+from watchdog.ledger.rows import replica_values, to_replica
 from watchdog.ledger.schema import configured, replicas
 from watchdog.ledger.upsert import upsert
 
@@ -19,7 +19,7 @@ class ReplicaQueries:
         if replica.active:
             others = (replicas.c.active, replicas.c.id != replica.id)
             self._connection.execute(update(replicas).where(*others).values(active=False))
-        upsert(self._connection, replicas, asdict(replica))
+        upsert(self._connection, replicas, replica_values(replica))
 
     def remove_replica(self, replica_id: str) -> None:
         self._connection.execute(delete(configured).where(configured.c.replica_id == replica_id))
@@ -29,7 +29,7 @@ class ReplicaQueries:
         query = select(replicas).order_by(
             replicas.c.active.desc(), replicas.c.started_at, replicas.c.id
         )
-        return [Replica(**row) for row in self._connection.execute(query).mappings()]
+        return [to_replica(row) for row in self._connection.execute(query).mappings()]
 
     def configure(self, replica_id: str, model_ids: Collection[str]) -> None:
         self._connection.execute(delete(configured).where(configured.c.replica_id == replica_id))

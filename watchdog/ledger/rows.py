@@ -20,6 +20,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.replica import Replica
 
 
 class Row(Protocol):
@@ -271,6 +272,28 @@ def to_action(row: Row) -> Action:
         until=row["until"],
         ended_at=row["ended_at"],
         id=row["id"],
+    )
+
+
+def replica_values(replica: Replica) -> dict[str, Any]:
+    return {
+        "id": replica.id,
+        "version": replica.version,
+        "started_at": replica.started_at,
+        "configured_at": replica.configured_at,
+        "seen_at": replica.seen_at,
+        "active": replica.active,
+    }
+
+
+def to_replica(row: Row) -> Replica:
+    return Replica(
+        id=row["id"],
+        version=row["version"],
+        started_at=row["started_at"],
+        configured_at=row["configured_at"],
+        seen_at=row["seen_at"],
+        active=row["active"],
     )
 
 

@@ -69,20 +69,6 @@ _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _CHECK_RESULTS = ("healthy", "failing", "in_progress", "not_retryable", "missing", "error")
 
-_NEVER_COUNTED = frozenset(
-    {
-        # of targets that do not fail, or are being retried
-        DecisionReason.UNOBSERVED,
-        DecisionReason.HEALTHY,
-        DecisionReason.IN_PROGRESS,
-        DecisionReason.NOT_RETRYABLE,
-        DecisionReason.STUCK,
-        DecisionReason.ATTEMPT_UNDER_WAY,
-        # told as a picture only: with the ledger away nobody knows whether it is news
-        DecisionReason.LEDGER_UNAVAILABLE,
-    }
-)
-
 
 class Metrics:
     """Listens to events and renders the exposition. Has a registry of its own."""
@@ -121,7 +107,7 @@ class Metrics:
         for result in _CHECK_RESULTS:
             self._checks.labels(result)
         for reason in DecisionReason:
-            if reason not in _NEVER_COUNTED:
+            if reason.counted:
                 self._suppressed.labels(reason)
         for ending in EpisodeResult:
             # A reset is a command's doing, and counted among what operators did.

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.limits import (
@@ -22,6 +22,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.status import state_of
+from watchdog.engine.fleet.overview import Watched
 from watchdog.engine.ports import Clock
 from watchdog.telemetry.exposition import Family, escape
 
@@ -30,29 +31,20 @@ _OUTCOMES = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDI
 _Rows = Iterator[tuple[object, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A target, its rules, and the attempts of its episode and window."""
-
-    target: Target
-    policy: Policy
-    attempts: tuple[Attempt, ...]
-
-
 class Snapshot:
-    """The views: a target that is forgotten has no series left."""
+    """What was last told of each target: one that is forgotten has no series left."""
 
     def __init__(self, clock: Clock) -> None:
         self._fleet: Fleet | None = None
         self._clock = clock
-        self._views: dict[str, View] = {}
+        self._views: dict[str, Watched] = {}
         self._observed: dict[str, datetime] = {}
         self._pauses: tuple[Action, ...] = ()
         self._answers: dict[str, Counter[Outcome]] = {}
         self._ledger_ahead: timedelta | None = None
 
     def put(self, target: Target, policy: Policy, attempts: tuple[Attempt, ...]) -> None:
-        self._views[target.model_id] = View(target, policy, attempts)
+        self._views[target.model_id] = Watched(target, policy, attempts)
         # A steady check is told and not recorded: the record may be the older of the two.
         told_at = self._observed.get(target.model_id)
         if target.observed_at is not None and (told_at is None or target.observed_at > told_at):
@@ -108,7 +100,7 @@ class Snapshot:
         yield from _FLEET_BUDGET.render(_fleet_budgets(fleet, now))
 
 
-_Views = Sequence[View]
+_Views = Sequence[Watched]
 
 
 def _statuses(views: _Views) -> _Rows:
@@ -187,6 +179,8 @@ def _pause_expiries(views: _Views, ends: _PauseEnds) -> _Rows:
 def _budgets(views: _Views, now: datetime, date: datetime | None) -> _Rows:
     for view in views:
         target, attempts, policy = view.target, view.attempts, view.policy
+        if policy is None:
+            continue
         yield target.model_id, "episode", episode_remaining(target, attempts, policy)
         yield target.model_id, "window", window_remaining(attempts, policy, now, date)
 

@@ -13,7 +13,7 @@ from watchdog.domain.status import state_of
 from watchdog.engine.fleet.overview import TIMELINE, Overview, Watched
 from watchdog.text.phrases import ago, ahead
 from watchdog.web.picture import Picture, draw, spans
-from watchdog.web.words import REASONS, RETRY_NOW, STATES, State
+from watchdog.web.words import RETRY_NOW, STATES, State
 
 _URGENCY = {state: rank for rank, state in enumerate(STATES)}
 
@@ -62,7 +62,7 @@ class Row:
         if reason is None:
             return RETRY_NOW
         queue = f" It is number {place} in the queue." if place is not None else ""
-        return REASONS[reason] + queue
+        return reason.sentence + queue
 
     @property
     def used(self) -> str:

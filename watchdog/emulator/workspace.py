@@ -116,7 +116,7 @@ class _Slot:
         return hashlib.sha256(f"{self.scenario.id}/{self.ids}".encode()).hexdigest()[:8]
 
 
-class World:
+class Workspace:
     """Models that follow a scenario. Every `now` is an aware datetime that never goes back.
 
     `time_scale` is how many scenario seconds pass in one second of `now`.
@@ -157,7 +157,7 @@ class World:
             raise NotFound(f"model {model_id} has no development deployment")
         return deployment
 
-    def look(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
+    def get_deployment(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
         """The deployment as a read shows it: its status up to `lag` reads behind the truth."""
         truth, slot = self.development(model_id, now), self._slot(model_id, now)
         if slot.shown not in (None, truth.status) and slot.stale_reads < lag:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchdog.emulator.scenario import Scenario
-from watchdog.emulator.world import NotFound, World
+from watchdog.emulator.workspace import NotFound, Workspace
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"
@@ -14,13 +14,15 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def world(*deploys: Sequence[object], refuses: str | None = None, time_scale: float = 1.0) -> World:
+def workspace(
+    *deploys: Sequence[object], refuses: str | None = None, time_scale: float = 1.0
+) -> Workspace:
     model = {"id": ID, "name": "m", "deploys": deploys, "refuses": refuses}
     scenario = Scenario.model_validate({"models": [model]})
-    return World(scenario, started_at=START, time_scale=time_scale)
+    return Workspace(scenario, started_at=START, time_scale=time_scale)
 
 
-def statuses(made: World, *seconds: float) -> list[str]:
+def statuses(made: Workspace, *seconds: float) -> list[str]:
     return [made.development(ID, at(second)).status for second in seconds]
 
 
@@ -29,14 +31,14 @@ RECOVERS = [{"BUILDING": "30s"}, {"LOADING_MODEL": "10s"}, "ACTIVE"]
 
 
 def test_a_deploy_goes_through_its_statuses_in_time() -> None:
-    made = world(RECOVERS)
+    made = workspace(RECOVERS)
     assert statuses(made, 0, 29.999, 30, 39.999, 40, 1e8) == [
         "BUILDING", "BUILDING", "LOADING_MODEL", "LOADING_MODEL", "ACTIVE", "ACTIVE",
     ]  # fmt: skip
 
 
 def test_a_second_is_as_many_scenario_seconds_as_the_time_scale_says() -> None:
-    made = world(RECOVERS, time_scale=10)
+    made = workspace(RECOVERS, time_scale=10)
     assert statuses(made, 2.999, 3, 3.999, 4) == [
         "BUILDING", "LOADING_MODEL", "LOADING_MODEL", "ACTIVE",
     ]  # fmt: skip
@@ -45,12 +47,12 @@ def test_a_second_is_as_many_scenario_seconds_as_the_time_scale_says() -> None:
 @pytest.mark.parametrize("time_scale", [0, -1, float("nan"), float("inf")])
 def test_refuses_a_time_scale_that_makes_no_time(time_scale: float) -> None:
     with pytest.raises(ValueError, match="time scale"):
-        world(RECOVERS, time_scale=time_scale)
+        workspace(RECOVERS, time_scale=time_scale)
 
 
 @pytest.mark.parametrize("status", ["BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"])
 def test_a_retry_of_a_failed_deployment_starts_the_next_deploy(status: str) -> None:
-    made = world([status], RECOVERS)
+    made = workspace([status], RECOVERS)
     before = made.development(ID, at(60))
     result = made.retry(ID, at(60))
     assert (result.retried, result.reason) == (True, None)
@@ -63,7 +65,7 @@ def test_a_retry_of_a_failed_deployment_starts_the_next_deploy(status: str) -> N
     "status", ["ACTIVE", "BUILDING", "SCALED_TO_ZERO", "INACTIVE", "UNHEALTHY", "NEVER_HEARD_OF"]
 )
 def test_a_retry_of_any_other_is_refused_with_a_reason(status: str) -> None:
-    made = world([status], RECOVERS)
+    made = workspace([status], RECOVERS)
     result = made.retry(ID, at(1))
     assert not result.retried
     assert result.reason is not None
@@ -72,7 +74,7 @@ def test_a_retry_of_any_other_is_refused_with_a_reason(status: str) -> None:
 
 
 def test_a_model_can_refuse_every_retry() -> None:
-    made = world(FAILED, RECOVERS, refuses="archive expired")
+    made = workspace(FAILED, RECOVERS, refuses="archive expired")
     for second in (1, 2):
         result = made.retry(ID, at(second))
         assert (result.retried, result.reason) == (False, "archive expired")
@@ -81,14 +83,14 @@ def test_a_model_can_refuse_every_retry() -> None:
 
 def test_the_last_deploy_repeats() -> None:
     flapping = [{"ACTIVE": "10s"}, "DEPLOY_FAILED"]
-    made = world(FAILED, flapping)
+    made = workspace(FAILED, flapping)
     for second in (100, 200, 300):
         assert made.retry(ID, at(second)).retried
         assert statuses(made, second, second + 10) == ["ACTIVE", "DEPLOY_FAILED"]
 
 
 def test_a_push_makes_a_new_deployment_in_the_same_slot() -> None:
-    made = world(FAILED, RECOVERS)
+    made = workspace(FAILED, RECOVERS)
     before = made.development(ID, at(5))
     made.push(ID, at(5))
     after = made.development(ID, at(5))
@@ -96,7 +98,7 @@ def test_a_push_makes_a_new_deployment_in_the_same_slot() -> None:
 
 
 def test_a_push_can_make_a_new_id() -> None:
-    made = world(FAILED, RECOVERS)
+    made = workspace(FAILED, RECOVERS)
     before = made.development(ID, at(5))
     made.push(ID, at(5), new_id=True)
     assert made.development(ID, at(5)).id != before.id
@@ -105,14 +107,14 @@ def test_a_push_can_make_a_new_id() -> None:
 def test_ids_are_the_same_in_each_run_and_differ_between_models() -> None:
     models = [{"id": name, "name": name, "deploys": [["ACTIVE"]]} for name in ("a", "b")]
     scenario = Scenario.model_validate({"models": models})
-    first, again = (World(scenario, started_at=START) for _ in range(2))
+    first, again = (Workspace(scenario, started_at=START) for _ in range(2))
     ids = [first.development(name, START).id for name in ("a", "b")]
     assert ids == [again.development(name, START).id for name in ("a", "b")]
     assert len(set(ids)) == 2
 
 
 def test_a_status_that_is_set_holds_until_the_next_retry() -> None:
-    made = world(RECOVERS, [{"BUILDING": "5s"}, "ACTIVE"])
+    made = workspace(RECOVERS, [{"BUILDING": "5s"}, "ACTIVE"])
     before = made.development(ID, at(1))
     made.set_status(ID, "DEPLOY_FAILED", at(1))
     assert statuses(made, 1, 1000) == ["DEPLOY_FAILED", "DEPLOY_FAILED"]
@@ -122,7 +124,7 @@ def test_a_status_that_is_set_holds_until_the_next_retry() -> None:
 
 
 def test_a_deployment_that_is_taken_away_comes_back_as_a_new_one() -> None:
-    made = world(RECOVERS)
+    made = workspace(RECOVERS)
     before = made.development(ID, at(1))
     made.set_status(ID, None, at(2))
     assert made.model(ID, at(2)).development is None
@@ -137,7 +139,7 @@ def test_a_deployment_that_is_taken_away_comes_back_as_a_new_one() -> None:
 
 
 def test_a_model_without_deploys_has_no_development_deployment() -> None:
-    made = world()
+    made = workspace()
     assert [model.development for model in made.models(START)] == [None]
     with pytest.raises(NotFound, match="no development deployment"):
         made.development(ID, START)
@@ -148,7 +150,7 @@ def test_a_model_without_deploys_has_no_development_deployment() -> None:
 
 
 def test_an_unknown_model_is_not_found() -> None:
-    made = world(RECOVERS)
+    made = workspace(RECOVERS)
     with pytest.raises(NotFound, match="no model other"):
         made.model("other", START)
     with pytest.raises(NotFound, match="no model other"):

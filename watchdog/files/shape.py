@@ -1,0 +1,54 @@
+"""What is wrong with the shape of a file's values, in words for the person who wrote them."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from pydantic import ValidationError
+
+Location = tuple[int | str, ...]
+
+_WORDS = {
+    "missing": "is missing",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be at most 10000",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "string_too_long": "must be at most {max_length} characters",
+    "path_type": "must be the path of a file",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "model_type": "must hold settings, each on a line of its own below it",
+    "tuple_type": "must be a list",
+    "string_pattern_mismatch": "is no model id: letters, digits, - and _, at most 64, as in the "
+    "model's URL",
+}
+
+
+def shape_problems(
+    error: ValidationError, *, near: Callable[[Location], str] = lambda _: ""
+) -> Iterator[tuple[Location, str]]:
+    """Where, and what, without the values: one of them may be a secret in the wrong place. `near`
+    adds to a name that is not known which one may have been meant."""
+    for found in error.errors(include_input=False, include_url=False):
+        location = found["loc"]
+        if found["type"] == "extra_forbidden":
+            yield location, f"no such setting{near(location)}"
+            continue
+        words = _WORDS.get(found["type"])
+        if words is not None:
+            yield location, words.format_map(found.get("ctx", {}))
+        else:
+            yield location, found["msg"].removeprefix("Value error, ")
+
+
+def dotted(location: Iterable[int | str]) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".")
