@@ -1,6 +1,7 @@
 """The official SDK as a client of the emulator: what it understands, the emulator says right."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -11,16 +12,20 @@ from baseten.client.managementapi import (
     ApiClient,
     Deployment,
     Deployments,
+    GetLogsResponse,
+    GetModelsDeploymentsLogsParams,
+    GetModelsDeploymentsStartupsParams,
     GetModelsParams,
     Model,
     Models,
     ResponseError,
     RetryDeploymentResponse,
+    StartupAttempts,
 )
 from pydantic import BaseModel
 
 from tests.fakes.http_client import client_of
-from watchdog.emulator.scenario import load_scenario
+from watchdog.emulator.scenario import Scenario, load_scenario
 from watchdog.emulator.server import Emulator
 
 KEY = "secret-key"
@@ -108,8 +113,113 @@ async def test_bodies_say_exactly_what_is_described(
     emulator.workspace.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
     async with client_of(emulator.url) as client:
         answer = await client.request(method, path, headers={"Authorization": f"Bearer {KEY}"})
-    body = described.model_validate_json(answer.content, strict=True, extra="forbid")
-    assert set(keys(body.model_dump(mode="json"))) == set(keys(answer.json()))
+    assert_exact(described, answer.content)
+
+
+async def test_logs_and_startups_say_exactly_what_is_described(failing: Emulator) -> None:
+    deployment = failing.workspace.development("f41l1ng1", datetime.now(UTC))
+    path = f"/v1/models/f41l1ng1/deployments/{deployment.id}"
+    span = f"start_epoch_millis={millis(-5)}&end_epoch_millis={millis(5)}"
+    async with client_of(failing.url) as client:
+        for name, described in (("logs", GetLogsResponse), ("startups", StartupAttempts)):
+            url = f"{path}/{name}?{span}"
+            answer = await client.get(url, headers={"Authorization": f"Bearer {KEY}"})
+            assert_exact(described, answer.content)
+
+
+def assert_exact(described: type[BaseModel], content: bytes) -> None:
+    """Every field that is described is there, and no other."""
+    body = described.model_validate_json(content, strict=True, extra="forbid")
+    assert set(keys(body.model_dump(mode="json"))) == set(keys(json.loads(content)))
+
+
+FAILING = {
+    "models": [
+        {
+            "id": "f41l1ng1",
+            "name": "fails",
+            "deploys": [
+                {
+                    "steps": ["DEPLOY_FAILED"],
+                    "log": [
+                        "no level",
+                        {"message": "warns", "level": "WARNING"},
+                        {"message": "fails", "level": "ERROR"},
+                    ],
+                    "stalls_in": "SCHEDULING",
+                }
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture
+async def failing() -> AsyncIterator[Emulator]:
+    async with Emulator(Scenario.model_validate(FAILING), api_key=KEY) as running:
+        yield running
+
+
+async def the_log(emulator: Emulator, deployment_id: str | None = None, **params: Any) -> list[str]:
+    def question(api: ApiClient) -> GetLogsResponse:
+        found = deployment_id or api.get_models_deployments_development(model_id="f41l1ng1").id
+        return api.get_models_deployments_logs(
+            model_id="f41l1ng1",
+            deployment_id=found,
+            params=GetModelsDeploymentsLogsParams.model_validate(params),
+        )
+
+    return [log.message for log in (await ask(emulator, question)).logs]
+
+
+def millis(minutes: float) -> int:
+    """So many minutes from now."""
+    return int((datetime.now(UTC).timestamp() + minutes * 60) * 1000)
+
+
+async def test_reads_a_log_as_it_is_documented(failing: Emulator) -> None:
+    whole = ["no level", "warns", "fails"]
+    assert await the_log(failing) == whole
+    assert await the_log(failing, direction="desc", limit=2) == ["fails", "warns"]
+    # A level drops the lines that have none.
+    assert await the_log(failing, min_level="DEBUG") == ["warns", "fails"]
+    assert await the_log(failing, min_level="ERROR") == ["fails"]
+    assert await the_log(failing, start_epoch_millis=millis(-60)) == whole
+    assert await the_log(failing, start_epoch_millis=millis(1), end_epoch_millis=millis(2)) == []
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({"start_epoch_millis": millis(-8 * 24 * 60)}, 400),
+        ({"min_level": "LOUD"}, 400),
+        ({"direction": "up"}, 400),
+        ({"deployment_id": "another1"}, 404),
+    ],
+)
+async def test_a_wrong_question_for_a_log_is_an_error(
+    failing: Emulator, params: dict[str, Any], status: int
+) -> None:
+    with pytest.raises(ResponseError) as error:
+        await the_log(failing, **params)
+    assert error.value.status_code == status
+
+
+async def test_reads_the_startups(failing: Emulator) -> None:
+    def question(api: ApiClient) -> StartupAttempts:
+        found = api.get_models_deployments_development(model_id="f41l1ng1").id
+        span = GetModelsDeploymentsStartupsParams(
+            start_epoch_millis=millis(-5), end_epoch_millis=millis(5)
+        )
+        return api.get_models_deployments_startups(
+            model_id="f41l1ng1", deployment_id=found, params=span
+        )
+
+    found = await ask(failing, question)
+    (startup,) = found.items
+    assert (startup.outcome, found.total_count) == ("STALLED", 1)
+    (phase,) = startup.phase_summary
+    assert (phase.phase, phase.status, phase.duration_ms) == ("SCHEDULING", "FAILED", None)
 
 
 def keys(value: Any, path: str = "") -> list[str]:

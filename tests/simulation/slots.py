@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.simulation.scenario import Act, Fault, ModelPlan, Scenario
-from watchdog.emulator.scenario import ModelScenario, Step
+from watchdog.emulator.scenario import Deploy, ModelScenario, Step
 from watchdog.emulator.scenario import Scenario as EmulatorScenario
 from watchdog.emulator.workspace import Deployment, NotFound, RetryResult, Workspace
 
@@ -142,9 +142,11 @@ def _applies(fault: Fault, model_id: str, at: float) -> bool:
 
 def _model(plan: ModelPlan) -> ModelScenario:
     deploys = tuple(
-        tuple(
-            Step(status, None if lasts is None else timedelta(seconds=lasts))
-            for status, lasts in deploy
+        Deploy(
+            steps=tuple(
+                Step(status, None if lasts is None else timedelta(seconds=lasts))
+                for status, lasts in deploy
+            )
         )
         for deploy in plan.deploys
     )

@@ -9,7 +9,7 @@ from watchdog.emulator.scenario import ScenarioError, Step, load_scenario
 def load(tmp_path: Path, text: str) -> tuple[tuple[Step, ...], ...]:
     path = tmp_path / "scenario.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_scenario(path).models[0].deploys
+    return tuple(deploy.steps for deploy in load_scenario(path).models[0].deploys)
 
 
 def test_a_deploy_is_a_list_of_statuses_and_how_long_they_last(tmp_path: Path) -> None:
@@ -26,12 +26,12 @@ def test_the_built_in_scenario_has_one_model_of_each_kind() -> None:
     assert set(models) == {
         "embeddings-dev", "llama-dev", "whisper-dev", "sdxl-dev", "mistral-dev",
     }  # fmt: skip
-    ends = {name: [deploy[-1].status for deploy in m.deploys] for name, m in models.items()}
+    ends = {name: [deploy.steps[-1].status for deploy in m.deploys] for name, m in models.items()}
     assert ends["embeddings-dev"] == ["ACTIVE"]
     assert ends["llama-dev"] == ["BUILD_FAILED", "BUILD_FAILED", "ACTIVE"]
     assert set(ends["whisper-dev"]) == {"BUILD_FAILED"}
     assert models["sdxl-dev"].refuses
-    flapping = [step.status for step in models["mistral-dev"].deploys[-1]]
+    flapping = [step.status for step in models["mistral-dev"].deploys[-1].steps]
     assert flapping[-2:] == ["ACTIVE", "DEPLOY_FAILED"]
 
 
@@ -73,31 +73,33 @@ DURATION = "not a duration: write it like 30s, 5m, 1h30m or 500ms"
             id="one-id-twice",
         ),
         pytest.param(
-            f"models: [{{{MODEL}, deploys: [[]]}}]", ": models[0].deploys[0]: ", id="empty-deploy"
+            f"models: [{{{MODEL}, deploys: [[]]}}]",
+            ": models[0].deploys[0].steps: ",
+            id="empty-deploy",
         ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [[BUILDING, ACTIVE]]}}]",
-            f": models[0].deploys[0]: {REST}",
+            f": models[0].deploys[0].steps: {REST}",
             id="never-moves-on",
         ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [[BUILDING: 3m]]}}]",
-            f": models[0].deploys[0]: {REST}",
+            f": models[0].deploys[0].steps: {REST}",
             id="never-at-rest",
         ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [[BUILDING: 3, ACTIVE]]}}]",
-            f": models[0].deploys[0][0]: {WRITE}",
+            f": models[0].deploys[0].steps[0]: {WRITE}",
             id="no-unit",
         ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [[{{BUILDING: 3m, LOADING_MODEL: 1m}}, ACTIVE]]}}]",
-            f": models[0].deploys[0][0]: {WRITE}",
+            f": models[0].deploys[0].steps[0]: {WRITE}",
             id="two-statuses-in-one-step",
         ),
         pytest.param(
             f"models: [{{{MODEL}, deploys: [[BUILDING: 3 minutes, ACTIVE]]}}]",
-            f": models[0].deploys[0][0]: {DURATION}",
+            f": models[0].deploys[0].steps[0]: {DURATION}",
             id="no-duration",
         ),
     ],

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,9 +13,7 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def workspace(
-    *deploys: Sequence[object], refuses: str | None = None, time_scale: float = 1.0
-) -> Workspace:
+def workspace(*deploys: object, refuses: str | None = None, time_scale: float = 1.0) -> Workspace:
     model = {"id": ID, "name": "m", "deploys": deploys, "refuses": refuses}
     scenario = Scenario.model_validate({"models": [model]})
     return Workspace(scenario, started_at=START, time_scale=time_scale)
@@ -155,3 +152,53 @@ def test_an_unknown_model_is_not_found() -> None:
         made.model("other", START)
     with pytest.raises(NotFound, match="no model other"):
         made.retry("other", START)
+
+
+LOGS_AND_FAILS = {
+    "steps": [{"BUILDING": "30s"}, "BUILD_FAILED"],
+    "log": ["Step 1", {"message": "boom", "level": "ERROR"}],
+}
+
+
+def test_a_deploy_has_logged_when_it_reaches_its_last_status() -> None:
+    made = workspace(LOGS_AND_FAILS)
+    deployment_id = made.development(ID, at(0)).id
+    assert made.logs(ID, deployment_id, at(29)) == []
+    logged = made.logs(ID, deployment_id, at(30))
+    assert [(each.line.message, each.line.level) for each in logged] == [
+        ("Step 1", None), ("boom", "ERROR"),
+    ]  # fmt: skip
+    assert [each.at for each in logged] == [at(29.998), at(29.999)]
+
+
+def test_the_log_of_a_build_before_a_retry_stays() -> None:
+    made = workspace(LOGS_AND_FAILS, {**LOGS_AND_FAILS, "log": ["again"]})
+    deployment_id = made.development(ID, at(0)).id
+    made.retry(ID, at(60))
+    assert [each.line.message for each in made.logs(ID, deployment_id, at(100))] == [
+        "Step 1", "boom", "again",
+    ]  # fmt: skip
+    assert len(made.logs(ID, deployment_id, at(80))) == 2
+
+
+def test_another_deployment_has_another_log() -> None:
+    made = workspace(LOGS_AND_FAILS, ["ACTIVE"])
+    before = made.development(ID, at(40)).id
+    made.push(ID, at(60), new_id=True)
+    assert made.logs(ID, made.development(ID, at(61)).id, at(61)) == []
+    assert len(made.logs(ID, before, at(61))) == 2
+    with pytest.raises(NotFound):
+        made.logs(ID, "another1", at(61))
+
+
+def test_a_start_that_fails_names_its_phase() -> None:
+    fails = {"steps": [{"DEPLOYING": "10s"}, "DEPLOY_FAILED"], "fails_in": "IMAGE_PULL"}
+    made = workspace(fails, {**fails, "fails_in": None, "stalls_in": "SCHEDULING"}, ["ACTIVE"])
+    deployment_id = made.development(ID, at(0)).id
+    assert made.startups(ID, deployment_id, at(9)) == []
+    for second in (20, 40):
+        made.retry(ID, at(second))
+    found = made.startups(ID, deployment_id, at(50))
+    assert [(each.phase, each.stalled) for each in found] == [
+        ("IMAGE_PULL", False), ("SCHEDULING", True), (None, False),
+    ]  # fmt: skip

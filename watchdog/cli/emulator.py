@@ -97,5 +97,5 @@ def _rows(scenario: "Scenario") -> Iterator[tuple[str, str, str, str]]:
 def _text(deploy: "Deploy") -> str:
     return ", ".join(
         step.status if step.lasts is None else f"{step.status} {format_duration(step.lasts)}"
-        for step in deploy
+        for step in deploy.steps
     )

@@ -45,6 +45,9 @@ def build_app(
             api.route("GET", development, Operation.GET_DEPLOYMENT),
             api.route("POST", f"{development}/retry", Operation.RETRY),
             api.route("GET", f"{model}/deployments/{{deployment_id}}/logs", Operation.GET_LOGS),
+            api.route(
+                "GET", f"{model}/deployments/{{deployment_id}}/startups", Operation.LIST_STARTUPS
+            ),
             api.route("GET", f"{model}/audit_logs", Operation.LIST_AUDIT_LOGS),
             Route("/_emulator/requests", api.requests, methods=["GET"]),
             Route("/_emulator/faults", api.put_faults, methods=["PUT"]),
@@ -124,7 +127,8 @@ class _Api:
         model_id = request.path_params.get("model_id")
         elapsed = self._workspace.elapsed(now) - self._faults_since
         faults = self._faults.take(operation, model_id, elapsed)
-        call = Call(operation, model_id, key, request.query_params.get("name"))
+        deployment_id = request.path_params.get("deployment_id")
+        call = Call(operation, model_id, key, deployment_id, request.query_params)
         return reply(self._workspace, call, faults, now), faults
 
     async def _carry_out(self, request: Request, answer: Reply) -> Response:

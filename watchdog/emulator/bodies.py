@@ -4,8 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.emulator.scenario import Act, ActKind
-from watchdog.emulator.workspace import Deployment, Model, RequestRecord, RetryResult
+from watchdog.emulator.scenario import Act, ActKind, Phase
+from watchdog.emulator.workspace import (
+    Deployment,
+    Logged,
+    Model,
+    RequestRecord,
+    RetryResult,
+    Startup,
+)
 
 Body = dict[str, Any]
 
@@ -66,21 +73,59 @@ def retry(item: RetryResult) -> Body:
     }
 
 
-def logs(lines: Sequence[str], now: datetime) -> Body:
-    """The newest first, a millisecond apart."""
-    latest = int(now.timestamp() * 1e9)
+def logs(lines: Sequence[Logged]) -> Body:
     return {
         "logs": [
             {
-                "timestamp": str(latest - number * 1_000_000),
-                "message": line,
+                "timestamp": str(int(each.at.timestamp() * 1e9)),
+                "message": each.line.message,
                 "replica": None,
                 "request_id": None,
-                "level": "ERROR",
+                "level": each.line.level,
             }
-            for number, line in enumerate(reversed(lines))
+            for each in lines
         ]
     }
+
+
+def startups(model_id: str, deployment_id: str, found: Sequence[Startup], total: int) -> Body:
+    items = [
+        {
+            "model_id": model_id,
+            "deployment_id": deployment_id,
+            "deployment_name": "development",
+            "environment_name": None,
+            "replica_id": "r0001",
+            "started_at_epoch_millis": _millis(each.started_at),
+            "ready_at_epoch_millis": None if each.phase else _millis(each.ended_at),
+            "duration_ms": _millis(each.ended_at) - _millis(each.started_at),
+            "outcome": "STALLED" if each.stalled else "FAILED" if each.phase else "SUCCESS",
+            "phase_summary": _phases(each),
+        }
+        for each in found
+    ]
+    return {
+        "items": items,
+        "pagination": {"has_more": len(items) < total, "cursor": None},
+        "total_count": total,
+    }
+
+
+def _phases(startup: Startup) -> list[Body]:
+    """The phases up to the one that failed. One that stalled has not finished."""
+    phases = list(Phase)
+    last = startup.phase or phases[-1]
+    reached = phases[: phases.index(last) + 1]
+    each = (_millis(startup.ended_at) - _millis(startup.started_at)) // len(reached)
+    return [
+        {
+            "phase": phase.value,
+            "status": "FAILED" if phase is startup.phase else "COMPLETED",
+            "offset_ms": number * each,
+            "duration_ms": None if startup.stalled and phase is startup.phase else each,
+        }
+        for number, phase in enumerate(reached)
+    ]
 
 
 def audit_logs(item: Model, acts: Sequence[tuple[datetime, Act]]) -> Body:
@@ -145,3 +190,7 @@ _AUTOSCALING = {
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -30,6 +30,7 @@ class Operation(StrEnum):
     RETRY = "retry"
     GET_LOGS = "get_logs"
     LIST_AUDIT_LOGS = "list_audit_logs"
+    LIST_STARTUPS = "list_startups"
 
 
 class FaultKind(StrEnum):

@@ -1,13 +1,14 @@
 """What becomes of one request: executed or not, and what the wire then carries. No I/O."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.emulator import bodies
 from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults, Operation
+from watchdog.emulator.queries import InvalidQuery, log_query, startups_query
 from watchdog.emulator.workspace import NotFound, Workspace
 
 HUGE_BYTES = 50_000_000
@@ -27,12 +28,13 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What was asked for. `key` is the caller's own, `name` the filter of `list_models`."""
+    """What was asked for. `key` is the caller's own, `query` the part of the URL after `?`."""
 
     operation: Operation
     model_id: str | None
     key: str
-    name: str | None = None
+    deployment_id: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ def reply(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetim
         code, body = 200, _execute(workspace, call, faults, now)
     except NotFound as error:
         code, body = 404, bodies.error("NOT_FOUND", str(error))
+    except InvalidQuery as error:
+        code, body = 400, bodies.error("VALIDATION_ERROR", str(error))
     retried = body.get("retried")
     kind = main.fault if main is not None and code == 200 else None
     answer = Reply(code, b"", executed=code == 200, retried=retried, delay=delay)
@@ -89,7 +93,8 @@ def _execute(
 
 
 def _list_models(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.models([m for m in workspace.models(now) if call.name in (None, m.name)])
+    name = call.query.get("name")
+    return bodies.models([m for m in workspace.models(now) if name in (None, m.name)])
 
 
 def _get_model(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
@@ -121,7 +126,18 @@ def _retry(workspace: Workspace, call: Call, faults: InjectedFaults, now: dateti
 
 
 def _get_logs(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.logs(workspace.logs(call.model_id or "", now), now)
+    wanted = log_query(call.query, now)
+    lines = workspace.logs(call.model_id or "", call.deployment_id or "", now)
+    return bodies.logs(wanted.select(lines))
+
+
+def _list_startups(
+    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
+) -> bodies.Body:
+    wanted = startups_query(call.query)
+    model_id, deployment_id = call.model_id or "", call.deployment_id or ""
+    found = workspace.startups(model_id, deployment_id, now)
+    return bodies.startups(model_id, deployment_id, wanted.select(found), len(found))
 
 
 def _list_audit_logs(
@@ -139,6 +155,7 @@ _OPERATIONS: dict[Operation, Callable[[Workspace, Call, InjectedFaults, datetime
     Operation.RETRY: _retry,
     Operation.GET_LOGS: _get_logs,
     Operation.LIST_AUDIT_LOGS: _list_audit_logs,
+    Operation.LIST_STARTUPS: _list_startups,
 }
 
 

@@ -7,12 +7,13 @@ from datetime import timedelta
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -47,6 +48,8 @@ class Step:
 
 def _step(value: object) -> Step:
     match value:
+        case Step():
+            return value
         case str() if value:
             return Step(value)
         case dict() if len(value) == 1:
@@ -62,12 +65,53 @@ def _ends_at_rest(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return steps
 
 
-Deploy = Annotated[
+Steps = Annotated[
     tuple[Annotated[Step, PlainValidator(_step)], ...],
     Field(min_length=1),
     AfterValidator(_ends_at_rest),
 ]
 """What one deploy goes through, in order."""
+
+
+class Phase(StrEnum):
+    """Of the start of a deployment."""
+
+    SCHEDULING = "SCHEDULING"
+    IMAGE_PULL = "IMAGE_PULL"
+    WEIGHT_DOWNLOAD = "WEIGHT_DOWNLOAD"
+    CONTAINER_CREATE = "CONTAINER_CREATE"
+    CONTAINER_START = "CONTAINER_START"
+    READINESS = "READINESS"
+
+
+class LogLine(BaseModel):
+    """A line of a log. Many lines of a build have no level."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    message: str
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+
+
+def _with_message(value: object) -> object:
+    return {"message": value} if isinstance(value, str) else value
+
+
+class Deploy(BaseModel):
+    """One push or retry: the statuses that it goes through, the `log` that it has written when it
+    reaches its last one, and the phase in which its start fails or stalls, if it does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: Steps
+    log: tuple[Annotated[LogLine, BeforeValidator(_with_message)], ...] = ()
+    fails_in: Phase | None = None
+    stalls_in: Phase | None = None
+
+
+def _with_steps(value: object) -> object:
+    return {"steps": value} if isinstance(value, list | tuple) else value
+
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 
@@ -103,14 +147,15 @@ class ModelScenario(BaseModel):
     """One model. Its first deploy has been pushed when the scenario starts; each later push and
     each accepted retry takes the next one, and the last repeats. No deploys: no development
     deployment. `refuses` is the reason with which every retry is refused. `labels` are the
-    deployment's, `logs` the lines of errors that it logs when it fails, `acts` a person's."""
+    deployment's, `logs` the lines of errors that each of its deploys logs when it fails, beside the
+    deploy's own, `acts` a person's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
     name: Name
     team: Name = "default"
-    deploys: tuple[Deploy, ...]
+    deploys: tuple[Annotated[Deploy, BeforeValidator(_with_steps)], ...]
     refuses: Name | None = None
     labels: dict[str, Any] | None = None
     logs: tuple[str, ...] = ()

@@ -3,17 +3,31 @@
 import hashlib
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from watchdog.emulator.scenario import Act, ActKind, ModelScenario, Scenario, Step
+from watchdog.emulator.scenario import (
+    Act,
+    ActKind,
+    Deploy,
+    LogLine,
+    ModelScenario,
+    Phase,
+    Scenario,
+    Step,
+)
 
 MAX_TIME_SCALE = 10_000
 """At this a build of ten minutes takes 60 ms: faster than anybody looks."""
 
 MAX_REQUESTS = 100_000
 """How many requests are remembered: hours of a large fleet, and some tens of megabytes."""
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+_STARTED = frozenset({"ACTIVE", "DEPLOY_FAILED"})
+"""A deploy that ends so has started containers, with or without success."""
 
 _STOPPED = {ActKind.STOP: "BUILD_STOPPED", ActKind.DEACTIVATE: "INACTIVE"}
 
@@ -82,30 +96,50 @@ class RequestRecord:
     client: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A line of a deployment's log."""
+
+    at: datetime
+    line: LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class Startup:
+    """A start of a deployment that ended, and in which phase if it did not succeed."""
+
+    started_at: datetime
+    ended_at: datetime
+    phase: Phase | None
+    stalled: bool
+
+
 @dataclass(slots=True)
 class _Running:
-    """A deployment under way: `steps` began at `began_at`, by the latest push or retry."""
+    """A deployment under way: what the latest push or retry began at `began_at`."""
 
     id: str
     created_at: datetime
-    steps: tuple[Step, ...]
+    deploy: Deploy
     began_at: datetime
 
 
 @dataclass(slots=True)
 class _Slot:
     """The one development slot of a model: how many deploys, ids and acts of its scenario it has
-    used, what it holds, and which status a lagging read shows for how many reads already."""
+    used, what it holds and held until when, and which status a lagging read shows for how many
+    reads already."""
 
     scenario: ModelScenario
     deploys: int = 0
     ids: int = 0
     acts: int = 0
     running: _Running | None = None
+    past: list[tuple[_Running, datetime]] = field(default_factory=list)
     shown: str | None = None
     stale_reads: int = 0
 
-    def next_steps(self) -> tuple[Step, ...]:
+    def next_deploy(self) -> Deploy:
         if not self.scenario.deploys:
             raise NotFound(f"the scenario gives model {self.scenario.id} no deploys")
         self.deploys += 1
@@ -181,10 +215,10 @@ class Workspace:
             return RetryResult(retried=False, reason=reason, deployment=deployment)
         if slot.scenario.refuses is not None:
             return RetryResult(retried=False, reason=slot.scenario.refuses, deployment=deployment)
-        steps, created_at = slot.next_steps(), now if new_created_at else deployment.created_at
+        deploy, created_at = slot.next_deploy(), now if new_created_at else deployment.created_at
         if new_id:
-            slot.running = None
-        self._put(slot, steps, now, created_at=created_at)
+            self._take_away(slot, now)
+        self._put(slot, deploy, now, created_at=created_at)
         return RetryResult(retried=True, reason=None, deployment=self.development(model_id, now))
 
     def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
@@ -193,10 +227,10 @@ class Workspace:
         Raises NotFound too when the scenario gives the model no deploys.
         """
         slot = self._slot(model_id, now)
-        steps = slot.next_steps()
+        deploy = slot.next_deploy()
         if new_id:
-            slot.running = None
-        self._put(slot, steps, now, created_at=now)
+            self._take_away(slot, now)
+        self._put(slot, deploy, now, created_at=now)
 
     def set_status(self, model_id: str, status: str | None, now: datetime) -> None:
         """Put the deployment in a status until the next push or retry; None takes it away.
@@ -206,16 +240,55 @@ class Workspace:
         """
         slot = self._slot(model_id, now)
         if status is None:
-            slot.running = None
+            self._take_away(slot, now)
             return
         if not slot.scenario.deploys:
             raise NotFound(f"the scenario gives model {model_id} no deploys")
-        self._put(slot, (Step(status),), now)
+        self._put(slot, Deploy(steps=(Step(status),)), now)
 
-    def logs(self, model_id: str, now: datetime) -> tuple[str, ...]:
-        """What the development deployment has logged: lines of errors, if it failed."""
-        failed = self.development(model_id, now).status in RETRYABLE_STATUSES
-        return self._slot(model_id, now).scenario.logs if failed else ()
+    def logs(self, model_id: str, deployment_id: str, now: datetime) -> list[Logged]:
+        """What that deployment has logged until now, oldest first, a millisecond apart. Raises
+        NotFound too when the model never had such a deployment."""
+        slot = self._slot(model_id, now)
+        found: list[Logged] = []
+        for running, until in self._deploys(slot, deployment_id, now):
+            ended_at = self._ended_at(running)
+            lines = running.deploy.log
+            if running.deploy.steps[-1].status in RETRYABLE_STATUSES:
+                lines += tuple(LogLine(message=text, level="ERROR") for text in slot.scenario.logs)
+            times = (ended_at - _MILLISECOND * (len(lines) - at) for at in range(len(lines)))
+            if ended_at <= until:
+                found += (Logged(at, line) for at, line in zip(times, lines, strict=True))
+        return found
+
+    def startups(self, model_id: str, deployment_id: str, now: datetime) -> list[Startup]:
+        """The starts of that deployment that have ended, oldest first. Raises NotFound too when the
+        model never had such a deployment."""
+        slot = self._slot(model_id, now)
+        return [
+            Startup(
+                running.began_at,
+                self._ended_at(running),
+                running.deploy.fails_in or running.deploy.stalls_in,
+                stalled=running.deploy.stalls_in is not None,
+            )
+            for running, until in self._deploys(slot, deployment_id, now)
+            if self._ended_at(running) <= until and running.deploy.steps[-1].status in _STARTED
+        ]
+
+    @staticmethod
+    def _deploys(slot: _Slot, deployment_id: str, now: datetime) -> list[tuple[_Running, datetime]]:
+        """What was pushed and retried under that id, each until when it was in the slot."""
+        present = [] if slot.running is None else [(slot.running, now)]
+        found = [each for each in [*slot.past, *present] if each[0].id == deployment_id]
+        if not found:
+            raise NotFound(f"model {slot.scenario.id} has no deployment {deployment_id}")
+        return found
+
+    def _ended_at(self, running: _Running) -> datetime:
+        """When it reached, or will reach, its last status."""
+        lasted = sum((step.lasts or timedelta(0) for step in running.deploy.steps), timedelta(0))
+        return running.began_at + lasted / self._time_scale
 
     def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
         """What operators have done to the model so far, newest first."""
@@ -243,24 +316,31 @@ class Workspace:
     def _act(self, slot: _Slot, act: ActKind, at: datetime) -> None:
         """What a person did; nothing, where there was nothing to stop."""
         if act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
-            steps = slot.next_steps()
+            deploy = slot.next_deploy()
             if act is ActKind.PUSH_NEW_ID:
-                slot.running = None
-            self._put(slot, steps, at, created_at=at)
+                self._take_away(slot, at)
+            self._put(slot, deploy, at, created_at=at)
         elif act is ActKind.DELETE:
-            slot.running = None
+            self._take_away(slot, at)
         elif slot.running is not None:
-            self._put(slot, (Step(_STOPPED[act]),), at)
+            self._put(slot, Deploy(steps=(Step(_STOPPED[act]),)), at)
 
     @staticmethod
+    def _take_away(slot: _Slot, now: datetime) -> None:
+        if slot.running is not None:
+            slot.past.append((slot.running, now))
+        slot.running = None
+
+    @classmethod
     def _put(
-        slot: _Slot, steps: tuple[Step, ...], now: datetime, *, created_at: datetime | None = None
+        cls, slot: _Slot, deploy: Deploy, now: datetime, *, created_at: datetime | None = None
     ) -> None:
         kept = slot.running
+        cls._take_away(slot, now)
         slot.running = _Running(
             id=slot.next_id() if kept is None else kept.id,
             created_at=created_at or (now if kept is None else kept.created_at),
-            steps=steps,
+            deploy=deploy,
             began_at=now,
         )
 
@@ -277,7 +357,7 @@ class Workspace:
 
     def _status(self, running: _Running, now: datetime) -> str:
         elapsed = (now - running.began_at) * self._time_scale
-        for step in running.steps:
+        for step in running.deploy.steps:
             if step.lasts is None or elapsed < step.lasts:
                 break
             elapsed -= step.lasts
