@@ -196,6 +196,7 @@ async def test_reads_a_log_as_it_is_documented(failing: Emulator) -> None:
         ({"direction": "up"}, 400),
         ({"deployment_id": "another1"}, 404),
     ],
+    ids=["over-a-week", "no-level", "no-direction", "no-deployment"],
 )
 async def test_a_wrong_question_for_a_log_is_an_error(
     failing: Emulator, params: dict[str, Any], status: int
