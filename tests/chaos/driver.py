@@ -10,7 +10,7 @@ from tests.chaos import ledger
 from tests.chaos.configuring import write_config
 from tests.chaos.fleet import VISITORS
 from tests.chaos.plan import Action
-from tests.chaos.put_backs import PutBack
+from tests.chaos.put_backs import ACTIVE_SECONDS, SOON_SECONDS, PutBack
 from tests.chaos.replica import Replica
 from tests.chaos.tap import Tap
 from tests.fakes.processes import put_faults
@@ -49,8 +49,10 @@ class Driver:
         self.happened: list[Happened] = []
         self.counts: Counter[str] = Counter()
         self.put_backs: list[PutBack] = []
-        # Held by whoever writes to the primary, or keeps others from it.
+        # Held while the primary is written to, stopped, cut off or demoted.
         self._primary = asyncio.Lock()
+        # Held while a process is ended or frozen, and while none may be.
+        self._processes = asyncio.Lock()
         self._doings = {
             "kill": self._end,
             "terminate": self._end,
@@ -116,6 +118,10 @@ class Driver:
         return next((replica for replica in turn if replica.running), None)
 
     async def _end(self, action: Action) -> None:
+        async with self._processes:
+            self._end_now(action)
+
+    def _end_now(self, action: Action) -> None:
         replica = self._victim(action.replica)
         if replica is None:
             return
@@ -126,10 +132,11 @@ class Driver:
             replica.terminate(action.lasts)
 
     async def _freeze(self, action: Action) -> None:
-        while (replica := self._victim(action.replica)) is None:  # noqa: ASYNC110
-            await asyncio.sleep(_WAIT_SECONDS)
-        self._count("freeze", replica.life.name)
-        replica.freeze()
+        async with self._processes:
+            while (replica := self._victim(action.replica)) is None:  # noqa: ASYNC110
+                await asyncio.sleep(_WAIT_SECONDS)
+            self._count("freeze", replica.life.name)
+            replica.freeze()
         await asyncio.sleep(action.lasts)
         self._note("thaw", replica.life.name)
         replica.thaw()
@@ -179,14 +186,24 @@ class Driver:
         self._push_model(action.model_id)
 
     async def _put_back(self, action: Action) -> None:
-        """The ledger as it is now takes the place of what it is by then."""
+        """Copy the ledger, and replace it by that copy `lasts` seconds later."""
+        if action.alone:
+            async with self._processes, self._primary:
+                await asyncio.to_thread(ledger.copy, self._url)
+                await asyncio.sleep(action.lasts)
+                await self._go_back()
+                await asyncio.sleep(SOON_SECONDS + ACTIVE_SECONDS)
+            return
         async with self._primary:
             await asyncio.to_thread(ledger.copy, self._url)
         await asyncio.sleep(action.lasts)
         async with self._primary:
-            since = self._clock()
-            before, after = await asyncio.to_thread(ledger.put_back, self._url, self._began_at)
-            self._count("put back")
+            await self._go_back()
+
+    async def _go_back(self) -> None:
+        self._count("put back")
+        since = self._clock()
+        before, after = await asyncio.to_thread(ledger.put_back, self._url, self._began_at)
         put_back = PutBack.of(since, self._clock(), before, after)
         self.put_backs.append(put_back)
         lost = ", ".join(f"{row.id} of {row.model_id}" for row in put_back.lost)

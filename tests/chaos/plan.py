@@ -44,7 +44,8 @@ class Action:
     is the one that is active then. `faults` are of a storm; `interval`, `visitors` and the `gaps`
     between one replica and the next of a change of configuration; `model_id` is what a person
     pushes; `ahead` is how far the server's clock jumps, before it jumps back. What is put back is
-    the ledger as it was when the action began."""
+    the ledger as it was when the action began. While a put-back that is `alone` lasts, no process
+    is ended or frozen and the database is not stopped, so that the active process has no excuse."""
 
     at: float
     kind: Kind
@@ -56,6 +57,7 @@ class Action:
     gaps: tuple[float, ...] = ()
     model_id: str = ""
     ahead: float = 0.0
+    alone: bool = False
 
 
 Lane = Callable[[random.Random, float], Action]
@@ -125,7 +127,9 @@ def _database(rng: random.Random, at: float) -> Action:
 
 
 def _put_back(rng: random.Random, at: float) -> Action:
-    return Action(at, "put back", lasts=rng.uniform(2, 15))
+    alone = rng.random() < 0.5
+    # Ten seconds after a trouble the active process surely has the ledger again.
+    return Action(at, "put back", lasts=rng.uniform(10 if alone else 2, 15), alone=alone)
 
 
 def _step(rng: random.Random, at: float) -> Action:

@@ -20,12 +20,12 @@ from tests.simulation.verdict import Violation
 HEARD = ("accepted", "refused", "throttled", "failed")
 """The outcomes that only somebody who heard the answer records."""
 
-_SECONDS = 5.0
-"""So long after it went back, whoever is active has surely done something with the ledger: it asks
-for what is due each second."""
+SOON_SECONDS = 5.0
+"""Within so long after the ledger went back, the active process has surely used the ledger: it
+asks for due targets each second."""
 
-_ACTIVE_SECONDS = 5.0
-"""The active one has always looked at something within so long."""
+ACTIVE_SECONDS = 5.0
+"""The active process asks the API about at least one target in every span of this length."""
 
 _DATABASE_TROUBLE = ("database stop", "database start", "fail over", "demoted", "found", "cut")
 
@@ -97,7 +97,7 @@ class Lost:
                     yield Violation("put back", put_back.until, row.model_id, text)
 
     def _back_at(self, put_back: PutBack, life: Life) -> float:
-        surely = put_back.until + _SECONDS if self._can(put_back, life) else NEVER
+        surely = put_back.until + SOON_SECONDS if self._can(put_back, life) else NEVER
         told = (
             datetime.fromisoformat(line["timestamp"]).timestamp() - self.began_at
             for line in life.said("ledger_went_back")
@@ -106,13 +106,13 @@ class Lost:
 
     def _can(self, put_back: PutBack, life: Life) -> bool:
         """Whether a process was the active one when the ledger went back, and long enough after."""
-        since, until = put_back.since, put_back.until + _SECONDS
+        since, until = put_back.since, put_back.until + SOON_SECONDS
         lives = life.started < since and (life.ended is None or life.ended > until)
         frozen = any(start <= until and end >= since - 1 for start, end in life.frozen)
         asked = [note.arrived for note in self.notes if note.client == life.name]
         active = all(
             any(start <= at <= end for at in asked)
-            for start, end in ((since - _ACTIVE_SECONDS, since), (until, until + _ACTIVE_SECONDS))
+            for start, end in ((since - ACTIVE_SECONDS, since), (until, until + ACTIVE_SECONDS))
         )
         troubled = any(
             one.who in _DATABASE_TROUBLE and since - _TROUBLED_SECONDS <= one.at <= until
