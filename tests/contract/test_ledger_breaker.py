@@ -17,7 +17,7 @@ OPENED = Opening(
     opened_at=ago(hours=1),
     failures=3,
     not_failing=1,
-    held_until=NOW,
+    condition_until=NOW,
     judged_at=ago(minutes=2),
 )
 CLOSED = replace(
@@ -137,7 +137,7 @@ async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
     await bench.do(lambda tx: tx.save_opening(CLOSED))
     assert await bench.do(lambda tx: tx.opening()) is None
     await bench.do(lambda tx: tx.save_opening(OPENED))
-    longer = replace(OPENED, held_until=NOW + timedelta(minutes=1))
+    longer = replace(OPENED, condition_until=NOW + timedelta(minutes=1))
     await bench.do(lambda tx: tx.save_opening(longer))
     assert await bench.do(lambda tx: tx.opening()) == longer
     assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [longer, CLOSED]

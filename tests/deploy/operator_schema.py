@@ -1,4 +1,4 @@
-"""The Prometheus operator's own types, which its kinds of manifests are held against."""
+"""The Prometheus operator's own types, which its kinds of manifests are compared with."""
 
 import json
 import subprocess

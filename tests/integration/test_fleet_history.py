@@ -21,14 +21,14 @@ OLD = Opening(
     opened_at=ago(hours=3),
     failures=4,
     not_failing=2,
-    held_until=ago(hours=2),
+    condition_until=ago(hours=2),
     closed_at=ago(hours=1),
     closed_by=ClosedBy.CANARY,
 )
 LAPSED = replace(
     OLD, id="o0", opened_at=ago(hours=40), closed_at=ago(hours=12), closed_by=ClosedBy.LAPSED
 )
-NEW = Opening("o2", opened_at=ago(minutes=3), failures=3, not_failing=0, held_until=NOW)
+NEW = Opening("o2", opened_at=ago(minutes=3), failures=3, not_failing=0, condition_until=NOW)
 FAILED = Canary(
     "c1",
     "o1",

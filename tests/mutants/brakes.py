@@ -73,7 +73,7 @@ BROKEN_BREAKERS = (
     mutant(
         "it never opens",
         "It opens at min_failures of them.",
-        seams.breaker_held_until(lambda *_: None),
+        seams.breaker_condition_until(lambda *_: None),
         caught_by=MASS_FAILURE,
     ),
     mutant(

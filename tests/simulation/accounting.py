@@ -1,4 +1,4 @@
-"""The ledger's account of what was sent, held against what the API saw.
+"""The ledger's account of what was sent, compared with what the API saw.
 
 Each POST has exactly one attempt; `accepted`, `refused`, `throttled` have one POST; `unknown`,
 `failed` at most one; `abandoned`, `dry_run` none. And no outcome says what was not answered.

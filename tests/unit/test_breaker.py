@@ -13,9 +13,9 @@ from watchdog.domain.breaker import (
     Canary,
     CanaryResult,
     Opening,
+    condition_until,
     counts_from,
     due_at,
-    held_until,
     lapsed,
     needed_since,
     result_of,
@@ -35,7 +35,7 @@ from watchdog.domain.records import (
 
 WINDOW, COOLDOWN = timedelta(minutes=10), timedelta(minutes=7)
 RULES = BreakerRules(min_failures=3, ratio=0.3, max_failures=5, window=WINDOW, cooldown=COOLDOWN)
-OPENING = Opening("o1", opened_at=ago(minutes=5), failures=3, not_failing=1, held_until=NOW)
+OPENING = Opening("o1", opened_at=ago(minutes=5), failures=3, not_failing=1, condition_until=NOW)
 NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=4))
 SENT = replace(NAMED, attempt_id="a1")
 
@@ -65,7 +65,7 @@ def test_when_it_opens_and_until_when_that_holds(
     began: list[datetime], not_failing: int, until: float | None
 ) -> None:
     expected = None if until is None else NOW + timedelta(minutes=until)
-    assert held_until(began, not_failing, RULES, NOW) == expected
+    assert condition_until(began, not_failing, RULES, NOW) == expected
 
 
 @given(
@@ -77,9 +77,9 @@ def test_what_it_says_of_later_is_what_it_says_later(
     seconds_ago: list[int], not_failing: int, later: int
 ) -> None:
     began = [ago(seconds=each) for each in seconds_ago]
-    until = held_until(began, not_failing, RULES, NOW)
+    until = condition_until(began, not_failing, RULES, NOW)
     then = NOW + timedelta(seconds=later)
-    still = held_until(began, not_failing, RULES, then)
+    still = condition_until(began, not_failing, RULES, then)
     assert still == (until if until is not None and then < until else None)
 
 

@@ -185,7 +185,7 @@ def test_what_is_left_of_the_limits() -> None:
     ]
 
 
-OPENING = Opening("o1", ago(minutes=4), failures=7, not_failing=3, held_until=NOW)
+OPENING = Opening("o1", ago(minutes=4), failures=7, not_failing=3, condition_until=NOW)
 PAUSE = Action(
     ago(minutes=1), ActionKind.PAUSE, None, "ann@desk", "incident", until=NOW + timedelta(hours=1)
 )

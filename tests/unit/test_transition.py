@@ -32,8 +32,8 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.step import Happening
 from watchdog.domain.transition import (
+    ended_with_its_target,
     is_steady,
-    left_behind,
     missed,
     observe,
     reset,
@@ -577,8 +577,8 @@ def test_an_attempt_whose_episode_ended_while_it_was_sent_ends_with_it(
     target: Target | None, ends: bool
 ) -> None:
     attempt = an_attempt()
-    after = left_behind(target, attempt, NOW)
+    after = ended_with_its_target(target, attempt, NOW)
     assert after.resolution is (Resolution.REMOVED if ends else None)
     assert after.under_way is not ends
     answered = an_attempt(resolution=Resolution.ANSWERED, resolved_at=NOW)
-    assert left_behind(target, answered, NOW) is answered
+    assert ended_with_its_target(target, answered, NOW) is answered

@@ -47,7 +47,7 @@ class Reloader:
         self._take_up = take_up
         self._listener = listener
         self._again = asyncio.Event()
-        self._hindrance: str | None = None
+        self._failure: str | None = None
 
     def ask(self) -> None:
         """Reload at the next tick, whether or not the file changed."""
@@ -58,12 +58,12 @@ class Reloader:
             self._again.clear()
             await self.reload()
 
-    def _try_again(self, hindrance: str) -> None:
+    def _try_again(self, failure: str) -> None:
         """The file is good, and what it needs may come: a ledger that is locked, a key that is
         mounted a moment later."""
-        if hindrance != self._hindrance:
-            self._listener(ConfigReloadFailed(problems=(hindrance,)))
-        self._hindrance = hindrance
+        if failure != self._failure:
+            self._listener(ConfigReloadFailed(problems=(failure,)))
+        self._failure = failure
         self._again.set()
 
     async def reload(self) -> None:
@@ -74,13 +74,13 @@ class Reloader:
             if changed:
                 await self._take_up(wanted)
         except ConfigError as error:
-            self._hindrance = None
+            self._failure = None
             self._listener(ConfigReloadFailed(problems=tuple(error.problems)))
             return
         except (SetupError, LedgerUnavailable) as error:
             self._try_again(str(error))
             return
-        self._in_force, self._hindrance = wanted, None
+        self._in_force, self._failure = wanted, None
         for warning in (*loaded.warnings, *waiting):
             self._listener(ConfigDoubtful(warning=warning))
         self._listener(

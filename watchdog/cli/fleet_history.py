@@ -34,7 +34,7 @@ def as_json(openings: Sequence[Opening], canaries: Sequence[Canary]) -> dict[str
                 "opened_at": opening.opened_at,
                 "failures": opening.failures,
                 "not_failing": opening.not_failing,
-                "held_until": opening.held_until,
+                "held_until": opening.condition_until,
                 "closed_at": opening.closed_at,
                 "closed_by": opening.closed_by,
             }

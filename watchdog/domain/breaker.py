@@ -41,8 +41,8 @@ class ClosedBy(StrEnum):
 class Opening:
     """One span of the breaker being open.
 
-    `failures` and `not_failing` are what opened it. `held_until` is until when its condition
-    held, or will hold if nothing more happens. `judged_at` is when somebody judged it last, at
+    `failures` and `not_failing` are what opened it. `condition_until` is until when its condition
+    was true, or will be if nothing more happens. `judged_at` is when somebody judged it last, at
     most `JUDGED_AGAIN` ago while somebody does.
     """
 
@@ -50,7 +50,7 @@ class Opening:
     opened_at: datetime
     failures: int
     not_failing: int
-    held_until: datetime
+    condition_until: datetime
     closed_at: datetime | None = None
     closed_by: ClosedBy | None = None
     judged_at: datetime | None = None
@@ -107,10 +107,10 @@ def lapsed(opening: Opening, last: Canary | None, now: datetime) -> bool:
     return now - max(at for at in signs if at is not None) >= FORGOTTEN_AFTER
 
 
-def held_until(
+def condition_until(
     began: Iterable[datetime], not_failing: int, rules: BreakerRules, now: datetime
 ) -> datetime | None:
-    """Until when the condition holds if nothing more happens; None if it does not hold now.
+    """Until when the condition is true if nothing more happens; None if it is not true now.
 
     `began` are the moments at which distinct targets began to fail, the newest `max_failures` at
     least; `not_failing` counts the other targets, now seen not failing. A moment in the future
@@ -133,7 +133,7 @@ def _too_many(failures: int, not_failing: int, rules: BreakerRules) -> bool:
 def due_at(opening: Opening, last: Canary | None, rules: BreakerRules) -> datetime | None:
     """When the next canary may go, or the breaker closes for want of one; None while one is under
     way."""
-    quiet_since = opening.held_until
+    quiet_since = opening.condition_until
     if last is not None and last.under_way:
         return None
     if last is not None and last.ended_at is not None and last.result is CanaryResult.FAILED:

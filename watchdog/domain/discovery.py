@@ -35,7 +35,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRules:
-    """Patterns as a shell's: one with a slash is held against `team/name`, one without against the
+    """Patterns as a shell's: one with a slash is compared with `team/name`, one without with the
     name alone. What is excluded is not watched, whatever includes it."""
 
     include: tuple[str, ...]

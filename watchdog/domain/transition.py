@@ -115,7 +115,7 @@ def reset(target: Target, at: datetime) -> Transition:
     return Transition(cleared, (Happening.RESET,), ended)
 
 
-def left_behind(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
+def ended_with_its_target(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
     """An attempt whose target was removed while it was being sent ends at once: nobody watches
     what becomes of it."""
     episode = target.episode if target is not None else None

@@ -34,7 +34,8 @@ class FileLock:
         self._file: IO[str] | None = None
 
     @property
-    def held(self) -> bool:
+    def is_ours(self) -> bool:
+        """Whether it was taken here."""
         return self._file is not None
 
     def acquire(self, wait_seconds: float = 0) -> bool:
@@ -68,7 +69,7 @@ class FileLock:
 
     def write_note(self, note: str) -> None:
         """Write something for the others, in place of the last note, which is as long: nobody may
-        read a part of each. Nothing happens where this process is not the holder. Raises OSError.
+        read a part of each. Nothing happens where the lock is not ours. Raises OSError.
         """
         if self._file is not None:
             below = len(f"{os.getpid()}\n")

@@ -162,7 +162,7 @@ class PostgresDatabase:
         """Take the ledger's lock; the time after it. Raises LedgerUnavailable where the server can
         only be read: what is there may be old."""
         if self._read_only:
-            # One picture for all statements, and nobody is held up.
+            # One picture for all statements, and nobody has to wait.
             connection.execute(_READING)
         else:
             connection.execute(_LOCK)
@@ -203,13 +203,13 @@ class PostgresDatabase:
                 self.release_active()
             else:
                 return self._terms
-        connection, held = self.pulse.connect(), False
+        connection, ours = self.pulse.connect(), False
         try:
-            held = self._ask(connection, _TRY_ACTIVE)
+            ours = self._ask(connection, _TRY_ACTIVE)
         finally:
-            if not held:
+            if not ours:
                 connection.close()
-        if not held:
+        if not ours:
             return 0
         self._active = connection
         self._terms += 1

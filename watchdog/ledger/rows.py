@@ -201,7 +201,7 @@ def opening_values(opening: Opening) -> dict[str, Any]:
         "opened_at": opening.opened_at,
         "failures": opening.failures,
         "not_failing": opening.not_failing,
-        "held_until": opening.held_until,
+        "held_until": opening.condition_until,
         "closed_at": opening.closed_at,
         # Programs of an older schema do not know that word.
         "closed_by": None if opening.closed_by is ClosedBy.LAPSED else opening.closed_by,
@@ -218,7 +218,7 @@ def to_opening(row: Row) -> Opening:
         opened_at=row["opened_at"],
         failures=row["failures"],
         not_failing=row["not_failing"],
-        held_until=row["held_until"],
+        condition_until=row["held_until"],
         closed_at=row["closed_at"],
         closed_by=closed_by,
         judged_at=row["judged_at"],

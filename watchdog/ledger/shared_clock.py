@@ -30,7 +30,7 @@ class SharedClock:
 
     def now(self) -> datetime:
         """The ledger's time."""
-        if self._daemon.held:
+        if self._daemon.is_ours:
             return self._note(self._clock.now())
         return self.daemons() or self._clock.now()
 

@@ -129,7 +129,7 @@ class SqliteDatabase:
     @property
     def wall(self) -> Callable[[], datetime | None] | None:
         """A daemon's clock is the one that all the others go by."""
-        return None if self._locks[Role.DAEMON].held else self._clock.daemons
+        return None if self._locks[Role.DAEMON].is_ours else self._clock.daemons
 
     def unavailable(self, error: Exception) -> LedgerUnavailable:
         self._unsound = self._unsound or is_unsound(error)
@@ -184,7 +184,7 @@ class SqliteDatabase:
             lock = self._locks[Role(owner.partition(":")[0])]
         except (KeyError, ValueError):
             return False
-        return lock.held or lock.is_free()
+        return lock.is_ours or lock.is_free()
 
     def seconds_left(self, asked_at: float) -> float:
         """See `turns.Line`."""

@@ -57,15 +57,15 @@ class Turns:
         """Have it fail once it is overdue, and again until it has: it may only begin then. What
         runs before it was asked for sooner, so that is overdue as well."""
         loop = asyncio.get_running_loop()
-        timer = loop.call_later(self._line.seconds_left(asked_at), lambda: look())
+        timer = loop.call_later(self._line.seconds_left(asked_at), lambda: interrupt())
 
-        def look() -> None:
+        def interrupt() -> None:
             nonlocal timer
             left = self._line.seconds_left(asked_at)
             if left <= 0:
                 self._line.interrupt()
                 left = _INTERRUPT_AGAIN_SECONDS
-            timer = loop.call_later(left, look)
+            timer = loop.call_later(left, interrupt)
 
         asked.add_done_callback(lambda _: timer.cancel())
 

@@ -68,11 +68,11 @@ class UsageQueries:
 
     def _models_in_flight(self, date: datetime | None) -> set[str]:
         """Which targets hold a place. Each of the two conditions has an index."""
-        held = select(attempts.c.model_id).where(self._in_flight(), self._visible)
+        by_time = select(attempts.c.model_id).where(self._in_flight(), self._visible)
         if date is None:
-            return set(self._connection.scalars(held))
+            return set(self._connection.scalars(by_time))
         by_date = select(attempts.c.model_id).where(self._in_flight_by(date), self._visible)
-        return set(self._connection.scalars(union(held, by_date)))
+        return set(self._connection.scalars(union(by_time, by_date)))
 
     @staticmethod
     def _in_flight_by(date: datetime) -> ColumnElement[bool]:

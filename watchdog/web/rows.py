@@ -39,7 +39,7 @@ class Row:
         return state_of(self.target)
 
     @property
-    def look(self) -> State:
+    def label(self) -> State:
         return STATES[self.state]
 
     @property
@@ -165,4 +165,4 @@ def rows(overview: Overview) -> list[Row]:
 def counted(found: Sequence[Row]) -> list[tuple[TargetState, State, int]]:
     """How many there are of each state, the most urgent first."""
     counts = Counter(row.state for row in found)
-    return [(state, look, counts[state]) for state, look in STATES.items() if counts[state]]
+    return [(state, label, counts[state]) for state, label in STATES.items() if counts[state]]

@@ -11,9 +11,9 @@ from watchdog.domain.breaker import (
     CanaryResult,
     ClosedBy,
     Opening,
+    condition_until,
     counts_from,
     due_at,
-    held_until,
     lapsed,
     needed_since,
     result_of,
@@ -94,7 +94,7 @@ class Breaker:
         if len(began) < self._rules.min_failures or not self._judges:
             return
         others = self._tx.not_failing(self._since, among=self._among, but=target.model_id)
-        until = held_until(began, others, self._rules, self._now)
+        until = condition_until(began, others, self._rules, self._now)
         if until is None:
             return
         self._opening = Opening(
@@ -103,7 +103,7 @@ class Breaker:
             opened_at=self._now,
             failures=len(began),
             not_failing=others,
-            held_until=until,
+            condition_until=until,
             judged_at=self._now,
         )
         self._tx.save_opening(self._opening)
@@ -147,13 +147,13 @@ class Breaker:
     def _refresh(self, opening: Opening) -> Opening:
         """Follow the condition, which recoveries end and new failures prolong."""
         others = self._tx.not_failing(self._since, among=self._among, but=None)
-        holds = held_until(self._began(None), others, self._rules, self._now)
-        last = min(opening.held_until, self._now)
+        holds = condition_until(self._began(None), others, self._rules, self._now)
+        last = min(opening.condition_until, self._now)
         until = last if holds is None else max(holds, last)
         judged_at = opening.judged_at
         if judged_at is None or abs(self._now - judged_at) >= JUDGED_AGAIN:
             judged_at = self._now
-        refreshed = replace(opening, held_until=until, judged_at=judged_at)
+        refreshed = replace(opening, condition_until=until, judged_at=judged_at)
         if refreshed != opening:
             self._tx.save_opening(refreshed)
         return refreshed

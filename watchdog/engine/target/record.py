@@ -27,7 +27,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.domain.step import Transition
-from watchdog.domain.transition import left_behind, missed, observe
+from watchdog.domain.transition import ended_with_its_target, missed, observe
 from watchdog.engine.events import Event, ForbiddenSeen
 from watchdog.engine.fleet.breaker import Breaker
 from watchdog.engine.fleet.forbidden import Forbidding
@@ -181,7 +181,7 @@ class Recorder:
         if throttled is not None:
             keep_hold(tx, throttled)
         target = tx.target(attempt.model_id)
-        self._leave_behind(tx, target, attempt, now)
+        self._end_with_its_target(tx, target, attempt, now)
         if target is None:
             return None
         date = attempt.api_date
@@ -255,7 +255,7 @@ class Recorder:
         targets = {each.model_id: each for each in tx.targets()} if left else {}
         for attempt in left:
             lost = self._lost(tx, attempt)
-            self._leave_behind(tx, targets.get(attempt.model_id), lost, now)
+            self._end_with_its_target(tx, targets.get(attempt.model_id), lost, now)
 
     def living_others(self, tx: LedgerTransaction) -> list[Replica]:
         """The other daemons that may be alive, by what they last said."""
@@ -275,10 +275,10 @@ class Recorder:
         )
 
     @staticmethod
-    def _leave_behind(
+    def _end_with_its_target(
         tx: LedgerTransaction, target: Target | None, attempt: Attempt, now: datetime
     ) -> None:
-        ended = left_behind(target, attempt, now)
+        ended = ended_with_its_target(target, attempt, now)
         if ended is not attempt:
             tx.resolve_attempts([ended])
 
