@@ -44,7 +44,7 @@ async def measure(config_path: Path) -> None:
 
 async def _claims(ledger: SqlLedger, interval: timedelta) -> list[float]:
     def claim(tx: LedgerTransaction) -> None:
-        found = tx.claim_due(tx.now() + interval * 3, limit=_CLAIMED, interval=interval)
+        found = tx.targets.claim_due(tx.now() + interval * 3, limit=_CLAIMED, interval=interval)
         assert len(found) <= _CLAIMED
 
     return [await _timed(ledger, claim) for _ in range(_TIMES)]
@@ -56,7 +56,7 @@ async def _reservations(ledger: SqlLedger, recorder: Recorder, ids: list[str]) -
     for number, model_id in enumerate(ids):
 
         def fail(tx: LedgerTransaction, model_id: str = model_id) -> None:
-            target = tx.target(model_id)
+            target = tx.targets.get(model_id)
             assert target is not None
             assert target.deployment is not None
             now = tx.now()
@@ -64,7 +64,7 @@ async def _reservations(ledger: SqlLedger, recorder: Recorder, ids: list[str]) -
             assert recorder.look(tx, target, Look(now, seen), OPEN)
 
         def reserve(tx: LedgerTransaction, model_id: str = model_id, number: int = number) -> None:
-            target = tx.target(model_id)
+            target = tx.targets.get(model_id)
             assert target is not None
             _, attempt = recorder.reserve(tx, target, f"new-{number}", OPEN)
             assert attempt is not None

@@ -54,12 +54,12 @@ async def until_it_opened(world: World) -> None:
 
 async def openings(world: World, *, observe: bool = False) -> Sequence[Opening]:
     ledger = world.ledger.beside(observe=observe)
-    return await ledger.transact(lambda tx: tx.openings(limit=9))
+    return await ledger.transact(lambda tx: tx.breaker.openings(limit=9))
 
 
 async def canaries(world: World) -> Sequence[Canary]:
     """Oldest first."""
-    return [*reversed(await world.ledger.transact(lambda tx: tx.canaries(limit=9)))]
+    return [*reversed(await world.ledger.transact(lambda tx: tx.breaker.canaries(limit=9)))]
 
 
 async def closed_by(world: World, *, observe: bool = False) -> list[ClosedBy | None]:
@@ -151,7 +151,7 @@ async def test_a_daemon_beside_another_active_one_obeys() -> None:
         await world.run_for(minutes=3)
         now = world.clock.now()
         other = Replica("daemon:other", "0.1.0", now, now, now, active=True)
-        await world.ledger.transact(lambda tx: tx.save_replica(other))
+        await world.ledger.transact(lambda tx: tx.replicas.save(other))
         fail(world, *FAILING)
         await world.run_for(minutes=1.5)
         assert await openings(world) == []
@@ -386,7 +386,7 @@ async def test_the_look_that_sees_the_canary_fail_again_ends_it() -> None:
 
         def look(tx: Any) -> Canary | None:
             recorder.look(tx, target, seen, Access(None, "key"))
-            found: Canary | None = tx.last_canary(canary.opening_id)
+            found: Canary | None = tx.breaker.last_canary(canary.opening_id)
             return found
 
         ended = await world.ledger.transact(look)

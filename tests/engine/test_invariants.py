@@ -111,7 +111,7 @@ class Limits(RuleBasedStateMachine):
         self.posts: list[Post] = []
         for model_id in MODELS:
             new = Target(model_id)
-            run(self.ledger.transact(lambda tx, new=new: tx.add_target(new)))  # type: ignore[misc]
+            run(self.ledger.transact(lambda tx, new=new: tx.targets.add(new)))  # type: ignore[misc]
 
     def start(self) -> Process:
         self.lives += 1

@@ -102,9 +102,9 @@ async def test_an_episode_that_somebody_ended_after_the_reservation_stops_the_po
     world = World("a")
 
     def end(tx: LedgerTransaction) -> None:
-        target = tx.target("a")
+        target = tx.targets.get("a")
         assert target is not None
-        tx.save_target(replace(target, episode=None))
+        tx.targets.save(replace(target, episode=None))
 
     world.api.set_status("a", "BUILD_FAILED")
     world.api.model("a").before_urgent = lambda: do(world, end)

@@ -72,7 +72,7 @@ class Bench:
         )
         self.recorder = Recorder(self.ledger, self.settings)
         first = target or failing(decision=RETRY)
-        run(self.ledger.transact(lambda tx: tx.add_target(first)))
+        run(self.ledger.transact(lambda tx: tx.targets.add(first)))
         for number, attempt in enumerate(attempts):
             self.add(replace(attempt, id=f"old-{number}"))
 
@@ -86,8 +86,8 @@ class Bench:
         """An attempt, and the episode that it belongs to."""
         episode = an_episode(id=attempt.episode_id, model_id=attempt.model_id)
         if attempt.episode_id != "e1":
-            run(self.ledger.transact(lambda tx: tx.save_episode(episode)))
-        run(self.ledger.transact(lambda tx: tx.add_attempt(attempt)))
+            run(self.ledger.transact(lambda tx: tx.episodes.save(episode)))
+        run(self.ledger.transact(lambda tx: tx.attempts.add(attempt)))
 
     @property
     def target(self) -> Target:
@@ -390,7 +390,7 @@ def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> 
     after = bench.settle(abandoned(attempt), look=look)
     assert (after.health, after.episode) == (Health.HEALTHY, None)
     assert after.decision.reason is DecisionReason.HEALTHY
-    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert (episode.result, episode.ended_at) == (EpisodeResult.SUPERSEDED, NOW)
 
 
@@ -463,7 +463,7 @@ def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
     bench = Bench()
     after = bench.look("BUILD_FAILED", PUSHED)
     assert after.episode is not None
-    new, old = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    new, old = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert new == after.episode
     assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
 
@@ -491,5 +491,5 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
 def test_a_hold_that_a_clock_which_was_ahead_wrote_is_none() -> None:
     bench = Bench()
     ahead = (NOW + timedelta(days=1)).isoformat()
-    run(bench.ledger.transact(lambda tx: tx.set_meta("held_until", ahead)))
+    run(bench.ledger.transact(lambda tx: tx.meta.set("held_until", ahead)))
     assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY

@@ -142,7 +142,7 @@ class World:
             engine.listener.add(listener)
         now = self.clock.now()
         replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
-        await self.ledger.transact(lambda tx: tx.save_replica(replica))
+        await self.ledger.transact(lambda tx: tx.replicas.save(replica))
         self._sweep = await engine.begin_sweep()
         self._sweep.start()
 
@@ -267,7 +267,7 @@ class World:
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
             with suppress(LedgerUnavailable):
-                await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
+                await self.ledger.transact(lambda tx: tx.replicas.remove(self._owner))
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""

@@ -82,7 +82,7 @@ def forgive(tx: Any, attempt: Attempt) -> Attempt:
         resolution=Resolution.ANSWERED,
         resolved_at=now,
     )
-    tx.record_answer(failed)
+    tx.attempts.record_answer(failed)
     return failed
 
 

@@ -67,7 +67,7 @@ async def retry_once(
                 break
             checked = await engine.checker.check(checked.target, forced=forced)
         recent, now = await engine.ledger.transact(
-            lambda tx: (tx.attempts(checked.target, since=began), tx.now())
+            lambda tx: (tx.attempts.of(checked.target, since=began), tx.now())
         )
         # Not the newest of all: one may lie ahead of a clock that was set back.
         attempt = next((each for each in recent if each.owner == owner), None)
@@ -83,11 +83,11 @@ async def follow(
     """Watch an attempt to its end, with a daemon or without one. Raises SetupError."""
     async with open_engine(config, environ, Role.OPERATOR) as engine:
         while True:
-            target = await engine.ledger.transact(lambda tx: tx.target(attempt.model_id))
+            target = await engine.ledger.transact(lambda tx: tx.targets.get(attempt.model_id))
             if target is not None:
                 await engine.checker.check(target, may_retry=False)
             target, found, now = await engine.ledger.transact(
-                lambda tx: (tx.target(attempt.model_id), tx.attempt(attempt.id), tx.now())
+                lambda tx: (tx.targets.get(attempt.model_id), tx.attempts.get(attempt.id), tx.now())
             )
             if target is None or found is None or not found.under_way:
                 return found or attempt

@@ -85,7 +85,7 @@ def resume(
 
     def end(tx: "LedgerTransaction", _: "Recorder", model_id: str | None) -> None:
         ended = operate.resume(tx, model_id, who=who(), note=note)
-        if model_id and any(pause.model_id is None for pause in tx.pauses()):
+        if model_id and any(pause.model_id is None for pause in tx.actions.pauses()):
             left.append("; all models are paused: `resume --all`")
         if not ended:
             fail(f"{model_id or 'all models'}: not paused{''.join(left)}")
@@ -110,7 +110,7 @@ def reset(
     confirm(f"Forget the attempts of {model}, so that it may be retried anew?", yes=yes)
 
     def clear(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
-        target = tx.target(model_id) if model_id is not None else None
+        target = tx.targets.get(model_id) if model_id is not None else None
         if target is None:
             fail(f"the ledger does not know {model_id} yet: start the daemon first")
         try:
@@ -138,7 +138,7 @@ def _change(
 
     def whole(tx: "LedgerTransaction", recorder: "Recorder") -> str | None:
         known = configured(settings)
-        model_id = resolve(model, known, tx.targets()) if model is not None else None
+        model_id = resolve(model, known, tx.targets.all()) if model is not None else None
         work(tx, recorder, model_id)
         return model_id
 

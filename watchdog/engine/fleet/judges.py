@@ -18,9 +18,9 @@ def may_judge(
     others = living_others(tx, ledger, settings.owner)
     if settings.is_daemon:
         return not any(each.active for each in others)
-    if others and tx.meta(MODE) == settings.mode:
+    if others and tx.meta.get(MODE) == settings.mode:
         return False
-    return settings.models.keys() >= set(tx.seen(needed_since))
+    return settings.models.keys() >= set(tx.breaker.seen(needed_since))
 
 
 def living_others(tx: LedgerTransaction, ledger: Ledger, own: str) -> list[Replica]:
@@ -28,6 +28,6 @@ def living_others(tx: LedgerTransaction, ledger: Ledger, own: str) -> list[Repli
     now = tx.now()
     return [
         each
-        for each in tx.replicas()
+        for each in tx.replicas.all()
         if each.id != own and not ledger.knows_dead(each.id, each.silent_for(now))
     ]

@@ -60,21 +60,21 @@ class Presence:
         if own is None:
             return
         try:
-            await self._ledger.transact(lambda tx: tx.remove_replica(own.id))
+            await self._ledger.transact(lambda tx: tx.replicas.remove(own.id))
         except LedgerUnavailable:
             return
 
     def _save(
         self, tx: LedgerTransaction, owner: str, models: Mapping[str, Model], *, active: bool
     ) -> Replica:
-        now, before, known = tx.now(), self._own, tx.replicas()
+        now, before, known = tx.now(), self._own, tx.replicas.all()
         if before is None:
             for each in known:
                 if self._ledger.knows_dead(each.id, each.silent_for(now)):
-                    tx.remove_replica(each.id)
+                    tx.replicas.remove(each.id)
         # Another one may have taken this one for dead, and forgotten it.
         if models is not self._models or all(each.id != owner for each in known):
-            tx.configure(owner, models)
+            tx.replicas.configure(owner, models)
         own = Replica(
             id=owner,
             version=self._version,
@@ -85,5 +85,5 @@ class Presence:
             seen_at=now,
             active=active,
         )
-        tx.save_replica(own)
+        tx.replicas.save(own)
         return own

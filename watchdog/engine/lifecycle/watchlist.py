@@ -25,9 +25,9 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     tx.clamp_future()
     recorder.resolve_left_behind(tx)
     gone = remove_unwanted(tx, recorder, settings)
-    went_live = tx.meta(MODE) == "observe" and not settings.observe
-    tx.set_meta(MODE, settings.mode)
-    now, known = tx.now(), {target.model_id: target for target in tx.targets()}
+    went_live = tx.meta.get(MODE) == "observe" and not settings.observe
+    tx.meta.set(MODE, settings.mode)
+    now, known = tx.now(), {target.model_id: target for target in tx.targets.all()}
     new = [
         Target(model_id=model_id, name=model.name, next_check_at=now)
         for model_id, model in settings.models.items()
@@ -35,9 +35,9 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     ]
     before = [known[model_id] for model_id in settings.models if model_id in known]
     wanted = [_wanted(each, settings, now, went_live=went_live) for each in before]
-    tx.add_targets(new)
+    tx.targets.add_all(new)
     changed = [each for each, was in zip(wanted, before, strict=True) if each != was]
-    saved = {each.model_id: each for each in tx.save_targets(changed)}
+    saved = {each.model_id: each for each in tx.targets.save_all(changed)}
     after = [saved.get(each.model_id, each) for each in before]
     attempts = counted(tx, after, settings.policies)
     found = {each.model_id: Recorded(each, each, Transition(each), ()) for each in new}
@@ -52,9 +52,9 @@ def remove_unwanted(
 ) -> list[Recorded]:
     """Remove each target that no living daemon is configured with: while a changed configuration
     goes round, those that have it already must not take away what the others still watch."""
-    unwanted = set(tx.watched()) - settings.models.keys()
+    unwanted = set(tx.targets.watched()) - settings.models.keys()
     if unwanted:
-        unwanted -= tx.configured([each.id for each in recorder.living_others(tx)])
+        unwanted -= tx.replicas.configured([each.id for each in recorder.living_others(tx)])
     return _remove(tx, unwanted) if unwanted else []
 
 
@@ -67,22 +67,22 @@ def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> lis
     if not recorder.living_others(tx):  # A daemon's clock may be ahead of this one.
         tx.clamp_future()
     recorder.resolve_left_behind(tx)
-    known = {target.model_id: target for target in tx.targets()}
+    known = {target.model_id: target for target in tx.targets.all()}
     new = {
         model_id: Target(model_id=model_id, name=model.name, watched=False)
         for model_id, model in settings.models.items()
         if model_id not in known
     }
-    tx.add_targets(list(new.values()))
+    tx.targets.add_all(list(new.values()))
     return [known.get(model_id) or new[model_id] for model_id in settings.models]
 
 
 def _remove(tx: LedgerTransaction, model_ids: Collection[str]) -> list[Recorded]:
     now = tx.now()
-    before = [each for each in tx.targets() if each.model_id in model_ids]
+    before = [each for each in tx.targets.all() if each.model_id in model_ids]
     attempts = counted(tx, before, {})
     steps = [unwatched(each, attempts[each.model_id], now) for each in before]
-    tx.resolve_attempts([attempt for step in steps for attempt in step.attempts])
+    tx.attempts.resolve([attempt for step in steps for attempt in step.attempts])
     changes = [(each, step.target) for each, step in zip(before, steps, strict=True)]
     return [
         Recorded(known, after, step, attempts[after.model_id])

@@ -192,7 +192,7 @@ class Retrier:
         try:
             kept, wanted, at = await self._ledger.transact(
                 lambda tx: (
-                    tx.attempt(attempt.id),
+                    tx.attempts.get(attempt.id),
                     recorder.still_wanted(tx, attempt, forced=forced),
                     tx.now(),
                 )

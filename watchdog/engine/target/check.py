@@ -148,7 +148,7 @@ class Checker:
         if target.queue_rank is None:
             return
         with suppress(LedgerUnavailable):
-            await self._ledger.transact(lambda tx: tx.leave_queue(target.model_id))
+            await self._ledger.transact(lambda tx: tx.queue.leave(target.model_id))
 
     async def _act(
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool

@@ -108,14 +108,14 @@ class Diagnosis:
         )
         if lines:
             found = tuple(lines)
-            await self._ledger.transact(lambda tx: tx.note_error_lines(episode.id, found))
+            await self._ledger.transact(lambda tx: tx.findings.note_error_lines(episode.id, found))
 
     async def _who(self, at: datetime, episode: Episode, target: Target) -> None:
         """Note who ended an episode."""
         acts = await self._acts(episode, target, episode.opened_at, at)
         if acts:
             actor = f"{_ACTS[acts[-1].event]} by {acts[-1].actor}"
-            await self._ledger.transact(lambda tx: tx.note_actor(episode.id, actor))
+            await self._ledger.transact(lambda tx: tx.findings.note_actor(episode.id, actor))
 
     async def _whose(
         self, at: datetime, episode: Episode, target: Target, attempt: Attempt

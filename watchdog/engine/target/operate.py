@@ -24,8 +24,8 @@ def pause(
     """Retry nothing for so long, of one model or of all; until when that is, by the ledger's time.
     It takes the place of an earlier one."""
     until = tx.now() + span
-    tx.end_pauses(model_id, tx.now())
-    tx.add_action(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
+    tx.actions.end_pauses(model_id, tx.now())
+    tx.actions.add(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
     _have_checked(tx, model_id)
     return until
 
@@ -39,9 +39,9 @@ def holds(tx: LedgerTransaction, recorder: Recorder, until: datetime) -> bool:
 
 def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) -> bool:
     """End a pause; whether there was one."""
-    ended = tx.end_pauses(model_id, tx.now())
+    ended = tx.actions.end_pauses(model_id, tx.now())
     if ended:
-        tx.add_action(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
+        tx.actions.add(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
         _have_checked(tx, model_id)
     return bool(ended)
 
@@ -58,19 +58,19 @@ def reset(
     if any(attempt.under_way for attempt in attempts):
         raise UnderWay(target.model_id)
     recorded = recorder.apply(tx, target, cleared(target, now), attempts, now)
-    tx.add_action(Action(now, ActionKind.RESET, target.model_id, who, note))
-    tx.make_due(target.model_id, now)
+    tx.actions.add(Action(now, ActionKind.RESET, target.model_id, who, note))
+    tx.targets.make_due(target.model_id, now)
     return recorded
 
 
 def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> None:
     """Write down that a person asked for a retry."""
-    tx.add_action(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
+    tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
 
 
 def _have_checked(tx: LedgerTransaction, model_id: str | None) -> None:
     """So that a daemon shows it at once. It obeys anyway: each attempt asks the ledger."""
     if model_id is not None:
-        tx.make_due(model_id, tx.now())
+        tx.targets.make_due(model_id, tx.now())
     else:
-        tx.spread_checks(timedelta(minutes=1))
+        tx.targets.spread_checks(timedelta(minutes=1))

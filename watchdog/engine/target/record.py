@@ -84,7 +84,7 @@ def save(
 ) -> Sequence[Target]:
     """Write targets, given before and after, and what their statuses changed to where they did; the
     targets as they are then."""
-    tx.add_statuses(
+    tx.statuses.add(
         [
             StatusChange(
                 after.model_id,
@@ -95,7 +95,7 @@ def save(
             if after.status != before.status
         ]
     )
-    return tx.save_targets([after for _, after in changes])
+    return tx.targets.save_all([after for _, after in changes])
 
 
 class Recorder:
@@ -110,12 +110,12 @@ class Recorder:
     ) -> Recorded | None:
         """Record a look at a target and judge it; None when it is no longer watched, or when
         another process made an attempt since: what was seen before that says nothing of it."""
-        target = tx.target(seen.model_id)
+        target = tx.targets.get(seen.model_id)
         if target is None or (seen.watched and not target.watched):
             return None
         attempts = self.attempts(tx, target, look.at, look.date)
         if target.version != seen.version and any(a.reserved_at > look.at for a in attempts):
-            tx.make_due(target.model_id, tx.now())
+            tx.targets.make_due(target.model_id, tx.now())
             return None
         step = self._step(target, attempts, look)
         attempts = self._write_attempts(tx, step, attempts)
@@ -137,7 +137,7 @@ class Recorder:
         No attempt comes back when the judgement has changed. `forced` as in `decide`; `date` is
         that of the look that led here. Raises VersionConflict when the target has changed.
         """
-        target = tx.target(seen.model_id)
+        target = tx.targets.get(seen.model_id)
         if target is None or target.version != seen.version or target.episode is None:
             raise VersionConflict(seen.model_id)
         now = tx.now()
@@ -156,7 +156,7 @@ class Recorder:
             deployment=target.deployment,
             api_date=date,
         )
-        tx.add_attempt(attempt)
+        tx.attempts.add(attempt)
         canary = judged.reserved(attempt)
         under_way = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
         judged = replace(judged, decision=under_way, ready_at=None)
@@ -177,10 +177,10 @@ class Recorder:
         the look that made it be abandoned, if that was it. `throttled` is the hold that its 429
         asked for: other processes must keep that too."""
         now = tx.now()
-        tx.record_answer(attempt)
+        tx.attempts.record_answer(attempt)
         if throttled is not None:
             keep_hold(tx, throttled)
-        target = tx.target(attempt.model_id)
+        target = tx.targets.get(attempt.model_id)
         self._leave_behind(tx, target, attempt, now)
         if target is None:
             return None
@@ -211,25 +211,25 @@ class Recorder:
     def pushed(self, tx: LedgerTransaction, episode: Episode) -> Recorded | None:
         """A person pushed what was taken for the effect of our attempt: that ends the episode. None
         where it has ended since."""
-        target, now = tx.target(episode.model_id), tx.now()
+        target, now = tx.targets.get(episode.model_id), tx.now()
         if target is None or target.episode != episode:
             return None
         attempts = self.attempts(tx, target, now)
         recorded = self.apply(tx, target, pushed(target, attempts, now), attempts, now)
-        tx.make_due(target.model_id, now)
+        tx.targets.make_due(target.model_id, now)
         return recorded
 
     def still_wanted(self, tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
         """Whether nobody said hands off since the attempt was reserved. `forced` passes the pauses
         that were there when it was asked for."""
-        target = tx.target(attempt.model_id)
+        target = tx.targets.get(attempt.model_id)
         episode = target.episode if target is not None else None
         if episode is None or episode.id != attempt.episode_id or not episode.open:
             return False
         return not any(
             pause.model_id in (None, attempt.model_id)
             and (not forced or pause.at >= attempt.reserved_at)
-            for pause in tx.pauses()
+            for pause in tx.actions.pauses()
         )
 
     def apply(
@@ -249,10 +249,10 @@ class Recorder:
         now = tx.now()
         left = [
             each
-            for each in tx.pending_attempts()
+            for each in tx.attempts.pending()
             if self._ledger.knows_dead(each.owner, each.reserved_for(now))
         ]
-        targets = {each.model_id: each for each in tx.targets()} if left else {}
+        targets = {each.model_id: each for each in tx.targets.all()} if left else {}
         for attempt in left:
             lost = self._lost(tx, attempt)
             self._leave_behind(tx, targets.get(attempt.model_id), lost, now)
@@ -268,7 +268,7 @@ class Recorder:
         is that of the present look."""
         policy = self._policy(target)
         dated = None if date is None else date - policy.window
-        found = tx.attempts(target, since=now - policy.window, dated=dated)
+        found = tx.attempts.of(target, since=now - policy.window, dated=dated)
         return tuple(
             self._lost(tx, attempt) if self._left_behind(attempt, tx.now()) else attempt
             for attempt in counting(target, found, policy, now, date)
@@ -280,7 +280,7 @@ class Recorder:
     ) -> None:
         ended = left_behind(target, attempt, now)
         if ended is not attempt:
-            tx.resolve_attempts([ended])
+            tx.attempts.resolve([ended])
 
     def _left_behind(self, attempt: Attempt, now: datetime) -> bool:
         return (
@@ -297,7 +297,7 @@ class Recorder:
             sent_at = min(sent_at, now)
         date = attempt.api_date and attempt.api_date + RESERVATION_TTL
         lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at, api_date=date)
-        tx.record_answer(lost)
+        tx.attempts.record_answer(lost)
         return lost
 
     def _step(self, target: Target, attempts: Sequence[Attempt], look: Look) -> Transition:
@@ -311,7 +311,7 @@ class Recorder:
         tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
     ) -> tuple[Attempt, ...]:
         """Write down what a step says of attempts; all of them as they are then."""
-        tx.resolve_attempts(step.attempts)
+        tx.attempts.resolve(step.attempts)
         if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
             _wake_first_waiting(tx)
         return step.applied_to(attempts)
@@ -338,7 +338,7 @@ class Recorder:
             else None,
         )
         if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
-            tx.save_episode(step.ended)
+            tx.episodes.save(step.ended)
         (saved,) = save(tx, [(before, after)], now)
         return Recorded(before, saved, step, attempts, judged.news)
 
@@ -365,7 +365,7 @@ class Recorder:
         if ready_at is not None and not self._beside_another_mode(tx):
             seen_since = now - self._settings.timing.longest_gap
             place = rank(target, attempts), ready_at, target.model_id
-            fleet = replace(fleet, ahead=tx.ahead(*place, seen_since=seen_since))
+            fleet = replace(fleet, ahead=tx.queue.ahead(*place, seen_since=seen_since))
         decision = decide(target, attempts, fleet, policy, now, forced=forced)
         news = (
             *forbidding.news,
@@ -378,7 +378,7 @@ class Recorder:
         """Whether a daemon in the other mode writes down who waits: those wait for its limits, and
         a command's are others."""
         settings = self._settings
-        if settings.is_daemon or tx.meta(MODE) in (None, settings.mode):
+        if settings.is_daemon or tx.meta.get(MODE) in (None, settings.mode):
             return False
         return bool(self.living_others(tx))
 
@@ -420,6 +420,6 @@ class Recorder:
 
 def _wake_first_waiting(tx: LedgerTransaction) -> None:
     """A place in flight may be free: have the first target that waits for one checked now."""
-    first = tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
+    first = tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
     if first is not None:
-        tx.make_due(first, tx.now())
+        tx.targets.make_due(first, tx.now())
