@@ -514,7 +514,8 @@ async def test_pruning_leaves_what_is_recent_by_the_apis_clock(bench: Bench) -> 
 
 
 async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
-    assert not bench.ledger.knows_dead("nobody:that-we-know", timedelta(seconds=29))
+    nobody = "nobody:that-we-know"
+    assert not await bench.do(lambda tx: tx.knows_dead(nobody, timedelta(seconds=29)))
 
 
 moments = st.integers(0, 2**52).map(lambda microseconds: EPOCH + timedelta(0, 0, microseconds))

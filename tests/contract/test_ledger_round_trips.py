@@ -17,13 +17,12 @@ from watchdog.engine.fleet.overview import overview
 from watchdog.engine.lifecycle.watchlist import begin, enlist, remove_unwanted
 from watchdog.engine.ports import LedgerTransaction, VersionConflict
 from watchdog.engine.settings import MODE, Model, Settings
-from watchdog.engine.target.record import Recorder
 
 FEW, MANY = 10, 1000
 
 Counts = tuple[int, int]
 Before = Callable[[LedgerTransaction, Settings], None]
-Work = Callable[[LedgerTransaction, Recorder, Settings], object]
+Work = Callable[[LedgerTransaction, Settings], object]
 
 
 class Counting:
@@ -35,7 +34,11 @@ class Counting:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._tx, name)
-        return found if callable(found) else _Noun(self, found)
+        if not callable(found):
+            return _Noun(self, found)
+        if name != "now":
+            self.calls += 1
+        return found
 
 
 class _Noun:
@@ -83,11 +86,11 @@ def nothing(tx: LedgerTransaction, settings: Settings) -> None:
     """A new ledger."""
 
 
-def declare(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
+def declare(tx: LedgerTransaction, settings: Settings) -> None:
     tx.replicas.configure(settings.owner, settings.models)
 
 
-def show(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
+def show(tx: LedgerTransaction, settings: Settings) -> None:
     overview(tx, settings.policies, settings.limits)
 
 
@@ -101,7 +104,7 @@ async def asked(kind: str, folder: Path, count: int, before: Before, work: Work)
 
     def counted(tx: LedgerTransaction) -> int:
         counting = Counting(tx)
-        work(cast("LedgerTransaction", counting), Recorder(bench.ledger, settings), settings)
+        work(cast("LedgerTransaction", counting), settings)
         return counting.calls
 
     async with opened(kind, folder) as bench:

@@ -34,6 +34,7 @@ from watchdog.engine.ports import (
     Unless,
     VersionConflict,
 )
+from watchdog.engine.target.record import record_look
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -536,8 +537,11 @@ async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_
         look = Look(world.clock.now(), deployment.observed(world.clock.now()))
         await world.run_for(minutes=2)
         assert len(world.posts()) == 1
-        recorder = world.recorder()
-        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, OPEN)) is None
+        settings = world.settings
+        recorded = await world.ledger.transact(
+            lambda tx: record_look(tx, settings, seen, look, OPEN)
+        )
+        assert recorded is None
         (attempt,) = world.attempts()
         assert attempt.under_way
         due = world.target("llama").next_check_at

@@ -15,6 +15,7 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.events import BreakerClosed
 from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, AnswerLost
+from watchdog.engine.target.record import record_look
 
 pytestmark = pytest.mark.looptime
 
@@ -380,12 +381,12 @@ async def test_the_look_that_sees_the_canary_fail_again_ends_it() -> None:
         (canary,) = await canaries(world)
         assert canary.attempt_id is not None
         await wait(minutes=1)
-        target, recorder, now = world.target(canary.model_id), world.recorder(), world.clock.now()
+        target, now = world.target(canary.model_id), world.clock.now()
         assert target.deployment is not None
         seen = Look(now, Observation("BUILD_FAILED", target.deployment, now))
 
         def look(tx: Any) -> Canary | None:
-            recorder.look(tx, target, seen, Access(None, "key"))
+            record_look(tx, world.settings, target, seen, Access(None, "key"))
             found: Canary | None = tx.breaker.last_canary(canary.opening_id)
             return found
 

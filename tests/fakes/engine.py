@@ -32,7 +32,6 @@ from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
 
 T = TypeVar("T")
 
@@ -210,9 +209,6 @@ class World:
         assert self._engine is not None
         return await self._engine.ledger.transact(work)
 
-    def recorder(self) -> Recorder:
-        return Recorder(self.ledger, self.settings)
-
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""
         await self.engine.checker.check(self.target(model_id), forced=True)
@@ -228,9 +224,9 @@ class World:
 
     async def reset(self, model_id: str) -> None:
         """What `reset` does."""
-        recorder, target = self.recorder(), self.target(model_id)
+        settings, target = self.settings, self.target(model_id)
         await self.ledger.transact(
-            lambda tx: operate.reset(tx, recorder, target, who="ann@desk", note="")
+            lambda tx: operate.reset(tx, settings, target, who="ann@desk", note="")
         )
 
     async def reload(self, **changes: Any) -> None:

@@ -74,7 +74,9 @@ class InMemoryLedger:
         rows = copy.copy(self._rows)
         rows = Rows(*(dict(part) for part in vars(rows).values()))
         before = copy.deepcopy(vars(rows)) if self.full is not None else None
-        result = work(Transaction(rows, self._clock.now(), observe=self.observe))
+        result = work(
+            Transaction(rows, self._clock.now(), observe=self.observe, knows_dead=self.knows_dead)
+        )
         if self.full is not None and vars(rows) != before:
             raise self.full
         for part, was in zip(vars(rows).values(), vars(self._rows).values(), strict=True):

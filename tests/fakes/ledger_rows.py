@@ -1,7 +1,7 @@
 """The transactions of a ledger in memory, by noun as in `engine.ports`."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -530,10 +530,18 @@ class _Meta(_Noun):
 class Transaction:
     """The rows of a ledger, by noun as in `ports.LedgerTransaction`."""
 
-    def __init__(self, rows: Rows, now: datetime, *, observe: bool) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        now: datetime,
+        *,
+        observe: bool,
+        knows_dead: Callable[[str, timedelta], bool],
+    ) -> None:
         self._rows = rows
         self._now = now
         self.observe = observe
+        self.knows_dead = knows_dead
         self.targets = _Targets(self, rows, now)
         self.statuses = _Statuses(self, rows, now)
         self.queue = _Queue(self, rows, now)

@@ -27,8 +27,8 @@ from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.domain.replica import Replica
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.settings import Settings
 from watchdog.engine.target import operate
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
@@ -213,9 +213,9 @@ async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_
     await dead.close()
     shared().step_clock(url, -timedelta(days=1))
 
-    def pause(tx: LedgerTransaction, recorder: Recorder) -> bool:
+    def pause(tx: LedgerTransaction, settings: Settings) -> bool:
         until = operate.pause(tx, None, span=timedelta(hours=2), who="ann", note="")
-        return operate.holds(tx, recorder, until)
+        return operate.holds(tx, settings, until)
 
     assert await change_ledger(config, pause) == (True, False)
 

@@ -137,7 +137,7 @@ WHO_JUDGES = (
     mutant(
         "no command judges the breaker",
         "Without a living daemon, a check --retry that covers every watched target judges.",
-        seams.may_judge(lambda _, tx, ledger, settings, since: settings.is_daemon),
+        seams.may_judge(lambda _, tx, settings, since: settings.is_daemon),
         caught_by=f"{JUDGES}test_passes_of_a_command_open_it_and_send_one_canary_at_a_time",
     ),
     mutant(

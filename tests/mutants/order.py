@@ -179,10 +179,11 @@ LAST_MOMENT = tuple(
 )
 
 
-def _of_any_version(right: Any, self: Any, tx: Any, seen: Target, *args: Any, **kwargs: Any) -> Any:
-    return right(
-        self, tx, replace(seen, version=tx.targets.get(seen.model_id).version), *args, **kwargs
-    )
+def _of_any_version(
+    right: Any, tx: Any, settings: Any, seen: Target, *args: Any, **kwargs: Any
+) -> Any:
+    present = replace(seen, version=tx.targets.get(seen.model_id).version)
+    return right(tx, settings, present, *args, **kwargs)
 
 
 def _save_any_version(tx: Any, target: Target) -> Any:

@@ -18,8 +18,8 @@ from watchdog.domain.records import Outcome, Policy
 from watchdog.engine.fleet import eligible, judges
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.settings import Settings
+from watchdog.engine.target import record
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger import SqlLedger
 from watchdog.ledger.attempt_rows import AttemptQueries
 from watchdog.ledger.locks import FileLock
@@ -50,7 +50,7 @@ after_listing = partial(everywhere, discovery.after_listing)
 confirm_404 = partial(member, (SharedListing,), "confirm")
 
 charged = partial(member, (Outcome,), "charged")
-reserve = partial(member, (Recorder,), "reserve")
+reserve = partial(everywhere, record.reserve)
 shield = partial(member, (asyncio,), "shield")
 finish_sending = partial(member, (Retrier,), "finish")
 clock_now = partial(member, (SystemClock,), "now")

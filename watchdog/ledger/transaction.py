@@ -1,6 +1,7 @@
 """One transaction of the ledger, put together from the queries of each noun."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, case, delete, exists, literal, or_, select, update
 
@@ -22,9 +23,17 @@ from watchdog.ledger.usage_rows import UsageQueries
 class SqlTransaction:
     """See `ports.LedgerTransaction`. `now` was read when the transaction held its lock."""
 
-    def __init__(self, connection: Connection, now: datetime, *, observe: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        now: datetime,
+        *,
+        observe: bool,
+        knows_dead: Callable[[str, timedelta], bool],
+    ) -> None:
         self._connection = connection
         self._now = now
+        self._knows_dead = knows_dead
         visible = attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
         self.meta = MetaQueries(connection)
         self.actions = ActionQueries(connection, now)
@@ -40,6 +49,9 @@ class SqlTransaction:
 
     def now(self) -> datetime:
         return self._now
+
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+        return self._knows_dead(owner, waited)
 
     def clamp_future(self) -> None:
         self.attempts.clamp_places()

@@ -33,9 +33,8 @@ class Breaker:
     one that nobody has judged for a day.
     """
 
-    def __init__(self, tx: LedgerTransaction, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, tx: LedgerTransaction, settings: Settings) -> None:
         self._tx = tx
-        self._ledger = ledger
         self._settings = settings
         self._rules = settings.breaker
         self._now = tx.now()
@@ -80,7 +79,7 @@ class Breaker:
     @cached_property
     def _judges(self) -> bool:
         needed = needed_since(self._opening, self._now)
-        return may_judge(self._tx, self._ledger, self._settings, needed)
+        return may_judge(self._tx, self._settings, needed)
 
     @property
     def _among(self) -> Collection[str] | None:
@@ -235,7 +234,7 @@ class BreakerKeeper:
             return
 
         def attend(tx: LedgerTransaction) -> list[Event]:
-            breaker = Breaker(tx, self._ledger, settings)
+            breaker = Breaker(tx, settings)
             breaker.attend(naming=naming)
             return breaker.news
 

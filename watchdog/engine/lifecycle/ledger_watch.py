@@ -85,6 +85,3 @@ class WatchedLedger:
             self._failed_at = None
             self._listener(LedgerBack())
         return result
-
-    def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        return self._ledger.knows_dead(owner, waited)

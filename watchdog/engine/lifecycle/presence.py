@@ -7,8 +7,8 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.lifecycle.watchlist import remove_unwanted
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Model
-from watchdog.engine.target.record import Recorded, Recorder
 from watchdog.engine.target.telling import tell
+from watchdog.engine.target.written import Recorded
 
 HEARTBEAT = timedelta(seconds=10)
 """Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
@@ -39,12 +39,11 @@ class Presence:
         """Say so again; the next time is soon enough where the ledger does not answer. Who watches
         also sees that nothing is left which nobody wants any more."""
         settings, active = self._live.current, self._is_active()
-        recorder = Recorder(self._ledger, settings)
 
         def beat(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:
             own = self._save(tx, settings.owner, settings.models, active=active)
             unwanted = active and watching
-            return own, remove_unwanted(tx, recorder, settings) if unwanted else []
+            return own, remove_unwanted(tx, settings) if unwanted else []
 
         try:
             own, gone = await self._ledger.transact(beat)
@@ -70,7 +69,7 @@ class Presence:
         now, before, known = tx.now(), self._own, tx.replicas.all()
         if before is None:
             for each in known:
-                if self._ledger.knows_dead(each.id, each.silent_for(now)):
+                if tx.knows_dead(each.id, each.silent_for(now)):
                     tx.replicas.remove(each.id)
         # Another one may have taken this one for dead, and forgotten it.
         if models is not self._models or all(each.id != owner for each in known):

@@ -12,19 +12,21 @@ from watchdog.domain.records import Health, Target
 from watchdog.domain.step import Transition
 from watchdog.domain.transition import unwatched
 from watchdog.engine.fleet.counted import counted
+from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import MODE, Settings
-from watchdog.engine.target.record import Recorded, Recorder, save
+from watchdog.engine.target.left_behind import resolve_left_behind
+from watchdog.engine.target.written import Recorded, save
 
 
-def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:
+def begin(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
     """Settle what a dead owner left behind, note the mode, and add and remove targets.
 
     Returns every watched target with its attempts, and each one that this removed.
     """
     tx.clamp_future()
-    recorder.resolve_left_behind(tx)
-    gone = remove_unwanted(tx, recorder, settings)
+    resolve_left_behind(tx)
+    gone = remove_unwanted(tx, settings)
     went_live = tx.meta.get(MODE) == "observe" and not settings.observe
     tx.meta.set(MODE, settings.mode)
     now, known = tx.now(), {target.model_id: target for target in tx.targets.all()}
@@ -47,26 +49,24 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     return [*gone, *(found[model_id] for model_id in settings.models)]
 
 
-def remove_unwanted(
-    tx: LedgerTransaction, recorder: Recorder, settings: Settings
-) -> list[Recorded]:
+def remove_unwanted(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
     """Remove each target that no living daemon is configured with: while a changed configuration
     goes round, those that have it already must not take away what the others still watch."""
     unwanted = set(tx.targets.watched()) - settings.models.keys()
     if unwanted:
-        unwanted -= tx.replicas.configured([each.id for each in recorder.living_others(tx)])
+        unwanted -= tx.replicas.configured([each.id for each in living_others(tx, settings.owner)])
     return _remove(tx, unwanted) if unwanted else []
 
 
-def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:
+def enlist(tx: LedgerTransaction, settings: Settings) -> list[Target]:
     """The configured targets for one pass of a command.
 
     A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
     decides what daemons watch.
     """
-    if not recorder.living_others(tx):  # A daemon's clock may be ahead of this one.
+    if not living_others(tx, settings.owner):  # A daemon's clock may be ahead of this one.
         tx.clamp_future()
-    recorder.resolve_left_behind(tx)
+    resolve_left_behind(tx)
     known = {target.model_id: target for target in tx.targets.all()}
     new = {
         model_id: Target(model_id=model_id, name=model.name, watched=False)

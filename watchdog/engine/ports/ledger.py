@@ -46,6 +46,10 @@ class LedgerTransaction(Protocol):
     def now(self) -> datetime:
         """The present time, read after the transaction's lock is held; the same all through it."""
 
+    def knows_dead(self, owner: str, waited: timedelta) -> bool:
+        """Whether an owner that was last heard of so long ago surely sends nothing more of what it
+        had reserved by then."""
+
     @property
     def targets(self) -> TargetRows: ...
 
@@ -112,7 +116,3 @@ class Ledger(Protocol):
 
     async def release_active(self) -> bool:
         """Let another process be the active one; False where there can be no other."""
-
-    def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        """Whether an owner that was last heard of so long ago surely sends nothing more of what it
-        had reserved by then."""

@@ -25,7 +25,7 @@ from watchdog.engine.ports import (
     Listener,
 )
 from watchdog.engine.settings import LiveSettings
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.record import record_push
 from watchdog.engine.target.telling import tell
 
 _MOST_WAITING = 100
@@ -126,8 +126,7 @@ class Diagnosis:
         if not any(act.event == _PUSHED for act in acts):
             return
         settings = self._live.current
-        recorder = Recorder(self._ledger, settings)
-        recorded = await self._ledger.transact(lambda tx: recorder.pushed(tx, episode))
+        recorded = await self._ledger.transact(lambda tx: record_push(tx, settings, episode))
         if recorded is not None:
             tell(recorded, settings, self._listener)
 
