@@ -47,7 +47,8 @@ def resolve_and_read(
 def leave_behind(
     tx: LedgerTransaction, target: Target | None, attempt: Attempt, now: datetime
 ) -> None:
-    """End an attempt that nobody watches any more: its target was removed or its episode is over."""
+    """End an attempt whose target was removed or whose episode ended: nobody watches it any
+    more."""
     ended = left_behind(target, attempt, now)
     if ended is not attempt:
         tx.attempts.resolve([ended])
