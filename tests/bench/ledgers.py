@@ -17,7 +17,8 @@ from watchdog.config import load_config
 from watchdog.domain.records import Observation
 from watchdog.engine.look import Look
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.target.record import record_look, reserve
 from watchdog.ledger import Role, SqlLedger
 
 _TIMES = 100
@@ -32,9 +33,9 @@ async def measure(config_path: Path) -> None:
         config.store.url, clock=clock, base_url=config.baseten.base_url, role=Role.DAEMON
     )
     try:
-        recorder = Recorder(ledger, make_settings(config, ledger.owner))
+        settings = make_settings(config, ledger.owner)
         claims = await _claims(ledger, timedelta(minutes=1))
-        reservations = await _reservations(ledger, recorder, list(config.policies())[:_TIMES])
+        reservations = await _reservations(ledger, settings, list(config.policies())[:_TIMES])
     finally:
         await ledger.close()
     tell(
@@ -44,33 +45,33 @@ async def measure(config_path: Path) -> None:
 
 async def _claims(ledger: SqlLedger, interval: timedelta) -> list[float]:
     def claim(tx: LedgerTransaction) -> None:
-        found = tx.claim_due(tx.now() + interval * 3, limit=_CLAIMED, interval=interval)
+        found = tx.targets.claim_due(tx.now() + interval * 3, limit=_CLAIMED, interval=interval)
         assert len(found) <= _CLAIMED
 
     return [await _timed(ledger, claim) for _ in range(_TIMES)]
 
 
-async def _reservations(ledger: SqlLedger, recorder: Recorder, ids: list[str]) -> list[float]:
+async def _reservations(ledger: SqlLedger, settings: Settings, ids: list[str]) -> list[float]:
     """Each target fails, and gets an attempt that is answered."""
     taken = []
     for number, model_id in enumerate(ids):
 
         def fail(tx: LedgerTransaction, model_id: str = model_id) -> None:
-            target = tx.target(model_id)
+            target = tx.targets.get(model_id)
             assert target is not None
             assert target.deployment is not None
             now = tx.now()
             seen = Observation("BUILD_FAILED", target.deployment, now)
-            assert recorder.look(tx, target, Look(now, seen), OPEN)
+            assert record_look(tx, settings, target, Look(now, seen), OPEN)
 
-        def reserve(tx: LedgerTransaction, model_id: str = model_id, number: int = number) -> None:
-            target = tx.target(model_id)
+        def make(tx: LedgerTransaction, model_id: str = model_id, number: int = number) -> None:
+            target = tx.targets.get(model_id)
             assert target is not None
-            _, attempt = recorder.reserve(tx, target, f"new-{number}", OPEN)
+            _, attempt = reserve(tx, settings, target, f"new-{number}", OPEN)
             assert attempt is not None
 
         await ledger.transact(fail)
-        taken.append(await _timed(ledger, reserve))
+        taken.append(await _timed(ledger, make))
     return taken
 
 

@@ -22,7 +22,8 @@ from watchdog.domain.records import (
 )
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.ledger import Role, SqlLedger
-from watchdog.ledger.rows import attempt_values, episode_values
+from watchdog.ledger.attempt_values import attempt_values
+from watchdog.ledger.episode_rows import episode_values
 from watchdog.ledger.schema import attempts, episodes
 from watchdog.ledger.sqlite_file import make_engine
 
@@ -37,7 +38,7 @@ def seed(config: Path, ids: Sequence[str], *, spread: timedelta, past: int = 0) 
 
     def add(tx: LedgerTransaction) -> None:
         for number, model_id in enumerate(ids):
-            tx.add_target(_well(model_id, now, now + spread * (number / len(ids))))
+            tx.targets.add(_well(model_id, now, now + spread * (number / len(ids))))
 
     async def run() -> None:
         ledger = SqlLedger.open(

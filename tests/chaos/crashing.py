@@ -21,7 +21,7 @@ from watchdog.baseten_api.connections import Connection
 from watchdog.config import load_config
 from watchdog.domain.records import Outcome
 from watchdog.engine.events import Event, RetryAnswered, RetryReserved, TargetChanged
-from watchdog.ledger.transaction import SqlTransaction
+from watchdog.ledger.attempt_rows import AttemptQueries
 
 
 def die(*_: object) -> None:
@@ -97,15 +97,15 @@ def on(when: Callable[[Event], bool]) -> None:
 
 API = HttpBasetenApi
 POINTS: dict[str, Callable[[], object]] = {
-    "before the reservation": lambda: before(SqlTransaction, "add_attempt"),
-    "reserved, not committed": lambda: after(SqlTransaction, "add_attempt"),
+    "before the reservation": lambda: before(AttemptQueries, "add"),
+    "reserved, not committed": lambda: after(AttemptQueries, "add"),
     "reserved": lambda: on(lambda event: isinstance(event, RetryReserved)),
     "before looking again": lambda: before(API, "get_deployment", urgent),
     "looked again": lambda: after_awaiting(API, "get_deployment", urgent),
     "before the POST": lambda: before(API, "retry"),
     "executed, answer on its way": lambda: after_awaiting(Connection, "exchange", of_a_post),
     "answered": lambda: on(lambda event: isinstance(event, RetryAnswered)),
-    "recorded, not committed": lambda: after(SqlTransaction, "record_answer"),
+    "recorded, not committed": lambda: after(AttemptQueries, "record_answer"),
     "recorded": lambda: on(recorded),
 }
 SENT = {

@@ -59,11 +59,11 @@ class Bench:
 
     async def add(self, *targets: Target) -> None:
         for target in targets:
-            await self.do(lambda tx, target=target: tx.add_target(target))  # type: ignore[misc]
+            await self.do(lambda tx, target=target: tx.targets.add(target))  # type: ignore[misc]
 
     async def attempts(self, *attempts: Attempt) -> None:
         for attempt in attempts:
-            await self.do(lambda tx, attempt=attempt: tx.add_attempt(attempt))  # type: ignore[misc]
+            await self.do(lambda tx, attempt=attempt: tx.attempts.add(attempt))  # type: ignore[misc]
 
 
 def open_ledger(url: str, role: Role = Role.DAEMON, *, observe: bool = False) -> SqlLedger:
@@ -139,26 +139,26 @@ async def test_what_is_written_is_read(bench: Bench) -> None:
         next_check_at=NOW + timedelta(microseconds=1),
     )
     await bench.add(target)
-    assert await bench.do(lambda tx: tx.target("m1")) == target
-    assert await bench.do(lambda tx: tx.targets()) == [target]
-    assert await bench.do(lambda tx: tx.target("another")) is None
+    assert await bench.do(lambda tx: tx.targets.get("m1")) == target
+    assert await bench.do(lambda tx: tx.targets.all()) == [target]
+    assert await bench.do(lambda tx: tx.targets.get("another")) is None
 
 
 async def test_a_transaction_that_raises_leaves_nothing_behind(bench: Bench) -> None:
     def fails(tx: LedgerTransaction) -> None:
-        tx.add_target(healthy())
-        tx.set_meta("mode", "retry")
+        tx.targets.add(healthy())
+        tx.meta.set("mode", "retry")
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         await bench.do(fails)
-    assert await bench.do(lambda tx: (tx.targets(), tx.meta("mode"))) == ([], None)
+    assert await bench.do(lambda tx: (tx.targets.all(), tx.meta.get("mode"))) == ([], None)
 
 
 async def test_meta_is_set_and_changed(bench: Bench) -> None:
-    await bench.do(lambda tx: tx.set_meta("mode", "observe"))
-    await bench.do(lambda tx: tx.set_meta("mode", "retry"))
-    assert await bench.do(lambda tx: tx.meta("mode")) == "retry"
+    await bench.do(lambda tx: tx.meta.set("mode", "observe"))
+    await bench.do(lambda tx: tx.meta.set("mode", "retry"))
+    assert await bench.do(lambda tx: tx.meta.get("mode")) == "retry"
     assert await bench.do(lambda tx: tx.now()) == NOW
 
 
@@ -173,7 +173,7 @@ async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Ben
     )
 
     def claim(tx: LedgerTransaction) -> list[Target]:
-        return list(tx.claim_due(NOW, limit=2, interval=MINUTE))
+        return list(tx.targets.claim_due(NOW, limit=2, interval=MINUTE))
 
     first = await bench.do(claim)
     assert [(t.model_id, t.next_check_at) for t in first] == [
@@ -187,14 +187,14 @@ async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Ben
 async def test_what_is_planned_further_ahead_than_any_plan_is_due_now(bench: Bench) -> None:
     interval = timedelta(minutes=7)
     await bench.add(due("ahead", NOW + timedelta(hours=5)), due("planned", NOW + 2 * interval))
-    claimed = await bench.do(lambda tx: tx.claim_due(NOW, limit=9, interval=interval))
+    claimed = await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=9, interval=interval))
     assert [(t.model_id, t.next_check_at) for t in claimed] == [("ahead", NOW)]
 
 
 async def test_claims_spread_the_next_check_and_leave_the_version_alone(bench: Bench) -> None:
     await bench.add(*(due(f"m{number}", NOW) for number in range(40)))
-    await bench.do(lambda tx: tx.claim_due(NOW, limit=100, interval=MINUTE))
-    targets = await bench.do(lambda tx: tx.targets())
+    await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=100, interval=MINUTE))
+    targets = await bench.do(lambda tx: tx.targets.all())
     nexts = [target.next_check_at - NOW for target in targets if target.next_check_at]
     assert all(0.95 * MINUTE <= span <= 1.05 * MINUTE for span in nexts)
     assert max(nexts) - min(nexts) > timedelta(seconds=3)
@@ -204,28 +204,30 @@ async def test_claims_spread_the_next_check_and_leave_the_version_alone(bench: B
 async def test_a_claimed_target_brings_its_episode(bench: Bench) -> None:
     target = failing(next_check_at=NOW)
     await bench.add(target)
-    assert await bench.do(lambda tx: list(tx.claim_due(NOW, limit=9, interval=MINUTE))) == [target]
+    assert await bench.do(lambda tx: list(tx.targets.claim_due(NOW, limit=9, interval=MINUTE))) == [
+        target
+    ]
 
 
 async def test_a_change_made_meanwhile_is_a_conflict(bench: Bench) -> None:
     await bench.add(healthy())
-    saved = await bench.do(lambda tx: tx.save_target(replace(healthy(), name="new")))
+    saved = await bench.do(lambda tx: tx.targets.save(replace(healthy(), name="new")))
     assert (saved.name, saved.version) == ("new", 1)
     with pytest.raises(VersionConflict):
-        await bench.do(lambda tx: tx.save_target(healthy()))
-    assert await bench.do(lambda tx: tx.target("m1")) == saved
+        await bench.do(lambda tx: tx.targets.save(healthy()))
+    assert await bench.do(lambda tx: tx.targets.get("m1")) == saved
 
 
 async def test_saving_a_target_writes_its_episode(bench: Bench) -> None:
     await bench.add(healthy())
-    opened = await bench.do(lambda tx: tx.save_target(failing()))
+    opened = await bench.do(lambda tx: tx.targets.save(failing()))
     ended = an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
-    await bench.do(lambda tx: tx.save_target(replace(opened, episode=ended)))
-    assert await bench.do(lambda tx: tx.episodes("m1", limit=9)) == [ended]
+    await bench.do(lambda tx: tx.targets.save(replace(opened, episode=ended)))
+    assert await bench.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [ended]
     superseded = replace(ended, result=EpisodeResult.SUPERSEDED)
-    await bench.do(lambda tx: tx.save_episode(superseded))
-    assert await bench.do(lambda tx: tx.episodes(None, limit=9)) == [superseded]
-    assert await bench.do(lambda tx: tx.episodes("another", limit=9)) == []
+    await bench.do(lambda tx: tx.episodes.save(superseded))
+    assert await bench.do(lambda tx: tx.episodes.newest(None, limit=9)) == [superseded]
+    assert await bench.do(lambda tx: tx.episodes.newest("another", limit=9)) == []
 
 
 async def test_a_target_has_one_pending_attempt_at_most(bench: Bench) -> None:
@@ -234,8 +236,8 @@ async def test_a_target_has_one_pending_attempt_at_most(bench: Bench) -> None:
     await bench.attempts(pending)
     with pytest.raises(VersionConflict):
         await bench.attempts(replace(pending, id="a2"))
-    assert await bench.do(lambda tx: list(tx.pending_attempts())) == [pending]
-    await bench.do(lambda tx: tx.record_answer(replace(pending, outcome=Outcome.UNKNOWN)))
+    assert await bench.do(lambda tx: list(tx.attempts.pending())) == [pending]
+    await bench.do(lambda tx: tx.attempts.record_answer(replace(pending, outcome=Outcome.UNKNOWN)))
     await bench.attempts(replace(pending, id="a2"))
 
 
@@ -246,10 +248,10 @@ async def test_an_answer_replaces_what_was_not_known_and_nothing_else(bench: Ben
     unknown = replace(pending, outcome=Outcome.UNKNOWN, sent_at=NOW)
     accepted = replace(unknown, outcome=Outcome.ACCEPTED, answered_at=NOW, reason="because")
     refused = replace(accepted, outcome=Outcome.REFUSED)
-    assert await bench.do(lambda tx: tx.record_answer(unknown))
-    assert await bench.do(lambda tx: tx.record_answer(accepted))
-    assert not await bench.do(lambda tx: tx.record_answer(refused))
-    assert await bench.do(lambda tx: tx.attempts(failing(), since=NOW)) == (accepted,)
+    assert await bench.do(lambda tx: tx.attempts.record_answer(unknown))
+    assert await bench.do(lambda tx: tx.attempts.record_answer(accepted))
+    assert not await bench.do(lambda tx: tx.attempts.record_answer(refused))
+    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (accepted,)
 
 
 async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Bench) -> None:
@@ -257,16 +259,16 @@ async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Be
     unknown = an_attempt(Outcome.UNKNOWN)
     await bench.attempts(unknown)
     resolved = replace(unknown, resolution=Resolution.REFAILED, resolved_at=NOW)
-    await bench.do(lambda tx: tx.resolve_attempts([resolved]))
-    await bench.do(lambda tx: tx.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
-    (found,) = await bench.do(lambda tx: tx.attempts(failing(), since=NOW))
+    await bench.do(lambda tx: tx.attempts.resolve([resolved]))
+    await bench.do(lambda tx: tx.attempts.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
+    (found,) = await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW))
     assert found == replace(resolved, outcome=Outcome.ACCEPTED)
 
 
 async def test_attempts_are_those_of_the_episode_and_of_the_window(bench: Bench) -> None:
     await bench.add(failing())
-    await bench.do(lambda tx: tx.save_episode(an_episode(id="e0")))
-    await bench.do(lambda tx: tx.save_episode(an_episode(id="x", model_id="m2")))
+    await bench.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
+    await bench.do(lambda tx: tx.episodes.save(an_episode(id="x", model_id="m2")))
     since = ago(hours=24)
     early = since - timedelta(seconds=20)
     wanted = [
@@ -282,7 +284,7 @@ async def test_attempts_are_those_of_the_episode_and_of_the_window(bench: Bench)
         an_attempt(id="before", episode_id="e0", reserved_at=early, sent_at=early),
         an_attempt(id="anothers", model_id="m2", episode_id="x"),
     )
-    found = await bench.do(lambda tx: tx.attempts(failing(), since=since))
+    found = await bench.do(lambda tx: tx.attempts.of(failing(), since=since))
     assert [attempt.id for attempt in found] == [attempt.id for attempt in wanted]
 
 
@@ -301,11 +303,11 @@ async def test_the_fleets_usage(bench: Bench) -> None:
         an_attempt(Outcome.DRY_RUN, id="8", sent_at=ago(seconds=5)),
         an_attempt(Outcome.PENDING, id="9"),
     )
-    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert usage.in_flight == 1
     assert usage.sent == (minute, ago(seconds=9), NOW)
     assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
-    newest = await bench.do(lambda tx: tx.fleet_usage(date=None, most=2))
+    newest = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=2))
     assert newest.sent == newest.charged == (ago(seconds=9), NOW)
 
 
@@ -316,7 +318,7 @@ async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
     closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": ended}
     long_ago: Any = {"reserved_at": ago(hours=25), "sent_at": ago(hours=25)} | closed
     ahead: Any = {"reserved_at": ago(hours=-3), "sent_at": ago(hours=-3)} | closed
-    await bench.do(lambda tx: tx.save_episode(an_episode(id="e0")))
+    await bench.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
     await bench.attempts(
         an_attempt(id="over", episode_id="e0", api_date=date - day - MINUTE, **long_ago),
         an_attempt(id="hours", episode_id="e0", api_date=date - timedelta(hours=5), **long_ago),
@@ -325,14 +327,14 @@ async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
         an_attempt(id="known", ahead_since=ago(hours=2), **ahead),
         an_attempt(id="news", **ahead),
     )
-    usage = await bench.do(lambda tx: tx.fleet_usage(date=date, most=9))
+    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=date, most=9))
     assert usage.sent == (NOW - MINUTE / 2, NOW)
     assert usage.charged == (ago(hours=5), ago(hours=2), NOW - MINUTE / 2, NOW)
-    ledgers = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    ledgers = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert ledgers.charged == (ago(hours=2), NOW)
-    found = await bench.do(lambda tx: tx.attempts(failing(), since=NOW - day, dated=date - day))
+    found = await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW - day, dated=date - day))
     assert {attempt.id for attempt in found} == {"hours", "seconds", "known", "news"}
-    every = await bench.do(lambda tx: tx.all_attempts(since=NOW - day, dated=date - day))
+    every = await bench.do(lambda tx: tx.attempts.of_all(since=NOW - day, dated=date - day))
     assert {attempt.id for attempt in every["m1"]} == {"hours", "seconds", "known", "news"}
 
 
@@ -351,7 +353,7 @@ async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None
         an_attempt(id="sent-ahead", reserved_at=ago(seconds=5), sent_at=ago(seconds=-5)),
     )
     await bench.do(lambda tx: tx.clamp_future())
-    found = await bench.do(lambda tx: tx.attempt_history("m1", limit=9))
+    found = await bench.do(lambda tx: tx.attempts.newest("m1", limit=9))
     assert {attempt.id: attempt.ahead_since for attempt in found} == {
         "news": NOW,
         "known": ago(hours=3),
@@ -366,9 +368,9 @@ async def test_a_dry_run_counts_only_where_one_only_observes(observing: Bench) -
     await observing.add(failing())
     dry = an_attempt(Outcome.DRY_RUN)
     await observing.attempts(dry)
-    usage = await observing.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    usage = await observing.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert usage.in_flight == len(usage.sent) == len(usage.charged) == 1
-    assert await observing.do(lambda tx: tx.attempts(failing(), since=NOW)) == (dry,)
+    assert await observing.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (dry,)
 
 
 async def test_history_is_newest_first_and_has_the_dry_runs(bench: Bench) -> None:
@@ -376,18 +378,18 @@ async def test_history_is_newest_first_and_has_the_dry_runs(bench: Bench) -> Non
     old = an_attempt(Outcome.DRY_RUN, id="old", reserved_at=ago(hours=2))
     new = an_attempt(id="new")
     await bench.attempts(old, new)
-    assert await bench.do(lambda tx: tx.attempts(failing(), since=ago(days=1))) == (new,)
-    assert await bench.do(lambda tx: list(tx.attempt_history("m1", limit=9))) == [new, old]
-    assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=1))) == [new]
-    assert await bench.do(lambda tx: list(tx.attempt_history("m2", limit=9))) == []
+    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=ago(days=1))) == (new,)
+    assert await bench.do(lambda tx: list(tx.attempts.newest("m1", limit=9))) == [new, old]
+    assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [new]
+    assert await bench.do(lambda tx: list(tx.attempts.newest("m2", limit=9))) == []
 
 
 async def test_every_ledger_gives_a_target_the_same_moment(bench: Bench) -> None:
     span = timedelta(minutes=7, microseconds=3)
     await bench.add(due("m1", NOW + MINUTE * 99), due("m2", NOW))
-    await bench.do(lambda tx: tx.claim_due(NOW, limit=9, interval=span))
-    await bench.do(lambda tx: tx.spread_checks(span))
-    moments = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets())}
+    await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=9, interval=span))
+    await bench.do(lambda tx: tx.targets.spread_checks(span))
+    moments = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets.all())}
     assert moments == {
         "m1": NOW + timedelta(seconds=331.495_643),
         "m2": NOW + timedelta(seconds=68.506_972),
@@ -397,16 +399,16 @@ async def test_every_ledger_gives_a_target_the_same_moment(bench: Bench) -> None
 @pytest.mark.parametrize(
     "contradicts",
     [
-        pytest.param(lambda tx: tx.add_target(healthy()), id="target-twice"),
-        pytest.param(lambda tx: tx.add_attempt(an_attempt()), id="attempt-twice"),
+        pytest.param(lambda tx: tx.targets.add(healthy()), id="target-twice"),
+        pytest.param(lambda tx: tx.attempts.add(an_attempt()), id="attempt-twice"),
         pytest.param(
-            lambda tx: tx.add_attempt(an_attempt(Outcome.PENDING)), id="attempt-twice-to-be-sent"
+            lambda tx: tx.attempts.add(an_attempt(Outcome.PENDING)), id="attempt-twice-to-be-sent"
         ),
         pytest.param(
-            lambda tx: tx.add_attempt(an_attempt(id="a2", episode_id="none")), id="no-such-episode"
+            lambda tx: tx.attempts.add(an_attempt(id="a2", episode_id="none")), id="no-such-episode"
         ),
         pytest.param(
-            lambda tx: tx.add_attempt(an_attempt(Outcome.PENDING, id="a2", episode_id="none")),
+            lambda tx: tx.attempts.add(an_attempt(Outcome.PENDING, id="a2", episode_id="none")),
             id="no-such-episode-to-be-sent",
         ),
     ],
@@ -419,8 +421,8 @@ async def test_what_contradicts_other_rows_is_a_bug_and_neither_a_conflict_nor_a
     with pytest.raises(Exception, match=r".") as told:
         await bench.do(contradicts)
     assert not isinstance(told.value, (VersionConflict, LedgerUnavailable))
-    assert await bench.do(lambda tx: tx.targets()) == [failing()]
-    assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=9))) == [an_attempt()]
+    assert await bench.do(lambda tx: tx.targets.all()) == [failing()]
+    assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=9))) == [an_attempt()]
 
 
 async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> None:
@@ -429,17 +431,20 @@ async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> No
     one = an_attempt(Outcome.PENDING)
     two = replace(one, id="a2", model_id="m2", episode_id="e2")
     await bench.attempts(one, two)
-    assert len(await bench.do(lambda tx: tx.pending_attempts())) == 2
+    assert len(await bench.do(lambda tx: tx.attempts.pending())) == 2
 
 
 async def test_what_is_not_there_is_left_alone(bench: Bench) -> None:
     def work(tx: LedgerTransaction) -> bool:
-        tx.make_due("gone", NOW)
-        tx.resolve_attempts([an_attempt()])
-        return tx.record_answer(an_attempt())
+        tx.targets.make_due("gone", NOW)
+        tx.attempts.resolve([an_attempt()])
+        return tx.attempts.record_answer(an_attempt())
 
     assert not await bench.do(work)
-    assert await bench.do(lambda tx: (tx.targets(), tx.attempt_history(None, limit=9))) == ([], [])
+    assert await bench.do(lambda tx: (tx.targets.all(), tx.attempts.newest(None, limit=9))) == (
+        [],
+        [],
+    )
 
 
 async def test_an_answer_says_nothing_of_the_reservation(bench: Bench) -> None:
@@ -448,27 +453,29 @@ async def test_an_answer_says_nothing_of_the_reservation(bench: Bench) -> None:
     await bench.attempts(pending)
     otherwise: Any = {"number": 9, "owner": "another", "reserved_at": ago(days=3)}
     await bench.do(
-        lambda tx: tx.record_answer(replace(pending, outcome=Outcome.REFUSED, **otherwise))
+        lambda tx: tx.attempts.record_answer(replace(pending, outcome=Outcome.REFUSED, **otherwise))
     )
-    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(pending, outcome=Outcome.REFUSED)
+    assert await bench.do(lambda tx: tx.attempts.get("a1")) == replace(
+        pending, outcome=Outcome.REFUSED
+    )
 
 
 async def test_attempts_of_one_moment_come_in_their_order(bench: Bench) -> None:
     await bench.add(failing())
     first, second = an_attempt(id="b", number=1), an_attempt(id="a", number=2)
     await bench.attempts(second, first)
-    assert await bench.do(lambda tx: tx.attempts(failing(), since=NOW)) == (first, second)
+    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (first, second)
 
 
 async def test_a_fleet_of_any_size_is_read_claimed_and_pruned(bench: Bench) -> None:
     def fill(tx: LedgerTransaction) -> None:
         for number in range(1_100):
             episode = an_episode(id=f"e{number}", model_id=f"m{number:04}")
-            tx.add_target(failing(model_id=f"m{number:04}", episode=episode, next_check_at=NOW))
+            tx.targets.add(failing(model_id=f"m{number:04}", episode=episode, next_check_at=NOW))
 
     await bench.do(fill)
-    read = await bench.do(lambda tx: tx.targets())
-    claimed = await bench.do(lambda tx: tx.claim_due(NOW, limit=2_000, interval=MINUTE))
+    read = await bench.do(lambda tx: tx.targets.all())
+    claimed = await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=2_000, interval=MINUTE))
     assert list(claimed) == list(read)
     assert [target.episode and target.episode.id for target in read] == [
         f"e{number}" for number in range(1_100)
@@ -480,14 +487,14 @@ async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Benc
     old = an_episode(id="old", result=EpisodeResult.RECOVERED, ended_at=ago(days=91))
     current = an_episode(result=EpisodeResult.REMOVED, ended_at=ago(days=91))
     await bench.add(failing(episode=current))
-    await bench.do(lambda tx: tx.save_episode(old))
-    await bench.do(lambda tx: tx.save_episode(an_episode(id="open")))
+    await bench.do(lambda tx: tx.episodes.save(old))
+    await bench.do(lambda tx: tx.episodes.save(an_episode(id="open")))
     await bench.attempts(an_attempt(id="gone", episode_id="old"), an_attempt(id="kept"))
     assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 2
     assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 0
-    left = await bench.do(lambda tx: {e.id for e in tx.episodes(None, limit=9)})
+    left = await bench.do(lambda tx: {e.id for e in tx.episodes.newest(None, limit=9)})
     assert left == {"e1", "open"}
-    assert [a.id for a in await bench.do(lambda tx: tx.attempt_history(None, limit=9))] == ["kept"]
+    assert [a.id for a in await bench.do(lambda tx: tx.attempts.newest(None, limit=9))] == ["kept"]
 
 
 async def test_pruning_leaves_what_is_recent_by_the_apis_clock(bench: Bench) -> None:
@@ -496,18 +503,19 @@ async def test_pruning_leaves_what_is_recent_by_the_apis_clock(bench: Bench) -> 
     date, ended = NOW - timedelta(days=365), ago(days=364)
     for episode_id, days in (("old", 91), ("recent", 89)):
         episode = an_episode(id=episode_id, result=EpisodeResult.RECOVERED, ended_at=ended)
-        await bench.do(lambda tx, episode=episode: tx.save_episode(episode))  # type: ignore[misc]
+        await bench.do(lambda tx, episode=episode: tx.episodes.save(episode))  # type: ignore[misc]
         said = date - timedelta(days=days)
         await bench.attempts(an_attempt(id=episode_id, episode_id=episode_id, api_date=said))
     dated = date - timedelta(days=90)
     assert await bench.do(lambda tx: tx.prune(ago(days=90), dated=dated)) == 2
-    assert [a.id for a in await bench.do(lambda tx: tx.attempt_history(None, limit=9))] == [
+    assert [a.id for a in await bench.do(lambda tx: tx.attempts.newest(None, limit=9))] == [
         "recent"
     ]
 
 
 async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
-    assert not bench.ledger.knows_dead("nobody:that-we-know", timedelta(seconds=29))
+    nobody = "nobody:that-we-know"
+    assert not await bench.do(lambda tx: tx.knows_dead(nobody, timedelta(seconds=29)))
 
 
 moments = st.integers(0, 2**52).map(lambda microseconds: EPOCH + timedelta(0, 0, microseconds))
@@ -549,6 +557,6 @@ async def test_sqlite_gives_back_whatever_it_is_given(
     async with opened("sqlite", tmp_path_factory.mktemp("ledger")) as bench:
         await bench.add(replace(target, episode=an_episode(deployment=target.deployment or REF)))
         await bench.attempts(attempt)
-        found = await bench.do(lambda tx: tx.target("m1"))
+        found = await bench.do(lambda tx: tx.targets.get("m1"))
         assert found == replace(target, episode=an_episode(deployment=target.deployment or REF))
-        assert await bench.do(lambda tx: list(tx.attempt_history(None, limit=1))) == [attempt]
+        assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [attempt]

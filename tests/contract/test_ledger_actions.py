@@ -17,7 +17,7 @@ RESET = Action(ago(minutes=7), ActionKind.RESET, "b", "ann@desk", "fixed")
 
 async def add_all(bench: Bench, *actions: Action) -> None:
     for action in actions:
-        await bench.do(lambda tx, action=action: tx.add_action(action))  # type: ignore[misc]
+        await bench.do(lambda tx, action=action: tx.actions.add(action))  # type: ignore[misc]
 
 
 def plain(actions: Sequence[Action]) -> list[Action]:
@@ -26,7 +26,7 @@ def plain(actions: Sequence[Action]) -> list[Action]:
 
 async def test_those_in_force_are_told_the_latest_to_expire_first(bench: Bench) -> None:
     await add_all(bench, EXPIRED, OF_A, OF_ALL, RESET)
-    assert plain(await bench.do(lambda tx: tx.pauses())) == [OF_ALL, OF_A]
+    assert plain(await bench.do(lambda tx: tx.actions.pauses())) == [OF_ALL, OF_A]
 
 
 async def test_a_target_knows_the_later_end_of_its_own_pause_and_of_everybodys(
@@ -34,24 +34,24 @@ async def test_a_target_knows_the_later_end_of_its_own_pause_and_of_everybodys(
 ) -> None:
     await bench.add(healthy(model_id="a"), healthy(model_id="b"))
     await add_all(bench, OF_A, EXPIRED)
-    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets())}
+    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets.all())}
     assert ends == {"a": OF_A.until, "b": None}
     await add_all(bench, OF_ALL)
-    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets())}
+    ends = {t.model_id: t.paused_until for t in await bench.do(lambda tx: tx.targets.all())}
     assert ends == {"a": OF_ALL.until, "b": OF_ALL.until}
-    found = await bench.do(lambda tx: tx.target("b"))
+    found = await bench.do(lambda tx: tx.targets.get("b"))
     assert found is not None
     assert found.paused_until == OF_ALL.until
 
 
 async def test_a_pause_is_ended_by_its_own_scope_alone(bench: Bench) -> None:
     await add_all(bench, EXPIRED, OF_A, OF_ALL)
-    assert await bench.do(lambda tx: tx.end_pauses("b", NOW)) == 0
-    assert await bench.do(lambda tx: tx.end_pauses(None, NOW)) == 1
-    assert plain(await bench.do(lambda tx: tx.pauses())) == [OF_A]
-    assert await bench.do(lambda tx: tx.end_pauses("a", NOW)) == 1
-    assert plain(await bench.do(lambda tx: tx.pauses())) == []
-    assert plain(await bench.do(lambda tx: tx.actions("a", limit=9))) == [
+    assert await bench.do(lambda tx: tx.actions.end_pauses("b", NOW)) == 0
+    assert await bench.do(lambda tx: tx.actions.end_pauses(None, NOW)) == 1
+    assert plain(await bench.do(lambda tx: tx.actions.pauses())) == [OF_A]
+    assert await bench.do(lambda tx: tx.actions.end_pauses("a", NOW)) == 1
+    assert plain(await bench.do(lambda tx: tx.actions.pauses())) == []
+    assert plain(await bench.do(lambda tx: tx.actions.newest("a", limit=9))) == [
         replace(OF_ALL, ended_at=NOW),
         replace(OF_A, ended_at=NOW),
     ]
@@ -59,10 +59,14 @@ async def test_a_pause_is_ended_by_its_own_scope_alone(bench: Bench) -> None:
 
 async def test_the_history_is_newest_first_and_news_are_oldest_first(bench: Bench) -> None:
     await add_all(bench, EXPIRED, OF_A, RESET)
-    assert plain(await bench.do(lambda tx: tx.actions(None, limit=9))) == [RESET, OF_A, EXPIRED]
-    assert plain(await bench.do(lambda tx: tx.actions("b", limit=9))) == [RESET, EXPIRED]
-    (newest,) = await bench.do(lambda tx: tx.actions(None, limit=1))
+    assert plain(await bench.do(lambda tx: tx.actions.newest(None, limit=9))) == [
+        RESET,
+        OF_A,
+        EXPIRED,
+    ]
+    assert plain(await bench.do(lambda tx: tx.actions.newest("b", limit=9))) == [RESET, EXPIRED]
+    (newest,) = await bench.do(lambda tx: tx.actions.newest(None, limit=1))
     assert newest.id is not None
-    assert plain(await bench.do(lambda tx: tx.actions_after(0))) == [EXPIRED, OF_A, RESET]
+    assert plain(await bench.do(lambda tx: tx.actions.after(0))) == [EXPIRED, OF_A, RESET]
     await add_all(bench, OF_ALL)
-    assert plain(await bench.do(lambda tx: tx.actions_after(newest.id or 0))) == [OF_ALL]
+    assert plain(await bench.do(lambda tx: tx.actions.after(newest.id or 0))) == [OF_ALL]

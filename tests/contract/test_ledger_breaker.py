@@ -61,14 +61,14 @@ async def test_new_failures_are_told_newest_first(bench: Bench) -> None:
         known("never"),
     )
     since = ago(minutes=5)
-    found = await bench.do(lambda tx: tx.broken(since, among=None, but=None, most=9))
+    found = await bench.do(lambda tx: tx.breaker.broken(since, among=None, but=None, most=9))
     assert list(found) == [ago(minutes=1), ago(minutes=2), ago(minutes=3)]
-    found = await bench.do(lambda tx: tx.broken(since, among=None, but="b", most=1))
+    found = await bench.do(lambda tx: tx.breaker.broken(since, among=None, but="b", most=1))
     assert list(found) == [ago(minutes=2)]
     some = ("a", "b", "not-watched", *MANY)
-    found = await bench.do(lambda tx: tx.broken(since, among=some, but="b", most=9))
+    found = await bench.do(lambda tx: tx.breaker.broken(since, among=some, but="b", most=9))
     assert list(found) == [ago(seconds=90), ago(minutes=3)]
-    found = await bench.do(lambda tx: tx.broken(since, among=some, but=None, most=2))
+    found = await bench.do(lambda tx: tx.breaker.broken(since, among=some, but=None, most=2))
     assert list(found) == [ago(minutes=1), ago(seconds=90)]
 
 
@@ -86,11 +86,11 @@ async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
         waits("failing", DecisionReason.BACKOFF),
     )
     since = ago(minutes=5)
-    assert await bench.do(lambda tx: tx.not_failing(since, among=None, but="itself")) == 4
-    assert await bench.do(lambda tx: tx.not_failing(since, among=None, but=None)) == 5
+    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=None, but="itself")) == 4
+    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=None, but=None)) == 5
     some = ("well", "not-watched", "failing", *MANY)
-    assert await bench.do(lambda tx: tx.not_failing(since, among=some, but="itself")) == 2
-    assert await bench.do(lambda tx: tx.not_failing(since, among=some, but="well")) == 1
+    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=some, but="itself")) == 2
+    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=some, but="well")) == 1
 
 
 async def test_who_waits_and_for_what(bench: Bench) -> None:
@@ -102,16 +102,16 @@ async def test_who_waits_and_for_what(bench: Bench) -> None:
         known("well", decision=Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN)),
     )
     gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)
-    target = await bench.do(lambda tx: tx.target("gave-up"))
+    target = await bench.do(lambda tx: tx.targets.get("gave-up"))
     assert target is not None
-    await bench.do(lambda tx: tx.save_target(replace(target, decision=gave_up)))
+    await bench.do(lambda tx: tx.targets.save(replace(target, decision=gave_up)))
     open_ = DecisionReason.BREAKER_OPEN
-    assert sorted(await bench.do(lambda tx: tx.waiting(among=None))) == ["a", "b"]
-    assert list(await bench.do(lambda tx: tx.waiting(open_, among=None))) == ["a"]
+    assert sorted(await bench.do(lambda tx: tx.breaker.waiting(among=None))) == ["a", "b"]
+    assert list(await bench.do(lambda tx: tx.breaker.waiting(open_, among=None))) == ["a"]
     some = ("b", "not-watched", "gave-up", *MANY)
-    assert sorted(await bench.do(lambda tx: tx.waiting(among=some))) == ["b", "not-watched"]
-    assert list(await bench.do(lambda tx: tx.waiting(open_, among=some))) == ["not-watched"]
-    assert list(await bench.do(lambda tx: tx.waiting(among=()))) == []
+    assert sorted(await bench.do(lambda tx: tx.breaker.waiting(among=some))) == ["b", "not-watched"]
+    assert list(await bench.do(lambda tx: tx.breaker.waiting(open_, among=some))) == ["not-watched"]
+    assert list(await bench.do(lambda tx: tx.breaker.waiting(among=()))) == []
 
 
 async def test_who_was_seen_lately(bench: Bench) -> None:
@@ -125,7 +125,7 @@ async def test_who_was_seen_lately(bench: Bench) -> None:
         known("removed", status=None, health=None, watched=False),
         known("observed-long-ago-and-never-planned", observed_at=old),
     )
-    assert sorted(await bench.do(lambda tx: tx.seen(since))) == [
+    assert sorted(await bench.do(lambda tx: tx.breaker.seen(since))) == [
         "checked-without-a-change",
         "observed",
         "to-be-checked-and-never-was",
@@ -133,77 +133,77 @@ async def test_who_was_seen_lately(bench: Bench) -> None:
 
 
 async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
-    assert await bench.do(lambda tx: tx.opening()) is None
-    await bench.do(lambda tx: tx.save_opening(CLOSED))
-    assert await bench.do(lambda tx: tx.opening()) is None
-    await bench.do(lambda tx: tx.save_opening(OPENED))
+    assert await bench.do(lambda tx: tx.breaker.opening()) is None
+    await bench.do(lambda tx: tx.breaker.save_opening(CLOSED))
+    assert await bench.do(lambda tx: tx.breaker.opening()) is None
+    await bench.do(lambda tx: tx.breaker.save_opening(OPENED))
     longer = replace(OPENED, condition_until=NOW + timedelta(minutes=1))
-    await bench.do(lambda tx: tx.save_opening(longer))
-    assert await bench.do(lambda tx: tx.opening()) == longer
-    assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [longer, CLOSED]
-    assert list(await bench.do(lambda tx: tx.openings(limit=1))) == [longer]
-    assert await bench.do(lambda tx: tx.last_canary("o1")) is None
-    await bench.do(lambda tx: tx.save_canary(NAMED))
+    await bench.do(lambda tx: tx.breaker.save_opening(longer))
+    assert await bench.do(lambda tx: tx.breaker.opening()) == longer
+    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=9))) == [longer, CLOSED]
+    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=1))) == [longer]
+    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) is None
+    await bench.do(lambda tx: tx.breaker.save_canary(NAMED))
     sent = replace(NAMED, attempt_id="a9")
-    await bench.do(lambda tx: tx.save_canary(sent))
-    await bench.do(lambda tx: tx.save_canary(FAILED))
-    assert list(await bench.do(lambda tx: tx.canaries(limit=9))) == [FAILED, sent]
-    assert await bench.do(lambda tx: tx.canary_times()) == {
+    await bench.do(lambda tx: tx.breaker.save_canary(sent))
+    await bench.do(lambda tx: tx.breaker.save_canary(FAILED))
+    assert list(await bench.do(lambda tx: tx.breaker.canaries(limit=9))) == [FAILED, sent]
+    assert await bench.do(lambda tx: tx.breaker.canary_times()) == {
         "m1": NAMED.named_at,
         "m2": FAILED.named_at,
     }
     # The one under way, though a clock that was set back gave it the earlier time.
-    assert await bench.do(lambda tx: tx.last_canary("o1")) == sent
+    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == sent
     ended = replace(sent, ended_at=NOW, result=CanaryResult.UNSENT)
-    await bench.do(lambda tx: tx.save_canary(ended))
-    assert await bench.do(lambda tx: tx.last_canary("o1")) == FAILED
+    await bench.do(lambda tx: tx.breaker.save_canary(ended))
+    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == FAILED
 
 
 async def test_when_it_closed_last(bench: Bench) -> None:
-    assert await bench.do(lambda tx: tx.last_closed()) is None
-    await bench.do(lambda tx: tx.save_opening(OPENED))
-    assert await bench.do(lambda tx: tx.last_closed()) is None
+    assert await bench.do(lambda tx: tx.breaker.last_closed()) is None
+    await bench.do(lambda tx: tx.breaker.save_opening(OPENED))
+    assert await bench.do(lambda tx: tx.breaker.last_closed()) is None
     earlier = replace(CLOSED, id="o2", closed_at=ago(days=3))
     for opening in (CLOSED, earlier):
-        await bench.do(lambda tx, opening=opening: tx.save_opening(opening))  # type: ignore[misc]
-    assert await bench.do(lambda tx: tx.last_closed()) == CLOSED.closed_at
+        await bench.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
+    assert await bench.do(lambda tx: tx.breaker.last_closed()) == CLOSED.closed_at
 
 
 @pytest.mark.parametrize("closed_by", list(ClosedBy))
 async def test_why_it_closed_is_kept(bench: Bench, closed_by: ClosedBy) -> None:
     closed = replace(CLOSED, closed_by=closed_by)
-    await bench.do(lambda tx: tx.save_opening(closed))
-    assert list(await bench.do(lambda tx: tx.openings(limit=1))) == [closed]
+    await bench.do(lambda tx: tx.breaker.save_opening(closed))
+    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=1))) == [closed]
 
 
 async def test_each_mode_has_a_breaker_of_its_own(beside: tuple[Bench, Bench]) -> None:
     retrying, observing = beside
     closed = replace(CLOSED, id="o2")
-    await retrying.do(lambda tx: tx.save_opening(OPENED))
-    await retrying.do(lambda tx: tx.save_canary(NAMED))
-    await observing.do(lambda tx: tx.save_opening(closed))
-    assert await retrying.do(lambda tx: tx.opening()) == OPENED
-    assert list(await retrying.do(lambda tx: tx.openings(limit=9))) == [OPENED]
-    assert list(await retrying.do(lambda tx: tx.canaries(limit=9))) == [NAMED]
-    assert await retrying.do(lambda tx: tx.last_closed()) is None
-    assert await observing.do(lambda tx: tx.opening()) is None
-    assert list(await observing.do(lambda tx: tx.openings(limit=9))) == [closed]
-    assert list(await observing.do(lambda tx: tx.canaries(limit=9))) == []
-    assert await observing.do(lambda tx: tx.canary_times()) == {}
-    assert await observing.do(lambda tx: tx.last_closed()) == closed.closed_at
+    await retrying.do(lambda tx: tx.breaker.save_opening(OPENED))
+    await retrying.do(lambda tx: tx.breaker.save_canary(NAMED))
+    await observing.do(lambda tx: tx.breaker.save_opening(closed))
+    assert await retrying.do(lambda tx: tx.breaker.opening()) == OPENED
+    assert list(await retrying.do(lambda tx: tx.breaker.openings(limit=9))) == [OPENED]
+    assert list(await retrying.do(lambda tx: tx.breaker.canaries(limit=9))) == [NAMED]
+    assert await retrying.do(lambda tx: tx.breaker.last_closed()) is None
+    assert await observing.do(lambda tx: tx.breaker.opening()) is None
+    assert list(await observing.do(lambda tx: tx.breaker.openings(limit=9))) == [closed]
+    assert list(await observing.do(lambda tx: tx.breaker.canaries(limit=9))) == []
+    assert await observing.do(lambda tx: tx.breaker.canary_times()) == {}
+    assert await observing.do(lambda tx: tx.breaker.last_closed()) == closed.closed_at
 
 
 async def test_a_canary_without_an_opening_is_a_bug_and_not_an_outage(bench: Bench) -> None:
     with pytest.raises(Exception, match=r".") as told:
-        await bench.do(lambda tx: tx.save_canary(NAMED))
+        await bench.do(lambda tx: tx.breaker.save_canary(NAMED))
     assert not isinstance(told.value, LedgerUnavailable)
 
 
 async def test_one_attempt_by_its_id(bench: Bench) -> None:
     await bench.add(failing())
     await bench.attempts(an_attempt())
-    assert await bench.do(lambda tx: tx.attempt("a1")) == an_attempt()
-    assert await bench.do(lambda tx: tx.attempt("a2")) is None
+    assert await bench.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
+    assert await bench.do(lambda tx: tx.attempts.get("a2")) is None
 
 
 async def test_checks_are_brought_forward_and_never_put_off(bench: Bench) -> None:
@@ -213,14 +213,14 @@ async def test_checks_are_brought_forward_and_never_put_off(bench: Bench) -> Non
         known("soon", next_check_at=ago(minutes=1)),
         known("not-watched", next_check_at=later, watched=False),
     )
-    await bench.do(lambda tx: tx.make_due("soon", NOW))
-    await bench.do(lambda tx: tx.spread_checks(timedelta(minutes=1)))
-    due = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets())}
+    await bench.do(lambda tx: tx.targets.make_due("soon", NOW))
+    await bench.do(lambda tx: tx.targets.spread_checks(timedelta(minutes=1)))
+    due = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets.all())}
     assert NOW <= (due["a"] or later) < NOW + timedelta(minutes=1)
     assert due["soon"] == ago(minutes=1)
     assert due["not-watched"] == later
-    await bench.do(lambda tx: tx.make_due("a", NOW))
-    target = await bench.do(lambda tx: tx.target("a"))
+    await bench.do(lambda tx: tx.targets.make_due("a", NOW))
+    target = await bench.do(lambda tx: tx.targets.get("a"))
     assert target is not None
     assert target.next_check_at == NOW
 
@@ -228,12 +228,12 @@ async def test_checks_are_brought_forward_and_never_put_off(bench: Bench) -> Non
 async def test_pruning_takes_old_openings_with_their_canaries(bench: Bench) -> None:
     old = replace(FAILED, id="c0", opening_id="o0")
     for opening in (CLOSED, OPENED):
-        await bench.do(lambda tx, opening=opening: tx.save_opening(opening))  # type: ignore[misc]
+        await bench.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
     for canary in (old, NAMED):
-        await bench.do(lambda tx, canary=canary: tx.save_canary(canary))  # type: ignore[misc]
+        await bench.do(lambda tx, canary=canary: tx.breaker.save_canary(canary))  # type: ignore[misc]
     assert await bench.do(lambda tx: tx.prune(ago(hours=1))) == 2
-    assert list(await bench.do(lambda tx: tx.openings(limit=9))) == [OPENED]
-    assert list(await bench.do(lambda tx: tx.canaries(limit=9))) == [NAMED]
+    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=9))) == [OPENED]
+    assert list(await bench.do(lambda tx: tx.breaker.canaries(limit=9))) == [NAMED]
 
 
 async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench) -> None:
@@ -249,18 +249,20 @@ async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench)
     await bench.attempts(attempt, past)
     opening = replace(OPENED, opened_at=ahead, judged_at=ahead)
     canary = replace(NAMED, named_at=ahead)
-    await bench.do(lambda tx: tx.save_opening(opening))
-    await bench.do(lambda tx: tx.save_canary(canary))
+    await bench.do(lambda tx: tx.breaker.save_opening(opening))
+    await bench.do(lambda tx: tx.breaker.save_canary(canary))
     await bench.do(lambda tx: tx.clamp_future())
-    assert await bench.do(lambda tx: tx.target("m1")) == replace(
+    assert await bench.do(lambda tx: tx.targets.get("m1")) == replace(
         target,
         episode=replace(episode, opened_at=NOW, failing_from=NOW),
         **dict.fromkeys(times, NOW),  # type: ignore[arg-type]
     )
     # When it was sent is for the limits, should the clock be set right again.
-    assert await bench.do(lambda tx: tx.attempt("a1")) == replace(
+    assert await bench.do(lambda tx: tx.attempts.get("a1")) == replace(
         attempt, resolved_at=NOW, ahead_since=NOW
     )
-    assert await bench.do(lambda tx: tx.attempt("past")) == past
-    assert await bench.do(lambda tx: tx.opening()) == replace(opening, opened_at=NOW, judged_at=NOW)
-    assert await bench.do(lambda tx: tx.last_canary("o1")) == replace(canary, named_at=NOW)
+    assert await bench.do(lambda tx: tx.attempts.get("past")) == past
+    assert await bench.do(lambda tx: tx.breaker.opening()) == replace(
+        opening, opened_at=NOW, judged_at=NOW
+    )
+    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == replace(canary, named_at=NOW)

@@ -37,7 +37,7 @@ async def sent(bench: Bench, model_id: str, number: int = 1, **values: Any) -> A
 
 
 async def in_flight(bench: Bench, date: datetime | None = None) -> int:
-    usage = await bench.do(lambda tx: tx.fleet_usage(date=date, most=1))
+    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=date, most=1))
     return usage.in_flight
 
 
@@ -114,8 +114,8 @@ async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
     seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "deployment": REF}
     seen |= {"made": PUSHED}
     watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
-    await bench.do(lambda tx: tx.resolve_attempts([watched]))
-    kept = await bench.do(lambda tx: tx.attempt(attempt.id))
+    await bench.do(lambda tx: tx.attempts.resolve([watched]))
+    kept = await bench.do(lambda tx: tx.attempts.get(attempt.id))
     assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", **seen)
 
 
@@ -125,7 +125,7 @@ async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench)
     until = ahead + timedelta(minutes=7)
     await sent(bench, "m1", reserved_at=ahead, in_flight_until=until)
     await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
 
@@ -139,7 +139,7 @@ async def test_a_clock_that_was_set_back_keeps_a_place_for_as_long_however_often
     await sent(bench, "m1", reserved_at=ahead, sent_at=ahead, in_flight_until=until)
     for _ in range(3):
         await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
 
@@ -153,7 +153,7 @@ async def test_a_failure_that_was_presumed_by_a_clock_ahead_keeps_no_place_for_l
     await sent(bench, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
     for _ in range(2):
         await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempt("m1-1"))
+    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=5)
 
@@ -183,7 +183,7 @@ async def test_how_many_go_before_a_target(bench: Bench) -> None:
 
     async def ahead(rank: int, ready_at: datetime, model_id: str) -> int:
         return await bench.do(
-            lambda tx: tx.ahead(rank, ready_at, model_id, seen_since=ago(minutes=2))
+            lambda tx: tx.queue.ahead(rank, ready_at, model_id, seen_since=ago(minutes=2))
         )
 
     assert await ahead(0, ago(minutes=6), "z") == 0
@@ -225,15 +225,15 @@ async def test_how_many_go_before_a_target(bench: Bench) -> None:
 )
 async def test_who_does_not_wait_in_the_queue(bench: Bench, other: Target) -> None:
     await bench.add(other)
-    ahead = await bench.do(lambda tx: tx.ahead(0, NOW, "z", seen_since=ago(minutes=2)))
+    ahead = await bench.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2)))
     assert ahead == 0
 
 
 async def test_one_that_cannot_be_seen_leaves_the_queue_and_keeps_its_version(bench: Bench) -> None:
     await bench.add(queued("b", 0, ago(minutes=5)))
-    await bench.do(lambda tx: tx.leave_queue("b"))
-    assert await bench.do(lambda tx: tx.ahead(0, NOW, "z", seen_since=ago(minutes=2))) == 0
-    left = await bench.do(lambda tx: tx.target("b"))
+    await bench.do(lambda tx: tx.queue.leave("b"))
+    assert await bench.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2))) == 0
+    left = await bench.do(lambda tx: tx.targets.get("b"))
     assert left is not None
     assert (left.version, left.ready_at, left.queue_rank) == (0, ago(minutes=5), None)
 
@@ -244,9 +244,11 @@ async def test_the_first_that_waits_for_a_reason(bench: Bench) -> None:
         queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
         queued("c", 0, ago(minutes=5)),
     )
-    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
-    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_MINUTE_SPENT)) == "c"
-    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.API_HELD)) is None
+    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+    assert (
+        await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_MINUTE_SPENT)) == "c"
+    )
+    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.API_HELD)) is None
 
 
 async def test_one_that_no_daemon_watches_is_not_the_first_that_waits(bench: Bench) -> None:
@@ -254,7 +256,7 @@ async def test_one_that_no_daemon_watches_is_not_the_first_that_waits(bench: Ben
         queued("a", 0, ago(minutes=9), decision=IN_FLIGHT, watched=False),
         queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
     )
-    assert await bench.do(lambda tx: tx.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
 
 
 # What the key may not retry
@@ -269,9 +271,9 @@ async def test_how_many_models_a_key_may_not_retry(bench: Bench) -> None:
     await sent(bench, "m2", 2, outcome=Outcome.FAILED, sent_at=ago(minutes=6), forbidden_key="k1")
     await sent(bench, "m3", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=5), forbidden_key="k2")
     await sent(bench, "m4", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=4), forbidden_key="k1")
-    assert await bench.do(lambda tx: tx.forbidden_models("k1")) == 2
-    assert await bench.do(lambda tx: tx.forbidden_models("k2")) == 1
-    assert await bench.do(lambda tx: tx.forbidden_models("k3")) == 0
+    assert await bench.do(lambda tx: tx.usage.forbidden_models("k1")) == 2
+    assert await bench.do(lambda tx: tx.usage.forbidden_models("k2")) == 1
+    assert await bench.do(lambda tx: tx.usage.forbidden_models("k3")) == 0
 
 
 async def test_a_reason_of_this_program_is_kept_and_one_of_an_older_program_is_believed(
@@ -279,6 +281,6 @@ async def test_a_reason_of_this_program_is_kept_and_one_of_an_older_program_is_b
 ) -> None:
     gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
     await add(bench, "m1", decision=gave_up)
-    kept = await bench.do(lambda tx: tx.target("m1"))
+    kept = await bench.do(lambda tx: tx.targets.get("m1"))
     assert kept is not None
     assert kept.decision == gave_up

@@ -9,7 +9,7 @@ from watchdog.engine.ports import Generation, LedgerTransaction
 
 
 async def generation(bench: Bench) -> Generation:
-    return await bench.do(lambda tx: tx.generation())
+    return await bench.do(lambda tx: tx.attempts.generation())
 
 
 async def test_the_generation_grows_when_an_attempt_is_reserved_or_recorded(bench: Bench) -> None:
@@ -20,7 +20,7 @@ async def test_the_generation_grows_when_an_attempt_is_reserved_or_recorded(benc
     await bench.attempts(pending)
     assert await generation(bench) == Generation(1, "a 1")
     unknown = replace(pending, outcome=Outcome.UNKNOWN, sent_at=NOW)
-    await bench.do(lambda tx: tx.record_answer(unknown))
+    await bench.do(lambda tx: tx.attempts.record_answer(unknown))
     assert await generation(bench) == Generation(2, "a 1")
     await bench.attempts(an_attempt(id="a2"))
     assert await generation(bench) == Generation(3, "a2")
@@ -31,10 +31,10 @@ async def test_the_generation_stays_where_nothing_is_reserved_or_recorded(bench:
     await bench.attempts(an_attempt(Outcome.REFUSED))
 
     def work(tx: LedgerTransaction) -> bool:
-        tx.save_target(replace(failing(), name="new"))
-        tx.resolve_attempts([an_attempt(resolution=Resolution.STUCK)])
-        tx.set_meta("mode", "retry")
-        return tx.record_answer(an_attempt(Outcome.ACCEPTED)) or tx.record_answer(
+        tx.targets.save(replace(failing(), name="new"))
+        tx.attempts.resolve([an_attempt(resolution=Resolution.STUCK)])
+        tx.meta.set("mode", "retry")
+        return tx.attempts.record_answer(an_attempt(Outcome.ACCEPTED)) or tx.attempts.record_answer(
             an_attempt(id="none")
         )
 
@@ -46,11 +46,11 @@ async def test_a_transaction_sees_the_generation_that_it_has_made(bench: Bench) 
     await bench.add(failing())
 
     def work(tx: LedgerTransaction) -> list[Generation]:
-        before = tx.generation()
-        tx.add_attempt(an_attempt())
-        between = tx.generation()
-        tx.add_attempt(an_attempt(id="a2"))
-        return [before, between, tx.generation()]
+        before = tx.attempts.generation()
+        tx.attempts.add(an_attempt())
+        between = tx.attempts.generation()
+        tx.attempts.add(an_attempt(id="a2"))
+        return [before, between, tx.attempts.generation()]
 
     assert await bench.do(work) == [Generation(0, ""), Generation(1, "a1"), Generation(2, "a2")]
 
@@ -59,20 +59,20 @@ async def test_attempts_without_a_row_are_told(bench: Bench) -> None:
     await bench.add(failing())
     await bench.attempts(an_attempt(), an_attempt(id="a2"))
     asked = ["a1", "a2", *(f"none-{number}" for number in range(1_100))]
-    found = await bench.do(lambda tx: tx.without_row(asked))
+    found = await bench.do(lambda tx: tx.attempts.without_row(asked))
     assert found == set(asked) - {"a1", "a2"}
-    assert await bench.do(lambda tx: tx.without_row(())) == frozenset()
+    assert await bench.do(lambda tx: tx.attempts.without_row(())) == frozenset()
 
 
 async def test_an_attempt_is_put_back_with_its_episode_and_charged_as_before(bench: Bench) -> None:
     await bench.add(failing(episode=an_episode(id="e2")))
     sent = an_attempt(reserved_at=ago(seconds=20), sent_at=ago(seconds=10), episode_id="gone")
     ended = an_episode(id="gone", result=EpisodeResult.REMOVED, ended_at=NOW)
-    await bench.do(lambda tx: tx.put_back([(sent, ended)]))
-    assert await bench.do(lambda tx: tx.attempt("a1")) == sent
-    assert ended in await bench.do(lambda tx: tx.episodes("m1", limit=9))
-    assert await bench.do(lambda tx: tx.attempts(failing(), since=ago(hours=24))) == (sent,)
-    usage = await bench.do(lambda tx: tx.fleet_usage(date=None, most=9))
+    await bench.do(lambda tx: tx.attempts.put_back([(sent, ended)]))
+    assert await bench.do(lambda tx: tx.attempts.get("a1")) == sent
+    assert ended in await bench.do(lambda tx: tx.episodes.newest("m1", limit=9))
+    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=ago(hours=24))) == (sent,)
+    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert (usage.in_flight, usage.sent, usage.charged) == (1, (sent.sent_at,), (sent.sent_at,))
     assert await generation(bench) == Generation(1, "a1")
 
@@ -82,9 +82,9 @@ async def test_an_episode_that_is_there_stays_as_it_is_when_its_attempt_is_put_b
 ) -> None:
     await bench.add(failing())
     ended = an_episode(result=EpisodeResult.REMOVED, ended_at=NOW)
-    await bench.do(lambda tx: tx.put_back([(an_attempt(), ended)]))
-    assert await bench.do(lambda tx: tx.episodes("m1", limit=9)) == [an_episode()]
-    assert await bench.do(lambda tx: tx.attempt("a1")) == an_attempt()
+    await bench.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
+    assert await bench.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [an_episode()]
+    assert await bench.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
 
 
 async def test_any_number_of_attempts_is_put_back_at_once(bench: Bench) -> None:
@@ -97,16 +97,19 @@ async def test_any_number_of_attempts_is_put_back_at_once(bench: Bench) -> None:
         for each in ended
         for which in ("first", "second")
     ]
-    await bench.do(lambda tx: tx.put_back(lost))
-    assert await bench.do(lambda tx: tx.without_row([attempt.id for attempt, _ in lost])) == set()
-    assert len(await bench.do(lambda tx: tx.episodes(None, limit=2_000))) == 600
+    await bench.do(lambda tx: tx.attempts.put_back(lost))
+    assert (
+        await bench.do(lambda tx: tx.attempts.without_row([attempt.id for attempt, _ in lost]))
+        == set()
+    )
+    assert len(await bench.do(lambda tx: tx.episodes.newest(None, limit=2_000))) == 600
     assert await generation(bench) == Generation(1_200, "e599-second")
-    await bench.do(lambda tx: tx.put_back([]))
+    await bench.do(lambda tx: tx.attempts.put_back([]))
     assert await generation(bench) == Generation(1_200, "e599-second")
 
 
 async def test_what_is_put_back_needs_no_target_and_is_pruned_as_all_else(bench: Bench) -> None:
     ended = an_episode(result=EpisodeResult.REMOVED, ended_at=ago(days=91))
-    await bench.do(lambda tx: tx.put_back([(an_attempt(), ended)]))
+    await bench.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
     assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 2
-    assert await bench.do(lambda tx: tx.without_row(["a1"])) == {"a1"}
+    assert await bench.do(lambda tx: tx.attempts.without_row(["a1"])) == {"a1"}

@@ -17,13 +17,12 @@ from watchdog.engine.fleet.overview import overview
 from watchdog.engine.lifecycle.watchlist import begin, enlist, remove_unwanted
 from watchdog.engine.ports import LedgerTransaction, VersionConflict
 from watchdog.engine.settings import MODE, Model, Settings
-from watchdog.engine.target.record import Recorder
 
 FEW, MANY = 10, 1000
 
 Counts = tuple[int, int]
 Before = Callable[[LedgerTransaction, Settings], None]
-Work = Callable[[LedgerTransaction, Recorder, Settings], object]
+Work = Callable[[LedgerTransaction, Settings], object]
 
 
 class Counting:
@@ -34,9 +33,24 @@ class Counting:
         self._tx = tx
 
     def __getattr__(self, name: str) -> Any:
+        found = getattr(self._tx, name)
+        if not callable(found):
+            return _Noun(self, found)
         if name != "now":
             self.calls += 1
-        return getattr(self._tx, name)
+        return found
+
+
+class _Noun:
+    """The calls about one noun of a transaction."""
+
+    def __init__(self, counting: Counting, rows: Any) -> None:
+        self._counting = counting
+        self._rows = rows
+
+    def __getattr__(self, name: str) -> Any:
+        self._counting.calls += 1
+        return getattr(self._rows, name)
 
 
 def a_watch_list(count: int, kind: str = "m") -> Settings:
@@ -54,14 +68,14 @@ def watched(tx: LedgerTransaction, settings: Settings) -> None:
         episode = an_episode(id=f"e-{model_id}", model_id=model_id)
         targets.append(failing(model_id=model_id, episode=episode))
         attempts.append(an_attempt(id=f"a-{model_id}", model_id=model_id, episode_id=episode.id))
-    tx.add_targets(targets)
+    tx.targets.add_all(targets)
     for attempt in attempts:
-        tx.add_attempt(attempt)
+        tx.attempts.add(attempt)
 
 
 def as_observed(tx: LedgerTransaction, settings: Settings) -> None:
     watched(tx, settings)
-    tx.set_meta(MODE, "observe")
+    tx.meta.set(MODE, "observe")
 
 
 def others(tx: LedgerTransaction, settings: Settings) -> None:
@@ -72,11 +86,11 @@ def nothing(tx: LedgerTransaction, settings: Settings) -> None:
     """A new ledger."""
 
 
-def declare(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
-    tx.configure(settings.owner, settings.models)
+def declare(tx: LedgerTransaction, settings: Settings) -> None:
+    tx.replicas.configure(settings.owner, settings.models)
 
 
-def show(tx: LedgerTransaction, _: Recorder, settings: Settings) -> None:
+def show(tx: LedgerTransaction, settings: Settings) -> None:
     overview(tx, settings.policies, settings.limits)
 
 
@@ -90,7 +104,7 @@ async def asked(kind: str, folder: Path, count: int, before: Before, work: Work)
 
     def counted(tx: LedgerTransaction) -> int:
         counting = Counting(tx)
-        work(cast("LedgerTransaction", counting), Recorder(bench.ledger, settings), settings)
+        work(cast("LedgerTransaction", counting), settings)
         return counting.calls
 
     async with opened(kind, folder) as bench:
@@ -139,21 +153,23 @@ def the_fleet(count: int, **values: Any) -> list[Target]:
 
 async def test_what_is_written_at_once_is_as_what_is_written_one_by_one(bench: Bench) -> None:
     targets = the_fleet(3)
-    await bench.do(lambda tx: tx.add_targets([*targets[:2], healthy(model_id="m9")]))
+    await bench.do(lambda tx: tx.targets.add_all([*targets[:2], healthy(model_id="m9")]))
     await bench.add(targets[2])
     changed = [replace(each, name="new") for each in the_fleet(3, standing=True)]
-    saved = await bench.do(lambda tx: tx.save_targets(changed))
+    saved = await bench.do(lambda tx: tx.targets.save_all(changed))
     assert saved == [replace(each, version=1) for each in changed]
-    assert await bench.do(lambda tx: tx.targets()) == [*saved, healthy(model_id="m9")]
-    assert await bench.do(lambda tx: tx.save_targets([])) == []
+    assert await bench.do(lambda tx: tx.targets.all()) == [*saved, healthy(model_id="m9")]
+    assert await bench.do(lambda tx: tx.targets.save_all([])) == []
 
 
 async def test_of_what_is_written_at_once_one_conflict_is_the_conflict_of_all(
     bench: Bench,
 ) -> None:
     targets = the_fleet(3)
-    await bench.do(lambda tx: tx.add_targets(targets))
-    await bench.do(lambda tx: tx.save_target(targets[1]))
+    await bench.do(lambda tx: tx.targets.add_all(targets))
+    await bench.do(lambda tx: tx.targets.save(targets[1]))
     with pytest.raises(VersionConflict):
-        await bench.do(lambda tx: tx.save_targets([replace(each, name="new") for each in targets]))
-    assert {each.name for each in await bench.do(lambda tx: tx.targets())} == {None}
+        await bench.do(
+            lambda tx: tx.targets.save_all([replace(each, name="new") for each in targets])
+        )
+    assert {each.name for each in await bench.do(lambda tx: tx.targets.all())} == {None}

@@ -10,7 +10,7 @@ from watchdog.domain.records import EpisodeResult, Outcome, StatusChange
 
 async def write(bench: Bench, *changes: StatusChange) -> None:
     for change in changes:
-        await bench.do(lambda tx, change=change: tx.add_statuses([change]))  # type: ignore[misc]
+        await bench.do(lambda tx, change=change: tx.statuses.add([change]))  # type: ignore[misc]
 
 
 async def test_they_come_after_the_one_in_force(bench: Bench) -> None:
@@ -23,10 +23,10 @@ async def test_they_come_after_the_one_in_force(bench: Bench) -> None:
     at_once = StatusChange("m2", since, "ACTIVE")
     await write(bench, unseen, in_force, at_once, failed, long_ago)
     mine = [in_force, failed, unseen]
-    assert await bench.do(lambda tx: list(tx.statuses(since))) == [*mine, at_once]
-    assert await bench.do(lambda tx: list(tx.statuses(since, "m1"))) == mine
-    assert await bench.do(lambda tx: list(tx.statuses(since, "m3"))) == []
-    assert await bench.do(lambda tx: list(tx.statuses(ago(days=9), "m2"))) == [at_once]
+    assert await bench.do(lambda tx: list(tx.statuses.since(since))) == [*mine, at_once]
+    assert await bench.do(lambda tx: list(tx.statuses.since(since, "m1"))) == mine
+    assert await bench.do(lambda tx: list(tx.statuses.since(since, "m3"))) == []
+    assert await bench.do(lambda tx: list(tx.statuses.since(ago(days=9), "m2"))) == [at_once]
 
 
 async def test_the_last_word_of_a_moment_counts(bench: Bench) -> None:
@@ -34,7 +34,7 @@ async def test_the_last_word_of_a_moment_counts(bench: Bench) -> None:
     first = StatusChange("m1", ago(hours=2), "ACTIVE")
     second = replace(first, status="BUILD_FAILED")
     await write(bench, first, second)
-    assert await bench.do(lambda tx: list(tx.statuses(ago(days=1)))) == [second]
+    assert await bench.do(lambda tx: list(tx.statuses.since(ago(days=1)))) == [second]
 
 
 async def test_what_had_given_way_before_is_pruned(bench: Bench) -> None:
@@ -49,7 +49,7 @@ async def test_what_had_given_way_before_is_pruned(bench: Bench) -> None:
     ]
     await write(bench, *old, *kept)
     assert await bench.do(lambda tx: tx.prune(before)) == 2
-    assert await bench.do(lambda tx: list(tx.statuses(ago(days=400)))) == kept
+    assert await bench.do(lambda tx: list(tx.statuses.since(ago(days=400)))) == kept
     assert await bench.do(lambda tx: tx.prune(before)) == 0
 
 
@@ -62,7 +62,7 @@ async def test_the_attempts_of_all_targets_are_those_of_each(bench: Bench) -> No
         healthy(model_id="m4"),
     )
     past = an_episode(id="e3", model_id="m3", ended_at=ago(hours=1), result=ended)
-    await bench.do(lambda tx: tx.save_episode(past))
+    await bench.do(lambda tx: tx.episodes.save(past))
     await bench.attempts(
         an_attempt(id="old-of-the-episode", reserved_at=ago(days=9), sent_at=ago(days=9)),
         an_attempt(id="second", number=2),
@@ -85,12 +85,12 @@ async def test_the_attempts_of_all_targets_are_those_of_each(bench: Bench) -> No
             sent_at=NOW,
         ),
     )
-    found = await bench.do(lambda tx: tx.all_attempts(since=since))
+    found = await bench.do(lambda tx: tx.attempts.of_all(since=since))
     assert {model_id: [each.id for each in own] for model_id, own in found.items()} == {
         "m1": ["old-of-the-episode", "second"],
         "m2": ["m2-pending"],
         "m3": ["m3-recent", "m3-sent-late"],
     }
-    for target in await bench.do(lambda tx: tx.targets()):
-        own = await bench.do(lambda tx, target=target: tx.attempts(target, since=since))  # type: ignore[misc]
+    for target in await bench.do(lambda tx: tx.targets.all()):
+        own = await bench.do(lambda tx, target=target: tx.attempts.of(target, since=since))  # type: ignore[misc]
         assert found.get(target.model_id, ()) == own

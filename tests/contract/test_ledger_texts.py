@@ -31,29 +31,29 @@ Through = Callable[[LedgerTransaction, str], str | None]
 
 
 def through_reason(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing())
-    tx.add_attempt(an_attempt(Outcome.PENDING))
-    tx.record_answer(an_attempt(Outcome.REFUSED, reason=text))
-    found = tx.attempt("a1")
+    tx.targets.add(failing())
+    tx.attempts.add(an_attempt(Outcome.PENDING))
+    tx.attempts.record_answer(an_attempt(Outcome.REFUSED, reason=text))
+    found = tx.attempts.get("a1")
     return found.reason if found else None
 
 
 def through_owner(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing())
-    tx.add_attempt(an_attempt(owner=text))
-    found = tx.attempt("a1")
+    tx.targets.add(failing())
+    tx.attempts.add(an_attempt(owner=text))
+    found = tx.attempts.get("a1")
     return found.owner if found else None
 
 
 def through_name(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing(name=text))
-    found = tx.target("m1")
+    tx.targets.add(failing(name=text))
+    found = tx.targets.get("m1")
     return found.name if found else None
 
 
 def through_status(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing(status=text, episode=an_episode(status=text)))
-    found = tx.target("m1")
+    tx.targets.add(failing(status=text, episode=an_episode(status=text)))
+    found = tx.targets.get("m1")
     assert found is not None
     assert found.episode is not None
     assert found.episode.status == found.status
@@ -61,16 +61,16 @@ def through_status(tx: LedgerTransaction, text: str) -> str | None:
 
 
 def through_past_status(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing())
-    tx.add_statuses([StatusChange("m1", NOW, text)])
-    return tx.statuses(NOW, "m1")[-1].status or ""
+    tx.targets.add(failing())
+    tx.statuses.add([StatusChange("m1", NOW, text)])
+    return tx.statuses.since(NOW, "m1")[-1].status or ""
 
 
 def through_deployment(tx: LedgerTransaction, text: str) -> str | None:
     ref = DeploymentRef(text, NOW)
-    tx.add_target(failing(deployment=ref, episode=an_episode(deployment=ref)))
-    tx.add_attempt(an_attempt(deployment=ref, made=ref))
-    target, attempt = tx.target("m1"), tx.attempt("a1")
+    tx.targets.add(failing(deployment=ref, episode=an_episode(deployment=ref)))
+    tx.attempts.add(an_attempt(deployment=ref, made=ref))
+    target, attempt = tx.targets.get("m1"), tx.attempts.get("a1")
     assert target is not None
     assert target.episode is not None
     assert attempt is not None
@@ -79,32 +79,32 @@ def through_deployment(tx: LedgerTransaction, text: str) -> str | None:
 
 
 def through_note(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_action(Action(NOW, ActionKind.RESUME, None, "ann@desk", text))
-    return tx.actions(None, limit=1)[0].note
+    tx.actions.add(Action(NOW, ActionKind.RESUME, None, "ann@desk", text))
+    return tx.actions.newest(None, limit=1)[0].note
 
 
 def through_who(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_action(Action(NOW, ActionKind.RESUME, None, text, ""))
-    return tx.actions(None, limit=1)[0].who
+    tx.actions.add(Action(NOW, ActionKind.RESUME, None, text, ""))
+    return tx.actions.newest(None, limit=1)[0].who
 
 
 def through_actor(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing())
-    tx.note_actor("e1", text)
-    return tx.findings("m1")["e1"].actor
+    tx.targets.add(failing())
+    tx.findings.note_actor("e1", text)
+    return tx.findings.of("m1")["e1"].actor
 
 
 def through_error_lines(tx: LedgerTransaction, text: str) -> str | None:
-    tx.add_target(failing())
-    tx.note_error_lines("e1", ("first", text, "last"))
-    first, *between, last = tx.findings("m1")["e1"].error_lines
+    tx.targets.add(failing())
+    tx.findings.note_error_lines("e1", ("first", text, "last"))
+    first, *between, last = tx.findings.of("m1")["e1"].error_lines
     assert (first, last) == ("first", "last")
     return "\n".join(between)
 
 
 def through_meta(tx: LedgerTransaction, text: str) -> str | None:
-    tx.set_meta("discovered", text)
-    return tx.meta("discovered")
+    tx.meta.set("discovered", text)
+    return tx.meta.get("discovered")
 
 
 COLUMNS = [
@@ -153,5 +153,5 @@ async def test_a_text_that_was_not_cleaned_is_never_an_outage(
     except (ValueError, SQLAlchemyError):
         found = HOSTILE[name]
     assert found == HOSTILE[name]
-    await bench.do(lambda tx: tx.set_meta("goes", "on"))
-    assert await bench.do(lambda tx: tx.meta("goes")) == "on"
+    await bench.do(lambda tx: tx.meta.set("goes", "on"))
+    assert await bench.do(lambda tx: tx.meta.get("goes")) == "on"

@@ -40,9 +40,9 @@ async def rename(site: Site, model_id: str, name: str) -> None:
     """Somebody changed the configuration, a while later."""
 
     def work(tx: LedgerTransaction) -> None:
-        target = tx.target(model_id)
+        target = tx.targets.get(model_id)
         assert target is not None
-        tx.save_target(replace(target, name=name))
+        tx.targets.save(replace(target, name=name))
 
     await site.ledger.transact(work)
     site.later()
@@ -113,7 +113,7 @@ async def test_a_replica_that_joins_or_leaves_is_seen_without_a_reload(
 ) -> None:
     await tab.open(f"{site.server.url}/")
     assert await tab.value("document.getElementById('replicas').innerText.includes('stands by')")
-    await site.ledger.transact(lambda tx: tx.remove_replica(OTHER))
+    await site.ledger.transact(lambda tx: tx.replicas.remove(OTHER))
     site.later()
     await tab.value(REFRESH)
     await tab.until("!document.getElementById('replicas-table')")

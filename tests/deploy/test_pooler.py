@@ -81,7 +81,7 @@ def test_a_pooler_that_breaks_session_locks_is_refused_and_left_as_it_was(tmp_pa
 def test_a_pooler_in_session_mode_will_do(tmp_path: Path) -> None:
     async def use(ledger: SqlLedger) -> bool:
         active = await ledger.hold_active()
-        await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+        await ledger.transact(lambda tx: tx.meta.set("a", "b"))
         await ledger.close()
         return bool(active)
 

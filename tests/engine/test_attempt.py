@@ -34,6 +34,7 @@ from watchdog.engine.ports import (
     Unless,
     VersionConflict,
 )
+from watchdog.engine.target.record import record_look
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -294,9 +295,9 @@ async def test_what_another_process_gave_up_is_not_sent() -> None:
     world = a_failing_model()
 
     async def give_up() -> None:
-        (mine,) = await world.ledger.transact(lambda tx: tx.pending_attempts())
+        (mine,) = await world.ledger.transact(lambda tx: tx.attempts.pending())
         lost = replace(mine, outcome=Outcome.UNKNOWN, sent_at=mine.reserved_at)
-        await world.ledger.transact(lambda tx: tx.record_answer(lost))
+        await world.ledger.transact(lambda tx: tx.attempts.record_answer(lost))
 
     world.api.model("llama").before_urgent = give_up
     async with world.running():
@@ -347,7 +348,7 @@ async def test_what_somebody_else_changed_first_is_a_conflict_and_no_bug() -> No
     async with world.running():
         await world.run_for(seconds=2)
         retrier, target = world.retrier, world.target("llama")
-        await world.ledger.transact(lambda tx: tx.save_target(target))
+        await world.ledger.transact(lambda tx: tx.targets.save(target))
         with pytest.raises(VersionConflict):
             await retrier.retry(target)
         world.ledger.fail_with = LedgerUnavailable("locked")
@@ -536,8 +537,11 @@ async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_
         look = Look(world.clock.now(), deployment.observed(world.clock.now()))
         await world.run_for(minutes=2)
         assert len(world.posts()) == 1
-        recorder = world.recorder()
-        assert await world.ledger.transact(lambda tx: recorder.look(tx, seen, look, OPEN)) is None
+        settings = world.settings
+        recorded = await world.ledger.transact(
+            lambda tx: record_look(tx, settings, seen, look, OPEN)
+        )
+        assert recorded is None
         (attempt,) = world.attempts()
         assert attempt.under_way
         due = world.target("llama").next_check_at

@@ -80,7 +80,7 @@ async def test_a_canary_that_recovers_closes_it_and_the_others_follow() -> None:
     assert [e.target.model_id for e in world.events if isinstance(e, CanarySent)] == [canary]
     recovered = world.posts()[0] + timedelta(minutes=1)
     assert all(when >= recovered for when in world.posts()[1:])
-    opening = await world.ledger.transact(lambda tx: tx.openings(limit=9))
+    opening = await world.ledger.transact(lambda tx: tx.breaker.openings(limit=9))
     assert [each.closed_by for each in opening] == [ClosedBy.CANARY]
 
 
@@ -160,7 +160,7 @@ async def test_a_canary_that_cannot_be_sent_makes_room_for_another() -> None:
         world.api.model("a").get_error = AnswerLost("bad gateway", code="502")
         await world.run_for(minutes=20)
     assert sorted(posted(world)) == ["b", "c", "d", "e"]
-    canaries = await world.ledger.transact(lambda tx: tx.canaries(limit=9))
+    canaries = await world.ledger.transact(lambda tx: tx.breaker.canaries(limit=9))
     assert [(each.model_id, each.result) for each in canaries] == [
         ("b", CanaryResult.PASSED),
         ("a", CanaryResult.UNSENT),

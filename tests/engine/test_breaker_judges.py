@@ -15,6 +15,7 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.events import BreakerClosed
 from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, AnswerLost
+from watchdog.engine.target.record import record_look
 
 pytestmark = pytest.mark.looptime
 
@@ -54,12 +55,12 @@ async def until_it_opened(world: World) -> None:
 
 async def openings(world: World, *, observe: bool = False) -> Sequence[Opening]:
     ledger = world.ledger.beside(observe=observe)
-    return await ledger.transact(lambda tx: tx.openings(limit=9))
+    return await ledger.transact(lambda tx: tx.breaker.openings(limit=9))
 
 
 async def canaries(world: World) -> Sequence[Canary]:
     """Oldest first."""
-    return [*reversed(await world.ledger.transact(lambda tx: tx.canaries(limit=9)))]
+    return [*reversed(await world.ledger.transact(lambda tx: tx.breaker.canaries(limit=9)))]
 
 
 async def closed_by(world: World, *, observe: bool = False) -> list[ClosedBy | None]:
@@ -151,7 +152,7 @@ async def test_a_daemon_beside_another_active_one_obeys() -> None:
         await world.run_for(minutes=3)
         now = world.clock.now()
         other = Replica("daemon:other", "0.1.0", now, now, now, active=True)
-        await world.ledger.transact(lambda tx: tx.save_replica(other))
+        await world.ledger.transact(lambda tx: tx.replicas.save(other))
         fail(world, *FAILING)
         await world.run_for(minutes=1.5)
         assert await openings(world) == []
@@ -380,13 +381,13 @@ async def test_the_look_that_sees_the_canary_fail_again_ends_it() -> None:
         (canary,) = await canaries(world)
         assert canary.attempt_id is not None
         await wait(minutes=1)
-        target, recorder, now = world.target(canary.model_id), world.recorder(), world.clock.now()
+        target, now = world.target(canary.model_id), world.clock.now()
         assert target.deployment is not None
         seen = Look(now, Observation("BUILD_FAILED", target.deployment, now))
 
         def look(tx: Any) -> Canary | None:
-            recorder.look(tx, target, seen, Access(None, "key"))
-            found: Canary | None = tx.last_canary(canary.opening_id)
+            record_look(tx, world.settings, target, seen, Access(None, "key"))
+            found: Canary | None = tx.breaker.last_canary(canary.opening_id)
             return found
 
         ended = await world.ledger.transact(look)

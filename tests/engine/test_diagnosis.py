@@ -35,7 +35,7 @@ class Asked:
                 await task
 
     async def findings(self) -> list[Finding]:
-        found = await self.world.ledger.transact(lambda tx: tx.findings("llama"))
+        found = await self.world.ledger.transact(lambda tx: tx.findings.of("llama"))
         return list(found.values())
 
     def deployment(self) -> str:

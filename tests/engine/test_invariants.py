@@ -31,7 +31,8 @@ from watchdog.domain.records import (
 from watchdog.engine.look import Look
 from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.left_behind import resolve_left_behind
+from watchdog.engine.target.record import record_look, reserve, settle
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class Process:
     """`in_hand` are its reservations that have not been sent, each with what was seen."""
 
     owner: str
-    recorder: Recorder
+    settings: Settings
     in_hand: dict[str, tuple[Target, Attempt]]
 
 
@@ -111,7 +112,7 @@ class Limits(RuleBasedStateMachine):
         self.posts: list[Post] = []
         for model_id in MODELS:
             new = Target(model_id)
-            run(self.ledger.transact(lambda tx, new=new: tx.add_target(new)))  # type: ignore[misc]
+            run(self.ledger.transact(lambda tx, new=new: tx.targets.add(new)))  # type: ignore[misc]
 
     def start(self) -> Process:
         self.lives += 1
@@ -129,7 +130,7 @@ class Limits(RuleBasedStateMachine):
             max_rate=10,
             diagnose=False,
         )
-        return Process(owner, Recorder(self.ledger, settings), {})
+        return Process(owner, settings, {})
 
     models = st.sampled_from(MODELS)
     which = st.integers(0, 1)
@@ -160,7 +161,7 @@ class Limits(RuleBasedStateMachine):
         look = Look(now, Observation(status, ref, now))
         known = self.ledger.stored_target(model_id)
         recorded = run(
-            self.ledger.transact(lambda tx: process.recorder.look(tx, known, look, OPEN))
+            self.ledger.transact(lambda tx: record_look(tx, process.settings, known, look, OPEN))
         )
         assert recorded is not None
         if recorded.after.decision.kind is not DecisionKind.RETRY:
@@ -169,7 +170,7 @@ class Limits(RuleBasedStateMachine):
         try:
             after, attempt = run(
                 self.ledger.transact(
-                    lambda tx: process.recorder.reserve(tx, seen, f"attempt-{number}", OPEN)
+                    lambda tx: reserve(tx, process.settings, seen, f"attempt-{number}", OPEN)
                 )
             )
         except VersionConflict:
@@ -206,7 +207,7 @@ class Limits(RuleBasedStateMachine):
         look = Look(self.clock.time, None)
         process = self.processes[which]
         seen = self.ledger.stored_target(model_id)
-        run(self.ledger.transact(lambda tx: process.recorder.look(tx, seen, look, OPEN)))
+        run(self.ledger.transact(lambda tx: record_look(tx, process.settings, seen, look, OPEN)))
 
     @rule(which=which, outcome=st.sampled_from([*SENT]), recorded=st.booleans())
     def it_is_sent(self, which: int, outcome: Outcome, recorded: bool) -> None:
@@ -239,8 +240,7 @@ class Limits(RuleBasedStateMachine):
     def die(self, which: int) -> None:
         self.ledger.dead_owners.add(self.processes[which].owner)
         self.processes[which] = self.start()
-        recorder = self.processes[which].recorder
-        run(self.ledger.transact(recorder.resolve_left_behind))
+        run(self.ledger.transact(resolve_left_behind))
 
     def settle(
         self, process: Process, attempt: Attempt, outcome: Outcome, look: Look | None = None
@@ -249,7 +249,7 @@ class Limits(RuleBasedStateMachine):
         done = replace(attempt, outcome=outcome, answered_at=now, resolution=resolution)
         if resolution is not None:
             done = replace(done, resolved_at=now)
-        run(self.ledger.transact(lambda tx: process.recorder.settle(tx, done, None, look, OPEN)))
+        run(self.ledger.transact(lambda tx: settle(tx, process.settings, done, None, look, OPEN)))
 
     def posted(self, attempt: Attempt, now: datetime, *, charged: bool) -> None:
         post = Post(attempt.model_id, attempt.episode_id, now, charged)

@@ -102,9 +102,9 @@ async def test_an_episode_that_somebody_ended_after_the_reservation_stops_the_po
     world = World("a")
 
     def end(tx: LedgerTransaction) -> None:
-        target = tx.target("a")
+        target = tx.targets.get("a")
         assert target is not None
-        tx.save_target(replace(target, episode=None))
+        tx.targets.save(replace(target, episode=None))
 
     world.api.set_status("a", "BUILD_FAILED")
     world.api.model("a").before_urgent = lambda: do(world, end)
@@ -145,7 +145,7 @@ async def test_a_reset_gives_an_exhausted_target_a_new_episode_and_a_new_window_
         await world.run_for(minutes=30)
         assert len(world.posts()) == 2
         assert state_of(world.target("a")) is TargetState.EXHAUSTED
-        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
+        await do(world, lambda tx: operate.reset(tx, world.settings, world.target("a"), **WHO))
         await world.run_for(minutes=30)
         assert len(world.posts()) == 4
         assert state_of(world.target("a")) is TargetState.EXHAUSTED
@@ -163,7 +163,7 @@ async def test_a_reset_leaves_the_fleets_limits_alone() -> None:
         await world.run_for(seconds=15)
         world.api.set_status("a", "BUILD_FAILED")
         await world.run_for(seconds=15)
-        await do(world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO))
+        await do(world, lambda tx: operate.reset(tx, world.settings, world.target("a"), **WHO))
         await world.run_for(seconds=5)
         assert world.target("a").decision.reason is DecisionReason.FLEET_MINUTE_SPENT
         await world.run_for(minutes=1)
@@ -177,9 +177,7 @@ async def test_what_is_under_way_cannot_be_reset(answer: str) -> None:
 
     async def reset() -> None:
         with pytest.raises(operate.UnderWay):
-            await do(
-                world, lambda tx: operate.reset(tx, world.recorder(), world.target("a"), **WHO)
-            )
+            await do(world, lambda tx: operate.reset(tx, world.settings, world.target("a"), **WHO))
         tried.append("reset")
 
     world.api.set_status("a", "BUILD_FAILED")

@@ -40,13 +40,13 @@ class Replicas:
         other = Replica(OTHER, "1", now, now, now, active=False)
 
         def say(tx: LedgerTransaction) -> None:
-            tx.save_replica(other)
-            tx.configure(OTHER, configured)
+            tx.replicas.save(other)
+            tx.replicas.configure(OTHER, configured)
 
         await self.world.ledger.transact(say)
 
     async def known(self) -> list[Replica]:
-        return await self.world.ledger.transact(lambda tx: list(tx.replicas()))
+        return await self.world.ledger.transact(lambda tx: list(tx.replicas.all()))
 
     async def leave_it_to_the_other(self, own: Presence) -> None:
         """Only the other one is configured with that model from now on."""
@@ -82,7 +82,9 @@ async def test_it_says_when_it_began_and_that_it_still_lives() -> None:
         (third,) = await replicas.known()
         assert third.started_at == first.started_at
         assert third.configured_at == third.seen_at
-        assert await world.ledger.transact(lambda tx: tx.configured([third.id])) == {"stays"}
+        assert await world.ledger.transact(lambda tx: tx.replicas.configured([third.id])) == {
+            "stays"
+        }
         await own.leave()
         assert await replicas.known() == []
 
@@ -138,10 +140,10 @@ async def test_one_that_was_taken_for_dead_says_again_what_it_is_configured_with
     async with world.running():
         own = replicas.presence()
         await own.tick(watching=True)
-        await world.ledger.transact(lambda tx: tx.remove_replica(world.settings.owner))
+        await world.ledger.transact(lambda tx: tx.replicas.remove(world.settings.owner))
         await own.tick(watching=True)
         (known,) = await replicas.known()
-        configured = await world.ledger.transact(lambda tx: tx.configured([known.id]))
+        configured = await world.ledger.transact(lambda tx: tx.replicas.configured([known.id]))
         assert configured == {"stays", "leaves"}
 
 

@@ -110,7 +110,7 @@ async def test_what_is_put_back_without_its_episode_belongs_to_a_closed_one() ->
         (found,) = world.attempts()
         assert (found.id, found.episode_id, found.sent_at) == (sent.id, episode.id, sent.sent_at)
         old, new = sorted(
-            await world.ledger.transact(lambda tx: tx.episodes("llama", limit=9)),
+            await world.ledger.transact(lambda tx: tx.episodes.newest("llama", limit=9)),
             key=lambda each: each.opened_at,
         )
         assert (old.id, old.result) == (episode.id, EpisodeResult.REMOVED)
@@ -203,9 +203,9 @@ async def test_another_process_that_makes_attempts_does_not_make_it_go_back() ->
     async with world.running():
         await world.run_for(minutes=1)
         episode = an_episode(id="others", model_id="other")
-        await world.ledger.transact(lambda tx: tx.save_episode(episode))
+        await world.ledger.transact(lambda tx: tx.episodes.save(episode))
         other = an_attempt(id="other", model_id="other", episode_id="others", reserved_at=at())
-        await world.ledger.transact(lambda tx: tx.add_attempt(other))
+        await world.ledger.transact(lambda tx: tx.attempts.add(other))
         await world.run_for(minutes=1)
     assert went_back(world) == []
 
@@ -219,14 +219,14 @@ async def test_a_ledger_in_which_others_went_on_since_is_seen_by_the_rows_that_l
         assert len(world.posts()) == 1
         move_in()
         episode = an_episode(id="others", model_id="other")
-        await world.ledger.transact(lambda tx: tx.save_episode(episode))
+        await world.ledger.transact(lambda tx: tx.episodes.save(episode))
         other = an_attempt(
             Outcome.PENDING, id="o1", model_id="other", episode_id="others", reserved_at=at()
         )
-        await world.ledger.transact(lambda tx: tx.add_attempt(other))
+        await world.ledger.transact(lambda tx: tx.attempts.add(other))
         for outcome in (Outcome.UNKNOWN, Outcome.ACCEPTED):
             await world.ledger.transact(
-                lambda tx, outcome=outcome: tx.record_answer(_settled(other, outcome))  # type: ignore[misc]
+                lambda tx, outcome=outcome: tx.attempts.record_answer(_settled(other, outcome))  # type: ignore[misc]
             )
         await world.run_for(minutes=1)
     assert len(world.posts()) == 1

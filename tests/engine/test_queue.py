@@ -157,7 +157,7 @@ async def test_both_pages_tell_the_same_place_beside_one_that_nobody_watches() -
             target = world.target(model_id)
             decision = Decision(DecisionKind.WAIT, DecisionReason.FLEET_IN_FLIGHT)
             ready_at = at(minutes=watched)
-            tx.save_targets(
+            tx.targets.save_all(
                 [
                     replace(
                         target, watched=watched, decision=decision, ready_at=ready_at, queue_rank=0

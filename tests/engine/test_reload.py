@@ -132,7 +132,7 @@ async def test_a_model_that_another_process_removed_is_not_retried() -> None:
 
     def remove(tx: LedgerTransaction) -> None:
         settings = replace(world.settings, models={"stays": world.models["stays"]})
-        begin(tx, world.recorder(), settings)
+        begin(tx, settings)
 
     world.api.model("leaves").before_urgent = lambda: world.ledger.transact(remove)
     async with world.running():

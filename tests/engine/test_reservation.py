@@ -41,7 +41,9 @@ from watchdog.domain.records import (
 from watchdog.engine.look import Look
 from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
-from watchdog.engine.target.record import FIRST_LOOK, Recorded, Recorder
+from watchdog.engine.target.left_behind import resolve_left_behind
+from watchdog.engine.target.record import FIRST_LOOK, record_look, reserve, settle
+from watchdog.engine.target.written import Recorded
 
 INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
 MODELS = ("m1", *(f"other-{number}" for number in range(60)))
@@ -70,9 +72,8 @@ class Bench:
             max_rate=100,
             diagnose=False,
         )
-        self.recorder = Recorder(self.ledger, self.settings)
         first = target or failing(decision=RETRY)
-        run(self.ledger.transact(lambda tx: tx.add_target(first)))
+        run(self.ledger.transact(lambda tx: tx.targets.add(first)))
         for number, attempt in enumerate(attempts):
             self.add(replace(attempt, id=f"old-{number}"))
 
@@ -86,8 +87,8 @@ class Bench:
         """An attempt, and the episode that it belongs to."""
         episode = an_episode(id=attempt.episode_id, model_id=attempt.model_id)
         if attempt.episode_id != "e1":
-            run(self.ledger.transact(lambda tx: tx.save_episode(episode)))
-        run(self.ledger.transact(lambda tx: tx.add_attempt(attempt)))
+            run(self.ledger.transact(lambda tx: tx.episodes.save(episode)))
+        run(self.ledger.transact(lambda tx: tx.attempts.add(attempt)))
 
     @property
     def target(self) -> Target:
@@ -100,14 +101,16 @@ class Bench:
     def reserve(self, hold: Hold | None = None) -> tuple[Recorded, Attempt | None]:
         seen, access = self.target, replace(OPEN, hold=hold)
         return run(
-            self.ledger.transact(lambda tx: self.recorder.reserve(tx, seen, "attempt-1", access))
+            self.ledger.transact(lambda tx: reserve(tx, self.settings, seen, "attempt-1", access))
         )
 
     def look(self, status: str, ref: DeploymentRef = REF, hold: Hold | None = None) -> Target:
         look = Look(self.time, Observation(status, ref, self.time))
         recorded = run(
             self.ledger.transact(
-                lambda tx: self.recorder.look(tx, Target("m1"), look, replace(OPEN, hold=hold))
+                lambda tx: record_look(
+                    tx, self.settings, Target("m1"), look, replace(OPEN, hold=hold)
+                )
             )
         )
         assert recorded is not None
@@ -124,8 +127,8 @@ class Bench:
     ) -> Target:
         recorded = run(
             self.ledger.transact(
-                lambda tx: self.recorder.settle(
-                    tx, attempt, answered, look, replace(OPEN, hold=hold)
+                lambda tx: settle(
+                    tx, self.settings, attempt, answered, look, replace(OPEN, hold=hold)
                 )
             )
         )
@@ -134,7 +137,7 @@ class Bench:
         return recorded.after
 
     def resolve_left_behind(self) -> None:
-        run(self.ledger.transact(self.recorder.resolve_left_behind))
+        run(self.ledger.transact(resolve_left_behind))
 
 
 def of_others(count: int, attempt: Attempt) -> list[Attempt]:
@@ -257,7 +260,7 @@ def test_a_target_that_somebody_changed_meanwhile_is_not_reserved_for() -> None:
     bench.look("BUILD_FAILED")
     for stale in (seen, replace(bench.target, model_id="other-1")):
         with pytest.raises(VersionConflict, match=stale.model_id):
-            run(bench.ledger.transact(lambda tx: bench.recorder.reserve(tx, stale, "a", OPEN)))  # noqa: B023
+            run(bench.ledger.transact(lambda tx: reserve(tx, bench.settings, stale, "a", OPEN)))  # noqa: B023
     assert bench.attempts == []
 
 
@@ -390,7 +393,7 @@ def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> 
     after = bench.settle(abandoned(attempt), look=look)
     assert (after.health, after.episode) == (Health.HEALTHY, None)
     assert after.decision.reason is DecisionReason.HEALTHY
-    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert (episode.result, episode.ended_at) == (EpisodeResult.SUPERSEDED, NOW)
 
 
@@ -436,7 +439,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
     (pending,) = bench.attempts
     accepted = replace(pending, outcome=Outcome.ACCEPTED, sent_at=NOW)
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.settle(tx, accepted, REF, None, OPEN))
+        bench.ledger.transact(lambda tx: settle(tx, bench.settings, accepted, REF, None, OPEN))
     )
     assert recorded is None
     ended = replace(accepted, resolution=Resolution.REMOVED, resolved_at=NOW)
@@ -446,7 +449,9 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
 def test_a_look_at_a_target_that_is_gone_is_none() -> None:
     bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
     recorded = run(
-        bench.ledger.transact(lambda tx: bench.recorder.look(tx, Target("other-1"), look, OPEN))
+        bench.ledger.transact(
+            lambda tx: record_look(tx, bench.settings, Target("other-1"), look, OPEN)
+        )
     )
     assert recorded is None
 
@@ -463,7 +468,7 @@ def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
     bench = Bench()
     after = bench.look("BUILD_FAILED", PUSHED)
     assert after.episode is not None
-    new, old = run(bench.ledger.transact(lambda tx: tx.episodes("m1", limit=9)))
+    new, old = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert new == after.episode
     assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
 
@@ -480,7 +485,9 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
         resolution=Resolution.ANSWERED,
         resolved_at=NOW,
     )
-    run(bench.ledger.transact(lambda tx: bench.recorder.settle(tx, closed, None, None, OPEN, hold)))
+    run(
+        bench.ledger.transact(lambda tx: settle(tx, bench.settings, closed, None, None, OPEN, hold))
+    )
     after = bench.look("BUILD_FAILED")
     assert (after.decision.reason, after.decision.until) == (hold.reason, hold.until)
     assert bench.reserve()[1] is None
@@ -491,5 +498,5 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
 def test_a_hold_that_a_clock_which_was_ahead_wrote_is_none() -> None:
     bench = Bench()
     ahead = (NOW + timedelta(days=1)).isoformat()
-    run(bench.ledger.transact(lambda tx: tx.set_meta("held_until", ahead)))
+    run(bench.ledger.transact(lambda tx: tx.meta.set("held_until", ahead)))
     assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY

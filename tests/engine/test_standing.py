@@ -46,7 +46,7 @@ class Replica:
 
 
 def _work(tx: LedgerTransaction) -> None:
-    tx.watched()
+    tx.targets.watched()
 
 
 def two() -> tuple[Replica, Replica]:

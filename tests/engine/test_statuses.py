@@ -10,7 +10,7 @@ pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
 async def written(world: World) -> list[tuple[datetime, str | None]]:
-    changes = await world.ledger.transact(lambda tx: list(tx.statuses(START)))
+    changes = await world.ledger.transact(lambda tx: list(tx.statuses.since(START)))
     return [(change.at, change.status) for change in changes]
 
 

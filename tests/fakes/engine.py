@@ -32,7 +32,6 @@ from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Model, Settings
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
 
 T = TypeVar("T")
 
@@ -142,7 +141,7 @@ class World:
             engine.listener.add(listener)
         now = self.clock.now()
         replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
-        await self.ledger.transact(lambda tx: tx.save_replica(replica))
+        await self.ledger.transact(lambda tx: tx.replicas.save(replica))
         self._sweep = await engine.begin_sweep()
         self._sweep.start()
 
@@ -210,9 +209,6 @@ class World:
         assert self._engine is not None
         return await self._engine.ledger.transact(work)
 
-    def recorder(self) -> Recorder:
-        return Recorder(self.ledger, self.settings)
-
     async def force(self, model_id: str) -> None:
         """What `retry --force` does."""
         await self.engine.checker.check(self.target(model_id), forced=True)
@@ -228,9 +224,9 @@ class World:
 
     async def reset(self, model_id: str) -> None:
         """What `reset` does."""
-        recorder, target = self.recorder(), self.target(model_id)
+        settings, target = self.settings, self.target(model_id)
         await self.ledger.transact(
-            lambda tx: operate.reset(tx, recorder, target, who="ann@desk", note="")
+            lambda tx: operate.reset(tx, settings, target, who="ann@desk", note="")
         )
 
     async def reload(self, **changes: Any) -> None:
@@ -267,7 +263,7 @@ class World:
             await sweep.stop(timedelta(seconds=10))
             await retrier.finish()
             with suppress(LedgerUnavailable):
-                await self.ledger.transact(lambda tx: tx.remove_replica(self._owner))
+                await self.ledger.transact(lambda tx: tx.replicas.remove(self._owner))
 
     async def crash(self) -> None:
         """End like a killed process: nothing more is sent, nothing more is recorded."""

@@ -82,16 +82,16 @@ class Seeded:
 
     def write(self, tx: LedgerTransaction) -> None:
         for target in self.targets:
-            tx.add_target(target)
+            tx.targets.add(target)
             for hours, status in self.past[target.model_id]:
-                tx.add_statuses([StatusChange(target.model_id, ago(hours=hours), status)])
+                tx.statuses.add([StatusChange(target.model_id, ago(hours=hours), status)])
         for attempt in self.attempts:
-            tx.add_attempt(attempt)
-        tx.add_action(
+            tx.attempts.add(attempt)
+        tx.actions.add(
             Action(ago(hours=3), ActionKind.RESET, "j5c8g1uf", "ann@desk", "weights uploaded anew")
         )
         for owner, active in ((OWNER, True), (OTHER, False)):
-            tx.save_replica(Replica(owner, "0.1.0", ago(hours=30), ago(hours=30), NOW, active))
+            tx.replicas.save(Replica(owner, "0.1.0", ago(hours=30), ago(hours=30), NOW, active))
 
 
 def tried(hours: float, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:

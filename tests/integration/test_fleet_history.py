@@ -59,9 +59,9 @@ async def _write(url: str) -> None:
 
     def fill(tx: LedgerTransaction) -> None:
         for opening in (LAPSED, OLD, NEW):
-            tx.save_opening(opening)
+            tx.breaker.save_opening(opening)
         for canary in (FAILED, UNSENT, UNDER_WAY):
-            tx.save_canary(canary)
+            tx.breaker.save_canary(canary)
 
     await ledger.transact(fill)
     await ledger.close()

@@ -115,8 +115,8 @@ async def test_what_would_not_be_in_force_by_the_clock_of_a_daemon_that_does_not
 
     def live(tx: LedgerTransaction) -> None:
         now = tx.now()
-        tx.save_replica(Replica(daemon.owner, "0.9", now, now, now, active=True))
-        tx.add_target(failing(model_id="m1"))
+        tx.replicas.save(Replica(daemon.owner, "0.9", now, now, now, active=True))
+        tx.targets.add(failing(model_id="m1"))
 
     await daemon.transact(live)
     (tmp_path / "ledger.db.daemon.lock").write_text(f"{os.getpid()}\n")
@@ -124,7 +124,7 @@ async def test_what_would_not_be_in_force_by_the_clock_of_a_daemon_that_does_not
     done = await asyncio.to_thread(cli, *order.split(), "--config", config)
     assert done.exit_code == (2 if says else 0), done.stderr
     assert (says or "") in done.stderr
-    recent = await daemon.transact(lambda tx: tx.actions(None, limit=9))
+    recent = await daemon.transact(lambda tx: tx.actions.newest(None, limit=9))
     assert len(recent) == (0 if says else 1)
     await daemon.close()
 

@@ -35,11 +35,11 @@ async def closing(*ledgers: SqlLedger) -> AsyncIterator[None]:
 
 
 def write(value: str) -> Callable[[LedgerTransaction], None]:
-    return lambda tx: tx.set_meta("a", value)
+    return lambda tx: tx.meta.set("a", value)
 
 
 def read(tx: LedgerTransaction) -> str | None:
-    return tx.meta("a")
+    return tx.meta.get("a")
 
 
 async def refused(asked: Awaitable[Any]) -> str:

@@ -27,7 +27,7 @@ from watchdog.ledger.errors import LedgerBroken
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
     made = opened(tmp_path)
-    await made.transact(lambda tx: tx.set_meta("a", "before"))
+    await made.transact(lambda tx: tx.meta.set("a", "before"))
     yield made
     await made.close()
 
@@ -58,15 +58,15 @@ def told_before_each(*pragmas: str) -> AbstractContextManager[None]:
 
 async def unavailable(ledger: SqlLedger, says: str) -> None:
     with pytest.raises(LedgerUnavailable, match=says) as told:
-        await ledger.transact(lambda tx: tx.set_meta("a", "meanwhile"))
+        await ledger.transact(lambda tx: tx.meta.set("a", "meanwhile"))
     assert "\n" not in str(told.value)
     assert "/state/ledger.db" in str(told.value)
 
 
 async def works(ledger: SqlLedger, expected: str = "before") -> None:
-    assert await ledger.transact(lambda tx: tx.meta("a")) == expected
-    await ledger.transact(lambda tx: tx.set_meta("a", "after"))
-    assert await ledger.transact(lambda tx: tx.meta("a")) == "after"
+    assert await ledger.transact(lambda tx: tx.meta.get("a")) == expected
+    await ledger.transact(lambda tx: tx.meta.set("a", "after"))
+    assert await ledger.transact(lambda tx: tx.meta.get("a")) == "after"
 
 
 # Opening
@@ -98,7 +98,7 @@ async def test_a_new_ledger_may_be_opened_by_all_at_once(tmp_path: Path) -> None
         found = list(pool.map(start, roles))
     for role, ledger in zip(roles, found, strict=True):
         if isinstance(ledger, SqlLedger):
-            await use(ledger, lambda tx: tx.targets())
+            await use(ledger, lambda tx: tx.targets.all())
         else:
             assert role is Role.READER
             assert "start the daemon first" in str(ledger)
@@ -173,10 +173,10 @@ async def test_a_daemon_finds_damage_anywhere_in_the_file_before_it_starts(
 
 
 def fill(tx: LedgerTransaction) -> None:
-    tx.set_meta("a", "before")
-    tx.add_target(failing())
+    tx.meta.set("a", "before")
+    tx.targets.add(failing())
     for number in range(400):
-        tx.add_attempt(an_attempt(id=f"a{number}", number=number, reason="r" * 300))
+        tx.attempts.add(an_attempt(id=f"a{number}", number=number, reason="r" * 300))
 
 
 def damage(path: Path) -> bytes:
@@ -198,14 +198,14 @@ async def test_a_caller_that_is_cancelled_while_it_waits_its_turn_loses_no_recor
 ) -> None:
     ledger, go_on = opened(tmp_path), threading.Event()
     first = asyncio.ensure_future(ledger.transact(lambda _: go_on.wait()))
-    queued = asyncio.ensure_future(ledger.transact(lambda tx: tx.set_meta("a", "recorded")))
+    queued = asyncio.ensure_future(ledger.transact(lambda tx: tx.meta.set("a", "recorded")))
     await asyncio.sleep(0)
     queued.cancel()
     with pytest.raises(asyncio.CancelledError):
         await queued
     go_on.set()
     assert await first
-    assert await use(ledger, lambda tx: tx.meta("a")) == "recorded"
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "recorded"
 
 
 async def test_nobody_need_hear_of_an_error_whose_caller_has_gone(ledger: SqlLedger) -> None:
@@ -247,7 +247,7 @@ async def test_all_that_wait_for_a_locked_ledger_wait_together(
 async def test_a_full_disk_is_an_outage_until_there_is_room(ledger: SqlLedger) -> None:
     full = pytest.raises(LedgerUnavailable, match="database or disk is full: make room")
     with told_before_each("max_page_count = 1"), full:
-        await ledger.transact(lambda tx: tx.set_meta("a", "x" * 100_000))
+        await ledger.transact(lambda tx: tx.meta.set("a", "x" * 100_000))
     with told_before_each("max_page_count = 100000"):
         await works(ledger)
 
@@ -270,7 +270,7 @@ async def test_nothing_is_written_to_a_damaged_ledger_until_it_is_good_again(
         # Another wrote last: nothing in this process's memory counts.
         other.execute("INSERT INTO meta VALUES ('b', 'new')")
     with pytest.raises(LedgerUnavailable, match="malformed: put a good copy in its place"):
-        await ledger.transact(lambda tx: tx.attempt_history(None, limit=1_000))
+        await ledger.transact(lambda tx: tx.attempts.newest(None, limit=1_000))
     written = path.with_name("ledger.db-wal").read_bytes()
     await unavailable(ledger, "damaged: put a good copy in its place")
     assert path.with_name("ledger.db-wal").read_bytes() == written
@@ -290,11 +290,11 @@ async def test_a_good_copy_in_place_of_a_damaged_ledger_is_used(
         # In the log of the damaged file, and no part of the copy.
         other.execute("UPDATE meta SET value = 'too late' WHERE key = 'a'")
     with pytest.raises(LedgerUnavailable, match="malformed: put a good copy in its place"):
-        await ledger.transact(lambda tx: tx.attempt_history(None, limit=1_000))
+        await ledger.transact(lambda tx: tx.attempts.newest(None, limit=1_000))
     (tmp_path / "copy.db").rename(path)
     await unavailable(ledger, "was replaced")
     await works(ledger)
-    assert len(await ledger.transact(lambda tx: tx.attempt_history(None, limit=1_000))) == 400
+    assert len(await ledger.transact(lambda tx: tx.attempts.newest(None, limit=1_000))) == 400
 
 
 async def test_overwritten_files_that_are_put_back_are_used_again(
@@ -361,7 +361,7 @@ async def test_a_deleted_ledger_is_an_outage_until_a_restart_makes_a_new_one(
     await ledger.close()
     again = opened(tmp_path)
     assert again.created
-    assert await use(again, lambda tx: tx.meta("a")) is None
+    assert await use(again, lambda tx: tx.meta.get("a")) is None
 
 
 async def test_a_copy_put_in_its_place_is_used_and_another_ledger_is_not(
@@ -369,7 +369,7 @@ async def test_a_copy_put_in_its_place_is_used_and_another_ledger_is_not(
 ) -> None:
     with another_process(path) as other:
         other.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
-    await use(opened(tmp_path / "b", clock=Later()), lambda tx: tx.set_meta("a", "another's"))
+    await use(opened(tmp_path / "b", clock=Later()), lambda tx: tx.meta.set("a", "another's"))
     (tmp_path / "b/state/ledger.db").rename(path)
     await unavailable(ledger, "was replaced")
     await unavailable(ledger, "is another one than was opened")
@@ -377,7 +377,7 @@ async def test_a_copy_put_in_its_place_is_used_and_another_ledger_is_not(
     await unavailable(ledger, "was replaced")
     await works(ledger)
     await ledger.close()
-    await use(opened(tmp_path), lambda tx: tx.meta("a"))
+    await use(opened(tmp_path), lambda tx: tx.meta.get("a"))
 
 
 class Later:
@@ -391,15 +391,15 @@ class Later:
 async def test_any_number_of_rows_is_read_and_pruned(ledger: SqlLedger) -> None:
     def fill(tx: LedgerTransaction) -> None:
         for number in range(1_100):
-            tx.save_episode(an_episode(id=f"old{number}", ended_at=ago(days=91)))
+            tx.episodes.save(an_episode(id=f"old{number}", ended_at=ago(days=91)))
             episode = an_episode(id=f"e{number}", model_id=f"m{number}")
-            tx.add_target(failing(model_id=f"m{number}", episode=episode, next_check_at=NOW))
+            tx.targets.add(failing(model_id=f"m{number}", episode=episode, next_check_at=NOW))
 
     def few(connection: Any, *_: Any) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
 
     with listening("checkout", few):
         await ledger.transact(fill)
-        assert len(await ledger.transact(lambda tx: tx.targets())) == 1_100
+        assert len(await ledger.transact(lambda tx: tx.targets.all())) == 1_100
         assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 1_100
         assert await ledger.transact(lambda tx: tx.prune(ago(days=90))) == 0

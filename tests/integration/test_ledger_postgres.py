@@ -27,8 +27,8 @@ from watchdog.config import Config
 from watchdog.domain.records import Target
 from watchdog.domain.replica import Replica
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
+from watchdog.engine.settings import Settings
 from watchdog.engine.target import operate
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.line import Line
 from watchdog.ledger.schema import metadata
@@ -159,12 +159,12 @@ async def test_transactions_of_several_processes_never_overlap(url: str) -> None
     ledgers = [opened(url, role) for role in (Role.DAEMON, Role.DAEMON, Role.COMMAND)]
 
     def count(tx: LedgerTransaction) -> None:
-        tx.set_meta("count", str(int(tx.meta("count") or 0) + 1))
+        tx.meta.set("count", str(int(tx.meta.get("count") or 0) + 1))
 
     await asyncio.gather(
         *(eventually(partial(ledger.transact, count)) for ledger in ledgers for _ in range(5))
     )
-    assert await ledgers[0].transact(lambda tx: tx.meta("count")) == "15"
+    assert await ledgers[0].transact(lambda tx: tx.meta.get("count")) == "15"
     for ledger in ledgers:
         await ledger.close()
 
@@ -207,15 +207,15 @@ async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_
     dead = open_ledger(config, SystemClock(), Role.DAEMON)
 
     def beat(tx: LedgerTransaction) -> None:
-        tx.save_replica(Replica(dead.owner, "1.0.0", tx.now(), tx.now(), tx.now(), active=True))
+        tx.replicas.save(Replica(dead.owner, "1.0.0", tx.now(), tx.now(), tx.now(), active=True))
 
     await dead.transact(beat)
     await dead.close()
     shared().step_clock(url, -timedelta(days=1))
 
-    def pause(tx: LedgerTransaction, recorder: Recorder) -> bool:
+    def pause(tx: LedgerTransaction, settings: Settings) -> bool:
         until = operate.pause(tx, None, span=timedelta(hours=2), who="ann", note="")
-        return operate.holds(tx, recorder, until)
+        return operate.holds(tx, settings, until)
 
     assert await change_ledger(config, pause) == (True, False)
 
@@ -235,8 +235,8 @@ async def test_who_opens_it_to_read_waits_for_nobody(url: str) -> None:
     writer = opened(url)
 
     def open_meanwhile(tx: LedgerTransaction) -> list[Target]:
-        tx.add_target(failing())
-        return asyncio.run(use(opened(url, Role.READER), lambda own: list(own.targets())))
+        tx.targets.add(failing())
+        return asyncio.run(use(opened(url, Role.READER), lambda own: list(own.targets.all())))
 
     assert await writer.transact(open_meanwhile) == []
     await writer.close()
@@ -246,12 +246,12 @@ async def test_a_reader_makes_nothing_and_waits_for_nobody(url: str) -> None:
     with pytest.raises(LedgerMissing):
         opened(url, Role.READER)
     writer = opened(url)
-    await writer.transact(lambda tx: tx.add_target(failing()))
+    await writer.transact(lambda tx: tx.targets.add(failing()))
     reader = opened(url, Role.READER)
 
     def read_meanwhile(tx: LedgerTransaction) -> Any:
-        tx.set_meta("a", "b")
-        return asyncio.run(reader.transact(lambda own: (own.targets(), own.meta("a"))))
+        tx.meta.set("a", "b")
+        return asyncio.run(reader.transact(lambda own: (own.targets.all(), own.meta.get("a"))))
 
     assert await writer.transact(read_meanwhile) == ([failing()], None)
     await reader.close()
@@ -289,8 +289,8 @@ async def test_texts_and_times_are_the_same_whatever_form_was_asked_for(
     ledger = opened(url + query)
     assert abs(await use(ledger, lambda tx: tx.now()) - datetime.now(UTC)) < MINUTE
     ledger = opened(url + query)
-    await ledger.transact(lambda tx: tx.set_meta("a", "Ümläuts and 日本"))
-    assert await use(ledger, lambda tx: tx.meta("a")) == "Ümläuts and 日本"
+    await ledger.transact(lambda tx: tx.meta.set("a", "Ümläuts and 日本"))
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "Ümläuts and 日本"
 
 
 def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
@@ -306,34 +306,34 @@ async def test_a_server_that_stops_is_an_outage_until_it_is_back(server: Postgre
     assert await ledger.hold_active()
     server.stop()
     with pytest.raises(LedgerUnavailable, match="does not answer: ") as lost:
-        await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+        await ledger.transact(lambda tx: tx.meta.set("a", "b"))
     assert "\n" not in str(lost.value)
     with pytest.raises(LedgerUnavailable):
         await ledger.hold_active()
     server.start()
-    await eventually(lambda: ledger.transact(lambda tx: tx.set_meta("a", "b")))
+    await eventually(lambda: ledger.transact(lambda tx: tx.meta.set("a", "b")))
     assert await ledger.hold_active()
-    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "b"
 
 
 async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
     server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = opened(server.new_schema())
-    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    await ledger.transact(lambda tx: tx.meta.set("a", "b"))
     server.freeze()
     try:
         with monkeypatch.context() as patch:
             patch.setattr(Line, "call_seconds", 0.5)
-            both = [ledger.transact(lambda tx: tx.meta("a")), ledger.hold_active()]
+            both = [ledger.transact(lambda tx: tx.meta.get("a")), ledger.hold_active()]
             found = await asyncio.gather(*both, return_exceptions=True)
         assert [type(each) for each in found] == [LedgerUnavailable] * 2
         why = "does not answer: nothing was heard for 0.5 s, and so the connection was given up"
         assert str(found[0]).endswith(why)
     finally:
         server.thaw()
-    await eventually(lambda: ledger.transact(lambda tx: tx.meta("a")))
-    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+    await eventually(lambda: ledger.transact(lambda tx: tx.meta.get("a")))
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "b"
 
 
 async def test_each_statement_has_its_own_time_to_be_answered(
@@ -348,11 +348,11 @@ async def test_each_statement_has_its_own_time_to_be_answered(
 
     def write(tx: LedgerTransaction) -> None:
         for key in "abcdefgh":
-            tx.set_meta(key, "x")
+            tx.meta.set(key, "x")
 
     line.delay = 0.4
     began = time.monotonic()
-    await asyncio.gather(ledger.transact(write), ledger.transact(lambda tx: tx.meta("a")))
+    await asyncio.gather(ledger.transact(write), ledger.transact(lambda tx: tx.meta.get("a")))
     assert time.monotonic() - began > 2 * Line.call_seconds
     line.delay = 0
     await ledger.close()
@@ -364,7 +364,7 @@ async def test_what_another_process_keeps_locked_is_told_as_that(url: str) -> No
 
     def keep(tx: LedgerTransaction) -> str:
         with pytest.raises(LedgerUnavailable) as told:
-            asyncio.run(other.transact(lambda tx: tx.meta("a")))
+            asyncio.run(other.transact(lambda tx: tx.meta.get("a")))
         return str(told.value)
 
     assert (await one.transact(keep)).endswith("another process has kept it locked for 4 s")

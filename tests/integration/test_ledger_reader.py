@@ -36,13 +36,13 @@ class Holding:
         self._loop = asyncio.get_running_loop()
 
     def write(self, tx: LedgerTransaction) -> None:
-        tx.add_target(failing())
+        tx.targets.add(failing())
         self._hold()
 
     def read(self, tx: LedgerTransaction) -> int:
-        before = len(tx.targets())
+        before = len(tx.targets.all())
         self._hold()
-        assert len(tx.targets()) == before, "a reader sees one moment"
+        assert len(tx.targets.all()) == before, "a reader sees one moment"
         return before
 
     def _hold(self) -> None:
@@ -55,10 +55,10 @@ async def test_it_waits_for_no_transaction_under_way(ledger: SqlLedger) -> None:
     try:
         writing = asyncio.create_task(ledger.transact(holding.write))
         await holding.has_begun.wait()
-        assert await reader.transact(lambda tx: tx.targets()) == []
+        assert await reader.transact(lambda tx: tx.targets.all()) == []
         holding.go_on.set()
         await writing
-        assert await reader.transact(lambda tx: tx.targets()) == [failing()]
+        assert await reader.transact(lambda tx: tx.targets.all()) == [failing()]
     finally:
         holding.go_on.set()
         await reader.close()
@@ -69,7 +69,7 @@ async def test_no_transaction_waits_for_it(ledger: SqlLedger) -> None:
     try:
         reading = asyncio.create_task(reader.transact(holding.read))
         await holding.has_begun.wait()
-        await ledger.transact(lambda tx: tx.add_target(failing()))
+        await ledger.transact(lambda tx: tx.targets.add(failing()))
         assert await ledger.hold_active()
         holding.go_on.set()
         assert await reading == 0
@@ -81,6 +81,6 @@ async def test_no_transaction_waits_for_it(ledger: SqlLedger) -> None:
 async def test_it_cannot_write(ledger: SqlLedger) -> None:
     reader = ledger.reader()
     with pytest.raises(LedgerUnavailable, match=r"(?i)read-?only"):
-        await reader.transact(lambda tx: tx.add_target(failing()))
-    assert await reader.transact(lambda tx: tx.targets()) == []
+        await reader.transact(lambda tx: tx.targets.add(failing()))
+    assert await reader.transact(lambda tx: tx.targets.all()) == []
     await reader.close()

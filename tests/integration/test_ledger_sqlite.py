@@ -41,7 +41,7 @@ async def use(ledger: SqlLedger, work: Callable[[Any], Any] = lambda tx: None) -
 
 async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    await ledger.transact(lambda tx: tx.meta.set("a", "b"))
     folder = tmp_path / "state"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
@@ -51,24 +51,24 @@ async def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
 
 
 async def test_rows_with_fractions_of_a_second_name_the_same_deployment(tmp_path: Path) -> None:
-    await use(opened(tmp_path), lambda tx: tx.add_target(failing()))
+    await use(opened(tmp_path), lambda tx: tx.targets.add(failing()))
     with sqlite3.connect(tmp_path / "state" / "ledger.db") as database:
         for table in ("targets", "episodes"):
             database.execute(
                 f"UPDATE {table} SET deployment_created_at = deployment_created_at + 7"
             )
     database.close()
-    assert await use(opened(tmp_path), lambda tx: tx.targets()) == [failing()]
+    assert await use(opened(tmp_path), lambda tx: tx.targets.all()) == [failing()]
 
 
 async def test_it_is_made_once_and_keeps_everything(tmp_path: Path) -> None:
     first = opened(tmp_path)
     assert first.created
-    await use(first, lambda tx: tx.add_target(failing()))
+    await use(first, lambda tx: tx.targets.add(failing()))
     second = opened(tmp_path, role=Role.READER)
     assert not second.created
     assert second.created_at == first.created_at
-    assert await use(second, lambda tx: tx.targets()) == [failing()]
+    assert await use(second, lambda tx: tx.targets.all()) == [failing()]
 
 
 async def test_each_role_has_one_holder_and_readers_need_none(tmp_path: Path) -> None:
@@ -134,29 +134,29 @@ async def test_a_failed_opening_gives_the_lock_back(tmp_path: Path) -> None:
 
 async def test_a_ledger_that_stops_answering_says_so_and_recovers(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    await ledger.transact(lambda tx: tx.set_meta("a", "b"))
+    await ledger.transact(lambda tx: tx.meta.set("a", "b"))
     path = tmp_path / "state/ledger.db"
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE meta RENAME TO elsewhere")
     with pytest.raises(LedgerUnavailable, match="no such table: meta"):
-        await ledger.transact(lambda tx: tx.meta("a"))
+        await ledger.transact(lambda tx: tx.meta.get("a"))
     with connection:
         connection.execute("ALTER TABLE elsewhere RENAME TO meta")
     connection.close()
-    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "b"
 
 
 async def test_a_transaction_waits_for_another_process_to_finish(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     other = sqlite3.connect(tmp_path / "state/ledger.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    writing = asyncio.ensure_future(ledger.transact(lambda tx: tx.set_meta("a", "ours")))
+    writing = asyncio.ensure_future(ledger.transact(lambda tx: tx.meta.set("a", "ours")))
     await asyncio.sleep(0)
     other.execute("INSERT INTO meta VALUES ('a', 'theirs')")
     other.execute("COMMIT")
     other.close()
     await writing
-    assert await use(ledger, lambda tx: tx.meta("a")) == "ours"
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "ours"
 
 
 KILLED = """
@@ -166,12 +166,12 @@ from tests.fakes.records import failing, healthy
 from pathlib import Path
 
 def work(tx):
-    tx.add_target(failing())
+    tx.targets.add(failing())
     os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
     ledger = opened(Path(sys.argv[1]))
-    await ledger.transact(lambda tx: tx.add_target(healthy(model_id="m0")))
+    await ledger.transact(lambda tx: tx.targets.add(healthy(model_id="m0")))
     await ledger.transact(work)
 
 asyncio.run(main())
@@ -186,16 +186,16 @@ async def test_a_process_killed_in_a_transaction_leaves_what_it_had_committed(
         subprocess.run, [sys.executable, "-c", KILLED, str(tmp_path)], cwd=root, check=False
     )
     assert done.returncode == -signal.SIGKILL
-    found = await use(opened(tmp_path), lambda tx: tx.targets())
+    found = await use(opened(tmp_path), lambda tx: tx.targets.all())
     assert found == [healthy(model_id="m0")]
 
 
 async def test_a_cancelled_caller_does_not_undo_a_transaction(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
-    caller = asyncio.ensure_future(ledger.transact(lambda tx: tx.set_meta("a", "b")))
+    caller = asyncio.ensure_future(ledger.transact(lambda tx: tx.meta.set("a", "b")))
     await asyncio.sleep(0)
     caller.cancel()
-    assert await use(ledger, lambda tx: tx.meta("a")) == "b"
+    assert await use(ledger, lambda tx: tx.meta.get("a")) == "b"
 
 
 async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
@@ -217,11 +217,11 @@ async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path:
         statements.append((statement, parameters))
 
     def work(tx: Any) -> None:
-        tx.claim_due(NOW, limit=9, interval=MINUTE)
-        tx.target("m1")
-        tx.attempts(failing(), since=ago(hours=24), dated=ago(hours=24))
-        tx.fleet_usage(date=NOW, most=50)
-        tx.pending_attempts()
+        tx.targets.claim_due(NOW, limit=9, interval=MINUTE)
+        tx.targets.get("m1")
+        tx.attempts.of(failing(), since=ago(hours=24), dated=ago(hours=24))
+        tx.usage.of_fleet(date=NOW, most=50)
+        tx.attempts.pending()
 
     with listening("before_cursor_execute", note):
         await use(ledger, work)
@@ -250,7 +250,7 @@ async def test_no_command_migrates_the_ledger_under_a_daemon_of_an_older_version
 
 
 async def test_a_newer_ledger_is_used_where_it_says_that_this_program_may(tmp_path: Path) -> None:
-    await use(opened(tmp_path), lambda tx: tx.add_target(failing()))
+    await use(opened(tmp_path), lambda tx: tx.targets.add(failing()))
     with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.execute("ALTER TABLE targets ADD COLUMN colour TEXT")
@@ -258,4 +258,4 @@ async def test_a_newer_ledger_is_used_where_it_says_that_this_program_may(tmp_pa
     connection.close()
     ledger = opened(tmp_path)
     assert not ledger.created
-    assert await use(ledger, lambda tx: tx.targets()) == [failing()]
+    assert await use(ledger, lambda tx: tx.targets.all()) == [failing()]

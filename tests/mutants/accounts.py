@@ -12,7 +12,7 @@ from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.domain.records import Attempt, Outcome
 from watchdog.domain.step import Transition
 from watchdog.engine.ports import AnswerLost, Denied, NotFound, NotSent, Rejected
-from watchdog.ledger.rows import attempt_values
+from watchdog.ledger.attempt_values import attempt_values
 from watchdog.ledger.schema import attempts as attempts_table
 
 EACH_ANSWER = f"{ATTEMPT}test_an_answer_that_ends_an_attempt"
@@ -41,17 +41,17 @@ def _recorded_as(outcome: Outcome | None, **values: Any) -> Change:
     def record_answer(tx: Any, attempt: Attempt) -> Any:
         if attempt.outcome is Outcome.UNKNOWN:
             attempt = replace(attempt, outcome=outcome or attempt.outcome, **values)
-        return tx.record_answer(attempt)
+        return tx.attempts.record_answer(attempt)
 
-    return seams.ledger("record_answer", record_answer)
+    return seams.ledger("attempts.record_answer", record_answer)
 
 
 def _second_pending(tx: Any, attempt: Attempt) -> None:
     """It puts the first one aside."""
-    for other in tx.pending_attempts():
+    for other in tx.attempts.pending():
         if other.model_id == attempt.model_id:
-            tx.record_answer(replace(other, outcome=Outcome.UNKNOWN))
-    tx.add_attempt(attempt)
+            tx.attempts.record_answer(replace(other, outcome=Outcome.UNKNOWN))
+    tx.attempts.add(attempt)
 
 
 def _overwrite(right: Any, tx: Any, attempt: Attempt) -> bool:
@@ -105,7 +105,7 @@ ACCOUNTS = (
     mutant(
         "a second pending takes the place of the first",
         "At most one pending per target.",
-        seams.ledger("add_attempt", _second_pending),
+        seams.ledger("attempts.add", _second_pending),
         caught_by=ONE_PENDING,
     ),
     mutant(
@@ -117,7 +117,7 @@ ACCOUNTS = (
     mutant(
         "what may still be sent is taken for left behind",
         "Resolving a pending left behind: after reservation_ttl, 30 s.",
-        seams.ledger("attempts", lambda tx, *a, **k: _reserved_earlier(tx.attempts(*a, **k))),
+        seams.ledger("attempts.of", lambda tx, *a, **k: _reserved_earlier(tx.attempts.of(*a, **k))),
         caught_by=f"{RESERVATION}test_a_check_resolves_what_was_left_behind_when_it_can_no_longer_be_sent",
     ),
     mutant(
@@ -130,15 +130,19 @@ ACCOUNTS = (
         "what was left behind was sent when it was reserved",
         "Every POST that may have been sent counts, by sent_at; the latest moment is the safe one.",
         seams.ledger(
-            "record_answer",
-            lambda tx, attempt: tx.record_answer(replace(attempt, sent_at=attempt.reserved_at)),
+            "attempts.record_answer",
+            lambda tx, attempt: tx.attempts.record_answer(
+                replace(attempt, sent_at=attempt.reserved_at)
+            ),
         ),
         caught_by=f"{RESERVATION}test_what_was_left_behind_counts_from_the_latest_moment_at_which_it_was_sent",
     ),
     mutant(
         "an attempt ends when it is sent",
         "Under way: from the reservation until its end is seen.",
-        seams.ledger("attempts", lambda tx, *a, **k: _all_ended(tx.attempts(*a, **k), tx.now())),
+        seams.ledger(
+            "attempts.of", lambda tx, *a, **k: _all_ended(tx.attempts.of(*a, **k), tx.now())
+        ),
         caught_by=f"{OPERATE}test_what_is_under_way_cannot_be_reset",
     ),
     mutant(

@@ -28,19 +28,22 @@ OPERATORS = (
         "a pause does not hold",
         "pause: a person said hands off, with an expiry and a note.",
         seams.is_paused(lambda *_: False),
-        seams.ledger("pauses", lambda tx: ()),
+        seams.ledger("actions.pauses", lambda tx: ()),
         caught_by=f"{OPERATE}test_a_pause_holds_and_its_end_lets_go",
     ),
     mutant(
         "a pause after the reservation stops nothing",
         "A pause also stops what is reserved and not yet sent.",
-        seams.ledger("pauses", lambda tx: ()),
+        seams.ledger("actions.pauses", lambda tx: ()),
         caught_by=f"{OPERATE}test_a_pause_between_the_reservation_and_the_post_stops_the_post",
     ),
     mutant(
         "force passes a newer pause",
         "A pause also stops what is reserved and not yet sent.",
-        seams.ledger("pauses", lambda tx: [replace(each, at=_LONG_AGO) for each in tx.pauses()]),
+        seams.ledger(
+            "actions.pauses",
+            lambda tx: [replace(each, at=_LONG_AGO) for each in tx.actions.pauses()],
+        ),
         caught_by=f"{OPERATE}test_a_forced_attempt_obeys_a_pause_that_is_newer_than_the_order",
     ),
     mutant(
@@ -85,7 +88,7 @@ BROKEN_BREAKERS = (
     mutant(
         "the same target is the canary each time",
         "One canary, the failing target that was canary least recently.",
-        seams.ledger("canary_times", lambda tx: {}),
+        seams.ledger("breaker.canary_times", lambda tx: {}),
         caught_by=MASS_FAILURE,
     ),
     mutant(
@@ -119,7 +122,7 @@ BROKEN_BREAKERS = (
     mutant(
         "it is forgotten",
         "Openings, canaries and closings are rows of the ledger.",
-        seams.ledger("opening", lambda tx: None),
+        seams.ledger("breaker.opening", lambda tx: None),
         caught_by=f"{BREAKER}test_an_open_breaker_survives_a_restart_with_its_canary",
     ),
 )
@@ -134,7 +137,7 @@ WHO_JUDGES = (
     mutant(
         "no command judges the breaker",
         "Without a living daemon, a check --retry that covers every watched target judges.",
-        seams.may_judge(lambda _, tx, ledger, settings, since: settings.is_daemon),
+        seams.may_judge(lambda _, tx, settings, since: settings.is_daemon),
         caught_by=f"{JUDGES}test_passes_of_a_command_open_it_and_send_one_canary_at_a_time",
     ),
     mutant(
@@ -179,7 +182,7 @@ HOLDING = (
     mutant(
         "a 429 holds in one process only",
         "429: the operation is held for retry_after.",
-        seams.ledger("set_meta", lambda *_: None),
+        seams.ledger("meta.set", lambda *_: None),
         caught_by=f"{RESERVATION}test_what_a_429_asked_for_holds_in_other_processes_too",
     ),
     mutant(

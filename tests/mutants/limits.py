@@ -33,7 +33,7 @@ def _one_more_each(name: str) -> Change:
 
 
 def _usage(**values: Any) -> Change:
-    return seams.ledger("fleet_usage", lambda tx, **k: replace(tx.fleet_usage(**k), **values))
+    return seams.ledger("usage.of_fleet", lambda tx, **k: replace(tx.usage.of_fleet(**k), **values))
 
 
 def _retries_despite(reason: DecisionReason) -> Change:
@@ -98,7 +98,7 @@ LIMITED = (
     mutant(
         "earlier episodes are not read",
         "A recovery does not clear the window.",
-        seams.ledger("attempts", lambda tx, target, **_: tx.attempts(target, since=tx.now())),
+        seams.ledger("attempts.of", lambda tx, target, **_: tx.attempts.of(target, since=tx.now())),
         caught_by=LIMITS,
     ),
     mutant(

@@ -87,7 +87,7 @@ OBSERVING = (
     mutant(
         "going live retries what failed before",
         "Left alone when it was failing as the mode changed to retry.",
-        seams.ledger("meta", lambda tx, key: None),
+        seams.ledger("meta.get", lambda tx, key: None),
         caught_by=f"{ENGINE}test_going_live_leaves_standing_failures_alone_where_told_to",
     ),
     mutant(

@@ -44,10 +44,12 @@ def _written_behind() -> tuple[Change, Change]:
 
     def record_answer(tx: Any, attempt: Attempt) -> Any:
         if attempt.id in reserved:
-            tx.add_attempt(reserved.pop(attempt.id))
-        return tx.record_answer(attempt)
+            tx.attempts.add(reserved.pop(attempt.id))
+        return tx.attempts.record_answer(attempt)
 
-    return seams.ledger("add_attempt", add_attempt), seams.ledger("record_answer", record_answer)
+    return seams.ledger("attempts.add", add_attempt), seams.ledger(
+        "attempts.record_answer", record_answer
+    )
 
 
 async def _asked_again(right: Any, *args: Any, **kwargs: Any) -> Any:
@@ -177,12 +179,15 @@ LAST_MOMENT = tuple(
 )
 
 
-def _of_any_version(right: Any, self: Any, tx: Any, seen: Target, *args: Any, **kwargs: Any) -> Any:
-    return right(self, tx, replace(seen, version=tx.target(seen.model_id).version), *args, **kwargs)
+def _of_any_version(
+    right: Any, tx: Any, settings: Any, seen: Target, *args: Any, **kwargs: Any
+) -> Any:
+    present = replace(seen, version=tx.targets.get(seen.model_id).version)
+    return right(tx, settings, present, *args, **kwargs)
 
 
 def _save_any_version(tx: Any, target: Target) -> Any:
-    return tx.save_target(replace(target, version=tx.target(target.model_id).version))
+    return tx.targets.save(replace(target, version=tx.targets.get(target.model_id).version))
 
 
 FENCES = (
@@ -195,7 +200,7 @@ FENCES = (
     mutant(
         "the ledger does not compare versions",
         "Every reservation is fenced by the target's version.",
-        seams.ledger("save_target", _save_any_version),
+        seams.ledger("targets.save", _save_any_version),
         caught_by=f"{LEDGER}test_a_change_made_meanwhile_is_a_conflict",
     ),
     mutant(

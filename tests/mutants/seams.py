@@ -18,9 +18,10 @@ from watchdog.domain.records import Outcome, Policy
 from watchdog.engine.fleet import eligible, judges
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.settings import Settings
+from watchdog.engine.target import record
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger import SqlLedger
+from watchdog.ledger.attempt_rows import AttemptQueries
 from watchdog.ledger.locks import FileLock
 from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.transaction import SqlTransaction
@@ -48,7 +49,7 @@ after_listing = partial(everywhere, discovery.after_listing)
 confirm_404 = partial(member, (SharedListing,), "confirm")
 
 charged = partial(member, (Outcome,), "charged")
-reserve = partial(member, (Recorder,), "reserve")
+reserve = partial(everywhere, record.reserve)
 shield = partial(member, (asyncio,), "shield")
 finish_sending = partial(member, (Retrier,), "finish")
 clock_now = partial(member, (SystemClock,), "now")
@@ -56,7 +57,7 @@ gate_hold = partial(member, (Gate,), "hold")
 key_refused = partial(member, (Gate,), "denied")
 file_lock = partial(member, (FileLock,), "acquire")
 daemons_clock = partial(member, (SharedClock,), "daemons")
-sql_record_answer = partial(member, (SqlTransaction,), "record_answer")
+sql_record_answer = partial(member, (AttemptQueries,), "record_answer")
 sql_transaction = partial(everywhere, SqlTransaction)
 
 _LEDGERS = (InMemoryLedger, SqlLedger)
@@ -70,14 +71,14 @@ retry_hold = partial(member, _APIS, "retry_hold")
 
 
 def ledger(name: str, broken: Callable[..., Any]) -> Change:
-    """Another method of the port's transaction, on every ledger. `broken` gets the right
-    transaction and the arguments."""
+    """Another method of the port's transaction, on every ledger. `name` is as in `targets.save`;
+    `broken` gets the right transaction and the arguments."""
 
     def in_use(note: Callable[[Broken], Broken]) -> Broken:
         noted = note(broken)
 
         async def broken_transact(right: Any, self: Any, work: Callable[[Any], Any]) -> Any:
-            return await right(self, lambda tx: work(_Transaction(tx, name, noted)))
+            return await right(self, lambda tx: work(_Changed(tx, name, partial(noted, tx))))
 
         return broken_transact
 
@@ -102,12 +103,14 @@ def policies(change: Callable[[Policy], Policy]) -> Change:
     return settings(changed)
 
 
-class _Transaction:
-    """A transaction of which one method is another."""
+class _Changed:
+    """An object of which one attribute is another. The attribute may be one of an attribute."""
 
-    def __init__(self, right: Any, name: str, instead: Callable[..., Any]) -> None:
+    def __init__(self, right: Any, name: str, instead: Any) -> None:
+        own, _, inner = name.partition(".")
         self.__right = right
-        self.__changed = {name: partial(instead, right)}
+        self.__name = own
+        self.__instead = _Changed(getattr(right, own), inner, instead) if inner else instead
 
     def __getattr__(self, name: str) -> Any:
-        return self.__changed.get(name) or getattr(self.__right, name)
+        return self.__instead if name == self.__name else getattr(self.__right, name)

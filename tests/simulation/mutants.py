@@ -18,8 +18,8 @@ from watchdog.domain.records import (
     Standing,
 )
 from watchdog.engine.settings import Settings
+from watchdog.engine.target import left_behind, written
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger.transaction import SqlTransaction
 
 
@@ -147,7 +147,7 @@ MUTANTS = (
     ),
     mutant(
         "what a dead process left behind is forgiven",
-        (Recorder, "_lost", staticmethod(wrong_turns.forgive)),
+        (left_behind, "_lost", wrong_turns.forgive),
         caught_by="accounting, episode, delay, fleet minute",
         first=60,
     ),
@@ -195,7 +195,7 @@ MUTANTS = (
     ),
     mutant(
         "waiting targets sleep in",
-        (Recorder, "_next_check", wrong_turns.sleep_in),
+        (written, "_next_check", wrong_turns.sleep_in),
         caught_by="liveness",
         first=8,
     ),

@@ -23,7 +23,8 @@ from watchdog.domain.step import Transition
 from watchdog.engine.fleet import judges
 from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
 from watchdog.engine.settings import Settings
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.target import written
+from watchdog.engine.target.record import reserve
 from watchdog.ledger.schema import attempts as attempts_table
 
 
@@ -32,13 +33,13 @@ async def _nothing_hinders() -> None:
 
 
 async def send_without_a_look(
-    self: Any, recorder: Recorder, settings: Any, target: Target, attempt: Attempt, **_: Any
+    self: Any, settings: Any, target: Target, attempt: Attempt, **_: Any
 ) -> Any:
     return await self._post(attempt, _nothing_hinders)
 
 
 async def send_whatever_it_sees(
-    self: Any, recorder: Recorder, settings: Any, target: Target, attempt: Attempt, **_: Any
+    self: Any, settings: Any, target: Target, attempt: Attempt, **_: Any
 ) -> Any:
     try:
         await self._api.get_deployment(target.model_id, urgent=True)
@@ -49,16 +50,15 @@ async def send_whatever_it_sees(
 
 async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetime | None) -> Target:
     settings, attempt_id = self._live.current, self._new_id()
-    recorder = Recorder(self._ledger, settings)
     assert seen.episode is not None
     now = self._clock.now()
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
-    sent = await self._send(recorder, settings, seen, early, forced=True)
+    sent = await self._send(settings, seen, early, forced=True)
     recorded, attempt = await self._ledger.transact(
-        lambda tx: recorder.reserve(tx, seen, attempt_id, self._access(seen.model_id), date=date)
+        lambda tx: reserve(tx, settings, seen, attempt_id, self._access(seen.model_id), date=date)
     )
     if attempt is not None:
-        await self._settle(recorder, sent)
+        await self._settle(settings, sent)
     after: Target = recorded.after
     return after
 
@@ -82,7 +82,7 @@ def forgive(tx: Any, attempt: Attempt) -> Attempt:
         resolution=Resolution.ANSWERED,
         resolved_at=now,
     )
-    tx.record_answer(failed)
+    tx.attempts.record_answer(failed)
     return failed
 
 
@@ -113,16 +113,16 @@ def exhausted_by_number_alone(target: Target, attempts: Any, rules: Policy) -> A
     return DecisionReason.EPISODE_SPENT if len(charged) >= rules.max_attempts else None
 
 
-def sleep_in(self: Any, decision: Decision, now: datetime) -> datetime | None:
-    soon = _next_check(self, decision, now)
+def sleep_in(settings: Any, decision: Decision, now: datetime) -> datetime | None:
+    soon = _next_check(settings, decision, now)
     return None if decision.reason is DecisionReason.BACKOFF else soon
 
 
-_next_check = Recorder._next_check  # noqa: SLF001
+_next_check = written._next_check  # noqa: SLF001
 
 
-def only_daemons_judge(tx: Any, ledger: Any, settings: Settings, needed_since: datetime) -> bool:
-    return settings.is_daemon and _may_judge(tx, ledger, settings, needed_since)
+def only_daemons_judge(tx: Any, settings: Settings, needed_since: datetime) -> bool:
+    return settings.is_daemon and _may_judge(tx, settings, needed_since)
 
 
 _may_judge = judges.may_judge

@@ -115,7 +115,7 @@ def _file_system(path: Path) -> str:
 
 def _daemons(tx: LedgerTransaction, loaded: LoadedConfig) -> str:
     now = tx.now()
-    living = [each for each in tx.replicas() if each.state(now) is not ReplicaState.GONE]
+    living = [each for each in tx.replicas.all() if each.state(now) is not ReplicaState.GONE]
     if not living:
         return "readable; no daemon is running on it"
     return f"readable; {'; '.join(_daemon(tx, each, now, loaded) for each in living)}"
@@ -125,7 +125,9 @@ def _daemon(tx: LedgerTransaction, replica: Replica, now: datetime, loaded: Load
     words = f"{signature(replica.id)} is {replica.state(now)}"
     if replica.version != __version__:
         words += f", of version {replica.version} (this is {__version__})"
-    if tx.configured([replica.id]) != frozenset(model.id for model in loaded.config.models):
+    if tx.replicas.configured([replica.id]) != frozenset(
+        model.id for model in loaded.config.models
+    ):
         words += ", with other models configured"
     return words
 

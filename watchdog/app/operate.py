@@ -13,8 +13,8 @@ from watchdog.config import Config
 from watchdog.domain.records import Attempt, Target
 from watchdog.engine.lifecycle.watchlist import enlist
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
+from watchdog.engine.settings import Settings
 from watchdog.engine.target.operate import note_retry
-from watchdog.engine.target.record import Recorder
 from watchdog.ledger import Role
 
 T = TypeVar("T")
@@ -35,14 +35,14 @@ class Tried:
 
 
 async def change_ledger(
-    config: Config, work: Callable[[LedgerTransaction, Recorder], T]
+    config: Config, work: Callable[[LedgerTransaction, Settings], T]
 ) -> tuple[T, bool]:
     """Run one writing transaction, beside whoever else uses the ledger; its result, and whether the
     ledger was made for it. Raises SetupError."""
     ledger = open_ledger(config, SystemClock(), Role.OPERATOR)
-    recorder = Recorder(ledger, make_settings(config, ledger.owner))
+    settings = make_settings(config, ledger.owner)
     try:
-        return await ledger.transact(lambda tx: work(tx, recorder)), ledger.created
+        return await ledger.transact(lambda tx: work(tx, settings)), ledger.created
     except LedgerUnavailable as error:
         raise SetupError(str(error)) from error
     finally:
@@ -58,7 +58,7 @@ async def retry_once(
     async with open_engine(config, environ, Role.COMMAND) as engine:
         owner = engine.settings.owner
         (target,), began = await engine.ledger.transact(
-            lambda tx: (enlist(tx, engine.recorder, engine.settings), tx.now())
+            lambda tx: (enlist(tx, engine.settings), tx.now())
         )
         await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
         checked = await engine.checker.check(target, forced=forced)
@@ -67,7 +67,7 @@ async def retry_once(
                 break
             checked = await engine.checker.check(checked.target, forced=forced)
         recent, now = await engine.ledger.transact(
-            lambda tx: (tx.attempts(checked.target, since=began), tx.now())
+            lambda tx: (tx.attempts.of(checked.target, since=began), tx.now())
         )
         # Not the newest of all: one may lie ahead of a clock that was set back.
         attempt = next((each for each in recent if each.owner == owner), None)
@@ -83,11 +83,11 @@ async def follow(
     """Watch an attempt to its end, with a daemon or without one. Raises SetupError."""
     async with open_engine(config, environ, Role.OPERATOR) as engine:
         while True:
-            target = await engine.ledger.transact(lambda tx: tx.target(attempt.model_id))
+            target = await engine.ledger.transact(lambda tx: tx.targets.get(attempt.model_id))
             if target is not None:
                 await engine.checker.check(target, may_retry=False)
             target, found, now = await engine.ledger.transact(
-                lambda tx: (tx.target(attempt.model_id), tx.attempt(attempt.id), tx.now())
+                lambda tx: (tx.targets.get(attempt.model_id), tx.attempts.get(attempt.id), tx.now())
             )
             if target is None or found is None or not found.under_way:
                 return found or attempt

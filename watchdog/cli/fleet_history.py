@@ -16,7 +16,7 @@ Line = tuple[datetime, tuple[str, ...]]
 
 
 def read(tx: "LedgerTransaction", limit: int) -> tuple[Sequence[Opening], Sequence[Canary]]:
-    return tx.openings(limit=limit), tx.canaries(limit=limit)
+    return tx.breaker.openings(limit=limit), tx.breaker.canaries(limit=limit)
 
 
 def lines(openings: Sequence[Opening], canaries: Sequence[Canary]) -> list[tuple[str, ...]]:

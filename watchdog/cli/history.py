@@ -83,12 +83,12 @@ def _print_why(episode: Episode, finding: Finding | None) -> None:
 def _past(tx: "LedgerTransaction", settings: "Config", model: str | None, limit: int) -> _Past:
     model_id = None
     if model is not None:
-        model_id = resolve(model, configured(settings), tx.targets())
+        model_id = resolve(model, configured(settings), tx.targets.all())
     return _Past(
-        tx.episodes(model_id, limit=limit),
-        tx.attempt_history(model_id, limit=limit),
-        tx.actions(model_id, limit=limit),
-        tx.findings(model_id) if model_id is not None else {},
+        tx.episodes.newest(model_id, limit=limit),
+        tx.attempts.newest(model_id, limit=limit),
+        tx.actions.newest(model_id, limit=limit),
+        tx.findings.of(model_id) if model_id is not None else {},
     )
 
 

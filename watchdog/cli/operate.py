@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from watchdog.config import Config
     from watchdog.engine.ports import LedgerTransaction
-    from watchdog.engine.target.record import Recorder
+    from watchdog.engine.settings import Settings
 
 _LONGEST_PAUSE = timedelta(days=30)
 """A brake that nobody remembers is a watchdog that is off."""
@@ -62,9 +62,9 @@ def pause(
     settings, wanted = load(config).config, _span(span)
     ends: list[datetime] = []
 
-    def begin(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
+    def begin(tx: "LedgerTransaction", rules: "Settings", model_id: str | None) -> None:
         until = operate.pause(tx, model_id, span=wanted, who=who(), note=note)
-        if not operate.holds(tx, recorder, until):
+        if not operate.holds(tx, rules, until):
             fail("not paused: by the clock of a running daemon that would be over: set its clock")
         ends.append(until)
 
@@ -83,9 +83,9 @@ def resume(
 
     left: list[str] = []
 
-    def end(tx: "LedgerTransaction", _: "Recorder", model_id: str | None) -> None:
+    def end(tx: "LedgerTransaction", _: "Settings", model_id: str | None) -> None:
         ended = operate.resume(tx, model_id, who=who(), note=note)
-        if model_id and any(pause.model_id is None for pause in tx.pauses()):
+        if model_id and any(pause.model_id is None for pause in tx.actions.pauses()):
             left.append("; all models are paused: `resume --all`")
         if not ended:
             fail(f"{model_id or 'all models'}: not paused{''.join(left)}")
@@ -109,12 +109,12 @@ def reset(
     settings = load(config).config
     confirm(f"Forget the attempts of {model}, so that it may be retried anew?", yes=yes)
 
-    def clear(tx: "LedgerTransaction", recorder: "Recorder", model_id: str | None) -> None:
-        target = tx.target(model_id) if model_id is not None else None
+    def clear(tx: "LedgerTransaction", rules: "Settings", model_id: str | None) -> None:
+        target = tx.targets.get(model_id) if model_id is not None else None
         if target is None:
             fail(f"the ledger does not know {model_id} yet: start the daemon first")
         try:
-            operate.reset(tx, recorder, target, who=who(), note=note)
+            operate.reset(tx, rules, target, who=who(), note=note)
         except operate.OutOfStep:
             fail("not reset: the clock of a running daemon differs from this one: set its clock")
         except operate.UnderWay:
@@ -127,7 +127,7 @@ def _change(
     settings: "Config",
     model: str | None,
     every: bool,
-    work: "Callable[[LedgerTransaction, Recorder, str | None], None]",
+    work: "Callable[[LedgerTransaction, Settings, str | None], None]",
 ) -> str | None:
     """Run one writing transaction about one model or all; the model's id."""
     from watchdog.app.operate import change_ledger
@@ -136,10 +136,10 @@ def _change(
     if every == (model is not None):
         fail("name a MODEL, or give --all" if model is None else "give either MODEL or --all")
 
-    def whole(tx: "LedgerTransaction", recorder: "Recorder") -> str | None:
+    def whole(tx: "LedgerTransaction", rules: "Settings") -> str | None:
         known = configured(settings)
-        model_id = resolve(model, known, tx.targets()) if model is not None else None
-        work(tx, recorder, model_id)
+        model_id = resolve(model, known, tx.targets.all()) if model is not None else None
+        work(tx, rules, model_id)
         return model_id
 
     try:

@@ -62,7 +62,7 @@ def _past(settings: "Config") -> Sequence[Target]:
     from watchdog.app.parts import SetupError
 
     try:
-        return asyncio.run(read_ledger(settings, lambda tx: tx.targets()))
+        return asyncio.run(read_ledger(settings, lambda tx: tx.targets.all()))
     except SetupError:
         return ()  # Whatever is wrong with it is told when it is opened to write.
 

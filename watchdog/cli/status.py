@@ -132,7 +132,13 @@ def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
     if settings.discovery is not None:
         policies = dict.fromkeys(discovery.load(tx), settings.discovered_policy()) | policies
     watched = tuple(overview.targets(tx, policies))
-    return _Shown(watched, tuple(tx.pauses()), tx.opening(), tuple(tx.replicas()), tx.now())
+    return _Shown(
+        watched,
+        tuple(tx.actions.pauses()),
+        tx.breaker.opening(),
+        tuple(tx.replicas.all()),
+        tx.now(),
+    )
 
 
 def _replica_line(replica: Replica, now: datetime) -> str:

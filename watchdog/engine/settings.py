@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from watchdog.domain.breaker import BreakerRules
-from watchdog.domain.records import FleetLimits, Policy
+from watchdog.domain.records import FleetLimits, Policy, Target
 from watchdog.domain.transition import Timing
 
 MODE = "mode"
@@ -51,6 +51,9 @@ class Settings:
     def policies(self) -> dict[str, Policy]:
         """The rules of each model, by id."""
         return {model_id: model.policy for model_id, model in self.models.items()}
+
+    def policy_of(self, target: Target) -> Policy:
+        return self.models[target.model_id].policy
 
     @property
     def effective_interval(self) -> timedelta:

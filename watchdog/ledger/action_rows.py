@@ -1,11 +1,12 @@
 """The queries about what operators did."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from watchdog.domain.records import Action, ActionKind
-from watchdog.ledger.rows import action_values, to_action
+from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import actions
 
 _OPEN = (actions.c.kind == ActionKind.PAUSE) & actions.c.ended_at.is_(None)
@@ -19,13 +20,40 @@ _PAUSES = (
 _AFTER = select(actions).where(actions.c.id > bindparam("last")).order_by(actions.c.id)
 
 
+def action_values(action: Action) -> dict[str, Any]:
+    """Without the id, which the database gives."""
+    return {
+        "at": action.at,
+        "kind": action.kind,
+        "model_id": action.model_id,
+        "who": action.who,
+        "note": action.note,
+        "until": action.until,
+        "ended_at": action.ended_at,
+    }
+
+
+def to_action(row: Row) -> Action:
+    return Action(
+        at=row["at"],
+        kind=ActionKind(row["kind"]),
+        model_id=row["model_id"],
+        who=row["who"],
+        note=row["note"],
+        until=row["until"],
+        ended_at=row["ended_at"],
+        id=row["id"],
+    )
+
+
 class ActionQueries:
-    """The part of a transaction that is about what operators did."""
+    """See `ports.ActionRows`."""
 
-    _connection: Connection
-    _now: datetime
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
 
-    def add_action(self, action: Action) -> None:
+    def add(self, action: Action) -> None:
         self._connection.execute(insert(actions), action_values(action))
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
@@ -39,12 +67,12 @@ class ActionQueries:
         rows = self._connection.execute(_PAUSES, {"now": self._now}).mappings()
         return [to_action(row) for row in rows]
 
-    def actions(self, model_id: str | None, *, limit: int) -> list[Action]:
+    def newest(self, model_id: str | None, *, limit: int) -> list[Action]:
         query = select(actions).order_by(actions.c.at.desc(), actions.c.id.desc()).limit(limit)
         if model_id is not None:
             query = query.where(or_(actions.c.model_id == model_id, actions.c.model_id.is_(None)))
         return [to_action(row) for row in self._connection.execute(query).mappings()]
 
-    def actions_after(self, action_id: int) -> list[Action]:
+    def after(self, action_id: int) -> list[Action]:
         rows = self._connection.execute(_AFTER, {"last": action_id}).mappings()
         return [to_action(row) for row in rows]

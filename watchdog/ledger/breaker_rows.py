@@ -2,26 +2,80 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
-from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import DecisionKind, DecisionReason, Health
 from watchdog.ledger.chunks import in_chunks
-from watchdog.ledger.rows import canary_values, opening_values, to_canary, to_opening
+from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import canaries, openings, targets
 from watchdog.ledger.upsert import upsert
 
 _FAILING = targets.c.health == Health.FAILING
 
 
+def opening_values(opening: Opening) -> dict[str, Any]:
+    return {
+        "id": opening.id,
+        "opened_at": opening.opened_at,
+        "failures": opening.failures,
+        "not_failing": opening.not_failing,
+        "held_until": opening.condition_until,
+        "closed_at": opening.closed_at,
+        # Programs of an older schema do not know that word.
+        "closed_by": None if opening.closed_by is ClosedBy.LAPSED else opening.closed_by,
+        "judged_at": opening.judged_at,
+    }
+
+
+def to_opening(row: Row) -> Opening:
+    closed_by = None if row["closed_by"] is None else ClosedBy(row["closed_by"])
+    if row["closed_at"] is not None and closed_by is None:
+        closed_by = ClosedBy.LAPSED
+    return Opening(
+        id=row["id"],
+        opened_at=row["opened_at"],
+        failures=row["failures"],
+        not_failing=row["not_failing"],
+        condition_until=row["held_until"],
+        closed_at=row["closed_at"],
+        closed_by=closed_by,
+        judged_at=row["judged_at"],
+    )
+
+
+def canary_values(canary: Canary) -> dict[str, Any]:
+    return {
+        "id": canary.id,
+        "opening_id": canary.opening_id,
+        "model_id": canary.model_id,
+        "named_at": canary.named_at,
+        "attempt_id": canary.attempt_id,
+        "ended_at": canary.ended_at,
+        "result": canary.result,
+    }
+
+
+def to_canary(row: Row) -> Canary:
+    return Canary(
+        id=row["id"],
+        opening_id=row["opening_id"],
+        model_id=row["model_id"],
+        named_at=row["named_at"],
+        attempt_id=row["attempt_id"],
+        ended_at=row["ended_at"],
+        result=None if row["result"] is None else CanaryResult(row["result"]),
+    )
+
+
 class BreakerQueries:
-    """The part of a transaction that is about the breaker of its mode."""
+    """See `ports.BreakerRows`."""
 
-    _observe: bool
-
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, observe: bool) -> None:
         self._connection = connection
+        self._observe = observe
 
     def broken(
         self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
@@ -119,7 +173,7 @@ class BreakerQueries:
     def _of_own(self) -> ColumnElement[bool]:
         return canaries.c.opening_id.in_(select(openings.c.id).where(self._own))
 
-    def _prune_openings(self, before: datetime) -> int:
+    def prune(self, before: datetime) -> int:
         """Delete those that closed before, with their canaries; how many rows went."""
         old = select(openings.c.id).where(openings.c.closed_at < before)
         gone = self._connection.execute(delete(canaries).where(canaries.c.opening_id.in_(old)))

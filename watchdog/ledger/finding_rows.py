@@ -8,9 +8,10 @@ from watchdog.ledger.upsert import upsert
 
 
 class FindingQueries:
-    """The part of a transaction that is about findings."""
+    """See `ports.FindingRows`."""
 
-    _connection: Connection
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def note_error_lines(self, episode_id: str, lines: tuple[str, ...]) -> None:
         values = {"episode_id": episode_id, "error_lines": "\n".join(lines)}
@@ -19,7 +20,7 @@ class FindingQueries:
     def note_actor(self, episode_id: str, actor: str) -> None:
         upsert(self._connection, findings, {"episode_id": episode_id, "actor": actor})
 
-    def findings(self, model_id: str) -> dict[str, Finding]:
+    def of(self, model_id: str) -> dict[str, Finding]:
         query = (
             select(findings)
             .join(episodes, episodes.c.id == findings.c.episode_id)

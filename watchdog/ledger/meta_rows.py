@@ -14,24 +14,25 @@ _VALUE = select(meta.c.value).where(meta.c.key == bindparam("wanted"))
 
 
 class MetaQueries:
-    """The part of a transaction that is about the ledger as a whole."""
+    """See `ports.MetaRows`."""
 
-    _connection: Connection
-    _generation: Generation | None = None
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._generation: Generation | None = None
 
-    def meta(self, key: str) -> str | None:
+    def get(self, key: str) -> str | None:
         found: str | None = self._connection.scalar(_VALUE, {"wanted": key})
         return found
 
-    def set_meta(self, key: str, value: str) -> None:
+    def set(self, key: str, value: str) -> None:
         upsert(self._connection, meta, {"key": key, "value": value})
 
     def generation(self) -> Generation:
         if self._generation is None:
-            number, _, attempt_id = (self.meta(_GENERATION) or "0 ").partition(" ")
+            number, _, attempt_id = (self.get(_GENERATION) or "0 ").partition(" ")
             self._generation = Generation(int(number), attempt_id)
         return self._generation
 
-    def _grow(self, attempt_id: str, by: int = 1) -> None:
+    def grow(self, attempt_id: str, by: int = 1) -> None:
         self._generation = Generation(self.generation().number + by, attempt_id)
-        self.set_meta(_GENERATION, f"{self._generation.number} {attempt_id}")
+        self.set(_GENERATION, f"{self._generation.number} {attempt_id}")

@@ -10,7 +10,7 @@ from watchdog.ledger.schema import targets
 
 
 class QueueQueries:
-    """The part of a transaction that is about the queue."""
+    """See `ports.QueueRows`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -37,7 +37,7 @@ class QueueQueries:
         )
         return self._connection.scalar(query)
 
-    def leave_queue(self, model_id: str) -> None:
+    def leave(self, model_id: str) -> None:
         left = update(targets).where(targets.c.model_id == model_id)
         self._connection.execute(left.values(queue_rank=None))
 

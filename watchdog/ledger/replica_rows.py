@@ -1,31 +1,55 @@
 """The queries about the replicas."""
 
 from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from watchdog.domain.replica import Replica
-from watchdog.ledger.rows import replica_values, to_replica
+from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import configured, replicas
 from watchdog.ledger.upsert import upsert
 
 
+def replica_values(replica: Replica) -> dict[str, Any]:
+    return {
+        "id": replica.id,
+        "version": replica.version,
+        "started_at": replica.started_at,
+        "configured_at": replica.configured_at,
+        "seen_at": replica.seen_at,
+        "active": replica.active,
+    }
+
+
+def to_replica(row: Row) -> Replica:
+    return Replica(
+        id=row["id"],
+        version=row["version"],
+        started_at=row["started_at"],
+        configured_at=row["configured_at"],
+        seen_at=row["seen_at"],
+        active=row["active"],
+    )
+
+
 class ReplicaQueries:
-    """The part of a transaction that is about the replicas."""
+    """See `ports.ReplicaRows`."""
 
-    _connection: Connection
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    def save_replica(self, replica: Replica) -> None:
+    def save(self, replica: Replica) -> None:
         if replica.active:
             others = (replicas.c.active, replicas.c.id != replica.id)
             self._connection.execute(update(replicas).where(*others).values(active=False))
         upsert(self._connection, replicas, replica_values(replica))
 
-    def remove_replica(self, replica_id: str) -> None:
+    def remove(self, replica_id: str) -> None:
         self._connection.execute(delete(configured).where(configured.c.replica_id == replica_id))
         self._connection.execute(delete(replicas).where(replicas.c.id == replica_id))
 
-    def replicas(self) -> list[Replica]:
+    def all(self) -> list[Replica]:
         query = select(replicas).order_by(
             replicas.c.active.desc(), replicas.c.started_at, replicas.c.id
         )

@@ -14,18 +14,19 @@ _UNSEEN = ""
 
 
 class StatusQueries:
-    """The part of a transaction that is about the statuses' history."""
+    """See `ports.StatusRows`."""
 
-    _connection: Connection
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    def add_statuses(self, changes: Sequence[StatusChange]) -> None:
+    def add(self, changes: Sequence[StatusChange]) -> None:
         rows = [
             {"model_id": each.model_id, "at": each.at, "status": each.status or _UNSEEN}
             for each in changes
         ]
         upsert(self._connection, statuses, *rows)
 
-    def statuses(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
+    def since(self, since: datetime, model_id: str | None = None) -> list[StatusChange]:
         later = select(statuses.c.model_id, statuses.c.at, statuses.c.status).where(
             statuses.c.at > since
         )
@@ -48,7 +49,7 @@ class StatusQueries:
         found = [StatusChange(row[0], row[1], row[2] or None) for row in rows if row[1] is not None]
         return sorted(found, key=lambda change: (change.model_id, change.at))
 
-    def _prune_statuses(self, before: datetime) -> int:
+    def prune(self, before: datetime) -> int:
         """Delete those that had given way to another before; how many."""
         later = statuses.alias()
         given_way = (

@@ -63,7 +63,11 @@ class SqlLedger:
 
         def whole(asked_at: float) -> T:
             with self._database.transaction(asked_at) as (connection, now):
-                return work(SqlTransaction(connection, now, observe=self.observe))
+                return work(
+                    SqlTransaction(
+                        connection, now, observe=self.observe, knows_dead=self.knows_dead
+                    )
+                )
 
         return await self._turns.take(whole)
 

@@ -25,11 +25,11 @@ class ActionWatch:
     def read(self, tx: LedgerTransaction) -> News | None:
         """None when nobody did anything since."""
         if self._last is None:
-            newest = tx.actions(None, limit=1)
+            newest = tx.actions.newest(None, limit=1)
             self._last = max((action.id or 0 for action in newest), default=0)
-            return News((), tuple(tx.pauses()))
-        actions = tuple(tx.actions_after(self._last))
-        return News(actions, tuple(tx.pauses())) if actions else None
+            return News((), tuple(tx.actions.pauses()))
+        actions = tuple(tx.actions.after(self._last))
+        return News(actions, tuple(tx.actions.pauses())) if actions else None
 
     def tell(self, news: News | None) -> None:
         if news is None:

@@ -48,12 +48,12 @@ class ApiClock:
 def _note(tx: LedgerTransaction, ahead: timedelta) -> timedelta | None:
     """Write it down; what was written there before."""
     before = _noted(tx)
-    tx.set_meta(_AHEAD, str(ahead.total_seconds()))
+    tx.meta.set(_AHEAD, str(ahead.total_seconds()))
     return before
 
 
 def _noted(tx: LedgerTransaction) -> timedelta | None:
-    noted = tx.meta(_AHEAD)
+    noted = tx.meta.get(_AHEAD)
     return None if noted is None else timedelta(seconds=float(noted))
 
 

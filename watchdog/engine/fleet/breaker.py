@@ -33,14 +33,15 @@ class Breaker:
     one that nobody has judged for a day.
     """
 
-    def __init__(self, tx: LedgerTransaction, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, tx: LedgerTransaction, settings: Settings) -> None:
         self._tx = tx
-        self._ledger = ledger
         self._settings = settings
         self._rules = settings.breaker
         self._now = tx.now()
-        self._opening = tx.opening()
-        self._canary = tx.last_canary(self._opening.id) if self._opening is not None else None
+        self._opening = tx.breaker.opening()
+        self._canary = (
+            tx.breaker.last_canary(self._opening.id) if self._opening is not None else None
+        )
         self.news: list[Event] = []
         if self._opening is not None and lapsed(self._opening, self._canary, self._now):
             self._lapse(self._opening)
@@ -63,7 +64,7 @@ class Breaker:
     def send(self, attempt: Attempt) -> None:
         """The attempt that was reserved is the canary's."""
         if self._canary is not None:
-            self._tx.save_canary(replace(self._canary, attempt_id=attempt.id))
+            self._tx.breaker.save_canary(replace(self._canary, attempt_id=attempt.id))
 
     def attend(self, *, naming: bool = True) -> None:
         """Do what time or a canary's end asks of an open breaker. Without `naming` no canary is
@@ -78,7 +79,7 @@ class Breaker:
     @cached_property
     def _judges(self) -> bool:
         needed = needed_since(self._opening, self._now)
-        return may_judge(self._tx, self._ledger, self._settings, needed)
+        return may_judge(self._tx, self._settings, needed)
 
     @property
     def _among(self) -> Collection[str] | None:
@@ -87,13 +88,13 @@ class Breaker:
 
     @cached_property
     def _since(self) -> datetime:
-        return counts_from(self._tx.last_closed(), self._rules, self._now)
+        return counts_from(self._tx.breaker.last_closed(), self._rules, self._now)
 
     def _open_if_too_many(self, target: Target) -> None:
         began = self._began(target)
         if len(began) < self._rules.min_failures or not self._judges:
             return
-        others = self._tx.not_failing(self._since, among=self._among, but=target.model_id)
+        others = self._tx.breaker.not_failing(self._since, among=self._among, but=target.model_id)
         until = condition_until(began, others, self._rules, self._now)
         if until is None:
             return
@@ -106,7 +107,7 @@ class Breaker:
             condition_until=until,
             judged_at=self._now,
         )
-        self._tx.save_opening(self._opening)
+        self._tx.breaker.save_opening(self._opening)
         self.news.append(
             BreakerOpened(
                 failures=len(began), not_failing=others, canary_at=until + self._rules.cooldown
@@ -116,7 +117,7 @@ class Breaker:
     def _began(self, target: Target | None) -> list[datetime]:
         since, own = self._since, target.model_id if target is not None else None
         most = self._rules.max_failures
-        began = [*self._tx.broken(since, among=self._among, but=own, most=most)]
+        began = [*self._tx.breaker.broken(since, among=self._among, but=own, most=most)]
         if target is not None and target.broke_at is not None and target.broke_at > since:
             began.append(target.broke_at)
         return began
@@ -128,8 +129,8 @@ class Breaker:
         model = self._settings.models.get(canary.model_id)
         result = result_of(
             canary,
-            self._tx.target(canary.model_id),
-            self._tx.attempt(canary.attempt_id) if canary.attempt_id else None,
+            self._tx.targets.get(canary.model_id),
+            self._tx.attempts.get(canary.attempt_id) if canary.attempt_id else None,
             stuck_after=model.policy.stuck_after if model else self._rules.cooldown,
             unsent_after=self._settings.timing.longest_gap,
             now=self._now,
@@ -137,7 +138,7 @@ class Breaker:
         if result is None:
             return
         self._canary = replace(canary, ended_at=self._now, result=result)
-        self._tx.save_canary(self._canary)
+        self._tx.breaker.save_canary(self._canary)
         if result is CanaryResult.PASSED:
             self._close(opening, ClosedBy.CANARY)
         elif result is CanaryResult.FAILED:
@@ -146,7 +147,7 @@ class Breaker:
 
     def _refresh(self, opening: Opening) -> Opening:
         """Follow the condition, which recoveries end and new failures prolong."""
-        others = self._tx.not_failing(self._since, among=self._among, but=None)
+        others = self._tx.breaker.not_failing(self._since, among=self._among, but=None)
         holds = condition_until(self._began(None), others, self._rules, self._now)
         last = min(opening.condition_until, self._now)
         until = last if holds is None else max(holds, last)
@@ -155,7 +156,7 @@ class Breaker:
             judged_at = self._now
         refreshed = replace(opening, condition_until=until, judged_at=judged_at)
         if refreshed != opening:
-            self._tx.save_opening(refreshed)
+            self._tx.breaker.save_opening(refreshed)
         return refreshed
 
     def _act_when_due(self, opening: Opening, *, naming: bool) -> None:
@@ -167,18 +168,20 @@ class Breaker:
         elif ready := self._ready():
             if naming:
                 self._name_canary(opening, ready)
-        elif not self._tx.waiting(among=self._among) and not eligible(self._tx, self._settings):
+        elif not self._tx.breaker.waiting(among=self._among) and not eligible(
+            self._tx, self._settings
+        ):
             self._close(opening, ClosedBy.NONE_ELIGIBLE)
 
     def _ready(self) -> list[str]:
         """Those that wait for the breaker alone, and that this process checks: another replica may
         be configured with more."""
-        waiting = self._tx.waiting(DecisionReason.BREAKER_OPEN, among=self._among)
+        waiting = self._tx.breaker.waiting(DecisionReason.BREAKER_OPEN, among=self._among)
         return [model_id for model_id in waiting if model_id in self._settings.models]
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
         """The one that was canary least recently, and have it checked at once."""
-        named = self._tx.canary_times()
+        named = self._tx.breaker.canary_times()
         model_id = min(ready, key=lambda each: (named.get(each, _NEVER), each))
         self._canary = Canary(
             id=f"{opening.id}/{self._now:%Y-%m-%dT%H:%M:%S.%fZ}",
@@ -186,18 +189,18 @@ class Breaker:
             model_id=model_id,
             named_at=self._now,
         )
-        self._tx.save_canary(self._canary)
-        self._tx.make_due(model_id, self._now)
+        self._tx.breaker.save_canary(self._canary)
+        self._tx.targets.make_due(model_id, self._now)
 
     def _lapse(self, opening: Opening) -> None:
         canary = self._canary
         if canary is not None and canary.under_way:
             result = CanaryResult.FAILED if canary.attempt_id else CanaryResult.UNSENT
-            self._tx.save_canary(replace(canary, ended_at=self._now, result=result))
+            self._tx.breaker.save_canary(replace(canary, ended_at=self._now, result=result))
         self._close(opening, ClosedBy.LAPSED)
 
     def _close(self, opening: Opening, closed_by: ClosedBy) -> None:
-        self._tx.save_opening(replace(opening, closed_at=self._now, closed_by=closed_by))
+        self._tx.breaker.save_opening(replace(opening, closed_at=self._now, closed_by=closed_by))
         self._opening = None
         canary = self._canary if closed_by is ClosedBy.CANARY else None
         self.news.append(
@@ -231,7 +234,7 @@ class BreakerKeeper:
             return
 
         def attend(tx: LedgerTransaction) -> list[Event]:
-            breaker = Breaker(tx, self._ledger, settings)
+            breaker = Breaker(tx, settings)
             breaker.attend(naming=naming)
             return breaker.news
 

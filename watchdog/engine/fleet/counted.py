@@ -16,7 +16,7 @@ def counted(
     there are. Without a policy there is no window."""
     now, date = tx.now(), api_date(tx)
     span = max((policy.window for policy in policies.values()), default=timedelta(0))
-    found = tx.all_attempts(since=now - span, dated=date and date - span)
+    found = tx.attempts.of_all(since=now - span, dated=date and date - span)
     return {
         each.model_id: that_count(
             each, found.get(each.model_id, ()), policies.get(each.model_id), now, date

@@ -17,15 +17,15 @@ _KEY = "discovered"
 
 def load(tx: LedgerTransaction) -> Known:
     """What the previous active replica discovered; watched until the first listing."""
-    kept = json.loads(tx.meta(_KEY) or "{}")
+    kept = json.loads(tx.meta.get(_KEY) or "{}")
     return {model_id: Discovered(name, team) for model_id, (name, team) in kept.items()}
 
 
 def save(tx: LedgerTransaction, known: Known) -> None:
     kept = {model_id: (model.name, model.team) for model_id, model in known.items()}
     text = json.dumps(kept, sort_keys=True)
-    if text != (tx.meta(_KEY) or "{}"):
-        tx.set_meta(_KEY, text)
+    if text != (tx.meta.get(_KEY) or "{}"):
+        tx.meta.set(_KEY, text)
 
 
 class Discoverer:

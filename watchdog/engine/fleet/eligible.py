@@ -16,7 +16,7 @@ def eligible(tx: LedgerTransaction, settings: Settings) -> list[str]:
     the watched ones."""
     return [
         target.model_id
-        for target in tx.targets()
+        for target in tx.targets.all()
         if target.health is Health.FAILING
         and target.decision.reason is not DecisionReason.FORBIDDEN
         and (target.watched or not settings.is_daemon)
@@ -27,7 +27,7 @@ def eligible(tx: LedgerTransaction, settings: Settings) -> list[str]:
 
 def _may_be_retried(tx: LedgerTransaction, target: Target, policy: Policy, fleet: Fleet) -> bool:
     now = tx.now()
-    attempts = tx.attempts(target, since=now - policy.window)
+    attempts = tx.attempts.of(target, since=now - policy.window)
     counted = counting(target, attempts, policy, now)
     decision = decide(target, counted, fleet, policy, now)
     return decision.kind in (DecisionKind.WAIT, DecisionKind.RETRY)

@@ -35,7 +35,7 @@ class Forbidding:
         self._tx = tx
         self._now = tx.now()
         self._key_mark = key_mark
-        kept = None if observe else json.loads(tx.meta(_KEY) or "null")
+        kept = None if observe else json.loads(tx.meta.get(_KEY) or "null")
         self._forbidden = _Forbidden(**kept) if kept is not None else None
         self.news: list[Event] = []
         if self._forbidden is not None and self._forbidden.key_mark != key_mark:
@@ -54,7 +54,7 @@ class Forbidding:
     def allowed_at(self) -> datetime | None:
         """When the key was last found to have got a role that may retry: what was forbidden before
         says nothing any more."""
-        kept = self._tx.meta(_ALLOWED_AT)
+        kept = self._tx.meta.get(_ALLOWED_AT)
         at = datetime.fromisoformat(kept) if kept is not None else None
         return at if at is None or at <= self._now else None
 
@@ -69,7 +69,7 @@ class Forbidding:
         if self._forbidden is not None:
             self._follow_probe(self._forbidden, attempt, earlier)
         elif attempt.forbidden_key == self._key_mark:
-            models = self._tx.forbidden_models(self._key_mark)
+            models = self._tx.usage.forbidden_models(self._key_mark)
             if models >= MODELS_FORBIDDEN:
                 self._begin(models)
 
@@ -80,7 +80,7 @@ class Forbidding:
             self._end(forbidden)
             if any(each.forbidden_key == self._key_mark for each in earlier):
                 # It was forbidden before: so the key's role has changed, and may retry the others.
-                self._tx.set_meta(_ALLOWED_AT, self._now.isoformat())
+                self._tx.meta.set(_ALLOWED_AT, self._now.isoformat())
         elif attempt.sent_at is None and attempt.reserved_at > datetime.fromisoformat(
             forbidden.since
         ):
@@ -94,10 +94,10 @@ class Forbidding:
 
     def _probe_later(self, forbidden: _Forbidden, span: timedelta) -> None:
         self._forbidden = replace(forbidden, probe_at=(self._now + span).isoformat())
-        self._tx.set_meta(_KEY, json.dumps(asdict(self._forbidden)))
+        self._tx.meta.set(_KEY, json.dumps(asdict(self._forbidden)))
 
     def _end(self, forbidden: _Forbidden) -> None:
         self._forbidden = None
-        self._tx.set_meta(_KEY, "null")
+        self._tx.meta.set(_KEY, "null")
         after = self._now - datetime.fromisoformat(forbidden.since)
         self.news.append(RetriesAllowed(after=max(after, timedelta(0))))

@@ -11,12 +11,12 @@ _HELD_UNTIL = "held_until"
 
 
 def keep_hold(tx: LedgerTransaction, hold: Hold) -> None:
-    tx.set_meta(_HELD_UNTIL, hold.until.isoformat())
+    tx.meta.set(_HELD_UNTIL, hold.until.isoformat())
 
 
 def held(tx: LedgerTransaction, now: datetime) -> Hold | None:
     """The hold that a 429 asked for, of whichever process."""
-    kept = tx.meta(_HELD_UNTIL)
+    kept = tx.meta.get(_HELD_UNTIL)
     until = datetime.fromisoformat(kept) if kept is not None else now
     if until <= now or until > now + LONGEST_HOLD:
         return None  # Over, or written by a clock that was ahead.

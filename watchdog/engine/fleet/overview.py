@@ -96,14 +96,14 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
 
 
 def _shown(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Target]:
-    return [each for each in tx.targets() if each.watched or each.model_id in policies]
+    return [each for each in tx.targets.all() if each.watched or each.model_id in policies]
 
 
 def overview(
     tx: LedgerTransaction, policies: Mapping[str, Policy], limits: FleetLimits
 ) -> Overview:
     now = tx.now()
-    changes = _by_model(tx.statuses(now - TIMELINE))
+    changes = _by_model(tx.statuses.since(now - TIMELINE))
     return Overview(
         now,
         tuple(
@@ -111,22 +111,22 @@ def overview(
             for each in targets(tx, policies)
         ),
         fleet_used(tx, limits, date=api_date(tx)),
-        tuple(tx.pauses()),
-        tx.opening(),
-        tuple(tx.replicas()),
+        tuple(tx.actions.pauses()),
+        tx.breaker.opening(),
+        tuple(tx.replicas.all()),
     )
 
 
 def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -> Past | None:
     """None where the ledger knows no such target."""
-    target, now = tx.target(model_id), tx.now()
+    target, now = tx.targets.get(model_id), tx.now()
     if target is None:
         return None
     policy, date = policies.get(model_id), api_date(tx)
     span = policy.window if policy is not None else timedelta(0)
-    attempts = tx.attempts(target, since=now - span, dated=date and date - span)
+    attempts = tx.attempts.of(target, since=now - span, dated=date and date - span)
     changes, place = (
-        tx.statuses(now - TIMELINE, model_id),
+        tx.statuses.since(now - TIMELINE, model_id),
         places(_shown(tx, policies)).get(model_id),
     )
     return Past(
@@ -139,9 +139,9 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
             place,
             date,
         ),
-        tuple(tx.episodes(model_id, limit=_LISTED)),
-        tuple(tx.attempt_history(model_id, limit=_LISTED)),
-        tuple(tx.actions(model_id, limit=_LISTED)),
+        tuple(tx.episodes.newest(model_id, limit=_LISTED)),
+        tuple(tx.attempts.newest(model_id, limit=_LISTED)),
+        tuple(tx.actions.newest(model_id, limit=_LISTED)),
     )
 
 

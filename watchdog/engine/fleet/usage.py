@@ -13,7 +13,7 @@ def fleet_used(tx: LedgerTransaction, limits: FleetLimits, *, date: datetime | N
     """The fleet with its use of these limits, and nothing else of it. `date` is what the API's
     clock says at the present look."""
     most = max(limits.max_attempts_per_window, limits.max_retries_per_minute)
-    usage = tx.fleet_usage(date=date, most=most)
+    usage = tx.usage.of_fleet(date=date, most=most)
     return Fleet(limits, usage.in_flight, usage.sent, usage.charged)
 
 

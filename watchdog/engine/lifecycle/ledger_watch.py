@@ -52,8 +52,8 @@ class WatchedLedger:
         def whole(tx: LedgerTransaction) -> tuple[T, Compared, Generation]:
             compared = self.sent.compare(tx)
             result = work(tx)
-            self.sent.leaving(compared, tx.generation())
-            return result, compared, tx.generation()
+            self.sent.leaving(compared, tx.attempts.generation())
+            return result, compared, tx.attempts.generation()
 
         asked_at = self._clock.monotonic()
         self.sent.forget_old()
@@ -85,6 +85,3 @@ class WatchedLedger:
             self._failed_at = None
             self._listener(LedgerBack())
         return result
-
-    def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        return self._ledger.knows_dead(owner, waited)

@@ -13,8 +13,8 @@ async def check_all(engine: Engine) -> list[Checked]:
     The breaker is attended to before the looks, which may name a canary for this pass to retry, and
     after them, for what they showed.
     """
-    settings, recorder = engine.settings, engine.recorder
-    targets = await engine.ledger.transact(lambda tx: enlist(tx, recorder, settings))
+    settings = engine.settings
+    targets = await engine.ledger.transact(lambda tx: enlist(tx, settings))
     await engine.breaker.tick()
     checked = await asyncio.gather(*map(engine.checker.check, targets))
     await engine.breaker.tick(naming=False)

@@ -7,8 +7,8 @@ from watchdog.domain.replica import Replica
 from watchdog.engine.lifecycle.watchlist import remove_unwanted
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Model
-from watchdog.engine.target.record import Recorded, Recorder
 from watchdog.engine.target.telling import tell
+from watchdog.engine.target.written import Recorded
 
 HEARTBEAT = timedelta(seconds=10)
 """Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
@@ -39,12 +39,11 @@ class Presence:
         """Say so again; the next time is soon enough where the ledger does not answer. Who watches
         also sees that nothing is left which nobody wants any more."""
         settings, active = self._live.current, self._is_active()
-        recorder = Recorder(self._ledger, settings)
 
         def beat(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:
             own = self._save(tx, settings.owner, settings.models, active=active)
             unwanted = active and watching
-            return own, remove_unwanted(tx, recorder, settings) if unwanted else []
+            return own, remove_unwanted(tx, settings) if unwanted else []
 
         try:
             own, gone = await self._ledger.transact(beat)
@@ -60,21 +59,21 @@ class Presence:
         if own is None:
             return
         try:
-            await self._ledger.transact(lambda tx: tx.remove_replica(own.id))
+            await self._ledger.transact(lambda tx: tx.replicas.remove(own.id))
         except LedgerUnavailable:
             return
 
     def _save(
         self, tx: LedgerTransaction, owner: str, models: Mapping[str, Model], *, active: bool
     ) -> Replica:
-        now, before, known = tx.now(), self._own, tx.replicas()
+        now, before, known = tx.now(), self._own, tx.replicas.all()
         if before is None:
             for each in known:
-                if self._ledger.knows_dead(each.id, each.silent_for(now)):
-                    tx.remove_replica(each.id)
+                if tx.knows_dead(each.id, each.silent_for(now)):
+                    tx.replicas.remove(each.id)
         # Another one may have taken this one for dead, and forgotten it.
         if models is not self._models or all(each.id != owner for each in known):
-            tx.configure(owner, models)
+            tx.replicas.configure(owner, models)
         own = Replica(
             id=owner,
             version=self._version,
@@ -85,5 +84,5 @@ class Presence:
             seen_at=now,
             active=active,
         )
-        tx.save_replica(own)
+        tx.replicas.save(own)
         return own

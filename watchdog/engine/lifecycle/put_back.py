@@ -83,23 +83,23 @@ class SentAttempts:
         Where its generation is the one that this process left there is nothing to look for. Where
         it is another one, other processes may have made attempts, and only what lacks tells.
         """
-        sent, before, found = self._sent, self._generation, tx.generation()
+        sent, before, found = self._sent, self._generation, tx.attempts.generation()
         if before is None or (found == before and sent is self._compared):
             return Compared(sent, None)
-        lacking, now = tx.without_row(sent.keys()), tx.now()
+        lacking, now = tx.attempts.without_row(sent.keys()), tx.now()
         if not lacking and (found == self._left or found.number >= before.number):
             return Compared(sent, None)
-        tx.put_back(
+        tx.attempts.put_back(
             [
                 (_charged(kept.attempt, now), _closed(kept.episode, now))
                 for attempt_id, kept in sent.items()
                 if attempt_id in lacking
             ]
         )
-        for pending in tx.pending_attempts():
+        for pending in tx.attempts.pending():
             kept = sent.get(pending.id)
             if kept is not None and kept.attempt.outcome is not Outcome.PENDING:
-                tx.record_answer(kept.attempt)
+                tx.attempts.record_answer(kept.attempt)
         return Compared(sent, len(lacking))
 
     def leaving(self, compared: Compared, generation: Generation) -> None:

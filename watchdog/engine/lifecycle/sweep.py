@@ -107,8 +107,8 @@ class Sweep:
         def claim(tx: LedgerTransaction) -> _Claimed:
             at = self._set_back.clamp(tx)
             if hasten:
-                tx.spread_checks(interval)
-            due = tx.claim_due(now + TICK, limit=room, interval=interval)
+                tx.targets.spread_checks(interval)
+            due = tx.targets.claim_due(now + TICK, limit=room, interval=interval)
             return _Claimed(
                 due,
                 at,

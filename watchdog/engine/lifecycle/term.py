@@ -14,8 +14,8 @@ from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.lifecycle.wiring import Engine
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import Settings
-from watchdog.engine.target.record import Recorded, Recorder
 from watchdog.engine.target.telling import tell
+from watchdog.engine.target.written import Recorded
 
 GRACE = timedelta(seconds=10)
 """How long checks under way may take to finish when the term ends."""
@@ -48,11 +48,10 @@ class Term:
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
         """Bring the ledger in line with other settings; what `changed` is to be given once they
         are in force. Raises LedgerUnavailable."""
-        recorder = Recorder(self._engine.ledger, settings)
 
         def work(tx: LedgerTransaction) -> list[Recorded]:
             save(tx, discovered)
-            return begin(tx, recorder, settings)
+            return begin(tx, settings)
 
         return await self._engine.ledger.transact(work)
 

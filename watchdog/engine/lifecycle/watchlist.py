@@ -12,22 +12,24 @@ from watchdog.domain.records import Health, Target
 from watchdog.domain.step import Transition
 from watchdog.domain.transition import unwatched
 from watchdog.engine.fleet.counted import counted
+from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import MODE, Settings
-from watchdog.engine.target.record import Recorded, Recorder, save
+from watchdog.engine.target.left_behind import resolve_left_behind
+from watchdog.engine.target.written import Recorded, save
 
 
-def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Recorded]:
+def begin(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
     """Settle what a dead owner left behind, note the mode, and add and remove targets.
 
     Returns every watched target with its attempts, and each one that this removed.
     """
     tx.clamp_future()
-    recorder.resolve_left_behind(tx)
-    gone = remove_unwanted(tx, recorder, settings)
-    went_live = tx.meta(MODE) == "observe" and not settings.observe
-    tx.set_meta(MODE, settings.mode)
-    now, known = tx.now(), {target.model_id: target for target in tx.targets()}
+    resolve_left_behind(tx)
+    gone = remove_unwanted(tx, settings)
+    went_live = tx.meta.get(MODE) == "observe" and not settings.observe
+    tx.meta.set(MODE, settings.mode)
+    now, known = tx.now(), {target.model_id: target for target in tx.targets.all()}
     new = [
         Target(model_id=model_id, name=model.name, next_check_at=now)
         for model_id, model in settings.models.items()
@@ -35,9 +37,9 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     ]
     before = [known[model_id] for model_id in settings.models if model_id in known]
     wanted = [_wanted(each, settings, now, went_live=went_live) for each in before]
-    tx.add_targets(new)
+    tx.targets.add_all(new)
     changed = [each for each, was in zip(wanted, before, strict=True) if each != was]
-    saved = {each.model_id: each for each in tx.save_targets(changed)}
+    saved = {each.model_id: each for each in tx.targets.save_all(changed)}
     after = [saved.get(each.model_id, each) for each in before]
     attempts = counted(tx, after, settings.policies)
     found = {each.model_id: Recorded(each, each, Transition(each), ()) for each in new}
@@ -47,42 +49,40 @@ def begin(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list
     return [*gone, *(found[model_id] for model_id in settings.models)]
 
 
-def remove_unwanted(
-    tx: LedgerTransaction, recorder: Recorder, settings: Settings
-) -> list[Recorded]:
+def remove_unwanted(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
     """Remove each target that no living daemon is configured with: while a changed configuration
     goes round, those that have it already must not take away what the others still watch."""
-    unwanted = set(tx.watched()) - settings.models.keys()
+    unwanted = set(tx.targets.watched()) - settings.models.keys()
     if unwanted:
-        unwanted -= tx.configured([each.id for each in recorder.living_others(tx)])
+        unwanted -= tx.replicas.configured([each.id for each in living_others(tx, settings.owner)])
     return _remove(tx, unwanted) if unwanted else []
 
 
-def enlist(tx: LedgerTransaction, recorder: Recorder, settings: Settings) -> list[Target]:
+def enlist(tx: LedgerTransaction, settings: Settings) -> list[Target]:
     """The configured targets for one pass of a command.
 
     A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
     decides what daemons watch.
     """
-    if not recorder.living_others(tx):  # A daemon's clock may be ahead of this one.
+    if not living_others(tx, settings.owner):  # A daemon's clock may be ahead of this one.
         tx.clamp_future()
-    recorder.resolve_left_behind(tx)
-    known = {target.model_id: target for target in tx.targets()}
+    resolve_left_behind(tx)
+    known = {target.model_id: target for target in tx.targets.all()}
     new = {
         model_id: Target(model_id=model_id, name=model.name, watched=False)
         for model_id, model in settings.models.items()
         if model_id not in known
     }
-    tx.add_targets(list(new.values()))
+    tx.targets.add_all(list(new.values()))
     return [known.get(model_id) or new[model_id] for model_id in settings.models]
 
 
 def _remove(tx: LedgerTransaction, model_ids: Collection[str]) -> list[Recorded]:
     now = tx.now()
-    before = [each for each in tx.targets() if each.model_id in model_ids]
+    before = [each for each in tx.targets.all() if each.model_id in model_ids]
     attempts = counted(tx, before, {})
     steps = [unwatched(each, attempts[each.model_id], now) for each in before]
-    tx.resolve_attempts([attempt for step in steps for attempt in step.attempts])
+    tx.attempts.resolve([attempt for step in steps for attempt in step.attempts])
     changes = [(each, step.target) for each, step in zip(before, steps, strict=True)]
     return [
         Recorded(known, after, step, attempts[after.model_id])

@@ -15,7 +15,6 @@ from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.target.attempt import Retrier
 from watchdog.engine.target.check import Checker
 from watchdog.engine.target.diagnosis import Diagnosis
-from watchdog.engine.target.record import Recorder
 from watchdog.engine.target.telling import tell
 
 
@@ -78,15 +77,11 @@ class Engine:
     def settings(self) -> Settings:
         return self.live.current
 
-    @property
-    def recorder(self) -> Recorder:
-        return Recorder(self.ledger, self.settings)
-
     async def begin_sweep(self) -> Sweep:
         """Settle what an earlier life left behind, and take up the watch list. Raises
         LedgerUnavailable."""
-        settings, recorder = self.settings, self.recorder
-        known = await self.ledger.transact(lambda tx: begin(tx, recorder, settings))
+        settings = self.settings
+        known = await self.ledger.transact(lambda tx: begin(tx, settings))
         for recorded in known:
             tell(recorded, settings, self.listener)
         watched = [recorded.after for recorded in known if recorded.after.watched]

@@ -44,8 +44,9 @@ from watchdog.engine.ports import (
     VersionConflict,
 )
 from watchdog.engine.settings import LiveSettings, Settings
-from watchdog.engine.target.record import Recorded, Recorder
+from watchdog.engine.target.record import reserve, settle, still_wanted
 from watchdog.engine.target.telling import tell
+from watchdog.engine.target.written import Recorded
 
 _RECORD_AGAIN = timedelta(seconds=1)
 """How soon to try again to record an answer that the ledger would not take."""
@@ -121,10 +122,9 @@ class Retrier:
         settings = self._live.current
         if seen.model_id not in settings.models:
             return seen  # It left the configuration since it was looked at.
-        recorder = Recorder(self._ledger, settings)
         attempt_id, access = self._new_id(), self._access(seen.model_id)
         recorded, attempt = await self._ledger.transact(
-            lambda tx: recorder.reserve(tx, seen, attempt_id, access, forced=forced, date=date)
+            lambda tx: reserve(tx, settings, seen, attempt_id, access, forced=forced, date=date)
         )
         tell(recorded, settings, self._listener)
         target = recorded.after
@@ -132,7 +132,7 @@ class Retrier:
             return target
         self._listener(RetryReserved(target=target, attempt=attempt))
         try:
-            sent = await self._send(recorder, settings, target, attempt, forced=forced)
+            sent = await self._send(settings, target, attempt, forced=forced)
         except Exception as error:  # noqa: BLE001 - a pending attempt would hold up the whole fleet
             self._listener(InternalError(model_id=target.model_id, error=error))
             unknown = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=self._clock.now())
@@ -140,7 +140,7 @@ class Retrier:
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
-        settled = await self._settle(recorder, sent)
+        settled = await self._settle(settings, sent)
         if settled is None:
             return target
         self._tell_mismatch(target, settled, sent)
@@ -152,7 +152,6 @@ class Retrier:
 
     async def _send(
         self,
-        recorder: Recorder,
         settings: Settings,
         target: Target,
         attempt: Attempt,
@@ -175,7 +174,7 @@ class Retrier:
             return self._abandoned(attempt, f"{why} meanwhile", look)
 
         async def unless() -> str | None:
-            return await self._hindrance(recorder, settings, attempt, forced=forced)
+            return await self._hindrance(settings, attempt, forced=forced)
 
         if settings.observe:
             if (hindrance := await unless()) is not None:
@@ -184,16 +183,14 @@ class Retrier:
             return _Sent(replace(attempt, sent_at=now, outcome=Outcome.DRY_RUN, answered_at=now))
         return await self._post(attempt, unless)
 
-    async def _hindrance(
-        self, recorder: Recorder, settings: Settings, attempt: Attempt, *, forced: bool
-    ) -> str | None:
+    async def _hindrance(self, settings: Settings, attempt: Attempt, *, forced: bool) -> str | None:
         """Why it must not be sent after all. Asked at the last moment."""
         asked = self._clock.monotonic()
         try:
             kept, wanted, at = await self._ledger.transact(
                 lambda tx: (
-                    tx.attempt(attempt.id),
-                    recorder.still_wanted(tx, attempt, forced=forced),
+                    tx.attempts.get(attempt.id),
+                    still_wanted(tx, attempt, forced=forced),
                     tx.now(),
                 )
             )
@@ -266,20 +263,20 @@ class Retrier:
             resolved_at=now,
         )
 
-    async def _settle(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
+    async def _settle(self, settings: Settings, sent: _Sent) -> Recorded | None:
         """Record the answer, or where that meets a bug at least what became of the attempt: one
         that stays pending holds up its target and the whole fleet."""
         try:
-            return await self._record(recorder, sent)
+            return await self._record(settings, sent)
         except LedgerUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the answer may hold what nothing foresaw
             bare = _Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
-            settled = await self._record(recorder, bare)
+            settled = await self._record(settings, bare)
             self._listener(InternalError(model_id=sent.attempt.model_id, error=error))
             return settled
 
-    async def _record(self, recorder: Recorder, sent: _Sent) -> Recorded | None:
+    async def _record(self, settings: Settings, sent: _Sent) -> Recorded | None:
         """Record the answer, for as long as it takes: while it is not recorded the attempt stays
         pending, and nothing else is sent to this target."""
         answered = sent.answer.deployment.ref if sent.answer else None
@@ -287,8 +284,8 @@ class Retrier:
             access = self._access(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
-                    lambda tx, access=access: recorder.settle(  # type: ignore[misc]
-                        tx, sent.attempt, answered, sent.look, access, sent.throttled
+                    lambda tx, access=access: settle(  # type: ignore[misc]
+                        tx, settings, sent.attempt, answered, sent.look, access, sent.throttled
                     )
                 )
             except LedgerUnavailable:

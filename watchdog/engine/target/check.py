@@ -31,7 +31,7 @@ from watchdog.engine.ports import (
 )
 from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.target.attempt import Retrier
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.record import record_look
 from watchdog.engine.target.telling import tell
 
 
@@ -148,14 +148,15 @@ class Checker:
         if target.queue_rank is None:
             return
         with suppress(LedgerUnavailable):
-            await self._ledger.transact(lambda tx: tx.leave_queue(target.model_id))
+            await self._ledger.transact(lambda tx: tx.queue.leave(target.model_id))
 
     async def _act(
         self, settings: Settings, target: Target, look: Look, *, forced: bool, may_retry: bool
     ) -> Checked:
-        recorder = Recorder(self._ledger, settings)
         access = Access(self._api.retry_hold(target.model_id), self._api.key_mark)
-        recorded = await self._ledger.transact(lambda tx: recorder.look(tx, target, look, access))
+        recorded = await self._ledger.transact(
+            lambda tx: record_look(tx, settings, target, look, access)
+        )
         if recorded is None:
             return Checked(target)
         tell(recorded, settings, self._listener)

@@ -25,7 +25,7 @@ from watchdog.engine.ports import (
     Listener,
 )
 from watchdog.engine.settings import LiveSettings
-from watchdog.engine.target.record import Recorder
+from watchdog.engine.target.record import record_push
 from watchdog.engine.target.telling import tell
 
 _MOST_WAITING = 100
@@ -108,14 +108,14 @@ class Diagnosis:
         )
         if lines:
             found = tuple(lines)
-            await self._ledger.transact(lambda tx: tx.note_error_lines(episode.id, found))
+            await self._ledger.transact(lambda tx: tx.findings.note_error_lines(episode.id, found))
 
     async def _who(self, at: datetime, episode: Episode, target: Target) -> None:
         """Note who ended an episode."""
         acts = await self._acts(episode, target, episode.opened_at, at)
         if acts:
             actor = f"{_ACTS[acts[-1].event]} by {acts[-1].actor}"
-            await self._ledger.transact(lambda tx: tx.note_actor(episode.id, actor))
+            await self._ledger.transact(lambda tx: tx.findings.note_actor(episode.id, actor))
 
     async def _whose(
         self, at: datetime, episode: Episode, target: Target, attempt: Attempt
@@ -126,8 +126,7 @@ class Diagnosis:
         if not any(act.event == _PUSHED for act in acts):
             return
         settings = self._live.current
-        recorder = Recorder(self._ledger, settings)
-        recorded = await self._ledger.transact(lambda tx: recorder.pushed(tx, episode))
+        recorded = await self._ledger.transact(lambda tx: record_push(tx, settings, episode))
         if recorded is not None:
             tell(recorded, settings, self._listener)
 

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from watchdog.domain.records import Action, ActionKind, Target
 from watchdog.domain.replica import GONE_AFTER
 from watchdog.domain.transition import reset as cleared
+from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
-from watchdog.engine.target.record import Recorded, Recorder
+from watchdog.engine.settings import Settings
+from watchdog.engine.target.left_behind import resolve_and_read
+from watchdog.engine.target.written import Recorded, write_step
 
 
 class OutOfStep(Exception):
@@ -24,53 +27,53 @@ def pause(
     """Retry nothing for so long, of one model or of all; until when that is, by the ledger's time.
     It takes the place of an earlier one."""
     until = tx.now() + span
-    tx.end_pauses(model_id, tx.now())
-    tx.add_action(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
+    tx.actions.end_pauses(model_id, tx.now())
+    tx.actions.add(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
     _have_checked(tx, model_id)
     return until
 
 
-def holds(tx: LedgerTransaction, recorder: Recorder, until: datetime) -> bool:
+def holds(tx: LedgerTransaction, settings: Settings, until: datetime) -> bool:
     """Whether a pause until then is in force for the active daemon too: one that does not go by
     the same clock, as an older program does not, tells by its heartbeat what time it thinks it is.
     """
-    return all(each.seen_at < until for each in recorder.living_others(tx) if each.active)
+    return all(each.seen_at < until for each in living_others(tx, settings.owner) if each.active)
 
 
 def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) -> bool:
     """End a pause; whether there was one."""
-    ended = tx.end_pauses(model_id, tx.now())
+    ended = tx.actions.end_pauses(model_id, tx.now())
     if ended:
-        tx.add_action(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
+        tx.actions.add(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
         _have_checked(tx, model_id)
     return bool(ended)
 
 
 def reset(
-    tx: LedgerTransaction, recorder: Recorder, target: Target, *, who: str, note: str
+    tx: LedgerTransaction, settings: Settings, target: Target, *, who: str, note: str
 ) -> Recorded:
     """Begin a new episode and a new window. Raises UnderWay and OutOfStep."""
     now = tx.now()
-    active = (each for each in recorder.living_others(tx) if each.active)
+    active = (each for each in living_others(tx, settings.owner) if each.active)
     if any(each.silent_for(now) > GONE_AFTER for each in active):
         raise OutOfStep(target.model_id)
-    attempts = recorder.attempts(tx, target, now)
+    attempts = resolve_and_read(tx, settings, target, now)
     if any(attempt.under_way for attempt in attempts):
         raise UnderWay(target.model_id)
-    recorded = recorder.apply(tx, target, cleared(target, now), attempts, now)
-    tx.add_action(Action(now, ActionKind.RESET, target.model_id, who, note))
-    tx.make_due(target.model_id, now)
+    recorded = write_step(tx, settings, target, cleared(target, now), attempts, now)
+    tx.actions.add(Action(now, ActionKind.RESET, target.model_id, who, note))
+    tx.targets.make_due(target.model_id, now)
     return recorded
 
 
 def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> None:
     """Write down that a person asked for a retry."""
-    tx.add_action(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
+    tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
 
 
 def _have_checked(tx: LedgerTransaction, model_id: str | None) -> None:
     """So that a daemon shows it at once. It obeys anyway: each attempt asks the ledger."""
     if model_id is not None:
-        tx.make_due(model_id, tx.now())
+        tx.targets.make_due(model_id, tx.now())
     else:
-        tx.spread_checks(timedelta(minutes=1))
+        tx.targets.spread_checks(timedelta(minutes=1))

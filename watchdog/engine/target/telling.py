@@ -23,7 +23,7 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import Listener
 from watchdog.engine.settings import Settings
-from watchdog.engine.target.record import Recorded
+from watchdog.engine.target.written import Recorded
 
 
 def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:

@@ -1,0 +1,153 @@
+"""Baseten's management API: its answers, its errors, and what the engine asks of it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from watchdog.domain.discovery import Listing
+from watchdog.domain.records import DeploymentRef, Hold, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What the API says of a development deployment. `opted_out` as in an observation. `date` is
+    what its clock said then, if it said so."""
+
+    ref: DeploymentRef
+    status: str
+    opted_out: bool = False
+    date: datetime | None = None
+
+    def observed(self, at: datetime) -> Observation:
+        return Observation(self.status, self.ref, at, self.opted_out)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """An entry of the audit log. `event` is the API's own word; `own`: with the key in use.
+    `deployment_id` is which deployment of the model it is about, where it says so."""
+
+    at: datetime
+    event: str
+    actor: str
+    own: bool
+    deployment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAnswer:
+    """A strictly valid 2xx answer to the retry POST. `reason` is free text: untrusted."""
+
+    retried: bool
+    reason: str | None
+    deployment: Deployment
+
+
+class ApiError(Exception):
+    """The API did not give a usable answer.
+
+    `code` is a label of few values: the HTTP status, or `timeout`, `connect`, `invalid_body`,
+    `held`. The text is one line for people, free of the key and of control characters.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NotSent(ApiError):
+    """Surely not executed: no connection was made. Try again later."""
+
+
+class Held(NotSent):
+    """Not even tried: the API asked for quiet. Try again after `hold.until`."""
+
+    def __init__(self, message: str, *, hold: Hold) -> None:
+        super().__init__(message, code="held")
+        self.hold = hold
+
+
+class Denied(ApiError):
+    """401 or 403: the key is refused, and it was surely not executed. A person must fix the key
+    or its role."""
+
+
+class Forbidden(ApiError):
+    """403, while the key is good otherwise: it may not do this one thing, which was surely not
+    executed."""
+
+
+class NotFound(ApiError):
+    """404: no such model, or it has no development deployment, as one answer alone says: whoever
+    stands before the API may say so of everything."""
+
+
+class Throttled(ApiError):
+    """429: surely not executed. The gate now holds the operation until `hold.until`."""
+
+    def __init__(self, message: str, *, hold: Hold) -> None:
+        super().__init__(message, code="429")
+        self.hold = hold
+
+
+class Unwanted(ApiError):
+    """It was not sent: meanwhile there was a reason not to."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="unwanted")
+
+
+class Rejected(ApiError):
+    """Any other 4xx: understood and turned down. Asking again gives the same."""
+
+
+class AnswerLost(ApiError):
+    """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
+
+
+Unless = Callable[[], Awaitable[str | None]]
+"""Why something is not to be done after all, or None."""
+
+
+class BasetenApi(Protocol):
+    """The management API. A method without an answer raises `ApiError` and nothing else."""
+
+    @property
+    def key_mark(self) -> str:
+        """A short text that differs between keys and reveals nothing of them."""
+
+    async def get_deployment(self, model_id: str, *, urgent: bool = False) -> Deployment:
+        """Read the development deployment. `urgent` goes before the waiting checks."""
+
+    async def error_lines(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> Sequence[str]:
+        """The last lines of errors in a deployment's logs, or its last ones of any kind where none
+        is marked as such. Without control characters and the key; untrusted all the same."""
+
+    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
+        """What was done to a model, by its audit log."""
+
+    async def list_models(self) -> Listing:
+        """Every model that the key may see."""
+
+    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
+        """POST the retry: once, on a new connection, never repeated.
+
+        When its turn has come `unless` is asked, right before anything is sent. If that says why
+        not, Unwanted is raised.
+        """
+
+    def retry_hold(self, model_id: str) -> Hold | None:
+        """Why a retry of the model could not be sent now, if so. One that was answered 429 waits
+        `GIVE_WAY` longer than the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What the API says of retrying a model now: the hold, if there is one, and which key is in
+    use."""
+
+    hold: Hold | None
+    key_mark: str

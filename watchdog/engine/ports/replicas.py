@@ -1,0 +1,24 @@
+"""What the ledger knows of replicas."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from watchdog.domain.replica import Replica
+
+
+class ReplicaRows(Protocol):
+    """The running daemons, and which models each is configured with."""
+
+    def save(self, replica: Replica) -> None:
+        """Write what a replica says of itself. One that is active takes that from all others."""
+
+    def remove(self, replica_id: str) -> None: ...
+
+    def all(self) -> Sequence[Replica]:
+        """The active one first, then the longest running."""
+
+    def configure(self, replica_id: str, model_ids: Collection[str]) -> None:
+        """Write which models a replica is configured with, in place of what it was before."""
+
+    def configured(self, replica_ids: Collection[str]) -> frozenset[str]:
+        """The models that any of these replicas is configured with."""

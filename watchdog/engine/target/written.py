@@ -1,0 +1,119 @@
+"""What is written of one target and its attempts, once it is judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from watchdog.domain.queue import is_queued, rank
+from watchdog.domain.records import (
+    UNOBSERVED,
+    Attempt,
+    Decision,
+    DecisionReason,
+    StatusChange,
+    Target,
+)
+from watchdog.domain.step import Transition
+from watchdog.engine.events import Event
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.settings import Settings
+from watchdog.engine.target.judgement import Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A target before and after, what it meant, the attempts that the judgement saw, what
+    happened to the fleet as a whole, and whether the attempt just reserved is the breaker's canary.
+    """
+
+    before: Target
+    after: Target
+    step: Transition
+    attempts: tuple[Attempt, ...]
+    news: tuple[Event, ...] = ()
+    canary: bool = False
+
+
+def write(
+    tx: LedgerTransaction,
+    settings: Settings,
+    before: Target,
+    step: Transition,
+    attempts: tuple[Attempt, ...],
+    judged: Judged,
+    now: datetime,
+    look_at: datetime | None = None,
+) -> Recorded:
+    """Write what was judged. The next look is at `look_at`, or when the decision says."""
+    decision = judged.decision
+    after = replace(
+        step.target,
+        decision=decision,
+        next_check_at=look_at or _next_check(settings, decision, now),
+        ready_at=judged.ready_at,
+        queue_rank=rank(step.target, attempts)
+        if judged.ready_at is not None and is_queued(decision)
+        else None,
+    )
+    if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
+        tx.episodes.save(step.ended)
+    (saved,) = save(tx, [(before, after)], now)
+    return Recorded(before, saved, step, attempts, judged.news)
+
+
+def write_step(
+    tx: LedgerTransaction,
+    settings: Settings,
+    target: Target,
+    step: Transition,
+    attempts: tuple[Attempt, ...],
+    now: datetime,
+) -> Recorded:
+    """Write a step that no look led to; the next look judges anew."""
+    attempts = write_attempts(tx, step, attempts)
+    return write(tx, settings, target, step, attempts, Judged(UNOBSERVED), now)
+
+
+def save(
+    tx: LedgerTransaction, changes: Sequence[tuple[Target, Target]], now: datetime
+) -> Sequence[Target]:
+    """Write targets, given before and after, and what their statuses changed to where they did; the
+    targets as they are then."""
+    tx.statuses.add(
+        [
+            StatusChange(
+                after.model_id,
+                now if after.status is None else after.status_since or now,
+                after.status,
+            )
+            for before, after in changes
+            if after.status != before.status
+        ]
+    )
+    return tx.targets.save_all([after for _, after in changes])
+
+
+def write_attempts(
+    tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
+) -> tuple[Attempt, ...]:
+    """Write down what a step says of attempts; all of them as they are then."""
+    tx.attempts.resolve(step.attempts)
+    if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
+        wake_first_waiting(tx)
+    return step.applied_to(attempts)
+
+
+def _next_check(settings: Settings, decision: Decision, now: datetime) -> datetime:
+    if decision.reason is DecisionReason.ATTEMPT_UNDER_WAY:
+        return now + settings.recovery_interval
+    regular = now + settings.effective_interval
+    if decision.until is None:
+        return regular
+    return min(regular, max(decision.until, now))
+
+
+def wake_first_waiting(tx: LedgerTransaction) -> None:
+    """A place in flight may be free: have the first target that waits for one checked now."""
+    first = tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
+    if first is not None:
+        tx.targets.make_due(first, tx.now())
