@@ -102,7 +102,7 @@ POINTS: dict[str, Callable[[], object]] = {
     "reserved": lambda: on(lambda event: isinstance(event, RetryReserved)),
     "before looking again": lambda: before(API, "get_deployment", urgent),
     "looked again": lambda: after_awaiting(API, "get_deployment", urgent),
-    "before the POST": lambda: before(API, "retry"),
+    "before the POST": lambda: before(API, "_retry"),
     "executed, answer on its way": lambda: after_awaiting(Connection, "exchange", of_a_post),
     "answered": lambda: on(lambda event: isinstance(event, RetryAnswered)),
     "recorded, not committed": lambda: after(AttemptQueries, "record_answer"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.baseten_http import ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
+from tests.fakes.retrying import retry
 from tests.fakes.scripted_api import ScriptedApi
 from watchdog.baseten_api import KeySource
 from watchdog.domain.discovery import ListedModel, Listing
@@ -25,7 +26,6 @@ from watchdog.engine.ports import (
     NotFound,
     Rejected,
     Throttled,
-    Unwanted,
 )
 
 CREATED = datetime(2026, 2, 1, tzinfo=UTC)
@@ -260,7 +260,7 @@ async def test_a_failed_look_says_what_it_was_and_concerns_no_other(
 
 
 async def test_a_retry_is_posted_once_and_answered(subject: Subject) -> None:
-    answer = await subject.api.retry("m1")
+    answer = await retry(subject.api, "m1")
     assert (answer.retried, answer.reason) == (True, None)
     assert answer.deployment.ref == DeploymentRef("d-m1-1", CREATED)
     assert subject.posts() == ["m1"]
@@ -268,7 +268,7 @@ async def test_a_retry_is_posted_once_and_answered(subject: Subject) -> None:
 
 async def test_a_refusal_is_an_answer_with_its_reason(subject: Subject) -> None:
     subject.refuse("m1", "the build context expired")
-    answer = await subject.api.retry("m1")
+    answer = await retry(subject.api, "m1")
     assert (answer.retried, answer.reason) == (False, "the build context expired")
     assert subject.posts() == ["m1"]
     assert subject.api.retry_hold("m1") is None
@@ -280,23 +280,19 @@ async def test_a_failed_retry_is_not_repeated(
 ) -> None:
     subject.fail_retry("m1", kind, status)
     with pytest.raises(ApiError) as caught:
-        await subject.api.retry("m1")
+        await retry(subject.api, "m1")
     assert (type(caught.value), caught.value.code) == (kind, str(status))
     assert subject.posts() == ["m1"]
 
 
-async def test_right_before_a_retry_is_sent_it_is_asked_whether_to(subject: Subject) -> None:
-    asked: list[list[str]] = []
-
-    async def unless() -> str | None:
-        asked.append(subject.posts())
-        return "hands off" if len(asked) == 1 else None
-
-    with pytest.raises(Unwanted, match="hands off"):
-        await subject.api.retry("m1", unless)
+async def test_a_turn_sends_nothing_until_it_is_told_to(subject: Subject) -> None:
+    async with subject.api.retry_turn("m1"):
+        pass
     assert subject.posts() == []
-    assert (await subject.api.retry("m1", unless)).retried
-    assert asked == [[], []]
+    async with subject.api.retry_turn("m1") as post:
+        assert subject.posts() == []
+        assert (await post()).retried
+    assert subject.posts() == ["m1"]
 
 
 async def test_nothing_is_held_at_first(subject: Subject) -> None:
@@ -307,7 +303,7 @@ async def test_a_429_holds_retries_for_its_time_and_looks_not_at_all(subject: Su
     subject.throttle_retry("m1", timedelta(seconds=37))
     until = subject.clock.now() + timedelta(seconds=37)
     with pytest.raises(Throttled) as caught:
-        await subject.api.retry("m1")
+        await retry(subject.api, "m1")
     assert caught.value.hold == Hold(DecisionReason.API_HELD, until)
     assert subject.api.retry_hold("m2") == caught.value.hold
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
@@ -323,16 +319,16 @@ async def test_the_model_that_got_a_429_lets_the_others_go_first(subject: Subjec
     subject.throttle_retry("m1", timedelta(seconds=37))
     until = subject.clock.now() + timedelta(seconds=37) + GIVE_WAY
     with pytest.raises(Throttled):
-        await subject.api.retry("m1")
+        await retry(subject.api, "m1")
     assert subject.api.retry_hold("m1") == Hold(DecisionReason.API_HELD, until)
 
     subject.clock.advance(seconds=37)
     with pytest.raises(Held):
-        await subject.api.retry("m1")
-    assert (await subject.api.retry("m2")).retried
+        await retry(subject.api, "m1")
+    assert (await retry(subject.api, "m2")).retried
     subject.clock.advance(seconds=GIVE_WAY.total_seconds())
     assert subject.api.retry_hold("m1") is None
-    assert (await subject.api.retry("m1")).retried
+    assert (await retry(subject.api, "m1")).retried
 
 
 async def test_a_slow_model_keeps_no_other_waiting(subject: Subject) -> None:

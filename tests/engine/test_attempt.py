@@ -30,8 +30,6 @@ from watchdog.engine.ports import (
     NotFound,
     NotSent,
     Rejected,
-    RetryAnswer,
-    Unless,
     VersionConflict,
 )
 from watchdog.engine.target.record import record_look
@@ -119,14 +117,9 @@ async def test_a_refusal_ends_an_attempt_with_its_reason() -> None:
     assert attempt.resolution is Resolution.ANSWERED
 
 
-async def test_what_was_accepted_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_accepted_is_watched() -> None:
     world = a_failing_model()
-    retry = world.api.retry
-
-    async def with_a_reason(model_id: str, unless: Unless) -> RetryAnswer:
-        return replace(await retry(model_id, unless), reason="on its way")
-
-    monkeypatch.setattr(world.api, "retry", with_a_reason)
+    world.api.model("llama").reason = "on its way"
     world.on_retry("llama", "BUILDING")
     answer = world.api.model("llama").before_answer = asyncio.Event()
     async with world.running():

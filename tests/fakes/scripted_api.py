@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.limits import GIVE_WAY
@@ -17,10 +19,9 @@ from watchdog.engine.ports import (
     Deployment,
     Held,
     NotFound,
+    Post,
     RetryAnswer,
     Throttled,
-    Unless,
-    Unwanted,
 )
 
 CREATED = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
@@ -32,6 +33,7 @@ class _Model:
     get_error: ApiError | None = None
     retry_error: ApiError | None = None
     refusal: str | None = None
+    reason: str | None = None
     refuses_as: DeploymentRef | None = None
     on_retry: Callable[[], object] = lambda: None
     before_urgent: Callable[[], object] = lambda: None
@@ -132,11 +134,15 @@ class ScriptedApi:
             raise model.get_error
         return replace(model.deployment, date=self.date and self.date())
 
-    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
+    @asynccontextmanager
+    async def retry_turn(self, model_id: str) -> AsyncIterator[Post]:
         if hold := self.retry_hold(model_id):
             raise Held("held", hold=hold)
-        if unless is not None and (hindrance := await unless()) is not None:
-            raise Unwanted(hindrance)
+        if isinstance(error := self.model(model_id).retry_error, Held):
+            raise error
+        yield partial(self._retry, model_id)
+
+    async def _retry(self, model_id: str) -> RetryAnswer:
         model = self.model(model_id)
         self.posts.append((model_id, self._clock.now()))
         if isinstance(model.retry_error, Throttled):
@@ -151,7 +157,7 @@ class ScriptedApi:
         model.on_retry()
         if model.before_answer is not None:
             await model.before_answer.wait()
-        return RetryAnswer(retried=True, reason=None, deployment=model.deployment)
+        return RetryAnswer(retried=True, reason=model.reason, deployment=model.deployment)
 
     def retry_hold(self, model_id: str) -> Hold | None:
         hold = self.hold

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.fakes.processes import KEY, PATIENCE_SECONDS
+from tests.fakes.retrying import retry
 from tests.hostile.emulated import Emulated, emulated
 from tests.hostile.faults import LOOK, RETRY, fault
 from tests.hostile.rows import NO_LIMITS, NO_RATE_LIMITS, model
@@ -52,7 +53,7 @@ async def test_after_storms_of_cancelled_and_timed_out_requests_100_of_100_succe
             api.set_faults(fault("hang"))
             for storm in range(1, 4):
                 looks = [asyncio.create_task(asked.get_deployment(MODELS[0])) for _ in range(30)]
-                retries = [asyncio.create_task(asked.retry(MODELS[1])) for _ in range(5)]
+                retries = [asyncio.create_task(retry(asked, MODELS[1])) for _ in range(5)]
                 # All places are taken; those ten time out, and what follows them is cancelled.
                 await arrived(api, storm * 10)
                 for task in (*looks[10:], *retries):

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from tests.fakes.baseten_http import (
 )
 from tests.fakes.http_server import HOST, Reply, Request
 from tests.fakes.processes import PATIENCE_SECONDS
+from tests.fakes.retrying import retry
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.engine.ports import (
     Act,
@@ -35,7 +37,7 @@ GET, POST = f"GET {MODEL}", f"POST {MODEL}/retry"
 
 
 async def _ask(setup: Setup, request: str) -> None:
-    await (setup.api.retry("m1") if request == POST else setup.api.get_deployment("m1"))
+    await (retry(setup.api, "m1") if request == POST else setup.api.get_deployment("m1"))
 
 
 async def _caught(setup: Setup, request: str) -> ApiError:
@@ -177,13 +179,15 @@ async def test_a_server_that_drips_is_bounded_as_a_whole() -> None:
         await api.close()
 
 
-@pytest.mark.parametrize("operation", [HttpBasetenApi.get_deployment, HttpBasetenApi.retry])
-async def test_a_refused_connection_was_surely_not_sent(operation: object) -> None:
+@pytest.mark.parametrize("operation", [HttpBasetenApi.get_deployment, retry])
+async def test_a_refused_connection_was_surely_not_sent(
+    operation: Callable[[HttpBasetenApi, str], Awaitable[object]],
+) -> None:
     with socket.socket() as unheard:
         unheard.bind((HOST, 0))
         api = make_api(f"http://{HOST}:{unheard.getsockname()[1]}")
         with pytest.raises(NotSent) as caught:
-            await (api.retry if operation is HttpBasetenApi.retry else api.get_deployment)("m1")
+            await operation(api, "m1")
         assert caught.value.code == "connect"
         await api.close()
 
@@ -321,7 +325,7 @@ async def test_the_apis_own_words_are_made_fit_to_print(body: object, text: str)
 async def test_a_reason_too_is_made_fit_to_print_and_to_store(reason: str, text: str) -> None:
     async with running() as setup:
         setup.baseten.always(POST, Reply(body={**RETRIED, "retried": False, "reason": reason}))
-        assert (await setup.api.retry("m1")).reason == text
+        assert (await retry(setup.api, "m1")).reason == text
 
 
 @pytest.mark.parametrize(
@@ -339,7 +343,7 @@ async def test_no_model_id_leads_out_of_its_path(model_id: str, segment: str) ->
         with pytest.raises(NotFound):
             await setup.api.get_deployment(model_id)
         with pytest.raises(NotFound):
-            await setup.api.retry(model_id)
+            await retry(setup.api, model_id)
         path = f"/v1/models/{segment}/deployments/development"
         assert setup.asked() == [f"GET {path}", f"POST {path}/retry"]
 
@@ -367,7 +371,7 @@ async def test_no_cookie_is_sent_back() -> None:
 async def test_requests_say_who_asks() -> None:
     async with running() as setup:
         await setup.api.get_deployment("m1")
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         for request in setup.server.requests:
             assert request.headers["authorization"] == f"Api-Key {KEY}"
             assert request.headers["user-agent"] == "baseten-watchdog/1.2.3"

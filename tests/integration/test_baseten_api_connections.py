@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.baseten_http import DEPLOYMENT, MODEL, Setup, running
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.processes import PATIENCE_SECONDS
+from tests.fakes.retrying import retry
 from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import AnswerLost
 
@@ -54,9 +55,9 @@ async def test_few_looks_share_the_connection_used_last() -> None:
 async def test_each_post_opens_a_connection_of_its_own() -> None:
     async with running() as setup:
         await _look(setup)
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         await _look(setup)
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         assert _connections_of(setup, "GET") == [1, 1]
         assert _connections_of(setup, "POST") == [2, 3]
 
@@ -131,7 +132,7 @@ async def test_a_crowd_of_slow_checks_keeps_neither_look_again_nor_post_waiting(
         await setup.server.arrived(2)
         async with asyncio.timeout(PATIENCE_SECONDS):
             await setup.api.get_deployment("m1", urgent=True)
-            await setup.api.retry("m1")
+            await retry(setup.api, "m1")
         go_on.set()
         await asyncio.gather(*crowd, return_exceptions=True)
         assert setup.server.requests[2].method == "GET"
@@ -158,8 +159,8 @@ async def test_no_request_searches_for_a_module(lookups: _Lookups) -> None:
     """A module that is missing is searched for anew by each request, for 0.2 ms and more."""
     async with running() as setup:
         await _look(setup, 3)
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         lookups.names.clear()
         await _look(setup, 3)
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         assert lookups.names == []

@@ -13,6 +13,7 @@ import trustme
 
 from tests.fakes.baseten_http import KEY, Baseten, make_api
 from tests.fakes.http_server import HOST, ConnectProxy, Request, ScriptedServer
+from tests.fakes.retrying import retry
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.engine.ports import AnswerLost, NotSent
 
@@ -60,7 +61,7 @@ async def _look(api: HttpBasetenApi) -> object:
 
 
 async def _retry(api: HttpBasetenApi) -> object:
-    return await api.retry("m1")
+    return await retry(api, "m1")
 
 
 both = pytest.mark.parametrize("ask", [_look, _retry], ids=["look", "retry"])

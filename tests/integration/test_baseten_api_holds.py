@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.baseten_http import DEPLOYMENT, KEY, MODEL, RETRIED, ManualClock, Setup, running
 from tests.fakes.http_server import Reply, Request
+from tests.fakes.retrying import retry
 from watchdog.baseten_api import KeySource
 from watchdog.baseten_api.gate import Gate
 from watchdog.domain.limits import GIVE_WAY
@@ -22,7 +23,6 @@ from watchdog.engine.ports import (
     Held,
     NotFound,
     Throttled,
-    Unwanted,
 )
 
 GET, POST, LIST = f"GET {MODEL}", f"POST {MODEL}/retry", "GET /v1/models"
@@ -30,7 +30,7 @@ GET, POST, LIST = f"GET {MODEL}", f"POST {MODEL}/retry", "GET /v1/models"
 
 async def _throttled(setup: Setup) -> timedelta:
     with pytest.raises(Throttled) as caught:
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
     return caught.value.hold.until - setup.clock.now()
 
 
@@ -102,7 +102,7 @@ async def test_a_held_operation_is_not_sent_and_the_others_are() -> None:
         setup.baseten.always(POST, Reply(429, {"retry_after": 37}))
         await _throttled(setup)
         with pytest.raises(Held) as caught:
-            await setup.api.retry("m2")
+            await retry(setup.api, "m2")
         assert caught.value.hold == setup.api.retry_hold("m2")
         assert "retry waits until 00:00:37Z: api_held" in str(caught.value)
         await setup.api.get_deployment("m1")
@@ -132,7 +132,7 @@ async def test_blind_holds_double_to_a_minute_until_something_succeeds() -> None
         assert spans == [1, 2, 4, 8, 16, 32, 60, 60]
 
         setup.baseten.once(POST, Reply(body=RETRIED))
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         assert await _throttled(setup) == timedelta(seconds=1)
 
 
@@ -199,7 +199,7 @@ async def test_401_holds_everything_with_one_probe_a_minute_until_the_key_is_goo
         assert setup.api.retry_hold("m2") == minute
         assert setup.api.key_accepted is False
         with pytest.raises(Held):
-            await setup.api.retry("m1")
+            await retry(setup.api, "m1")
         await _held(setup, DecisionReason.AUTH_FAILED)
         assert setup.asked() == [GET]
 
@@ -342,7 +342,7 @@ async def test_a_401_for_the_key_before_does_not_hold_the_new_one(tmp_path: Path
         late = asyncio.create_task(setup.api.get_deployment("m1"))
         await setup.server.arrived(1)
         file.write_text("new-key-of-another-length")
-        await setup.api.retry("m1")
+        await retry(setup.api, "m1")
         go_on.set()
         with pytest.raises(Denied) as caught:
             await late
@@ -365,10 +365,10 @@ async def test_a_403_that_the_key_before_was_answered_forbids_the_new_one_nothin
         setup.baseten.before_reply = change_key
         setup.baseten.always(POST, Reply(403))
         with pytest.raises(Denied):
-            await setup.api.retry("m1")
+            await retry(setup.api, "m1")
         assert setup.told(AuthFailed) == []
         with pytest.raises(Forbidden):
-            await setup.api.retry("m1")
+            await retry(setup.api, "m1")
 
 
 def test_the_mark_of_a_key_is_not_the_key_and_is_another_one_for_another_api() -> None:
@@ -445,19 +445,18 @@ async def test_no_hold_or_error_shows_the_key() -> None:
         assert KEY not in repr(caught.value) + repr(setup.events)
 
 
-async def test_whether_to_send_a_retry_is_asked_when_its_turn_has_come() -> None:
+async def test_a_turn_to_retry_is_there_when_the_rate_allows_it() -> None:
     async with running(rate=1) as setup:
-        asked: list[str] = []
         for _ in range(2):
             await setup.api.get_deployment("m1")
+        began: list[str] = []
 
-        async def unless() -> str | None:
-            asked.append("its turn")
-            return "hands off"
+        async def have_a_turn() -> None:
+            async with setup.api.retry_turn("m1"):
+                began.append("its turn")
 
-        retrying = asyncio.create_task(setup.api.retry("m1", unless))
+        waiting = asyncio.create_task(have_a_turn())
         await asyncio.sleep(0)
-        assert asked == []
-        with pytest.raises(Unwanted):
-            await retrying
-    assert asked == ["its turn"]
+        assert began == []
+        await waiting
+    assert began == ["its turn"]

@@ -12,6 +12,7 @@ import trustme
 
 from tests.fakes.baseten_http import DEPLOYMENT, MODEL, RETRIED, make_api, running
 from tests.fakes.http_server import HOST, ConnectProxy, Reply
+from tests.fakes.retrying import retry
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.engine.ports import AnswerLost, ApiError
 
@@ -67,7 +68,7 @@ async def test_a_retry_that_is_answered_about_another_deployment_may_have_been_e
 ) -> None:
     async with running() as setup:
         setup.baseten.always(POST, Reply(body={**RETRIED, "deployment": body}))
-        error = await _caught(setup.api.retry("m1"))
+        error = await _caught(retry(setup.api, "m1"))
         assert (type(error), error.code) == (AnswerLost, "invalid_body")
         assert setup.asked() == [POST]
 

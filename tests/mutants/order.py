@@ -59,8 +59,8 @@ async def _asked_again(right: Any, *args: Any, **kwargs: Any) -> Any:
         return await right(*args, **kwargs)
 
 
-async def _nothing_hinders(right: Any, self: Any, model_id: str, unless: Any = None) -> Any:
-    return await right(self, model_id)
+async def _nothing_hinders(*_: Any, **__: Any) -> None:
+    return None
 
 
 async def _does_not_wait(right: Any, self: Any) -> None:
@@ -148,7 +148,7 @@ ORDER = (
 )
 
 LAST_MOMENT = tuple(
-    mutant(name, rule, seams.post_retry(_nothing_hinders), caught_by=test)
+    mutant(name, rule, seams.last_questions(_nothing_hinders), caught_by=test)
     for name, rule, test in (
         (
             "an old reservation is sent",

@@ -2,7 +2,8 @@
 stands here, once. A name that is gone fails the import of this module."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -51,6 +52,7 @@ confirm_404 = partial(member, (SharedListing,), "confirm")
 charged = partial(member, (Outcome,), "charged")
 reserve = partial(everywhere, record.reserve)
 shield = partial(member, (asyncio,), "shield")
+last_questions = partial(member, (Retrier,), "_hindrance")
 finish_sending = partial(member, (Retrier,), "finish")
 clock_now = partial(member, (SystemClock,), "now")
 gate_hold = partial(member, (Gate,), "hold")
@@ -66,8 +68,23 @@ _APIS = (ScriptedApi, HttpBasetenApi)
 transact = partial(member, _LEDGERS, "transact")
 knows_dead = partial(member, _LEDGERS, "knows_dead")
 get_deployment = partial(member, _APIS, "get_deployment")
-post_retry = partial(member, _APIS, "retry")
 retry_hold = partial(member, _APIS, "retry_hold")
+
+
+def post_retry(broken: Callable[..., Any]) -> Change:
+    """Another way to send a retry when its turn has come. `broken` gets the right one."""
+
+    def in_use(note: Callable[[Broken], Broken]) -> Broken:
+        noted = note(broken)
+
+        @asynccontextmanager
+        async def broken_turn(right: Any, self: Any, model_id: str) -> AsyncIterator[Any]:
+            async with right(self, model_id) as post:
+                yield partial(noted, post)
+
+        return broken_turn
+
+    return replace(member(_APIS, "retry_turn", broken), in_use=in_use)
 
 
 def ledger(name: str, broken: Callable[..., Any]) -> Change:

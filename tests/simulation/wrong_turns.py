@@ -21,21 +21,25 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.step import Transition
 from watchdog.engine.fleet import judges
-from watchdog.engine.ports import AnswerLost, RetryAnswer, Unless
+from watchdog.engine.ports import AnswerLost, Held, RetryAnswer
 from watchdog.engine.settings import Settings
 from watchdog.engine.target import written
 from watchdog.engine.target.record import reserve
 from watchdog.ledger.schema import attempts as attempts_table
 
 
-async def _nothing_hinders() -> None:
-    return None
+async def _post_at_once(self: Any, attempt: Attempt) -> Any:
+    try:
+        async with self._api.retry_turn(attempt.model_id) as post:
+            return await self._post(replace(attempt, sent_at=self._clock.now()), post)
+    except Held as error:
+        return self._abandoned(attempt, str(error))
 
 
 async def send_without_a_look(
     self: Any, settings: Any, target: Target, attempt: Attempt, **_: Any
 ) -> Any:
-    return await self._post(attempt, _nothing_hinders)
+    return await _post_at_once(self, attempt)
 
 
 async def send_whatever_it_sees(
@@ -45,7 +49,7 @@ async def send_whatever_it_sees(
         await self._api.get_deployment(target.model_id, urgent=True)
     except Exception as error:  # noqa: BLE001 - as the right one
         return self._abandoned(attempt, str(error))
-    return await self._post(attempt, _nothing_hinders)
+    return await _post_at_once(self, attempt)
 
 
 async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetime | None) -> Target:
@@ -63,14 +67,14 @@ async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetim
     return after
 
 
-_retry = HttpBasetenApi.retry
+_retry = HttpBasetenApi._retry  # noqa: SLF001
 
 
-async def retry_again(self: Any, model_id: str, unless: Unless) -> RetryAnswer:
+async def retry_again(send: Any) -> RetryAnswer:
     try:
-        return await _retry(self, model_id, unless)
+        return await _retry(send)
     except AnswerLost:
-        return await _retry(self, model_id, unless)
+        return await _retry(send)
 
 
 def forgive(tx: Any, attempt: Attempt) -> Attempt:

@@ -1,15 +1,18 @@
 """The management API: requests, and what each answer means."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 
 from watchdog.baseten_api import requests
 from watchdog.baseten_api.answers import Answer, Body, parse, told
+from watchdog.baseten_api.bodies import RetryBody
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
 from watchdog.baseten_api.key import KeySource
@@ -34,11 +37,10 @@ from watchdog.engine.ports import (
     Listener,
     NotFound,
     NotSent,
+    Post,
     Rejected,
     RetryAnswer,
     Throttled,
-    Unless,
-    Unwanted,
 )
 
 _NOT_CONNECTED = (
@@ -51,6 +53,9 @@ _NOT_CONNECTED = (
 
 # OSError: httpx lets an ssl.SSLError after the handshake through as it is.
 _BROKEN = (httpx.NetworkError, httpx.ProtocolError, OSError)
+
+
+_Send = Callable[[], Awaitable[tuple[Body, Answer]]]
 
 
 class HttpBasetenApi:
@@ -139,34 +144,50 @@ class HttpBasetenApi:
         body, answer = await self._call(requests.list_models(), urgent=False)
         return body.to_listing(answer.key)
 
-    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
-        body, answer = await self._call(requests.retry(model_id), urgent=True, unless=unless)
+    @asynccontextmanager
+    async def retry_turn(self, model_id: str) -> AsyncIterator[Post]:
+        async with self._turn(requests.retry(model_id), urgent=True) as send:
+            yield partial(self._retry, send)
+
+    @staticmethod
+    async def _retry(send: _Send[RetryBody]) -> RetryAnswer:
+        body, answer = await send()
         return body.to_answer(answer.key)
 
     def retry_hold(self, model_id: str) -> Hold | None:
         # The look before the POST is part of it, and a hold of either stops both.
         return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
-    async def _call(
-        self, request: ApiRequest[Body], *, urgent: bool, unless: Unless | None = None
-    ) -> tuple[Body, Answer]:
+    async def _call(self, request: ApiRequest[Body], *, urgent: bool) -> tuple[Body, Answer]:
         """Send one request, once, and return its 2xx answer, and the body of that."""
-        operation = request.operation
+        async with self._turn(request, urgent=urgent) as send:
+            return await send()
+
+    @asynccontextmanager
+    async def _turn(self, request: ApiRequest[Body], *, urgent: bool) -> AsyncIterator[_Send[Body]]:
+        """Wait until the request may be sent, and keep its place until it is, or until the end."""
         if self._key.refresh():
             self._gate.key_changed()
         if request.optional and self._gate.key_accepted is False:
             raise NotSent(
                 "the key is refused, and a check is to find out when it is good", code="held"
             )
-        async with self._connections.place(urgent=urgent or request.optional):
+        async with AsyncExitStack() as place:
+            await place.enter_async_context(
+                self._connections.place(urgent=urgent or request.optional)
+            )
             await self._gate.enter(
-                operation,
+                request.operation,
                 request.model_id,
                 urgent=urgent,
-                despite_auth=operation == LIST_MODELS,
+                despite_auth=request.operation == LIST_MODELS,
             )
-            if unless is not None and (hindrance := await unless()) is not None:
-                raise Unwanted(hindrance)
+            yield partial(self._send, request, place)
+
+    async def _send(self, request: ApiRequest[Body], place: AsyncExitStack) -> tuple[Body, Answer]:
+        operation = request.operation
+        # What a 403 means is found out by another request, which needs a place too.
+        async with place:
             started = self._clock.monotonic()
             try:
                 answer, body = await self._exchange(request)

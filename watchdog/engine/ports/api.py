@@ -1,6 +1,7 @@
 """Baseten's management API: its answers, its errors, and what the engine asks of it."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -91,13 +92,6 @@ class Throttled(ApiError):
         self.hold = hold
 
 
-class Unwanted(ApiError):
-    """It was not sent: meanwhile there was a reason not to."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, code="unwanted")
-
-
 class Rejected(ApiError):
     """Any other 4xx: understood and turned down. Asking again gives the same."""
 
@@ -106,8 +100,8 @@ class AnswerLost(ApiError):
     """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
 
 
-Unless = Callable[[], Awaitable[str | None]]
-"""Why something is not to be done after all, or None."""
+Post = Callable[[], Awaitable[RetryAnswer]]
+"""Sends a retry, once. Raises `ApiError` and nothing else."""
 
 
 class BasetenApi(Protocol):
@@ -132,11 +126,10 @@ class BasetenApi(Protocol):
     async def list_models(self) -> Listing:
         """Every model that the key may see."""
 
-    async def retry(self, model_id: str, unless: Unless | None = None) -> RetryAnswer:
-        """POST the retry: once, on a new connection, never repeated.
-
-        When its turn has come `unless` is asked, right before anything is sent. If that says why
-        not, Unwanted is raised.
+    def retry_turn(self, model_id: str) -> AbstractAsyncContextManager[Post]:
+        """Wait for a turn to retry the model, and keep it: what is awaited before the retry is
+        sent is the last that happens before it. The POST opens a new connection and is never
+        repeated. Nothing is sent if it is not called. Raises Held when the turn would not come.
         """
 
     def retry_hold(self, model_id: str) -> Hold | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.limits import RESERVATION_TTL
@@ -10,9 +10,7 @@ from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
     Health,
-    Hold,
     Outcome,
-    Resolution,
     Target,
 )
 from watchdog.domain.status import health_of
@@ -26,25 +24,19 @@ from watchdog.engine.events import (
 from watchdog.engine.look import Look
 from watchdog.engine.ports import (
     Access,
-    AnswerLost,
     ApiError,
     BasetenApi,
     Clock,
-    Denied,
-    Forbidden,
     Held,
     Ledger,
     LedgerUnavailable,
     Listener,
-    NotSent,
-    RetryAnswer,
-    Throttled,
-    Unless,
-    Unwanted,
+    Post,
     VersionConflict,
 )
 from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.target.record import reserve, settle, still_wanted
+from watchdog.engine.target.sent import Sent, abandoned, answered, failed
 from watchdog.engine.target.telling import tell
 from watchdog.engine.target.written import Recorded
 
@@ -53,17 +45,6 @@ _RECORD_AGAIN = timedelta(seconds=1)
 
 _INTERNAL_ERROR = "internal error"
 """The reason of an attempt whose own one was lost to a bug."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """What became of the attempt, the answer if there was one, the look that spoiled it, and the
-    hold that the API asked for."""
-
-    attempt: Attempt
-    answer: RetryAnswer | None = None
-    look: Look | None = None
-    throttled: Hold | None = None
 
 
 class Retrier:
@@ -136,7 +117,7 @@ class Retrier:
         except Exception as error:  # noqa: BLE001 - a pending attempt would hold up the whole fleet
             self._listener(InternalError(model_id=target.model_id, error=error))
             unknown = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=self._clock.now())
-            sent = _Sent(replace(unknown, reason=_INTERNAL_ERROR))
+            sent = Sent(replace(unknown, reason=_INTERNAL_ERROR))
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
@@ -151,13 +132,8 @@ class Retrier:
         return Access(self._api.retry_hold(model_id), self._api.key_mark)
 
     async def _send(
-        self,
-        settings: Settings,
-        target: Target,
-        attempt: Attempt,
-        *,
-        forced: bool,
-    ) -> _Sent:
+        self, settings: Settings, target: Target, attempt: Attempt, *, forced: bool
+    ) -> Sent:
         """Look again, and POST if the target is still what was decided on."""
         try:
             deployment = await self._api.get_deployment(target.model_id, urgent=True)
@@ -172,19 +148,23 @@ class Retrier:
             look = Look(now, deployment.observed(now), deployment.date)
             why = "its label opts it out" if opted_out else f"changed to {deployment.status}"
             return self._abandoned(attempt, f"{why} meanwhile", look)
-
-        async def unless() -> str | None:
-            return await self._hindrance(settings, attempt, forced=forced)
-
         if settings.observe:
-            if (hindrance := await unless()) is not None:
+            hindrance = await self._hindrance(settings, attempt, forced=forced)
+            if hindrance is not None:
                 return self._abandoned(attempt, hindrance)
             now = self._clock.now()
-            return _Sent(replace(attempt, sent_at=now, outcome=Outcome.DRY_RUN, answered_at=now))
-        return await self._post(attempt, unless)
+            return Sent(replace(attempt, sent_at=now, outcome=Outcome.DRY_RUN, answered_at=now))
+        try:
+            async with self._api.retry_turn(attempt.model_id) as post:
+                hindrance = await self._hindrance(settings, attempt, forced=forced)
+                if hindrance is not None:
+                    return self._abandoned(attempt, hindrance)
+                return await self._post(replace(attempt, sent_at=self._clock.now()), post)
+        except Held as error:
+            return self._abandoned(attempt, str(error))
 
     async def _hindrance(self, settings: Settings, attempt: Attempt, *, forced: bool) -> str | None:
-        """Why it must not be sent after all. Asked at the last moment."""
+        """Why it must not be sent after all: the last questions, asked right before the POST."""
         asked = self._clock.monotonic()
         try:
             kept, wanted, at = await self._ledger.transact(
@@ -210,60 +190,17 @@ class Retrier:
             return "the configuration changed meanwhile"
         return None
 
-    async def _post(self, attempt: Attempt, unless: Unless) -> _Sent:
-        async def last_moment() -> str | None:
-            nonlocal attempt
-            hindrance: str | None = await unless()
-            attempt = replace(attempt, sent_at=self._clock.now())
-            return hindrance
-
+    async def _post(self, attempt: Attempt, post: Post) -> Sent:
         try:
-            answer = await self._api.retry(attempt.model_id, last_moment)
-        except (Held, Unwanted) as error:
-            return self._abandoned(attempt, str(error))
-        except NotSent as error:
-            return _Sent(self._closed(replace(attempt, sent_at=None), Outcome.FAILED, str(error)))
-        except Forbidden as error:
-            forbidden = replace(attempt, forbidden_key=self._api.key_mark)
-            return _Sent(self._closed(forbidden, Outcome.FAILED, str(error)))
-        except Denied as error:
-            return _Sent(self._closed(attempt, Outcome.FAILED, str(error)))
-        except Throttled as error:
-            closed = self._closed(attempt, Outcome.THROTTLED, str(error))
-            return _Sent(closed, throttled=error.hold)
-        except AnswerLost as error:
-            return _Sent(replace(attempt, outcome=Outcome.UNKNOWN, reason=str(error)))
+            answer = await post()
         except ApiError as error:
-            return _Sent(self._closed(attempt, Outcome.REFUSED, str(error)))
-        if not answer.retried:
-            return _Sent(self._closed(attempt, Outcome.REFUSED, answer.reason), answer)
-        return _Sent(
-            replace(
-                attempt,
-                outcome=Outcome.ACCEPTED,
-                answered_at=self._clock.now(),
-                reason=answer.reason,
-            ),
-            answer,
-        )
+            return failed(attempt, error, self._clock.now(), self._api.key_mark)
+        return answered(attempt, answer, self._clock.now())
 
-    def _abandoned(self, attempt: Attempt, reason: str, look: Look | None = None) -> _Sent:
-        never_sent = replace(attempt, sent_at=None)
-        return _Sent(self._closed(never_sent, Outcome.ABANDONED, reason), look=look)
+    def _abandoned(self, attempt: Attempt, reason: str, look: Look | None = None) -> Sent:
+        return abandoned(attempt, reason, self._clock.now(), look)
 
-    def _closed(self, attempt: Attempt, outcome: Outcome, reason: str | None) -> Attempt:
-        """An attempt that its answer ends: there is nothing to watch."""
-        now = self._clock.now()
-        return replace(
-            attempt,
-            outcome=outcome,
-            answered_at=now,
-            reason=reason,
-            resolution=Resolution.ANSWERED,
-            resolved_at=now,
-        )
-
-    async def _settle(self, settings: Settings, sent: _Sent) -> Recorded | None:
+    async def _settle(self, settings: Settings, sent: Sent) -> Recorded | None:
         """Record the answer, or where that meets a bug at least what became of the attempt: one
         that stays pending holds up its target and the whole fleet."""
         try:
@@ -271,21 +208,21 @@ class Retrier:
         except LedgerUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - the answer may hold what nothing foresaw
-            bare = _Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
+            bare = Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
             settled = await self._record(settings, bare)
             self._listener(InternalError(model_id=sent.attempt.model_id, error=error))
             return settled
 
-    async def _record(self, settings: Settings, sent: _Sent) -> Recorded | None:
+    async def _record(self, settings: Settings, sent: Sent) -> Recorded | None:
         """Record the answer, for as long as it takes: while it is not recorded the attempt stays
         pending, and nothing else is sent to this target."""
-        answered = sent.answer.deployment.ref if sent.answer else None
+        named = sent.answer.deployment.ref if sent.answer else None
         while True:
             access = self._access(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
                     lambda tx, access=access: settle(  # type: ignore[misc]
-                        tx, settings, sent.attempt, answered, sent.look, access, sent.throttled
+                        tx, settings, sent.attempt, named, sent.look, access, sent.throttled
                     )
                 )
             except LedgerUnavailable:
@@ -299,7 +236,7 @@ class Retrier:
         except TimeoutError:
             return
 
-    def _tell_mismatch(self, target: Target, settled: Recorded, sent: _Sent) -> None:
+    def _tell_mismatch(self, target: Target, settled: Recorded, sent: Sent) -> None:
         observed: DeploymentRef | None = target.deployment
         answered = sent.answer.deployment.ref if sent.answer else None
         if observed is not None and answered is not None and answered != observed:
