@@ -33,6 +33,7 @@ def dashboard() -> Dashboard:
         .link(links.runbooks())
         .with_variable(variables.data_source())
         .with_variable(variables.cluster())
+        .with_variable(variables.namespace())
         .with_variable(variables.job())
         .with_variable(variables.models())
     )
@@ -74,15 +75,17 @@ def _now(board: Dashboard) -> None:
         ),
         number(
             "Replicas up",
-            "Daemons that can be scraped. Of several one is active, and it alone shows models.",
-            ("", 'sum(up{cluster=~"$cluster", job=~"$job"})'),
+            "Daemons that can be scraped. Of the replicas of a release one is active, and it alone "
+            "shows models.",
+            ("", f"count({own('build_info')})"),
         )
         .thresholds(steps("red", (1, "green")))
         .links([links.runbook("BasetenWatchdogDown")]),
         number(
             "Last sweep",
-            "How long ago due checks were last claimed. It should be each second.",
-            ("", f"time() - max({own('last_sweep_timestamp_seconds')})"),
+            "How long ago due checks were last claimed, by the active daemon that is furthest "
+            "behind. It should be each second.",
+            ("", f"time() - min({queries.of_active(own('last_sweep_timestamp_seconds'))})"),
         )
         .unit("s")
         .decimals(0)
@@ -107,7 +110,7 @@ def _trouble() -> statetimeline.Panel:
             "Red: nothing is retried, or not as the file says. While the breaker is open, one "
             "canary at a time is. The runbooks say what to do.",
             *found,
-            height=7,
+            height=9,
         )
         .mappings(
             looks.mapping({"0": looks.Look("ok", "green"), "1": looks.Look("YES", "red")}.items())
@@ -117,6 +120,8 @@ def _trouble() -> statetimeline.Panel:
 
 
 _TROUBLE_RUNBOOKS = (
+    "Down",
+    "NoActiveReplica",
     "BreakerOpen",
     "ApiDown",
     "AuthFailing",

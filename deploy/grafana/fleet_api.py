@@ -64,9 +64,9 @@ def _lateness(name: str) -> timeseries.Panel:
         line_at(
             graph(
                 "How late checks begin",
-                "After they were due. Above the line an alert follows.",
-                ("p90", queries.quantile(0.9, name)),
-                ("p50", queries.quantile(0.5, name)),
+                "After they were due, by the daemon that is latest. Above the line is an alert.",
+                ("p90", queries.worst_quantile(0.9, name)),
+                ("p50", queries.worst_quantile(0.5, name)),
             ),
             60,
             "red",

@@ -10,7 +10,9 @@ RUNBOOKS = (
     "https://github.com/baseten-watchdog/baseten-watchdog/blob/main/deploy/prometheus/RUNBOOKS.md"
 )
 
-_CHOSEN = "${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
+_CHOSEN = "&".join(
+    f"${{{name}:queryparam}}" for name in ("datasource", "cluster", "namespace", "job")
+)
 
 
 def runbook(alert: str) -> DashboardLink:

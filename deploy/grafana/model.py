@@ -31,6 +31,7 @@ def dashboard() -> Dashboard:
         .link(links.runbooks())
         .with_variable(variables.data_source())
         .with_variable(variables.cluster())
+        .with_variable(variables.namespace())
         .with_variable(variables.job())
         .with_variable(variables.model())
     )

@@ -20,7 +20,7 @@ def failing() -> table.Panel:
         each_model(failing_only(of_models("retry_budget_remaining", scope="episode"))),
         each_model(failing_only(of_models("retry_budget_remaining", scope="window"))),
     )
-    hidden = ("Time", "Value #A", "Value #B", "cluster", "job")
+    hidden = ("Time", "Value #A", "Value #B", "cluster", "namespace", "job")
     order = ("model_name", "model_id", "state", "reason", "Value #C", "Value #D", "Value #E")
     names = {
         "model_name": "Model",
@@ -69,7 +69,7 @@ def pauses() -> table.Panel:
         width=6,
     )
     organized = {
-        "excludeByName": dict.fromkeys(("Time", "cluster", "job"), True),
+        "excludeByName": dict.fromkeys(("Time", "cluster", "namespace", "job"), True),
         "indexByName": {},
         "renameByName": {"model_name": "Model", "Value": "Until"},
     }

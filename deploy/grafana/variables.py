@@ -17,8 +17,15 @@ def cluster() -> QueryVariable:
     return _several("cluster", "Cluster", query).all_value(".*")
 
 
+def namespace() -> QueryVariable:
+    """All accepts an empty label, as for the cluster."""
+    query = 'label_values(baseten_watchdog_build_info{cluster=~"$cluster"}, namespace)'
+    return _several("namespace", "Namespace", query).all_value(".*")
+
+
 def job() -> QueryVariable:
-    query = 'label_values(baseten_watchdog_build_info{cluster=~"$cluster"}, job)'
+    chosen = 'cluster=~"$cluster", namespace=~"$namespace"'
+    query = f"label_values(baseten_watchdog_build_info{{{chosen}}}, job)"
     return _several("job", "Job", query).all_value(".+")
 
 

@@ -8,10 +8,11 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SELECTOR = re.compile(r"\b([a-zA-Z_][\w:]*)\s*\{([^}]*)\}")
 _GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
 _OURS = re.compile(r"\bbaseten_watchdog[\w:]*")
+_COUNTED = re.compile(r'count_values by \([^)]*\) \("(\w+)"')
 _MATCHER = re.compile(r"\s*(\w+)\s*(?:=~|!~|!=|=)")
 
-SCRAPED = {"job", "instance"}
-"""What Prometheus adds to every series."""
+SCRAPED = {"cluster", "namespace", "job", "instance"}
+"""What a Prometheus adds to every series, or may add."""
 
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
@@ -25,11 +26,11 @@ DECLARED = {
 def problems(expression: str, extra: dict[str, set[str]] | None = None) -> list[str]:
     """What in the expression is not there. `extra` has the recorded metrics, and labels that come
     from elsewhere under the name of ''."""
-    known = DECLARED | (extra or {})
+    known = DECLARED | {"up": {"container"}} | (extra or {})
     bare = _STRING.sub('""', expression)
     used = set(_OURS.findall(bare))
     found = [f"no metric {name}" for name in sorted(used - set(known))]
-    theirs = SCRAPED | known.get("", set())
+    theirs = SCRAPED | known.get("", set()) | set(_COUNTED.findall(expression))
     labels = theirs.union(*(known[name] for name in used & set(known)))
     for name, matchers in _SELECTOR.findall(bare):
         has = theirs | known.get(name, set())

@@ -113,6 +113,7 @@ def _check_the_options(server: str) -> None:
     ]
     expected = {
         ("cluster", "all"): [("blue", "blue")],
+        ("namespace", "all"): [],
         ("job", "all"): [("baseten-watchdog", "baseten-watchdog"), ("other", "other")],
         ("job", "one, of a cluster"): [("other", "other")],
         ("model", "all"): models,

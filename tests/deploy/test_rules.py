@@ -18,7 +18,7 @@ TESTS = FOLDER / "rules_test.yaml"
 
 ALL = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 ALERTS = [rule for rule in ALL if "alert" in rule]
-RECORDED = {rule["record"]: {"job", "state"} for rule in ALL if "record" in rule}
+RECORDED = {rule["record"]: {"state", "ledger"} for rule in ALL if "record" in rule}
 
 
 def promtool(*arguments: str, **how: Any) -> subprocess.CompletedProcess[bytes]:

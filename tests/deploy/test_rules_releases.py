@@ -1,0 +1,155 @@
+"""The rules with two releases behind one Prometheus, however both are scraped.
+
+Each test of rules_test.yaml runs again beside a second release that is well, which must neither
+hide an alert nor cause one, and with the same fault in both releases, which must be twice as many
+alerts.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.deploy.test_rules import RULES, TESTS, promtool
+
+JOB = 'job="baseten-watchdog"'
+EXPRESSION = 'count by (alertname) (ALERTS{alertstate="firing"})'
+
+APART = {
+    "PodMonitors in two namespaces": (
+        'job="pods",container="baseten-watchdog",namespace="%s",pod="%s-0"'
+    ),
+    "ServiceMonitors in one namespace": (
+        'job="%s",container="baseten-watchdog",namespace="ml",service="%s"'
+    ),
+    "the same job in two clusters": 'job="baseten-watchdog",cluster="%s"',
+    "two jobs of any name": 'job="%s"',
+}
+"""Labels of a release's series: the releases differ in more than the addresses."""
+
+TOGETHER = {
+    "two addresses of one job": JOB,
+    "two addresses of one job of any name": 'job="pods"',
+    "two pods of one job": 'job="pods",namespace="ml",container="baseten-watchdog"',
+}
+"""Only the addresses differ, as they do between two replicas of one release."""
+
+Series = dict[str, str]
+
+_TESTS: list[dict[str, Any]] = yaml.safe_load(TESTS.read_text())["tests"]
+(_WELL,) = (test["input_series"] for test in _TESTS if test["name"] == "all is well")
+REPEATED = [
+    test
+    for test in _TESTS
+    if all(JOB in each["series"] for each in test["input_series"])
+    and all(moment["expr"] == EXPRESSION for moment in test["promql_expr_test"])
+]
+
+
+def test_most_tests_are_repeated() -> None:
+    """The others are about the labels themselves."""
+    assert len(_TESTS) - len(REPEATED) <= 3
+
+
+@pytest.mark.parametrize("labels", [*APART.values(), *TOGETHER.values()], ids=[*APART, *TOGETHER])
+def test_a_release_that_is_well_hides_nothing_and_causes_nothing(
+    labels: str, tmp_path: Path
+) -> None:
+    well = _scraped(_another(_WELL), _of(labels, "second"), "z", ledger=-200000)
+    found = []
+    for test in REPEATED:
+        ill = _scraped(test["input_series"], _of(labels, "first"), "", ledger=-100000)
+        found.append({**test, "input_series": [*ill, *well]})
+    _check(found, tmp_path)
+
+
+@pytest.mark.parametrize("labels", APART.values(), ids=APART)
+def test_the_same_fault_in_two_releases_is_two_alerts(labels: str, tmp_path: Path) -> None:
+    found = []
+    for test in REPEATED:
+        first = _scraped(test["input_series"], _of(labels, "first"), "", ledger=-100000)
+        second = _scraped(test["input_series"], _of(labels, "second"), "", ledger=-200000)
+        moments = [_twice(moment) for moment in test["promql_expr_test"]]
+        found.append({**test, "input_series": [*first, *second], "promql_expr_test": moments})
+    _check(found, tmp_path)
+
+
+def _of(labels: str, release: str) -> str:
+    return labels.replace("%s", release)
+
+
+def _scraped(series: list[Series], labels: str, address: str, *, ledger: int) -> list[Series]:
+    """The series under the labels of a release, with what each daemon exports while it is up."""
+    own = [*series, *_always_exported(series, ledger)]
+    return [
+        {"series": _relabelled(each["series"], labels, address), "values": each["values"]}
+        for each in own
+    ]
+
+
+def _relabelled(series: str, labels: str, address: str) -> str:
+    """`address` is appended to each instance and each model, so that two releases share none."""
+    apart = re.sub(r'(instance|model_id)="(\w+)"', rf'\1="\2{address}"', series)
+    return apart.replace(JOB, labels)
+
+
+def _always_exported(series: list[Series], ledger: int) -> Iterator[Series]:
+    """Left out is what the test says of any daemon itself."""
+    given = " ".join(each["series"] for each in series)
+    for name, value in (("build_info", 1), ("ledger_created_timestamp_seconds", ledger)):
+        for each in series:
+            up = re.fullmatch(r"up\{(.*)\}", each["series"])
+            if up is not None and name not in given:
+                values = _while_up(each["values"], value)
+                yield {"series": f"baseten_watchdog_{name}{{{up[1]}}}", "values": values}
+
+
+def _while_up(values: str, value: int) -> str:
+    """promtool's notation: `0x3` is four samples, and `_x3` is three that are missing."""
+    found = []
+    for token in values.split():
+        sample, _, more = token.partition("x")
+        if sample == "1":
+            found.append(f"{value}x{more or 0}")
+        else:
+            found.append(f"_x{int(more or 0) + (sample == '0')}")
+    return " ".join(found)
+
+
+def _another(series: list[Series]) -> list[Series]:
+    """Without its ledger, which would be the same one as that of other tests."""
+    return [
+        {**each, "values": re.sub(r"x\d+$", "x10000", each["values"])}
+        for each in series
+        if "ledger_created" not in each["series"]
+    ]
+
+
+def _twice(moment: dict[str, Any]) -> dict[str, Any]:
+    samples = [{**sample, "value": 2 * sample["value"]} for sample in moment["exp_samples"]]
+    return {**moment, "exp_samples": samples}
+
+
+def _check(tests: list[dict[str, Any]], folder: Path) -> None:
+    """Tests of several days are evaluated less often: each evaluation costs a few milliseconds."""
+    for interval, long in (("1m", False), ("10m", True)):
+        path = folder / f"{interval}.yaml"
+        chosen = [test for test in tests if _takes_days(test) is long]
+        path.write_text(
+            json.dumps(
+                {"rule_files": [str(RULES)], "evaluation_interval": interval, "tests": chosen}
+            )
+        )
+        tested = promtool("test", "rules", str(path))
+        assert tested.returncode == 0, (tested.stdout + tested.stderr).decode()
+
+
+def _takes_days(test: dict[str, Any]) -> bool:
+    hours = re.findall(
+        r"\b(\d+)h", " ".join(each["eval_time"] for each in test["promql_expr_test"])
+    )
+    return any(int(each) >= 24 for each in hours)
