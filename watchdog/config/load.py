@@ -66,14 +66,20 @@ def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...]
     """
     problems: list[tuple[tuple[str, ...], str]] = []
     aside: set[str] = set()
-    try:
-        config = Config.model_validate(merged)
-    except ValidationError as error:
-        for location, text in config_problems(error):
-            problems.append(((dotted(location),), f"{dotted(location)}: {text}"))
-            aside.add(dotted(location))
-            merged = _without(merged, location)
-        config = Config.model_validate(merged)
+    config = None
+    while config is None:
+        try:
+            config = Config.model_validate(merged)
+        except ValidationError as error:
+            for found, text in config_problems(error):
+                location = found
+                if dotted(found) in aside:
+                    # Nothing but its section can be left out, which cannot be without it.
+                    location = found[:-1]
+                else:
+                    problems.append(((dotted(found),), f"{dotted(found)}: {text}"))
+                aside.add(dotted(location))
+                merged = _without(merged, location)
     problems += (
         ((breach.path, *breach.others), f"{breach.path}: {breach.text}")
         for breach in breaches(config)
