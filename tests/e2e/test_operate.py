@@ -145,7 +145,7 @@ def test_a_file_that_changes_is_taken_up_whole_or_not_at_all(tmp_path: Path) -> 
             replace_file(config, "models: [")
             assert "not YAML" in process.event("config_reload_failed")["problems"]
             replace_file(config, json.dumps({**settings, "models": []}))
-            assert "no models to watch" in process.event("config_reload_failed")["problems"]
+            assert "removes 1 of 1 models" in process.event("config_warning")["warning"]
             settings |= {"models": named(well, llama), "server": {"port": 1}}
             replace_file(config, json.dumps(settings))
             assert "server: changed" in process.event("config_warning")["warning"]
@@ -154,6 +154,19 @@ def test_a_file_that_changes_is_taken_up_whole_or_not_at_all(tmp_path: Path) -> 
             assert process.event("deployment_failing")["model_id"] == "llama123"
             process.signal(signal.SIGHUP)
             assert process.event("config_reloaded")["targets"] == 2
+            process.stop()
+
+
+def test_a_daemon_without_a_model_waits_for_one(tmp_path: Path) -> None:
+    llama = model("llama123", "llama", FAILS)
+    with emulator(tmp_path, [llama]) as api:
+        config = config_file(tmp_path, api, [], models=[])
+        with running(daemon(config)) as process:
+            process.event("nothing_watched")
+            settings = json.loads(config.read_text())
+            replace_file(config, json.dumps({**settings, "models": named(llama)}))
+            assert process.event("config_reloaded")["targets"] == 1
+            assert process.event("deployment_failing")["model_id"] == "llama123"
             process.stop()
 
 

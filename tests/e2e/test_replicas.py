@@ -1,6 +1,7 @@
 """Several real daemons on one PostgreSQL ledger."""
 
 import json
+import signal
 import uuid
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -111,10 +112,12 @@ def test_a_changed_configuration_goes_round_and_only_the_last_one_drops_a_model(
             with running(daemon(configs[1])) as second:
                 second.event("replica_standby")
                 config_file(folders[0], api, ids[:1], store={"url": url})
+                first.signal(signal.SIGHUP)
                 assert first.event("config_reloaded")["targets"] == 1
                 until_looked(api, "stays")
                 assert watched(configs[1]) == set(ids)
                 config_file(folders[1], api, ids[:1], store={"url": url})
+                second.signal(signal.SIGHUP)
                 assert second.event("config_reloaded")["targets"] == 1
                 assert first.event("target_removed")["model_id"] == "leaves"
                 assert watched(configs[1]) == {"stays"}

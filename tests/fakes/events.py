@@ -57,6 +57,7 @@ LOGGED: dict[str, e.Event] = {
     "interval_stretched": e.IntervalStretched(
         interval=timedelta(minutes=1), effective=timedelta(minutes=2)
     ),
+    "nothing_watched": e.NothingWatched(),
     "internal_error": e.InternalError(model_id="m1", error=ValueError("a bug")),
     "api_held": e.ApiHeld(operation="retry", hold=HOLD),
     "api_down": e.ApiDown(code="502", error="bad gateway", failures=3),
@@ -103,6 +104,7 @@ QUIET: list[e.Event] = [
     e.EffectSeen(target=TARGET, episode=an_episode(), attempt=ATTEMPT),
     e.LedgerOpened(created_at=NOW),
     e.LedgerTransacted(duration_seconds=0.002),
+    e.WatchingSeen(count=2),
     e.DiscoveryDone(at=NOW, discovered=2),
     e.ModelsListed(listed=7, unreadable=1),
     e.SweepDone(at=NOW, first=True),

@@ -13,6 +13,7 @@ from freezegun import freeze_time
 from tests.fakes.processes import PATIENCE_SECONDS
 from watchdog.app.ticking import Ticker
 from watchdog.clock import SystemClock
+from watchdog.engine.events import Event, InternalError
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -62,7 +63,7 @@ async def test_a_wall_clock_that_steps_neither_silences_the_ticker_nor_floods_it
         runs += 1
 
     with freeze_time(START, real_asyncio=True) as wall:
-        ticker = Ticker()
+        ticker = Ticker(lambda _: None)
         ticker.every(timedelta(seconds=1), job)
         ticker.start()
         for step in (timedelta(days=-1), timedelta(days=20_000), timedelta(days=-20_000)):
@@ -79,7 +80,7 @@ async def test_a_job_under_way_ends_before_the_ticker_does(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     began, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    ticker = Ticker()
+    ticker = Ticker(lambda _: None)
 
     async def job() -> None:
         began.set()
@@ -96,3 +97,24 @@ async def test_a_job_under_way_ends_before_the_ticker_does(
     await asyncio.wait_for(stopping, PATIENCE_SECONDS)
     assert ended.is_set()
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_bug_in_one_run_of_a_job_is_an_event_and_not_the_end_of_the_job() -> None:
+    events: list[Event] = []
+    ticker, runs = Ticker(events.append), 0
+    again = asyncio.Event()
+
+    def job() -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise TypeError("a bug")
+        again.set()
+
+    ticker.every(timedelta(milliseconds=10), job)
+    ticker.start()
+    await asyncio.wait_for(again.wait(), PATIENCE_SECONDS)
+    await ticker.stop()
+    (event,) = events
+    assert isinstance(event, InternalError)
+    assert (event.model_id, str(event.error)) == (None, "a bug")

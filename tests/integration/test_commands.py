@@ -78,7 +78,6 @@ def test_check_says_when_the_api_cannot_be_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "env", "says"),
     [
-        pytest.param("run", {}, "no models to watch", id="no-models"),
         pytest.param("check", {}, "no models to check", id="nothing-to-check"),
         pytest.param("run --model m", {"BASETEN_API_KEY": ""}, "no API key", id="no-key"),
         pytest.param("run --model ../x", {}, "models[0].id", id="bad-id"),

@@ -32,6 +32,7 @@ from watchdog.engine.events import (
     CheckStarted,
     Event,
     FleetSeen,
+    InternalError,
     LedgerBack,
     LedgerLost,
     LedgerOpened,
@@ -44,6 +45,7 @@ from watchdog.engine.events import (
     TargetForgotten,
     TargetMissing,
     TargetUnrecorded,
+    WatchingSeen,
 )
 from watchdog.engine.fleet.condition import Condition
 from watchdog.telemetry.metrics import Metrics
@@ -87,6 +89,8 @@ CONTRACT = {
     "ledger_ahead_of_api_seconds": set(),
     "ledger_transaction_seconds_bucket": {"le"},
     "ledger_up": set(),
+    "internal_errors_total": set(),
+    "watched_targets": set(),
     "ledger_went_back_total": set(),
     "ledger_created_timestamp_seconds": set(),
     "mode_info": {"mode"},
@@ -407,6 +411,24 @@ def test_the_ledger_and_what_runs() -> None:
     assert page.values("ledger_went_back_total") == {(): 0}
     page.tell(LedgerWentBack(put_back=0))
     assert page.values("ledger_went_back_total") == {(): 1}
+
+
+def test_the_number_of_watched_models_is_the_active_replicas() -> None:
+    page = Page()
+    assert page.values("watched_targets") == {}
+    page.tell(BecameActive(), WatchingSeen(count=0))
+    assert page.values("watched_targets") == {(): 0}
+    page.tell(WatchingSeen(count=2))
+    assert page.values("watched_targets") == {(): 2}
+    page.tell(BecameStandby())
+    assert page.values("watched_targets") == {}
+
+
+def test_bugs_are_counted() -> None:
+    page = Page()
+    assert page.values("internal_errors_total") == {(): 0}
+    page.tell(InternalError(model_id=None, error=ValueError("a bug")))
+    assert page.values("internal_errors_total") == {(): 1}
 
 
 def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_process() -> None:

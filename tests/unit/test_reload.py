@@ -1,86 +1,205 @@
-"""When a configuration is read again, and what is told of it."""
+"""When a configuration is read again, what is taken up, and what is reported of it."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.baseten_http import ManualClock
 from watchdog.app.parts import SetupError
-from watchdog.app.reload import ConfigSource, Reloader
+from watchdog.app.reload import SETTLED, SURE, ConfigSource, Reloader
 from watchdog.config import Config, ConfigError, LoadedConfig
-from watchdog.engine.events import ConfigReloaded, ConfigReloadFailed, Event
+from watchdog.engine.events import ConfigDoubtful, ConfigReloaded, ConfigReloadFailed, Event
 from watchdog.engine.ports import LedgerUnavailable
 
-IN_FORCE = Config.model_validate({"models": [{"id": "abc12345"}]})
-WANTED = Config.model_validate({"models": [{"id": "abc12345"}], "mode": "observe"})
+TWO = [{"id": "abc12345"}, {"id": "def12345"}]
+
+
+def config(mode: str = "retry", models: Any = TWO, **more: Any) -> Config:
+    return Config.model_validate({"mode": mode, "models": models, **more})
+
+
+IN_FORCE = config()
+WANTED = config(mode="observe")
+FEWER = config(models=TWO[:1])
 
 
 class Desk:
-    """A reloader, what it was told to take up, and what it told."""
+    """A reloader of a file, what it was given to take up, and what it reported."""
 
-    def __init__(self) -> None:
-        self.loaded: Config | ConfigError = WANTED
+    def __init__(self, folder: Path, in_force: Config = IN_FORCE) -> None:
+        self.file = folder / "config.yaml"
+        self.file.write_text("")
+        self.sources = {"mode": "file"}
+        self.loaded: Config | Exception = WANTED
         self.refusals: list[Exception] = []
         self.taken: list[Config] = []
-        self.told: list[Event] = []
+        self.events: list[Event] = []
+        self.clock = ManualClock()
         self.reloader = Reloader(
-            ConfigSource(None, self.load), IN_FORCE, self.take_up, self.told.append
+            ConfigSource(self.file, self.load),
+            in_force,
+            self.take_up,
+            self.events.append,
+            self.clock,
         )
 
     def load(self) -> LoadedConfig:
-        if isinstance(self.loaded, ConfigError):
+        if isinstance(self.loaded, Exception):
             raise self.loaded
-        return LoadedConfig(self.loaded, (), {})
+        return LoadedConfig(self.loaded, (), self.sources)
 
     async def take_up(self, config: Config) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
         self.taken.append(config)
 
-    async def tick(self, times: int = 1) -> list[str]:
-        """What these ticks told."""
-        self.told.clear()
-        for _ in range(times):
+    def write(self, loaded: Config | Exception) -> None:
+        """The file grows, and holds that from now on."""
+        self.loaded = loaded
+        self.file.write_text(self.file.read_text() + "x")
+
+    async def ticks(self, seconds: int = 1) -> list[str]:
+        """What a tick in each of these seconds reported."""
+        self.events.clear()
+        for _ in range(seconds):
+            self.clock.advance(seconds=1)
             await self.reloader.tick()
-        return [type(event).__name__ for event in self.told]
+        return [type(event).__name__ for event in self.events]
+
+    @property
+    def problems(self) -> list[str]:
+        failed = (event for event in self.events if isinstance(event, ConfigReloadFailed))
+        return [problem for event in failed for problem in event.problems]
 
 
-async def test_it_reads_when_asked_and_once() -> None:
-    desk = Desk()
-    assert await desk.tick() == []
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_it_reads_when_it_is_told_to_and_once(desk: Desk) -> None:
+    assert await desk.ticks(60) == []
     desk.reloader.ask()
-    assert await desk.tick(3) == ["ConfigReloaded"]
+    assert await desk.ticks(3) == ["ConfigReloaded"]
     assert desk.taken == [WANTED]
 
 
-async def test_what_could_not_be_taken_up_is_tried_until_it_can_and_told_once() -> None:
-    desk = Desk()
+async def test_a_changed_file_is_read_when_it_has_been_the_same_for_a_while(desk: Desk) -> None:
+    desk.write(WANTED)
+    assert await desk.ticks(SETTLED.seconds) == []
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+    assert desk.taken == [WANTED]
+
+
+async def test_a_file_that_is_still_being_written_is_not_read(desk: Desk) -> None:
+    for _ in range(10):
+        desk.write(ConfigError("half of it"))
+        assert await desk.ticks(SETTLED.seconds) == []
+    desk.write(WANTED)
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+
+
+@pytest.mark.parametrize(
+    ("in_force", "wanted", "risk"),
+    [
+        (IN_FORCE, FEWER, "removes 1 of 2 models"),
+        (IN_FORCE, config(models=[]), "removes 2 of 2 models"),
+        (WANTED, IN_FORCE, "leaves observe"),
+        (config(discovery={"include": ["*"]}), IN_FORCE, "which models are discovered"),
+    ],
+)
+async def test_what_half_a_file_would_do_waits_until_the_file_is_surely_whole(
+    tmp_path: Path, in_force: Config, wanted: Config, risk: str
+) -> None:
+    desk = Desk(tmp_path, in_force)
+    desk.write(wanted)
+    assert await desk.ticks(SURE.seconds) == ["ConfigDoubtful"]
+    (doubt,) = desk.events
+    assert isinstance(doubt, ConfigDoubtful)
+    assert risk in doubt.warning
+    assert desk.taken == []
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+    assert desk.taken == [wanted]
+
+
+async def test_what_waits_is_taken_up_at_once_on_sighup(desk: Desk) -> None:
+    desk.write(FEWER)
+    assert await desk.ticks(SETTLED.seconds + 1) == ["ConfigDoubtful"]
+    desk.reloader.ask()
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+    assert desk.taken == [FEWER]
+
+
+async def test_a_whole_file_takes_the_place_of_the_half_that_waited(desk: Desk) -> None:
+    desk.write(FEWER)
+    assert await desk.ticks(SETTLED.seconds + 1) == ["ConfigDoubtful"]
+    desk.write(WANTED)
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+    assert desk.taken == [WANTED]
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_observe_is_not_left_because_a_line_is_missing(tmp_path: Path, told: bool) -> None:
+    desk = Desk(tmp_path, WANTED)
+    desk.sources = {}
+    desk.write(IN_FORCE)
+    if told:
+        desk.reloader.ask()
+    assert await desk.ticks(60) == ["ConfigReloadFailed"]
+    assert desk.problems == [
+        "mode: is left out, which would leave observe: write `mode: retry` to send retries"
+    ]
+    assert desk.taken == []
+
+
+async def test_what_could_not_be_taken_up_is_tried_until_it_can_and_reported_once(
+    desk: Desk,
+) -> None:
     away, no_key = LedgerUnavailable("the ledger is away"), SetupError("no API key yet")
     desk.refusals = [away, away, away, no_key, no_key]
     desk.reloader.ask()
-    assert await desk.tick(5) == ["ConfigReloadFailed", "ConfigReloadFailed"]
-    assert [event.problems for event in desk.told if isinstance(event, ConfigReloadFailed)] == [
-        ("the ledger is away",),
-        ("no API key yet",),
-    ]
+    await desk.ticks(5)
+    assert desk.problems == ["the ledger is away", "no API key yet"]
     assert desk.taken == []
-    assert await desk.tick(3) == ["ConfigReloaded"]
+    assert await desk.ticks(3) == ["ConfigReloaded"]
     assert desk.taken == [WANTED]
 
 
-async def test_a_bad_file_is_read_again_only_when_it_changes_and_told_each_time_it_is_asked() -> (
-    None
-):
-    desk = Desk()
-    desk.loaded = ConfigError("config.yaml: not YAML")
+async def test_a_bad_file_is_read_again_only_when_it_changes_or_when_told(desk: Desk) -> None:
+    desk.write(ConfigError("config.yaml: not YAML"))
+    assert await desk.ticks(60) == ["ConfigReloadFailed"]
     desk.reloader.ask()
-    assert await desk.tick(3) == ["ConfigReloadFailed"]
-    desk.reloader.ask()
-    assert await desk.tick(3) == ["ConfigReloadFailed"]
+    assert await desk.ticks(3) == ["ConfigReloadFailed"]
+    desk.write(WANTED)
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+
+
+async def test_a_file_that_is_gone_is_a_failure_and_changes_nothing(desk: Desk) -> None:
+    desk.file.unlink()
+    desk.loaded = ConfigError("config.yaml: cannot be read: No such file or directory")
+    assert await desk.ticks(60) == ["ConfigReloadFailed"]
     assert desk.taken == []
 
 
-async def test_nothing_changed_is_nothing_taken_up() -> None:
-    desk = Desk()
+@pytest.mark.parametrize("loading", [True, False])
+async def test_a_bug_is_a_failed_reload_and_the_next_one_works(desk: Desk, loading: bool) -> None:
+    if loading:
+        desk.write(TypeError("a bug\nof two lines"))
+    else:
+        desk.write(WANTED)
+        desk.refusals = [TypeError("a bug\nof two lines")]
+    assert await desk.ticks(60) == ["ConfigReloadFailed"]
+    assert desk.problems == ["a bug, please report it: TypeError: a bug\\nof two lines"]
+    desk.write(WANTED)
+    assert await desk.ticks(60) == ["ConfigReloaded"]
+
+
+async def test_nothing_changed_is_nothing_taken_up(desk: Desk) -> None:
     desk.loaded = IN_FORCE
     desk.reloader.ask()
-    assert await desk.tick() == ["ConfigReloaded"]
-    (event,) = desk.told
+    assert await desk.ticks() == ["ConfigReloaded"]
+    (event,) = desk.events
     assert isinstance(event, ConfigReloaded)
     assert event.changed == ()
     assert desk.taken == []

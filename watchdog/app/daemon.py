@@ -117,7 +117,7 @@ class Daemon:
                 form = wanted.logging
                 log.use(start_logging(form.level, form.format, writer, key))
 
-            self._reloader = Reloader(self._source, config, take_up, listener)
+            self._reloader = Reloader(self._source, config, take_up, listener, clock)
             await self._serve(engine, in_force, leadership, liveness, stop)
 
     def _announce(self, engine: Engine, ledger: SqlLedger) -> None:
@@ -145,7 +145,7 @@ class Daemon:
         stop: asyncio.Event,
     ) -> None:
         """Watch while this replica is the active one, and stand by while another one is."""
-        ticker, late = Ticker(), 0
+        ticker, late = Ticker(self._listener), 0
         ticker.every(TICK, liveness.beat)
         ticker.every(TICK, leadership.tick)
         ticker.every(HEARTBEAT, in_force.beat)
@@ -187,7 +187,9 @@ class Daemon:
         self.started.set()
         try:
             retention, discover = self._config.store.retention, in_force.discovery()
-            return await term.watch(number, leadership, stop, Ticker(), retention, discover)
+            return await term.watch(
+                number, leadership, stop, Ticker(self._listener), retention, discover
+            )
         finally:
             in_force.end_term()
 

@@ -8,7 +8,12 @@ from watchdog.app.parts import SetupError, make_key, make_settings
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.config import Config
 from watchdog.domain.discovery import still_wanted
-from watchdog.engine.events import IntervalStretched, TargetForgotten
+from watchdog.engine.events import (
+    IntervalStretched,
+    NothingWatched,
+    TargetForgotten,
+    WatchingSeen,
+)
 from watchdog.engine.fleet.discovery import Discoverer, Known, load
 from watchdog.engine.lifecycle.presence import Presence
 from watchdog.engine.lifecycle.term import Term
@@ -64,6 +69,7 @@ class InForce:
                 self._discovered = _wanted(await engine.ledger.transact(load), self.config)
                 self._put_in_force(self._settings(self.config, self._discovered))
             self._term = Term(engine, await engine.begin_sweep())
+            self._tell_watching()
             return self._term
 
     def end_term(self) -> None:
@@ -118,6 +124,12 @@ class InForce:
                 IntervalStretched(interval=settings.interval, effective=effective)
             )
 
+    def _tell_watching(self) -> None:
+        count = len(self._engine.settings.models)
+        self._engine.listener(WatchingSeen(count=count))
+        if not count:
+            self._engine.listener(NothingWatched())
+
     async def _change(self, config: Config, discovered: Known) -> None:
         """A replica that stands by leaves the ledger as it is. Raises LedgerUnavailable."""
         before, settings = self._engine.settings, self._settings(config, discovered)
@@ -127,6 +139,8 @@ class InForce:
         self._put_in_force(settings)
         if term is not None and self._term is term:  # It may have ended meanwhile.
             term.changed(known)
+            if settings.models.keys() != before.models.keys():
+                self._tell_watching()
         for model_id in before.models.keys() - settings.models.keys():
             self._engine.listener(TargetForgotten(model_id=model_id))
         await self._beat()

@@ -2,14 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from watchdog.app.parts import SetupError
 from watchdog.config import Config, ConfigError, LoadedConfig
 from watchdog.engine.events import ConfigDoubtful, ConfigReloaded, ConfigReloadFailed
-from watchdog.engine.ports import LedgerUnavailable, Listener
+from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.files.mark import Mark, mark_of
+from watchdog.text.untrusted import clean
+
+SETTLED = timedelta(seconds=5)
+"""A changed file is taken up when it has been the same for this long: an upload, or an editor, may
+still be writing it, and half a configuration is often a valid one."""
+
+SURE = timedelta(seconds=30)
+"""The same for a change that removes models or leaves `observe`, since half a file does both."""
 
 
 class ConfigSource:
@@ -20,18 +29,18 @@ class ConfigSource:
         """`path` None: from no file."""
         self.load = load
         self._path = path
-        self._mark = _mark(path)
+        self.first_mark = self.mark()
 
-    def has_changed(self) -> bool:
-        """Whether the file did since this was last asked."""
-        mark = _mark(self._path)
-        changed = mark != self._mark
-        self._mark = mark
-        return changed
+    def mark(self) -> Mark | None:
+        """What tells one content of the file from the next; None where there is none to be read."""
+        try:
+            return None if self._path is None else mark_of(self._path)
+        except OSError:
+            return None
 
 
 class Reloader:
-    """Reads the configuration again when its file changes, or when it is told to."""
+    """Reads the configuration again when its file has changed, or when it is told to."""
 
     def __init__(
         self,
@@ -39,6 +48,7 @@ class Reloader:
         in_force: Config,
         take_up: Callable[[Config], Awaitable[None]],
         listener: Listener,
+        clock: Clock,
     ) -> None:
         """`take_up` puts a configuration in force, or raises SetupError or LedgerUnavailable and
         changes nothing."""
@@ -46,42 +56,54 @@ class Reloader:
         self._in_force = in_force
         self._take_up = take_up
         self._listener = listener
-        self._again = asyncio.Event()
+        self._clock = clock
+        self._read = self._seen = source.first_mark
+        self._same_since = clock.monotonic()
+        self._again = False
+        self._waiting = False
         self._failure: str | None = None
 
     def ask(self) -> None:
-        """Reload at the next tick, whether or not the file changed."""
-        self._again.set()
+        """Reload at the next tick, whether or not the file changed, and whatever it changes."""
+        self._again = True
 
     async def tick(self) -> None:
-        if self._source.has_changed() or self._again.is_set():
-            self._again.clear()
-            await self.reload()
+        mark, now = self._source.mark(), self._clock.monotonic()
+        if mark != self._seen:
+            self._seen, self._same_since, self._waiting = mark, now, False
+        same_for = timedelta(seconds=now - self._same_since)
+        if self._again:
+            self._again = False
+            await self._reload(mark, is_sure=True)
+        elif mark != self._read and same_for >= SURE:
+            await self._reload(mark, is_sure=True)
+        elif mark != self._read and same_for >= SETTLED and not self._waiting:
+            await self._reload(mark, is_sure=False)
 
-    def _try_again(self, failure: str) -> None:
-        """The file is good, and what it needs may come: a ledger that is locked, a key that is
-        mounted a moment later."""
-        if failure != self._failure:
-            self._listener(ConfigReloadFailed(problems=(failure,)))
-        self._failure = failure
-        self._again.set()
-
-    async def reload(self) -> None:
+    async def _reload(self, mark: Mark | None, *, is_sure: bool) -> None:
+        read_before, self._read = self._read, mark
         try:
             loaded = await asyncio.to_thread(self._source.load)
-            wanted, waiting = _reloadable(loaded.config, self._in_force)
+            wanted, at_restart = _reloadable(loaded.config, self._in_force)
+            _check_mode(loaded, self._in_force)
+            if not is_sure and (risk := _risk(wanted, self._in_force)):
+                self._read, self._waiting = read_before, True
+                self._tell_wait(risk)
+                return
             changed = _changed(wanted, self._in_force)
             if changed:
                 await self._take_up(wanted)
         except ConfigError as error:
-            self._failure = None
-            self._listener(ConfigReloadFailed(problems=tuple(error.problems)))
+            self._failed(*error.problems)
             return
         except (SetupError, LedgerUnavailable) as error:
             self._try_again(str(error))
             return
+        except Exception as error:  # noqa: BLE001 - a bug in one reload must not end all others
+            self._failed(f"a bug, please report it: {type(error).__name__}: {clean(str(error))}")
+            return
         self._in_force, self._failure = wanted, None
-        for warning in (*loaded.warnings, *waiting):
+        for warning in (*loaded.warnings, *at_restart):
             self._listener(ConfigDoubtful(warning=warning))
         self._listener(
             ConfigReloaded(
@@ -91,6 +113,48 @@ class Reloader:
                 limits=wanted.fleet_limits(),
             )
         )
+
+    def _failed(self, *problems: str) -> None:
+        self._failure = None
+        self._listener(ConfigReloadFailed(problems=problems))
+
+    def _try_again(self, failure: str) -> None:
+        """The file is good, and what it needs may come: a ledger that is locked, a key that is
+        mounted a moment later."""
+        if failure != self._failure:
+            self._listener(ConfigReloadFailed(problems=(failure,)))
+        self._failure = failure
+        self._again = True
+
+    def _tell_wait(self, risk: str) -> None:
+        self._listener(
+            ConfigDoubtful(
+                warning=f"the changed file {risk}: it is taken up when it has been the same for "
+                f"{SURE.seconds} s, or on SIGHUP"
+            )
+        )
+
+
+def _check_mode(loaded: LoadedConfig, in_force: Config) -> None:
+    """Raises ConfigError where the key that keeps the daemon from sending retries is gone."""
+    if (
+        in_force.mode == "observe"
+        and loaded.config.mode == "retry"
+        and "mode" not in loaded.sources
+    ):
+        raise ConfigError(
+            "mode: is left out, which would leave observe: write `mode: retry` to send retries"
+        )
+
+
+def _risk(wanted: Config, in_force: Config) -> str:
+    """What half a file would do, if this does it."""
+    removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
+    if removed:
+        return f"removes {len(removed)} of {len(in_force.models)} models"
+    if in_force.discovery is not None and wanted.discovery != in_force.discovery:
+        return "changes which models are discovered"
+    return "leaves observe" if (in_force.mode, wanted.mode) == ("observe", "retry") else ""
 
 
 def _reloadable(wanted: Config, in_force: Config) -> tuple[Config, list[str]]:
@@ -124,10 +188,3 @@ def _changed(wanted: Config, in_force: Config) -> tuple[str, ...]:
                 f"{section}.{name}" for name in fields if getattr(old, name) != getattr(new, name)
             ]
     return tuple(found)
-
-
-def _mark(path: Path | None) -> Mark | None:
-    try:
-        return None if path is None else mark_of(path)
-    except OSError:
-        return None

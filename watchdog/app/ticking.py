@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from watchdog.engine.events import InternalError
+from watchdog.engine.ports import Listener
+
 _STEP_CHECK_SECONDS = 1
 
 
@@ -17,7 +20,8 @@ class Ticker:
     2e9 missed runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -28,7 +32,8 @@ class Ticker:
     def every(
         self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
     ) -> None:
-        """Start `job` once an interval has passed, and so on; never beside itself."""
+        """Start `job` once an interval has passed, and so on; never beside itself. A bug in one
+        run is an event, and does not end the later ones."""
 
         async def run() -> None:
             ended = asyncio.Event()
@@ -36,6 +41,8 @@ class Ticker:
             try:
                 if (result := job(*args)) is not None:
                     await result
+            except Exception as error:  # noqa: BLE001 - see above
+                self._listener(InternalError(model_id=None, error=error))
             finally:
                 self._under_way.discard(ended)
                 ended.set()

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from watchdog.app.daemon import Daemon
     from watchdog.config import LoadedConfig
 
-_NO_MODELS = "no models to watch: list them under `models:` in the file, or give --model ID"
-
 _HEALTH_TIMEOUT_SECONDS = 3
 """Below the time-out that container platforms commonly give a health check."""
 
@@ -31,25 +29,21 @@ def run(
 ) -> None:
     """Watch the configured models and retry failed development deployments.
 
-    With --model and BASETEN_API_KEY set, no configuration file is needed.
+    With --model and BASETEN_API_KEY set, no configuration file is needed. With nothing to watch it
+    runs, says so, and takes up the first model when the configuration file names it.
     """
     from watchdog.app.daemon import Daemon
     from watchdog.app.parts import SetupError
     from watchdog.app.reload import ConfigSource
-    from watchdog.config import ConfigError, load_config
+    from watchdog.config import load_config
 
     file = config_file(config)
 
     def again() -> "LoadedConfig":
-        found = load_config(file, model_ids=model or (), overrides=overrides(dry_run=dry_run))
-        if not found.config.watches_any:
-            raise ConfigError(_NO_MODELS)
-        return found
+        return load_config(file, model_ids=model or (), overrides=overrides(dry_run=dry_run))
 
     source = ConfigSource(file, again)
     loaded = load(file, models=model or (), dry_run=dry_run)
-    if not loaded.config.watches_any:
-        fail(_NO_MODELS)
     daemon = Daemon(loaded.config, os.environ, source=source, warnings=loaded.warnings)
     try:
         asyncio.run(until_signalled(daemon))

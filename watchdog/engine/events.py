@@ -97,6 +97,23 @@ class ConfigReloaded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchingSeen(Event):
+    """How many targets this replica watches: at the start of a term, and when that changed."""
+
+    name = None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingWatched(Event):
+    """No model is configured, and none is discovered. The daemon waits for a configuration that
+    names one."""
+
+    name = "nothing_watched"
+    level = Level.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsDiscovered(Event):
     """Other models are watched than before. Both are ids; `discovered` is how many there are."""
 
@@ -239,7 +256,8 @@ class IntervalStretched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalError(Event):
-    """A bug: the check of one target ended with an exception that nothing foresaw."""
+    """A bug: an exception that nothing foresaw ended the work on one target or, without a
+    `model_id`, one run of a periodic job."""
 
     name = "internal_error"
     level = Level.ERROR

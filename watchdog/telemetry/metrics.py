@@ -35,6 +35,7 @@ from watchdog.engine.events import (
     FleetSeen,
     ForbiddenSeen,
     GaveUp,
+    InternalError,
     LedgerBack,
     LedgerLost,
     LedgerOpened,
@@ -53,6 +54,7 @@ from watchdog.engine.events import (
     TargetMissing,
     TargetRemoved,
     TargetUnrecorded,
+    WatchingSeen,
 )
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.ports import Clock
@@ -100,6 +102,9 @@ class Metrics:
         )
         self._went_back = self._counter(
             "ledger_went_back", "How often the ledger was found in an older state than before."
+        )
+        self._internal_errors = self._counter(
+            "internal_errors", "Bugs: exceptions that nothing foresaw."
         )
         self._actions = self._counter("operator_actions", "What operators did, by kind.", "action")
         for action in ActionKind:
@@ -195,6 +200,8 @@ class Metrics:
                 return  # What was under way ends late; another replica exports the targets now.
             case FleetSeen():
                 self._snapshot.fleet_seen(event.fleet)
+            case WatchingSeen():
+                self._snapshot.watching(event.count)
             case TargetChanged():
                 self._snapshot.put(event.target, event.policy, event.attempts)
             case TargetUnrecorded():
@@ -229,6 +236,7 @@ class Metrics:
             case BecameActive() | BecameStandby():
                 self._standby = isinstance(event, BecameStandby)
                 self._snapshot.fleet_seen(None)
+                self._snapshot.watching(None)
                 self._set("active", _ACTIVE, int(isinstance(event, BecameActive)))
             case ConfigReloaded():
                 self._info("mode", "Whether it retries or only observes.", mode=event.mode)
@@ -268,6 +276,8 @@ class Metrics:
                 self._transactions.observe(event.duration_seconds)
             case LedgerWentBack():
                 self._went_back.inc()
+            case InternalError():
+                self._internal_errors.inc()
             case LedgerBack():
                 self._set("ledger_up", _LEDGER_UP, 1)
             case LedgerLost():

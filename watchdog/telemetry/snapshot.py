@@ -36,6 +36,7 @@ class Snapshot:
 
     def __init__(self, clock: Clock) -> None:
         self._fleet: Fleet | None = None
+        self._count: int | None = None
         self._clock = clock
         self._views: dict[str, Watched] = {}
         self._observed: dict[str, datetime] = {}
@@ -70,6 +71,10 @@ class Snapshot:
         """What all targets have used of their limits; None: that is another replica's to say."""
         self._fleet = fleet
 
+    def watching(self, count: int | None) -> None:
+        """How many targets this replica watches; None: that is another replica's to say."""
+        self._count = count
+
     def api_clock(self, ledger_ahead: timedelta) -> None:
         """By how much the ledger's time is ahead of the API's clock."""
         self._ledger_ahead = ledger_ahead
@@ -88,6 +93,7 @@ class Snapshot:
         now, views = self._clock.now(), tuple(self._views.values())
         date = None if self._ledger_ahead is None else now - self._ledger_ahead
         observed, pauses, fleet = dict(self._observed), self._pauses, self._fleet
+        count = self._count
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
         for family, rows in _OF_TARGETS:
             yield from family.render(rows(views))
@@ -98,6 +104,7 @@ class Snapshot:
         yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
         yield from _BUDGET.render(_budgets(views, now, date))
         yield from _FLEET_BUDGET.render(_fleet_budgets(fleet, now))
+        yield from _WATCHED.render([] if count is None else [(count,)])
 
 
 _Views = Sequence[Watched]
@@ -239,6 +246,7 @@ _ATTEMPTS = Family(
 _OBSERVED = _gauge("last_observed_timestamp_seconds", "When the status was last seen.", "model_id")
 _PAUSED = _gauge("paused", "Whether a person said hands off.", "model_id")
 _PAUSE_EXPIRY = _gauge("pause_expiry_timestamp_seconds", "When the pause ends.", "model_id")
+_WATCHED = _gauge("watched_targets", "Models that this replica watches.")
 _BUDGET = _gauge(
     "retry_budget_remaining", "Retries that the limit still allows.", "model_id", "scope"
 )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Protocol
 
-from watchdog.engine.events import TargetForgotten
+from watchdog.engine.events import InternalError, TargetForgotten
 from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.fleet.discovery import Known, save
 from watchdog.engine.lifecycle.leadership import Leadership
@@ -99,7 +99,13 @@ class Term:
 
     def _begin_round(self, discover: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._round is None or self._round.done():
-            self._round = asyncio.create_task(discover(), name="discovery")
+            self._round = asyncio.create_task(self._discover(discover), name="discovery")
+
+    async def _discover(self, discover: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await discover()
+        except Exception as error:  # noqa: BLE001 - a bug in one round must not end the later ones
+            self._engine.listener(InternalError(model_id=None, error=error))
 
     async def _prune(self, retention: timedelta) -> None:
         """Delete what is older than the retention; the next hour is soon enough if that fails."""
