@@ -117,8 +117,10 @@ def exhausted_by_number_alone(target: Target, attempts: Any, rules: Policy) -> A
     return DecisionReason.EPISODE_SPENT if len(charged) >= rules.max_attempts else None
 
 
-def sleep_in(settings: Any, decision: Decision, now: datetime) -> datetime | None:
-    soon = _next_check(settings, decision, now)
+def sleep_in(
+    settings: Any, target: Target, attempts: Any, decision: Decision, now: datetime
+) -> datetime | None:
+    soon = _next_check(settings, target, attempts, decision, now)
     return None if decision.reason is DecisionReason.BACKOFF else soon
 
 
