@@ -47,6 +47,11 @@ def make(seed: int) -> Scenario:
     """The same odd seed gives the same world, on any machine."""
     number = seed // 2
     family = asleep if number % _SELDOM == _SELDOM - 1 else FAMILIES[number % len(FAMILIES)]
+    return of(family, seed)
+
+
+def of(family: Callable[[random.Random], Scenario], seed: int) -> Scenario:
+    """The world of that family that the seed gives."""
     scenario = family(random.Random(f"family/{seed}"))
     return replace(scenario, seed=seed, bound=bound(scenario))
 
