@@ -45,7 +45,7 @@ def dashboard() -> Dashboard:
 def _now(board: Dashboard) -> None:
     board.with_row(Row("Now"))
     for panel in (
-        _count("healthy", "Healthy", "They run, or sleep scaled to zero.", steps("green")),
+        _count("healthy", "Healthy", "They run, or sleep scaled to zero.", steps("green"), width=2),
         _count(
             "waiting",
             "Failing, waits",
@@ -57,6 +57,7 @@ def _now(board: Dashboard) -> None:
             "Recovering",
             "A retry was sent, and its result is not known yet.",
             steps("green", (1, "blue")),
+            width=2,
         ),
         _count(
             "exhausted",
@@ -67,12 +68,18 @@ def _now(board: Dashboard) -> None:
         _count(
             "stuck",
             "Stuck",
-            "A retry was accepted, and nothing came of it.",
+            "On their way for too long, and nothing came of it.",
             steps("green", (1, "orange")),
         ).links([links.runbook("BasetenWatchdogTargetStuck")]),
-        _count("paused", "Paused", "A person said hands off.", steps("green", (1, "purple"))).links(
-            [links.runbook("BasetenWatchdogPausedTooLong")]
-        ),
+        _count(
+            "broken|missing",
+            "Broken",
+            "They do not work, are not retried, and nobody stopped them: a person is needed.",
+            steps("green", (1, "red")),
+        ).links([links.runbook("BasetenWatchdogTargetBroken")]),
+        _count(
+            "paused", "Paused", "A person said hands off.", steps("green", (1, "purple")), width=2
+        ).links([links.runbook("BasetenWatchdogPausedTooLong")]),
         number(
             "Replicas up",
             "Daemons that can be scraped. Of the replicas of a release one is active, and it alone "
@@ -97,8 +104,10 @@ def _now(board: Dashboard) -> None:
         board.with_panel(panel)
 
 
-def _count(state: str, title: str, description: str, colors: ThresholdsConfig) -> stat.Panel:
-    panel = number(title, description, ("", queries.in_state(state)))
+def _count(
+    state: str, title: str, description: str, colors: ThresholdsConfig, *, width: int = 3
+) -> stat.Panel:
+    panel = number(title, description, ("", queries.in_state(state)), width=width)
     return panel.thresholds(colors).decimals(0)
 
 

@@ -36,7 +36,8 @@ STATES = {
     TargetState.PAUSED: Look("paused", PURPLE),
     TargetState.IGNORED: Look("opted out", GREY),
     TargetState.NOT_RETRYABLE: Look("not retryable", GREY),
-    TargetState.MISSING: Look("missing", GREY),
+    TargetState.BROKEN: Look("BROKEN", RED),
+    TargetState.MISSING: Look("MISSING", RED),
     TargetState.UNKNOWN: Look("not seen yet", GREY),
 }
 

@@ -51,7 +51,8 @@ def or_zero(expression: str) -> str:
 
 
 def in_state(state: str) -> str:
-    models = of_models("target_state", state=state)
+    """How many models are in it; several states are written as `one|another`."""
+    models = own("target_state", 'model_id=~"$model"', f'state=~"{state}"')
     return or_zero(f"count(max by (cluster, namespace, job, model_id) ({models}))")
 
 

@@ -115,6 +115,7 @@ def test_every_state_reason_and_outcome_has_its_look() -> None:
         DecisionReason.HEALTHY,
         DecisionReason.IN_PROGRESS,
         DecisionReason.NOT_RETRYABLE,
+        DecisionReason.BROKEN,
         DecisionReason.ATTEMPT_UNDER_WAY,
     }
     assert set(looks.STATES) == set(TargetState)

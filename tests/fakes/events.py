@@ -86,6 +86,8 @@ LOGGED: dict[str, e.Event] = {
     ),
     "episode_superseded": e.EpisodeSuperseded(target=TARGET, episode=ENDED),
     "deployment_replaced": e.DeploymentReplaced(target=TARGET, episode=ENDED),
+    "deployment_broken": e.DeploymentBroken(target=TARGET),
+    "deployment_no_longer_broken": e.DeploymentNoLongerBroken(target=TARGET),
     "deployment_stuck": e.DeploymentStuck(target=TARGET, attempt=ATTEMPT),
     "target_missing": e.TargetMissing(target=TARGET, episode=ENDED),
     "target_removed": e.TargetRemoved(target=TARGET, episode=ENDED),

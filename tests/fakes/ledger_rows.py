@@ -15,6 +15,7 @@ from watchdog.domain.records import (
     Action,
     ActionKind,
     Attempt,
+    Breakage,
     DecisionKind,
     DecisionReason,
     Episode,
@@ -48,12 +49,14 @@ class Rows:
     configured: dict[str, frozenset[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, datetime], StatusChange] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
+    breakages: dict[int, Breakage] = field(default_factory=dict)
 
 
 TARGET_TIMES = (
     "status_since",
     "observed_at",
     "failing_since",
+    "in_progress_since",
     "missing_since",
     "broke_at",
     "window_since",
@@ -173,6 +176,27 @@ class _Statuses(_Noun):
         ]
         for change in old:
             del self._rows.statuses[change.model_id, change.at]
+        return len(old)
+
+
+class _Breakages(_Noun):
+    def begin(self, begun: Sequence[Breakage]) -> None:
+        for each in begun:
+            self._rows.breakages[len(self._rows.breakages)] = each
+
+    def end(self, model_ids: Collection[str], at: datetime) -> None:
+        for key, each in self._rows.breakages.items():
+            if each.model_id in model_ids and each.ended_at is None:
+                self._rows.breakages[key] = replace(each, ended_at=at)
+
+    def newest(self, model_id: str | None, *, limit: int) -> list[Breakage]:
+        rows = sorted(self._rows.breakages.items(), key=lambda row: (row[1].began_at, row[0]))
+        return [each for _, each in reversed(rows) if model_id in (None, each.model_id)][:limit]
+
+    def prune(self, before: datetime) -> int:
+        old = [k for k, e in self._rows.breakages.items() if e.ended_at and e.ended_at < before]
+        for key in old:
+            del self._rows.breakages[key]
         return len(old)
 
 
@@ -544,6 +568,7 @@ class Transaction:
         self.knows_dead = knows_dead
         self.targets = _Targets(self, rows, now)
         self.statuses = _Statuses(self, rows, now)
+        self.breakages = _Breakages(self, rows, now)
         self.queue = _Queue(self, rows, now)
         self.episodes = _Episodes(self, rows, now)
         self.findings = _Findings(self, rows, now)
@@ -569,6 +594,7 @@ class Transaction:
         _clamp(self._rows.openings, ("opened_at", "closed_at", "judged_at"), self._now)
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
+        _clamp(self._rows.breakages, ("began_at", "ended_at"), self._now)
         self.attempts.note_ahead()
 
     def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
@@ -592,7 +618,8 @@ class Transaction:
         for attempt_id in attempts:
             del self._rows.attempts[attempt_id]
         gone = len(old) + len(attempts) + self.breaker.prune(before)
-        return gone + self.statuses.prune(before)
+        gone += self.statuses.prune(before)
+        return gone + self.breakages.prune(before)
 
 
 def _place(target: Target) -> tuple[int, datetime, str]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchdog.domain.records import (
+    Actor,
     Attempt,
     DeploymentRef,
     Episode,
@@ -121,6 +122,11 @@ def refailed(at: datetime, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -
 
 def observed(status: str, deployment: DeploymentRef = REF, at: datetime = NOW) -> Observation:
     return Observation(status, deployment, at)
+
+
+def inactive(by: Actor | None = None, at: datetime = NOW) -> Observation:
+    """Deactivated by whom, as far as it is known."""
+    return Observation("INACTIVE", REF, at, deactivated_by=by)
 
 
 OPEN = Access(hold=None, key_mark="k3y")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -59,6 +59,7 @@ class ScriptedApi:
         self.list_error: ApiError | None = None
         self.log_lines: dict[str, Sequence[str]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
+        self.audits: Counter[str] = Counter()
         self.log_error: ApiError | None = None
         self.key_mark = "the-first-key"
         self.hold: Hold | None = None
@@ -102,10 +103,17 @@ class ScriptedApi:
             raise error
         return self.log_lines.get(deployment_id, ())
 
-    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
+    async def acts(
+        self, model_id: str, deployment_ids: Collection[str], *, since: datetime
+    ) -> Sequence[Act]:
+        self.audits[model_id] += 1
         if (error := self.log_error) is not None:
             raise error
-        return [act for act in self.audit.get(model_id, ()) if since <= act.at <= until]
+        return [
+            act
+            for act in self.audit.get(model_id, ())
+            if since <= act.at and act.deployment_id in (None, *deployment_ids)
+        ]
 
     async def list_models(self) -> Listing:
         self.listings += 1

@@ -21,6 +21,7 @@ from tests.fakes.http_server import HOST, Reply, Request
 from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.retrying import retry
 from watchdog.baseten_api import HttpBasetenApi
+from watchdog.domain.records import Actor
 from watchdog.engine.ports import (
     Act,
     AnswerLost,
@@ -453,7 +454,11 @@ async def test_a_list_of_ten_thousand_models_is_read() -> None:
 SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)
 _SPAN = "start_epoch_millis=1769904000000&end_epoch_millis=1769905800000"
 _LOGS = f"GET /v1/models/m1/deployments/d%2F1/logs?{_SPAN}&direction=desc&limit=20"
-_AUDIT = f"GET /v1/models/m1/audit_logs?{_SPAN}"
+_AUDIT = (
+    "GET /v1/models/m1/audit_logs?start_epoch_millis=1769904000000&limit=200&deployment_ids=d%2F1"
+    "&event_type_groups=DEPLOYED&event_type_groups=PROMOTED"
+    "&event_type_groups=ACTIVATED_DEACTIVATED&event_type_groups=DELETED"
+)
 
 
 def _lines(*messages: str) -> Reply:
@@ -478,21 +483,77 @@ async def test_where_no_line_is_marked_as_an_error_the_last_ones_are_asked_for()
 
 
 @pytest.mark.parametrize(
-    ("actor", "name", "own"),
+    ("actor", "name", "own", "by"),
     [
-        ({"type": "USER", "email": "ann@example.com"}, "ann@example.com", False),
-        ({"type": "API_KEY", "api_key_name": "ci"}, "API key ci", False),
-        ({"type": "API_KEY", "api_key_prefix": "abcd1234"}, "API key abcd1234", True),
-        ({"type": "API_KEY", "api_key_prefix": "other"}, "API key other", False),
-        ({"type": "BASETEN_SYSTEM"}, "baseten_system", False),
+        ({"type": "USER", "email": "ann@example.com"}, "ann@example.com", False, Actor.PERSON),
+        ({"type": "API_KEY", "api_key_name": "ci"}, "API key ci", False, Actor.PERSON),
+        (
+            {"type": "API_KEY", "api_key_prefix": "abcd1234"},
+            "API key abcd1234",
+            True,
+            Actor.PERSON,
+        ),
+        ({"type": "API_KEY", "api_key_prefix": "other"}, "API key other", False, Actor.PERSON),
+        ({"type": "BASETEN_USER"}, "baseten_user", False, Actor.PERSON),
+        ({"type": "TOMBSTONE_USER"}, "tombstone_user", False, Actor.PERSON),
+        ({"type": "BASETEN_SYSTEM"}, "baseten_system", False, Actor.PLATFORM),
+        ({"type": "SOMETHING_NEW"}, "something_new", False, None),
+        ({}, "somebody", False, None),
     ],
 )
-async def test_who_acted(actor: dict[str, str], name: str, own: bool) -> None:
+async def test_who_acted(actor: dict[str, str], name: str, own: bool, by: Actor | None) -> None:
     entry = {"created": "2026-02-01T00:00:00Z", "event_type": "MODEL_DEPLOYED", "actor": actor}
     async with running() as setup:
         setup.baseten.always(_AUDIT, Reply(body={"items": [entry], "pagination": {}}))
-        (act,) = await setup.api.acts("m1", since=SINCE, until=UNTIL)
-        assert act == Act(SINCE, "MODEL_DEPLOYED", name, own)
+        (act,) = await setup.api.acts("m1", ["d/1"], since=SINCE)
+        assert act == Act(SINCE, "MODEL_DEPLOYED", name, own, by=by)
+
+
+def _entry(event: str, **data: object) -> dict[str, object]:
+    return {
+        "created": "2026-02-01T00:00:00Z",
+        "event_type": event,
+        "event_data": {"event_type": event, "model_id": "m1", "deployment_id": "d/1", **data},
+        "actor": {"type": "USER", "email": "ann@example.com"},
+    }
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        7,
+        None,
+        [],
+        {},
+        _entry("MODEL_DEPLOYED") | {"created": "soon"},
+        _entry("MODEL_DEPLOYED") | {"actor": None},
+        _entry("MODEL_DEPLOYED") | {"actor": {"type": 7}},
+        _entry("MODEL_DEPLOYED") | {"event_type": None},
+        _entry("MODEL_DEPLOYED", deployment_id=["d/1"]),
+        _entry("MODEL_DEPLOYMENT_RETRIED", retried="yes"),
+    ],
+)
+async def test_an_entry_that_cannot_be_read_does_not_spoil_the_others(unreadable: object) -> None:
+    entries = [unreadable, _entry("MODEL_DEPLOYMENT_DEACTIVATED")]
+    async with running() as setup:
+        setup.baseten.always(_AUDIT, Reply(body={"items": entries, "pagination": {}}))
+        (act,) = await setup.api.acts("m1", ["d/1"], since=SINCE)
+        assert act.event == "MODEL_DEPLOYMENT_DEACTIVATED"
+
+
+async def test_a_retry_that_was_refused_did_nothing() -> None:
+    entries = [
+        _entry("MODEL_DEPLOYMENT_RETRIED", retried=False),
+        _entry("MODEL_DEPLOYMENT_RETRIED", retried=True),
+        _entry("MODEL_DEPLOYMENT_PROMOTED", environment_name="production", environment_id=None),
+    ]
+    async with running() as setup:
+        setup.baseten.always(_AUDIT, Reply(body={"items": entries, "pagination": {}}))
+        acts = await setup.api.acts("m1", ["d/1"], since=SINCE)
+        assert [act.event for act in acts] == [
+            "MODEL_DEPLOYMENT_RETRIED",
+            "MODEL_DEPLOYMENT_PROMOTED",
+        ]
 
 
 async def test_what_is_asked_for_people_decides_nothing_about_the_key() -> None:
@@ -502,7 +563,7 @@ async def test_what_is_asked_for_people_decides_nothing_about_the_key() -> None:
         setup.baseten.always(_AUDIT, Reply(403))
         for _ in range(2):
             with pytest.raises(Forbidden):
-                await setup.api.acts("m1", since=SINCE, until=UNTIL)
+                await setup.api.acts("m1", ["d/1"], since=SINCE)
         await setup.api.get_deployment("m1")
         assert setup.asked().count("GET /v1/models") == 0
 

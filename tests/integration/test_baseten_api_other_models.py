@@ -17,9 +17,11 @@ from watchdog.baseten_api import HttpBasetenApi
 from watchdog.engine.ports import AnswerLost, ApiError
 
 GET, POST = f"GET {MODEL}", f"POST {MODEL}/retry"
-SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)
+SINCE = datetime(2026, 2, 1, tzinfo=UTC)
 AUDIT = (
-    "GET /v1/models/m1/audit_logs?start_epoch_millis=1769904000000&end_epoch_millis=1769905800000"
+    "GET /v1/models/m1/audit_logs?start_epoch_millis=1769904000000&limit=200&deployment_ids=d1"
+    "&event_type_groups=DEPLOYED&event_type_groups=PROMOTED"
+    "&event_type_groups=ACTIVATED_DEACTIVATED&event_type_groups=DELETED"
 )
 
 
@@ -98,7 +100,7 @@ async def test_what_was_done_to_another_model_is_not_taken_for_what_was_done_to_
     ]
     async with running() as setup:
         setup.baseten.always(AUDIT, Reply(body={"items": entries, "pagination": {}}))
-        acts = await setup.api.acts("m1", since=SINCE, until=UNTIL)
+        acts = await setup.api.acts("m1", ["d1"], since=SINCE)
         assert [act.actor for act in acts] == [
             str({"model_id": "m1", "deployment_id": "d1"}),
             str({"model_id": None}),

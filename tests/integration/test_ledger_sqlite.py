@@ -19,6 +19,7 @@ from sqlalchemy import create_engine
 from tests.contract.test_ledger import MINUTE, FixedClock
 from tests.fakes.records import NOW, ago, failing, healthy
 from tests.fakes.sqlite import listening
+from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
 from watchdog.ledger.opening import SCHEMA
@@ -259,3 +260,28 @@ async def test_a_newer_ledger_is_used_where_it_says_that_this_program_may(tmp_pa
     ledger = opened(tmp_path)
     assert not ledger.created
     assert await use(ledger, lambda tx: tx.targets.all()) == [failing()]
+
+
+async def test_what_an_older_program_wrote_goes_before_what_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    """It reads words that it knows, and leaves the columns that it does not know as they are."""
+    broken = failing(
+        status="INACTIVE",
+        health=Health.BROKEN,
+        failing_since=None,
+        inactive_as=Health.BROKEN,
+        in_progress_since=ago(hours=1),
+        decision=Decision(DecisionKind.NOTHING, DecisionReason.BROKEN),
+    )
+    await use(opened(tmp_path), lambda tx: tx.targets.add(broken))
+    with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
+        words = "SELECT health, decision_reason FROM targets"
+        assert connection.execute(words).fetchall() == [("not_retryable", "not_retryable")]
+        connection.execute("UPDATE targets SET version = 1, status = 'BUILDING'")
+        connection.execute("UPDATE targets SET health = 'in_progress'")
+        connection.execute("UPDATE targets SET decision_reason = 'in_progress'")
+    connection.close()
+    (found,) = await use(opened(tmp_path), lambda tx: tx.targets.all())
+    assert (found.health, found.inactive_as) == (Health.IN_PROGRESS, None)
+    assert (found.in_progress_since, found.decision.reason) == (None, DecisionReason.IN_PROGRESS)

@@ -21,6 +21,7 @@ from tests.simulation.limits import check_limits
 from tests.simulation.liveness import check_liveness
 from tests.simulation.log import Log
 from tests.simulation.result import Result
+from tests.simulation.standing import check_standing, is_judged
 from tests.simulation.verdict import Violation
 
 
@@ -40,6 +41,7 @@ def check_safety(result: Result) -> list[Violation]:
         *check_conduct(scenario, log),
         *check_forbidden(scenario, log),
         *check_fairness(scenario, log, result.ended_at),
+        *check_standing(result),
         *check_breaker(scenario, log, result.attempts),
         *check_accounting(scenario, log, result.attempts),
         *(Violation("internal error", result.ended_at, None, text) for text in result.problems),
@@ -47,9 +49,13 @@ def check_safety(result: Result) -> list[Violation]:
 
 
 def settled(result: Result) -> bool:
-    """Whether nothing is left to wait for: neither for a build nor for a retry."""
-    return not result.building and not list(
-        check_liveness(result.scenario, result.log, result.statuses, result.ended_at)
+    """Whether nothing is left to wait for: neither for a build, nor for a retry, nor to judge who
+    deactivated what."""
+    judged = not result.scenario.audited or is_judged(result)
+    return (
+        judged
+        and not result.building
+        and not list(check_liveness(result.scenario, result.log, result.statuses, result.ended_at))
     )
 
 

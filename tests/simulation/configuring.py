@@ -27,7 +27,7 @@ def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
         timeout=timedelta(seconds=scenario.timeout),
         concurrency=scenario.concurrency,
         max_rate=scenario.max_rate,
-        diagnose=False,
+        diagnose=scenario.audited,
     )
 
 

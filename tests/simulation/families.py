@@ -13,6 +13,7 @@ from dataclasses import replace
 from tests.simulation.fleets import blind, commands, cron, crowd
 from tests.simulation.liveness import bound
 from tests.simulation.parts import (
+    OUT_OF_REACH,
     draw,
     failing,
     few_lives,
@@ -30,9 +31,12 @@ from tests.simulation.parts import (
 )
 from tests.simulation.scenario import (
     Act,
+    ActKind,
+    Deploy,
     Fault,
     FaultKind,
     Limits,
+    ModelPlan,
     Scenario,
 )
 
@@ -41,7 +45,13 @@ _LOST: tuple[FaultKind, ...] = ("reset_after", "hang_after", "504_after")
 
 def make(seed: int) -> Scenario:
     """The same odd seed gives the same world, on any machine."""
-    family = FAMILIES[seed // 2 % len(FAMILIES)]
+    number = seed // 2
+    family = asleep if number % _SELDOM == _SELDOM - 1 else FAMILIES[number % len(FAMILIES)]
+    return of(family, seed)
+
+
+def of(family: Callable[[random.Random], Scenario], seed: int) -> Scenario:
+    """The world of that family that the seed gives."""
     scenario = family(random.Random(f"family/{seed}"))
     return replace(scenario, seed=seed, bound=bound(scenario))
 
@@ -152,6 +162,49 @@ def gone(rng: random.Random) -> Scenario:
         lives=few_lives(rng, calm_at),
     )
 
+
+def asleep(rng: random.Random) -> Scenario:
+    """Models are scaled to zero before they were loaded, break in ways that are not retried, and
+    are deactivated by operators, by the platform, or by nobody that the audit log knows."""
+    rules = make_rules(rng, settle=rng.choice((60.0, 120.0)))
+    models = [
+        ModelPlan(
+            f"m{number}",
+            rules,
+            ((("BUILD_FAILED", None),), *(_slept(rng) for _ in range(rng.randint(1, 3)))),
+        )
+        for number in range(rng.randint(2, 5))
+    ]
+    calm_at = 1200.0
+    acts: list[Act] = []
+    for model_id in ids(models):
+        what: ActKind = rng.choice(("deactivate", "platform_deactivates", "fail", "push"))
+        if rng.random() < 0.7:
+            logged = rng.choice((0.0, 30.0, 200.0, None))
+            acts.append(Act(rng.uniform(300, calm_at - 100), model_id, what, logged))
+    return replace(
+        world(
+            rng,
+            models,
+            calm_at=calm_at,
+            breaker=in_reach(rng) if rng.random() < 0.4 else OUT_OF_REACH,
+            limits=Limits(10, rng.choice((1, 5)), 100),
+            acts=in_order(acts),
+            lives=few_lives(rng, calm_at),
+        ),
+        audited=True,
+    )
+
+
+def _slept(rng: random.Random) -> Deploy:
+    """A deploy that is scaled to zero before it was loaded."""
+    begins = (("DEPLOYING", 13.0), ("SCALED_TO_ZERO", rng.uniform(10, 51)), ("WAKING_UP", 120.0))
+    ends = ("ACTIVE", "DEPLOY_FAILED", "UNHEALTHY", "FAILED", "INACTIVE", "SCALED_TO_ZERO")
+    return (*begins, (rng.choice(ends), None))
+
+
+_SELDOM = 50
+"""Of so many odd seeds one is a world of `asleep`."""
 
 FAMILIES: tuple[Callable[[random.Random], Scenario], ...] = (
     lagging,

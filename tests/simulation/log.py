@@ -5,7 +5,7 @@ from typing import Literal
 
 from tests.simulation.scenario import NEVER
 
-Operation = Literal["look", "retry", "list"]
+Operation = Literal["look", "retry", "list", "audit"]
 
 Kind = Literal[
     "start", "kill", "stop", "act", "step", "suspend", "calm", "chaos", "jump", "put back"

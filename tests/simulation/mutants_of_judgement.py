@@ -1,17 +1,49 @@
 """Broken watchdogs whose mistakes show in the worlds of `families.py`."""
 
-from tests.simulation import wrong_turns
+from tests.simulation import families, wrong_turns
 from tests.simulation.mutant import mutant
+from tests.simulation.scenario import Scenario
 from watchdog.baseten_api import requests
-from watchdog.domain import backoff, effects, policy, queue, transition
+from watchdog.domain import backoff, effects, meaning, policy, queue, transition
 from watchdog.domain.limits import FLEET_MINUTE
 from watchdog.domain.records import Attempt
 from watchdog.engine.fleet import breaker, forbidden
 from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.target import check, written
 from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.usage_rows import UsageQueries
 
+
+def _asleep(scenario: Scenario) -> Scenario:
+    """A world of models that are scaled to zero and deactivated, whatever the seed."""
+    return families.of(families.asleep, scenario.seed)
+
+
 OF_JUDGEMENT = (
+    mutant(
+        "what is scaled to zero has recovered",
+        (meaning, "_awaits_proof", lambda *_: False),
+        caught_by="recovery",
+        world=_asleep,
+    ),
+    mutant(
+        "every deactivation is an operator's",
+        (check, "who_deactivated", wrong_turns.an_operator),
+        caught_by="standing",
+        world=_asleep,
+    ),
+    mutant(
+        "no deactivation is anybody's",
+        (check, "who_deactivated", wrong_turns.nobody),
+        caught_by="standing",
+        world=_asleep,
+    ),
+    mutant(
+        "what is broken is not written down",
+        (written, "is_broken", lambda _: False),
+        caught_by="standing",
+        world=_asleep,
+    ),
     mutant(
         "the breaker never opens",
         (breaker.Breaker, "_open_if_too_many", lambda *_: None),

@@ -182,6 +182,8 @@ def _operation(method: str, path: str) -> tuple[Operation, str]:
     parts = path.strip("/").split("/")
     if len(parts) < 3:
         return "list", ""
+    if "/audit_logs" in path:
+        return "audit", parts[2]
     return ("retry" if method == "POST" else "look"), parts[2]
 
 
@@ -189,6 +191,7 @@ _OPERATIONS = {
     "look": emulated.Operation.GET_DEPLOYMENT,
     "retry": emulated.Operation.RETRY,
     "list": emulated.Operation.LIST_MODELS,
+    "audit": emulated.Operation.LIST_AUDIT_LOGS,
 }
 
 _KINDS: dict[str, FaultKind] = {

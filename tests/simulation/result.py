@@ -10,7 +10,8 @@ from tests.simulation.scenario import Scenario
 @dataclass(frozen=True)
 class Result:
     """`statuses` are the true ones at the end, `building` the models whose build will end,
-    `attempts` the ledger's rows, `problems` what went wrong inside a process."""
+    `attempts`, `targets` and `breakages` the ledger's rows, `problems` what went wrong inside a
+    process."""
 
     scenario: Scenario
     log: Log
@@ -19,3 +20,5 @@ class Result:
     building: tuple[str, ...]
     ended_at: float
     problems: tuple[str, ...]
+    targets: tuple[dict[str, Any], ...] = ()
+    breakages: tuple[dict[str, Any], ...] = ()

@@ -67,16 +67,20 @@ class ModelPlan:
     made_later: float = 0.0
 
 
-ActKind = Literal["push", "push_new_id", "stop", "deactivate", "delete", "fail"]
+ActKind = Literal[
+    "push", "push_new_id", "stop", "deactivate", "delete", "fail", "platform_deactivates"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person does to a model: push, push_new_id, stop, deactivate, delete."""
+    """What is done to a model, by a person but for `platform_deactivates`. The audit log has who
+    deactivated it `logged` seconds later; None: never."""
 
     at: float
     model_id: str
     what: ActKind
+    logged: float | None = 0.0
 
 
 FaultKind = Literal[
@@ -147,7 +151,8 @@ class Scenario:
     and `suspends` how long the machine sleeps, each with its moment. `reaction` is how long a
     process may take to act on an answer: virtual ones take no time. `cron`: there is no daemon, and
     a `check --retry` so many seconds after the last one began, in the calm too. `unwatched` are the
-    models that no daemon is configured with: only commands look at them.
+    models that no daemon is configured with: only commands look at them. `audited`: the key may
+    read the audit log.
     """
 
     seed: int
@@ -174,6 +179,7 @@ class Scenario:
     reaction: float = 0.0
     cron: float | None = None
     unwatched: tuple[str, ...] = ()
+    audited: bool = False
 
     @property
     def effective_interval(self) -> float:

@@ -129,6 +129,8 @@ class Simulation:
             self.slots.building(self.true_time()),
             self.true_time(),
             (*self.problems, *self.loop.errors),
+            tuple(self.file.rows("targets")),
+            tuple(self.file.rows("breakages")),
         )
 
     def _note(self, kind: Kind, who: str, detail: str = "") -> None:

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.simulation.scenario import Act, Fault, ModelPlan, Scenario
-from watchdog.emulator.scenario import Deploy, ModelScenario, Step
+from watchdog.emulator.scenario import Act as EmulatorAct
+from watchdog.emulator.scenario import ActBy, Deploy, ModelScenario, Step
+from watchdog.emulator.scenario import ActKind as EmulatorActKind
 from watchdog.emulator.scenario import Scenario as EmulatorScenario
 from watchdog.emulator.workspace import Deployment, NotFound, RetryResult, Workspace
 
@@ -29,6 +31,7 @@ class LaggingWorkspace(Workspace):
         self._lag = lag
         self._made_later = made_later
         self._history: dict[str, list[tuple[datetime, Any]]] = {}
+        self._audit: dict[str, list[tuple[datetime, datetime, EmulatorAct]]] = {}
         super().__init__(scenario, started_at=started_at)
         self._history.clear()  # What was first deployed has stood there since ever.
 
@@ -64,10 +67,31 @@ class LaggingWorkspace(Workspace):
         self._remember(model_id, now)
         super().set_status(model_id, status, now)
 
+    def log(self, act: Act, now: datetime) -> None:
+        """Have the audit log show a deactivation, as late as it is logged."""
+        entry = EmulatorAct.model_construct(
+            at=timedelta(0), act=EmulatorActKind.DEACTIVATE, by=_DEACTIVATES[act.what]
+        )
+        shown = now + timedelta(seconds=act.logged or 0.0)
+        self._audit.setdefault(act.model_id, []).insert(0, (now, shown, entry))
+
+    def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, EmulatorAct]]:
+        entries = self._audit.get(model_id, ())
+        return [(at, entry) for at, shown, entry in entries if shown <= now]
+
     def _remember(self, model_id: str, now: datetime) -> None:
         """What is perhaps about to change."""
         running = copy(self._slots[model_id].running)
         self._history.setdefault(model_id, []).append((now, running))
+
+
+_STATUSES = {
+    "stop": "BUILD_STOPPED",
+    "deactivate": "INACTIVE",
+    "platform_deactivates": "INACTIVE",
+    "fail": "BUILD_FAILED",
+}
+_DEACTIVATES = {"deactivate": ActBy.PERSON, "platform_deactivates": ActBy.PLATFORM}
 
 
 class Slots:
@@ -102,8 +126,9 @@ class Slots:
             self.workspace.push(act.model_id, now, new_id=act.what == "push_new_id")
             self._deployed(act.model_id, act.at)
         elif self.status(act.model_id, now) is not None:
-            statuses = {"stop": "BUILD_STOPPED", "deactivate": "INACTIVE", "fail": "BUILD_FAILED"}
-            self.workspace.set_status(act.model_id, statuses.get(act.what), now)
+            self.workspace.set_status(act.model_id, _STATUSES.get(act.what), now)
+            if act.what in _DEACTIVATES and act.logged is not None:
+                self.workspace.log(act, now)
             self._deployed_at[act.model_id] = float("inf")
 
     def settles_at(self, model_id: str) -> float:
@@ -113,7 +138,7 @@ class Slots:
         deploys = self._plans[model_id].deploys
         steps = deploys[min(self.deploys[model_id], len(deploys)) - 1]
         for status, lasts in steps:
-            if status not in ("BUILDING", "DEPLOYING"):
+            if status not in ("BUILDING", "DEPLOYING") and not _goes_on(status, lasts):
                 return at
             at += float("inf") if lasts is None else lasts
         return at
@@ -134,6 +159,11 @@ class Slots:
             if _applies(f, model_id, self.true_time)
         ]
         return max(lags, default=(0.0, False))
+
+
+def _goes_on(status: str, lasts: float | None) -> bool:
+    """Whether it is scaled to zero, or wakes, before it was loaded."""
+    return status in ("SCALED_TO_ZERO", "WAKING_UP") and lasts is not None
 
 
 def _applies(fault: Fault, model_id: str, at: float) -> bool:

@@ -11,6 +11,7 @@ from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.domain import backoff, effects, transition
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
+    Actor,
     Attempt,
     Decision,
     DecisionReason,
@@ -34,6 +35,14 @@ async def _post_at_once(self: Any, attempt: Attempt) -> Any:
             return await self._post(replace(attempt, sent_at=self._clock.now()), post)
     except Held as error:
         return self._abandoned(attempt, str(error))
+
+
+async def an_operator(*_: object) -> Actor:
+    return Actor.PERSON
+
+
+async def nobody(*_: object) -> None:
+    return None
 
 
 async def send_without_a_look(
@@ -117,8 +126,10 @@ def exhausted_by_number_alone(target: Target, attempts: Any, rules: Policy) -> A
     return DecisionReason.EPISODE_SPENT if len(charged) >= rules.max_attempts else None
 
 
-def sleep_in(settings: Any, decision: Decision, now: datetime) -> datetime | None:
-    soon = _next_check(settings, decision, now)
+def sleep_in(
+    settings: Any, target: Target, attempts: Any, decision: Decision, now: datetime
+) -> datetime | None:
+    soon = _next_check(settings, target, attempts, decision, now)
     return None if decision.reason is DecisionReason.BACKOFF else soon
 
 

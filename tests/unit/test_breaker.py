@@ -179,6 +179,7 @@ def test_what_a_canary_shows(
         attempt,
         stuck_after=timedelta(minutes=60),
         unsent_after=timedelta(minutes=10),
+        settle=timedelta(minutes=5),
         now=NOW,
     )
     assert shown is result
@@ -273,3 +274,35 @@ def test_what_nobody_judges_for_a_day_lapses(
     opening: Opening, last: Canary | None, over: bool
 ) -> None:
     assert lapsed(opening, last, NOW) is over
+
+
+@pytest.mark.parametrize(
+    ("target", "result"),
+    [
+        pytest.param(
+            healthy(status="SCALED_TO_ZERO", status_since=ago(minutes=4), observed_at=NOW),
+            None,
+            id="asleep-for-a-moment",
+        ),
+        pytest.param(
+            healthy(status="SCALED_TO_ZERO", status_since=ago(minutes=5), observed_at=NOW),
+            CanaryResult.PASSED,
+            id="asleep-for-long",
+        ),
+        pytest.param(healthy(observed_at=NOW), CanaryResult.PASSED, id="it-serves"),
+    ],
+)
+def test_a_canary_that_somebody_else_retried_passes_once_that_shows_something(
+    target: Target, result: CanaryResult | None
+) -> None:
+    named = Canary("c1", "o1", "m1", ago(minutes=6))
+    shown = result_of(
+        named,
+        target,
+        None,
+        stuck_after=timedelta(minutes=60),
+        unsent_after=timedelta(minutes=10),
+        settle=timedelta(minutes=5),
+        now=NOW,
+    )
+    assert shown is result

@@ -42,7 +42,8 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.transition import is_steady, missed, observe, unwatched
+from watchdog.domain.steady import is_steady
+from watchdog.domain.transition import missed, observe, unwatched
 
 MODELS = ("a", "b", "c")
 HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")

@@ -262,6 +262,31 @@ def test_no_limit_where_none_is_wanted() -> None:
     assert {counter.wait(kind, START) for kind in (GET, RETRY) for _ in range(500)} == {None}
 
 
+def test_the_platform_deactivates_and_the_audit_log_has_it_later() -> None:
+    acts = [
+        {"at": "10s", "act": "deactivate", "by": "platform", "logged": "15s"},
+        {"at": "40s", "act": "activate"},
+        {"at": "60s", "act": "deactivate", "logged": None},
+        {"at": "80s", "act": "promote"},
+    ]
+    made = workspace([["ACTIVE"], ["SCALED_TO_ZERO"]], acts=acts)
+
+    def logged(seconds: float) -> list[tuple[str, str]]:
+        items = parsed(asked(made, Operation.LIST_AUDIT_LOGS, seconds=seconds))["items"]
+        return [(each["event_type"], each["actor"]["type"]) for each in items]
+
+    assert made.development(ID, at(20)).status == "INACTIVE"
+    assert logged(20) == []
+    by_platform = ("MODEL_DEPLOYMENT_DEACTIVATED", "BASETEN_SYSTEM")
+    assert logged(30) == [by_platform]
+    activated = ("MODEL_DEPLOYMENT_ACTIVATED", "USER")
+    assert made.development(ID, at(50)).status == "SCALED_TO_ZERO"
+    assert made.development(ID, at(70)).status == "INACTIVE"
+    assert logged(70) == [activated, by_platform]
+    assert logged(90) == [("MODEL_DEPLOYMENT_PROMOTED", "USER"), activated, by_platform]
+    assert made.model(ID, at(90)).development is None
+
+
 def test_the_acts_of_a_person() -> None:
     acts = [
         {"at": "10s", "act": "push"},

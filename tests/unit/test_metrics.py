@@ -64,6 +64,7 @@ CONTRACT = {
     "episodes_total": {"result"},
     "recovery_seconds_bucket": {"le"},
     "failing_since_timestamp_seconds": {"model_id"},
+    "status_since_timestamp_seconds": {"model_id"},
     "next_attempt_timestamp_seconds": {"model_id"},
     "last_observed_timestamp_seconds": {"model_id"},
     "retry_budget_remaining": {"model_id", "scope"},
@@ -179,6 +180,7 @@ def test_the_current_picture_of_a_target() -> None:
     assert page.values("target_info") == {("d1", "m1", "llama-dev"): 1}
     assert page.values("retry_suppressed") == {("m1", "backoff"): 1}
     assert page.values("failing_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
+    assert page.values("status_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
     assert page.values("next_attempt_timestamp_seconds") == {("m1",): UNTIL.timestamp()}
     assert page.values("retry_budget_remaining") == {("m1", "episode"): 3, ("m1", "window"): 5}
     page.tell(changed(healthy()))

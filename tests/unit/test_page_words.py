@@ -81,6 +81,18 @@ def test_there_is_a_word_for_everything() -> None:
 WELL = healthy(decision=Decision(DecisionKind.NOTHING, DecisionReason.HEALTHY))
 WAITS = failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW))
 SPENT = failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT))
+BROKEN = failing(
+    status="UNHEALTHY",
+    health=Health.BROKEN,
+    decision=Decision(DecisionKind.NOTHING, DecisionReason.BROKEN),
+)
+PAUSED = replace(BROKEN, decision=Decision(DecisionKind.NOTHING, DecisionReason.PAUSED))
+MISSING = failing(status=None, health=None, missing=True)
+PARKED = failing(
+    status="INACTIVE",
+    health=Health.NOT_RETRYABLE,
+    decision=Decision(DecisionKind.NOTHING, DecisionReason.NOT_RETRYABLE),
+)
 UNSEEN = Target("m1", decision=UNOBSERVED)
 
 
@@ -93,6 +105,10 @@ UNSEEN = Target("m1", decision=UNOBSERVED)
         ([WELL, WAITS], "1 model failing, none needs a person yet"),
         ([WELL, WAITS, SPENT], "1 model needs a person"),
         ([SPENT, SPENT], "2 models need a person"),
+        ([WELL, BROKEN], "1 model broken"),
+        ([PAUSED, MISSING, replace(BROKEN, opted_out=True)], "3 models broken"),
+        ([BROKEN, BROKEN, SPENT, WAITS], "2 models broken, 1 more needs a person"),
+        ([PARKED], "0 of 1 model well, none failing"),
         ([WELL, UNSEEN], "1 of 2 models well, none failing"),
         ([UNSEEN], "0 of 1 model well, none failing"),
     ],

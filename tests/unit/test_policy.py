@@ -63,6 +63,7 @@ class From:
 
 
 IGNORE = replace(POLICY, standing=Standing.IGNORE)
+BROKEN = failing(status="UNHEALTHY", health=Health.BROKEN, failing_since=None)
 IN_PROGRESS = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
 
@@ -83,11 +84,47 @@ STUCK = an_attempt(resolution=Resolution.STUCK, resolved_at=ago(minutes=5))
             id="in-progress",
         ),
         pytest.param(
-            failing(status="UNHEALTHY", health=Health.NOT_RETRYABLE, episode=None),
+            failing(status="INACTIVE", health=Health.NOT_RETRYABLE, episode=None),
             [],
             POLICY,
             nothing(DecisionReason.NOT_RETRYABLE),
             id="not-retryable",
+        ),
+        pytest.param(BROKEN, [], POLICY, nothing(DecisionReason.BROKEN), id="broken"),
+        pytest.param(
+            BROKEN,
+            [an_attempt()],
+            POLICY,
+            nothing(DecisionReason.BROKEN),
+            id="broken-in-the-middle-of-an-attempt",
+        ),
+        pytest.param(
+            replace(BROKEN, paused_until=ago(minutes=-5)),
+            [],
+            POLICY,
+            nothing(DecisionReason.PAUSED),
+            id="broken-and-paused",
+        ),
+        pytest.param(
+            replace(BROKEN, paused_until=ago(minutes=-5), opted_out=True),
+            [],
+            POLICY,
+            nothing(DecisionReason.OPTED_OUT),
+            id="broken-and-opted-out",
+        ),
+        pytest.param(
+            replace(IN_PROGRESS, episode=None, in_progress_since=ago(minutes=60)),
+            [],
+            POLICY,
+            nothing(DecisionReason.IN_PROGRESS),
+            id="in-progress-for-long",
+        ),
+        pytest.param(
+            replace(IN_PROGRESS, episode=None, in_progress_since=ago(minutes=61)),
+            [],
+            POLICY,
+            nothing(DecisionReason.STUCK),
+            id="in-progress-for-too-long-whoever-began-it",
         ),
         pytest.param(
             IN_PROGRESS,

@@ -22,7 +22,12 @@ from watchdog.domain.records import (
     TargetState,
 )
 from watchdog.domain.replica import ReplicaState
-from watchdog.domain.status import HEALTHY_STATUSES, IN_PROGRESS_STATUSES, health_of
+from watchdog.domain.status import (
+    HEALTHY_STATUSES,
+    IN_PROGRESS_STATUSES,
+    PARKED_STATUSES,
+    health_of,
+)
 from watchdog.text.duration import parse_duration
 
 ROOT = Path(__file__).parents[2]
@@ -81,7 +86,9 @@ def test_each_status_is_described_with_its_health() -> None:
     described = {
         status: words(row[1]) for row in table("status from the API") for status in words(row[0])
     }
-    known = HEALTHY_STATUSES | IN_PROGRESS_STATUSES | set(Config().policy.retry_on)
+    known = (
+        HEALTHY_STATUSES | IN_PROGRESS_STATUSES | PARKED_STATUSES | set(Config().policy.retry_on)
+    )
     assert described == {status: [health_of(status, POLICY)] for status in known}
 
 

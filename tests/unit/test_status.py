@@ -1,10 +1,13 @@
 """What a status means, and what a target is doing, each in one word."""
 
+import re
 from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from tests.fakes.records import POLICY, failing, healthy
+from tests.fakes.records import NOW, POLICY, ago, failing, healthy
 from watchdog.domain.records import (
     Decision,
     DecisionKind,
@@ -13,7 +16,7 @@ from watchdog.domain.records import (
     Target,
     TargetState,
 )
-from watchdog.domain.status import health_of, state_of
+from watchdog.domain.status import health_of, is_broken, is_slow, state_of
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 
@@ -31,11 +34,11 @@ BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=N
         ("UPDATING", Health.IN_PROGRESS),
         ("WAKING_UP", Health.IN_PROGRESS),
         ("DEACTIVATING", Health.IN_PROGRESS),
-        ("FAILED", Health.NOT_RETRYABLE),
+        ("FAILED", Health.BROKEN),
         ("BUILD_STOPPED", Health.NOT_RETRYABLE),
         ("INACTIVE", Health.NOT_RETRYABLE),
-        ("UNHEALTHY", Health.NOT_RETRYABLE),
-        ("SOMETHING_NEW", Health.NOT_RETRYABLE),
+        ("UNHEALTHY", Health.BROKEN),
+        ("SOMETHING_NEW", Health.BROKEN),
     ],
 )
 def test_what_a_status_means(status: str, health: Health) -> None:
@@ -45,7 +48,9 @@ def test_what_a_status_means(status: str, health: Health) -> None:
 def test_what_is_configured_to_be_retried_is_failing() -> None:
     policy = replace(POLICY, retry_on=frozenset({"BUILD_STOPPED"}))
     assert health_of("BUILD_STOPPED", policy) is Health.FAILING
-    assert health_of("BUILD_FAILED", policy) is Health.NOT_RETRYABLE
+    assert health_of("BUILD_FAILED", policy) is Health.BROKEN
+    unhealthy = replace(POLICY, retry_on=frozenset({"FAILED", "UNHEALTHY"}))
+    assert health_of("FAILED", unhealthy) is health_of("UNHEALTHY", unhealthy) is Health.FAILING
 
 
 UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
@@ -58,7 +63,17 @@ UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
         (failing(missing=True), TargetState.MISSING),
         (healthy(), TargetState.HEALTHY),
         (replace(BUILDING, episode=None), TargetState.IN_PROGRESS),
-        (failing(status="UNHEALTHY", health=Health.NOT_RETRYABLE), TargetState.NOT_RETRYABLE),
+        (failing(status="INACTIVE", health=Health.NOT_RETRYABLE), TargetState.NOT_RETRYABLE),
+        (failing(status="UNHEALTHY", health=Health.BROKEN), TargetState.BROKEN),
+        (
+            failing(
+                status="UNHEALTHY",
+                health=Health.BROKEN,
+                decision=Decision(DecisionKind.NOTHING, DecisionReason.PAUSED),
+            ),
+            TargetState.PAUSED,
+        ),
+        (failing(status="UNHEALTHY", health=Health.BROKEN, opted_out=True), TargetState.IGNORED),
         (replace(BUILDING, decision=UNDER_WAY), TargetState.RECOVERING),
         (failing(decision=UNDER_WAY), TargetState.RECOVERING),
         (
@@ -86,3 +101,50 @@ UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
 )
 def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
     assert state_of(target) is state
+
+
+@pytest.mark.parametrize(
+    ("target", "broken"),
+    [
+        (failing(missing=True, health=None, status=None), True),
+        (failing(status="UNHEALTHY", health=Health.BROKEN), True),
+        (failing(health=Health.BROKEN, paused_until=NOW + timedelta(hours=1)), True),
+        (failing(health=Health.BROKEN, opted_out=True), True),
+        (failing(status="INACTIVE", health=Health.NOT_RETRYABLE), False),
+        (failing(), False),
+        (healthy(), False),
+        (Target("m1"), False),
+    ],
+)
+def test_what_is_broken_whatever_else_is_so_of_it(target: Target, broken: bool) -> None:
+    assert is_broken(target) is broken
+
+
+@pytest.mark.parametrize(
+    ("since", "slow"), [(None, False), (ago(minutes=60), False), (ago(minutes=61), True)]
+)
+def test_who_is_in_progress_for_too_long(since: datetime | None, slow: bool) -> None:
+    assert is_slow(replace(BUILDING, in_progress_since=since), NOW, POLICY) is slow
+
+
+_ALL_STATUSES = (
+    *("BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", "DEACTIVATING"),
+    *("BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "UNHEALTHY", "BUILD_STOPPED", "INACTIVE"),
+    *("ACTIVE", "SCALED_TO_ZERO"),
+)
+"""The fourteen of the API's description."""
+
+
+def test_the_readme_says_of_each_status_what_the_code_makes_of_it() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (table,) = re.findall(
+        r"\n\| status \| what the watchdog does \|\n\|[-|]+\|\n((?:\|.*\n)+)", readme
+    )
+    said: dict[str, str] = {}
+    for row in table.splitlines():
+        statuses, what = row.strip("| ").split(" | ")
+        meaning = re.match(r"[a-z ]+", what)
+        assert meaning is not None
+        said |= {status: meaning[0].strip() for status in re.findall(r"`(\w+)`", statuses)}
+    made = {status: health_of(status, POLICY).value for status in _ALL_STATUSES}
+    assert said == {status: health.replace("_", " ") for status, health in made.items()}

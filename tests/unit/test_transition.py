@@ -16,11 +16,13 @@ from tests.fakes.records import (
     an_episode,
     failing,
     healthy,
+    inactive,
     observed,
     refailed,
 )
 from watchdog.domain.effects import named_in_answer
 from watchdog.domain.records import (
+    Actor,
     Attempt,
     Episode,
     EpisodeResult,
@@ -30,10 +32,10 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.steady import is_steady
 from watchdog.domain.step import Happening
 from watchdog.domain.transition import (
     ended_with_its_target,
-    is_steady,
     missed,
     observe,
     reset,
@@ -159,7 +161,7 @@ WELL = healthy(episode=RECOVERED, healthy_for=timedelta(minutes=10))
         pytest.param(
             BUILDING,
             [an_attempt()],
-            observed("INACTIVE"),
+            inactive(Actor.PERSON),
             [Happening.SUPERSEDED],
             id="a-person-deactivates-it",
         ),

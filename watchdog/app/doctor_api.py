@@ -61,7 +61,7 @@ async def _models(
             first = deployment
             yield _clocks(deployment)
             yield await _logs(api, model_id, deployment)
-            yield await _audit_log(api, model_id)
+            yield await _audit_log(api, model_id, deployment)
     text = "not tested, since that would send a retry"
     yield Diagnosed("retry permission", Verdict.UNKNOWN, text, "use a key whose role may deploy")
 
@@ -117,10 +117,10 @@ async def _logs(api: BasetenApi, model_id: str, deployment: Deployment) -> Diagn
     return Diagnosed("logs", Verdict.GOOD, "readable")
 
 
-async def _audit_log(api: BasetenApi, model_id: str) -> Diagnosed:
+async def _audit_log(api: BasetenApi, model_id: str, deployment: Deployment) -> Diagnosed:
     now = SystemClock().now()
     try:
-        await api.acts(model_id, since=now - timedelta(hours=1), until=now)
+        await api.acts(model_id, [deployment.ref.id], since=now - timedelta(hours=1))
     except ApiError as error:
         return Diagnosed("audit log", Verdict.UNKNOWN, str(error), _OPTIONAL)
     return Diagnosed("audit log", Verdict.GOOD, "readable")

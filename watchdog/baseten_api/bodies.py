@@ -1,5 +1,6 @@
 """The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from watchdog.domain.discovery import ListedModel, Listing
-from watchdog.domain.records import DeploymentRef
+from watchdog.domain.records import Actor, DeploymentRef
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
 from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 
@@ -134,17 +135,29 @@ class LogsBody(_Body):
         return [clean(line.message, key) for line in reversed(self.logs[:most])]
 
 
+_PLATFORM = "BASETEN_SYSTEM"
+_PERSONS = frozenset({"USER", "API_KEY", "BASETEN_USER", "TOMBSTONE_USER"})
+"""The kinds of actors in the audit log. A program with a key acts for whoever made that."""
+
+
 class _Actor(_Body):
     email: str | None = None
     api_key_name: str | None = None
     api_key_prefix: str | None = None
     type: str = "somebody"
 
+    @property
+    def kind(self) -> Actor | None:
+        if self.type == _PLATFORM:
+            return Actor.PLATFORM
+        return Actor.PERSON if self.type in _PERSONS else None
+
 
 class _EventData(_Body):
-    # Of any type: an entry that is about something else is passed over, and spoils no other.
     model_id: Any = None
     deployment_id: str | None = None
+    # False: what was asked for was refused, so nothing was done.
+    retried: StrictBool = True
 
 
 class _AuditEntry(_Body):
@@ -165,13 +178,24 @@ class _AuditEntry(_Body):
             clean(actor.email or name or actor.type.lower(), key, most=LONGEST_NAME),
             own=bool(prefix) and key.startswith(prefix or ""),
             deployment_id=self.event_data.deployment_id,
+            by=actor.kind,
         )
 
 
 class AuditBody(_Body):
-    """A page of a model's audit log."""
+    """A page of a model's audit log. One entry that cannot be read does not spoil the others."""
 
-    items: tuple[_AuditEntry, ...]
+    items: tuple[Any, ...]
+
+    def to_acts(self, key: str, model_id: str) -> list[Act]:
+        """What was done to the model."""
+        acts = []
+        for each in self.items:
+            with suppress(ValidationError):
+                entry = _AuditEntry.model_validate(each)
+                if entry.is_about(model_id) and entry.event_data.retried:
+                    acts.append(entry.to_act(key))
+        return acts
 
 
 class RetryBody(_Body):

@@ -1,7 +1,7 @@
 """The management API: requests, and what each answer means."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -135,10 +135,12 @@ class HttpBasetenApi:
                 return body.to_lines(answer.key, most=LOG_LINES)
         return []
 
-    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> list[Act]:
-        request = requests.list_audit_logs(model_id, since=since, until=until)
+    async def acts(
+        self, model_id: str, deployment_ids: Collection[str], *, since: datetime
+    ) -> list[Act]:
+        request = requests.list_audit_logs(model_id, deployment_ids, since=since)
         body, answer = await self._call(request, urgent=False)
-        return [entry.to_act(answer.key) for entry in body.items if entry.is_about(model_id)]
+        return body.to_acts(answer.key, model_id)
 
     async def list_models(self) -> Listing:
         body, answer = await self._call(requests.list_models(), urgent=False)

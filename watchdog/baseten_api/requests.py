@@ -1,5 +1,6 @@
 """The requests that are sent, each with the body that its 2xx answer is to have."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic
@@ -26,6 +27,12 @@ _OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
 
 LOG_LINES = 20
 """As many as fit on a screen, and enough for the end of a traceback."""
+
+_AUDIT_ENTRIES = 200
+"""As many as the API gives at once; without a limit it gives 20."""
+
+_AUDIT_GROUPS = ("DEPLOYED", "PROMOTED", "ACTIVATED_DEACTIVATED", "DELETED")
+"""What may change which deployment stands in the slot, or whether it runs."""
 
 _BODY_MOST_BYTES = 1_000_000
 """A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
@@ -81,8 +88,17 @@ def get_logs(
     return ApiRequest(GET_LOGS, "GET", path, LogsBody, model_id)
 
 
-def list_audit_logs(model_id: str, *, since: datetime, until: datetime) -> ApiRequest[AuditBody]:
-    path = f"{_model(model_id)}/audit_logs?{urlencode(_span(since, until))}"
+def list_audit_logs(
+    model_id: str, deployment_ids: Collection[str], *, since: datetime
+) -> ApiRequest[AuditBody]:
+    """The newest first. Without an end: the API's clock may be ahead of ours."""
+    query = {
+        "start_epoch_millis": _millis(since),
+        "limit": _AUDIT_ENTRIES,
+        "deployment_ids": list(deployment_ids),
+        "event_type_groups": _AUDIT_GROUPS,
+    }
+    path = f"{_model(model_id)}/audit_logs?{urlencode(query, doseq=True)}"
     return ApiRequest(LIST_AUDIT_LOGS, "GET", path, AuditBody, model_id)
 
 

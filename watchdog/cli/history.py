@@ -1,7 +1,7 @@
 """`history`: what the ledger knows of the past, beside a running daemon or without one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +14,7 @@ from watchdog.cli.model_argument import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 from watchdog.domain.finding import Finding
-from watchdog.domain.records import Action, Attempt, Episode, Resolution
+from watchdog.domain.records import Action, Attempt, Breakage, Episode, Resolution
 from watchdog.text.phrases import age, clock_time, signature
 from watchdog.text.untrusted import clean
 
@@ -32,7 +32,7 @@ def history(
         bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
     ] = False,
 ) -> None:
-    """Show attempts, episodes and what operators did, newest first."""
+    """Show attempts, episodes, what was broken and what operators did, newest first."""
     settings = load(config).config
     if fleet and model is not None:
         fail("--fleet is about all models: leave MODEL out")
@@ -51,12 +51,14 @@ def history(
                 "episodes": [_episode_json(episode, past.findings) for episode in episodes],
                 "attempts": [_attempt_json(attempt) for attempt in attempts],
                 "actions": [action_json(action) for action in actions],
+                "broken": [asdict(breakage) for breakage in past.breakages],
             }
         )
         return
     lines = [(e.opened_at, _episode_cells(e, past.findings.get(e.id))) for e in episodes]
     lines += [(a.reserved_at, _attempt_cells(a)) for a in attempts]
     lines += [(a.at, action_cells(a)) for a in actions]
+    lines += [(b.began_at, _breakage_cells(b)) for b in past.breakages]
     lines.sort(key=lambda line: line[0], reverse=True)
     print_table(("time", "model", "what", "result", "by", "detail"), [cells for _, cells in lines])
     for episode in episodes:
@@ -70,6 +72,7 @@ class _Past:
     episodes: Sequence[Episode]
     attempts: Sequence[Attempt]
     actions: Sequence[Action]
+    breakages: Sequence[Breakage]
     findings: Mapping[str, Finding]
 
 
@@ -88,6 +91,7 @@ def _past(tx: "LedgerTransaction", settings: "Config", model: str | None, limit:
         tx.episodes.newest(model_id, limit=limit),
         tx.attempts.newest(model_id, limit=limit),
         tx.actions.newest(model_id, limit=limit),
+        tx.breakages.newest(model_id, limit=limit),
         tx.findings.of(model_id) if model_id is not None else {},
     )
 
@@ -103,6 +107,18 @@ def _episode_cells(episode: Episode, finding: Finding | None) -> tuple[str, ...]
         episode.result.value if episode.result else "open",
         (finding.actor if finding is not None else None) or "",
         ended,
+    )
+
+
+def _breakage_cells(breakage: Breakage) -> tuple[str, ...]:
+    ended = breakage.ended_at
+    return (
+        clock_time(breakage.began_at),
+        breakage.model_id,
+        f"broken: {breakage.status or 'missing'}",
+        "over" if ended is not None else "lasts",
+        "",
+        f"after {age(ended - breakage.began_at)}" if ended is not None else "",
     )
 
 

@@ -22,7 +22,8 @@ _STATE_STYLES = {
     "waiting": "yellow",
     "exhausted": "bold red",
     "stuck": "bold red",
-    "missing": "red",
+    "broken": "bold red",
+    "missing": "bold red",
     "error": "red",
 }
 

@@ -133,7 +133,9 @@ class PolicyRules(_Section):
     settle: Duration = Field(
         parse_duration("5m"),
         description="How long a status must last before it counts by itself: so long a retry whose "
-        "effect has not been seen keeps its place among those in flight.",
+        "effect has not been seen keeps its place among those in flight, and so long "
+        "SCALED_TO_ZERO after a retry is no recovery, as a model may be scaled to zero before it "
+        "was loaded.",
     )
     standing: Standing = Field(
         Standing.RETRY, description="Or ignore: leave alone what failed before it was watched."

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.domain.records import Attempt, Health, Resolution, Target
+from watchdog.domain.status import ASLEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def result_of(
     *,
     stuck_after: timedelta,
     unsent_after: timedelta,
+    settle: timedelta,
     now: datetime,
 ) -> CanaryResult | None:
     """What a canary under way has shown by now, if anything.
@@ -156,7 +158,7 @@ def result_of(
     `unsent_after` makes room for another.
     """
     if canary.attempt_id is None:
-        if target is not None and _seen_healthy(target, canary.named_at):
+        if target is not None and _seen_healthy(target, canary.named_at, settle):
             return CanaryResult.PASSED
         waited = abs(now - canary.named_at)  # abs: a clock that was set back must not hold it up
         return CanaryResult.UNSENT if waited >= unsent_after else None
@@ -168,6 +170,12 @@ def result_of(
     return CanaryResult.FAILED if now >= attempt.reserved_at + stuck_after else None
 
 
-def _seen_healthy(target: Target, since: datetime) -> bool:
-    seen = target.observed_at is not None and target.observed_at >= since
-    return seen and target.health is Health.HEALTHY
+def _seen_healthy(target: Target, since: datetime, settle: timedelta) -> bool:
+    """A model may be scaled to zero before it was loaded, whoever retried it: that shows something
+    only once it has lasted."""
+    if target.observed_at is None or target.observed_at < since:
+        return False
+    if target.status == ASLEEP:
+        began = target.status_since or target.observed_at
+        return target.health is Health.HEALTHY and target.observed_at - began >= settle
+    return target.health is Health.HEALTHY

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import Attempt, DeploymentRef, Observation, Policy, Resolution, Target
+from watchdog.domain.status import BUILD_STOPPED
 from watchdog.domain.step import (
     Transition,
     end_replaced,
@@ -17,9 +18,6 @@ from watchdog.domain.step import (
     resolve,
     unresolved,
 )
-
-PERSON_STATUSES = frozenset({"BUILD_STOPPED", "INACTIVE"})
-"""Only a person brings these about, even in the middle of an attempt of ours."""
 
 
 def named_in_answer(
@@ -70,7 +68,7 @@ def effect_seen(
     The newest is the one to watch, under way again if it was presumed to have failed; its own
     effect may still come.
     """
-    if observation.status in PERSON_STATUSES or target.failing_since is None:
+    if observation.status == BUILD_STOPPED or target.failing_since is None:
         return Transition(target)
     waiting = _may_still_show(target, attempts, observation.at, policy)
     if not waiting:

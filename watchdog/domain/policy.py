@@ -24,7 +24,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.status import is_paused, is_stuck
+from watchdog.domain.status import is_paused, is_slow, is_stuck
 
 Wait = tuple[datetime | None, DecisionReason]
 
@@ -50,7 +50,7 @@ def decide(
     retried unless the last look saw it failing. `forced`: a person asks, and what is said of this
     target alone does not stop that; the fleet's limits do.
     """
-    if (decision := _not_retryable(target, attempts)) is not None:
+    if (decision := _not_retryable(target, attempts, policy, now)) is not None:
         return decision
     own: list[Wait] = []
     if not forced:
@@ -71,28 +71,41 @@ def ready_since(
 ) -> datetime | None:
     """Since when nothing but the fleet keeps a target from being retried; None while something of
     its own does."""
-    if _not_retryable(target, attempts) or _left_alone(target, attempts, fleet, policy, now):
+    if _not_retryable(target, attempts, policy, now) or _left_alone(
+        target, attempts, fleet, policy, now
+    ):
         return None
     if _target_waits(target, attempts, fleet, policy, now):
         return None
     return target.ready_at or min(now, _own_pace(target, attempts, policy, now)[0])
 
 
-def _not_retryable(target: Target, attempts: Sequence[Attempt]) -> Decision | None:
+def _not_retryable(
+    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+) -> Decision | None:
     if target.missing:
         return _nothing(DecisionReason.MISSING)
     if target.health is None:
         return _nothing(DecisionReason.UNOBSERVED)
     if target.health is Health.HEALTHY:
         return _nothing(DecisionReason.HEALTHY)
+    if target.health is Health.BROKEN:
+        return _broken(target, now)
     if any(attempt.under_way for attempt in attempts):
         return Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
     if target.health is not Health.FAILING:
-        stuck = is_stuck(target, attempts)
+        stuck = is_stuck(target, attempts) or is_slow(target, now, policy)
         return _nothing(DecisionReason.STUCK if stuck else _AT_REST[target.health])
     if target.missing_since is not None:
         return _nothing(DecisionReason.MISSING)
     return None
+
+
+def _broken(target: Target, now: datetime) -> Decision:
+    """It is not retried; whether an operator knows of it goes before that it is broken."""
+    if target.opted_out:
+        return _nothing(DecisionReason.OPTED_OUT)
+    return _nothing(DecisionReason.PAUSED if is_paused(target, now) else DecisionReason.BROKEN)
 
 
 def _left_alone(

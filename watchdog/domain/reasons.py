@@ -82,15 +82,22 @@ class DecisionReason(StrEnum):
     NOT_RETRYABLE = (
         "not_retryable",
         Scope.NOTHING_TO_RETRY,
-        "Its status is not one that a retry is configured for.",
+        "It was stopped or deactivated, so it is not retried.",
         "not retryable",
+        _Mark.UNCOUNTED,
+    )
+    BROKEN = (
+        "broken",
+        Scope.NOTHING_TO_RETRY,
+        "It does not work, nobody stopped it, and its status is not retried: a person is needed.",
+        "broken",
         _Mark.UNCOUNTED,
     )
     STUCK = (
         "stuck",
         Scope.NOTHING_TO_RETRY,
-        "A retry was accepted and had no result within stuck_after: a person is needed.",
-        "stuck: nothing came of a retry",
+        "It has been on its way for longer than stuck_after, without a result: a person is needed.",
+        "stuck: on its way for too long",
         _Mark.UNCOUNTED,
     )
     STANDING_FAILURE = (

@@ -9,12 +9,22 @@ from watchdog.domain.reasons import DecisionReason as DecisionReason
 
 
 class Health(StrEnum):
-    """What a deployment status means to a policy."""
+    """What a deployment status means to a policy. Neither NOT_RETRYABLE nor BROKEN is retried: the
+    first was stopped by an operator, the second does not work and nobody stopped it."""
 
     HEALTHY = "healthy"
     FAILING = "failing"
     IN_PROGRESS = "in_progress"
     NOT_RETRYABLE = "not_retryable"
+    BROKEN = "broken"
+
+
+class Actor(StrEnum):
+    """Who deactivated a deployment. NOBODY: it is known that nobody will tell."""
+
+    PERSON = "person"
+    PLATFORM = "platform"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,14 @@ class DeploymentRef:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """The result of a check that could see. One that could not is an error, never one of these.
-    `opted_out`: a label on the deployment asks to be left alone."""
+    `opted_out`: a label on the deployment asks to be left alone. `deactivated_by` is who made it
+    INACTIVE, by the API's audit log; None where that is not known yet."""
 
     status: str
     deployment: DeploymentRef
     at: datetime
     opted_out: bool = False
+    deactivated_by: Actor | None = None
 
 
 class DecisionKind(StrEnum):
@@ -218,11 +230,13 @@ class Target:
 
     `episode` is the current one, or an ended one that a new failure would re-open. `health`,
     `status` and `deployment` are None until the first observation. `failing_since` is the first
-    failing observation of the present span of failing ones. `healthy_for` is the health observed
-    since the episode ended. `missing_since` is the first of an unbroken run of 404s; `missing` is
-    set by the second. `seen_well`: it is not seen any more, and was not failing when it last was.
-    `opted_out` is what its deployment's label last said. `version` grows with each recorded change
-    and fences reservations; claims do not touch it.
+    failing observation of the present span of failing ones, `in_progress_since` the same of those
+    in progress. `healthy_for` is the health observed since the episode ended; while it is open, how
+    long the target has been seen asleep. `inactive_as` is what an INACTIVE counts as unless it
+    becomes known who deactivated it; None once that is judged. `missing_since` is the first of an
+    unbroken run of 404s; `missing` is set by the second. `seen_well`: it is not seen any more, and
+    was not failing when it last was. `opted_out` is what its deployment's label last said.
+    `version` grows with each recorded change and fences reservations; claims do not touch it.
 
     A person's: `paused_until` is the later end of its own pause and of everybody's, read with the
     target and never written with it; attempts before `window_since` count no more in the window.
@@ -244,6 +258,8 @@ class Target:
     status_since: datetime | None = None
     observed_at: datetime | None = None
     failing_since: datetime | None = None
+    in_progress_since: datetime | None = None
+    inactive_as: Health | None = None
     healthy_for: timedelta = timedelta(0)
     missing_since: datetime | None = None
     missing: bool = False
@@ -259,6 +275,17 @@ class Target:
     decision: Decision = UNOBSERVED
     next_check_at: datetime | None = None
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """One continuous span of a target being broken. `status` is the one that it began with; None:
+    the model, or its development deployment, was missing. `ended_at` None: it lasts."""
+
+    model_id: str
+    began_at: datetime
+    status: str | None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,5 +426,6 @@ class TargetState(StrEnum):
     PAUSED = "paused"
     IGNORED = "ignored"
     NOT_RETRYABLE = "not_retryable"
+    BROKEN = "broken"
     MISSING = "missing"
     UNKNOWN = "unknown"

@@ -15,21 +15,41 @@ from watchdog.domain.records import (
     TargetState,
 )
 
-HEALTHY_STATUSES = frozenset({"ACTIVE", "SCALED_TO_ZERO"})
+ASLEEP = "SCALED_TO_ZERO"
+DEACTIVATING = "DEACTIVATING"
+INACTIVE = "INACTIVE"
+BUILD_STOPPED = "BUILD_STOPPED"
+
+HEALTHY_STATUSES = frozenset({"ACTIVE", ASLEEP})
 IN_PROGRESS_STATUSES = frozenset(
-    {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", "DEACTIVATING"}
+    {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", DEACTIVATING}
 )
+PARKED_STATUSES = frozenset({BUILD_STOPPED, INACTIVE})
+"""An operator brings these about; INACTIVE, also the platform: see `domain.inactive`."""
 
 
 def health_of(status: str, policy: Policy) -> Health:
-    """What a status means to a policy. An unknown status is not retryable: the API may grow."""
+    """What a status means to a policy by itself. What is neither well, nor on its way, nor stopped
+    by an operator is broken: an unknown status too, as the API may grow."""
     if status in policy.retry_on:
         return Health.FAILING
     if status in HEALTHY_STATUSES:
         return Health.HEALTHY
     if status in IN_PROGRESS_STATUSES:
         return Health.IN_PROGRESS
-    return Health.NOT_RETRYABLE
+    return Health.NOT_RETRYABLE if status in PARKED_STATUSES else Health.BROKEN
+
+
+def is_broken(target: Target) -> bool:
+    """Whether it does not work, is not retried, and nobody stopped it: whatever else is so of it, a
+    pause or an opt-out included."""
+    return target.missing or target.health is Health.BROKEN
+
+
+def is_slow(target: Target, now: datetime, policy: Policy) -> bool:
+    """Whether it has been in progress for longer than `stuck_after`, whoever began that."""
+    since = target.in_progress_since
+    return since is not None and now - since > policy.stuck_after
 
 
 def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:

@@ -88,7 +88,15 @@ def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] =
 
 def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
     """Another deployment stands in the slot, and it is not of our making."""
-    fresh = replace(target, episode=None, health=None, failing_since=None, healthy_for=timedelta(0))
+    fresh = replace(
+        target,
+        episode=None,
+        health=None,
+        failing_since=None,
+        in_progress_since=None,
+        inactive_as=None,
+        healthy_for=timedelta(0),
+    )
     if target.episode is None or not target.episode.open:
         return Transition(fresh, attempts=resolved)
     closed = close(target.episode, EpisodeResult.REPLACED, at)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from watchdog.domain.effects import PERSON_STATUSES, effect_seen, identified
+from watchdog.domain.effects import effect_seen, identified
+from watchdog.domain.meaning import Meaning, has_begun, meaning
 from watchdog.domain.records import (
     Attempt,
     Episode,
@@ -16,7 +17,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.status import health_of, is_stuck
+from watchdog.domain.status import BUILD_STOPPED, INACTIVE, health_of, is_stuck
 from watchdog.domain.step import (
     Happening,
     Transition,
@@ -42,20 +43,6 @@ class Timing:
     interval: timedelta
 
 
-def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
-    """Whether the observation changes nothing: the common case, which must cost nothing."""
-    return (
-        target.episode is None
-        and target.missing_since is None
-        and target.observed_twice
-        and target.health is not Health.FAILING
-        and target.health is health_of(observation.status, policy)
-        and target.status == observation.status
-        and target.deployment == observation.deployment
-        and target.opted_out is observation.opted_out
-    )
-
-
 def observe(
     target: Target,
     attempts: Sequence[Attempt],
@@ -69,21 +56,26 @@ def observe(
     somebody is sending it, and what is seen cannot be told from what that does: the next check
     judges.
     """
-    health = health_of(observation.status, policy)
     step = identified(target, attempts, observation, policy)
     if _being_sent(attempts):
-        return replace(step, target=_noted(step.target, observation, health))
-    if health is not Health.FAILING:
+        seen = meaning(step.target, attempts, observation, policy, timing.longest_gap)
+        return replace(step, target=_noted(step.target, observation, seen))
+    if health_of(observation.status, policy) is not Health.FAILING:
         step = step.then(effect_seen(step.target, step.applied_to(attempts), observation, policy))
     attempts = step.applied_to(attempts)
-    match health:
+    seen = meaning(step.target, attempts, observation, policy, timing.longest_gap)
+    if _leaves_broken(step.target, seen) and not has_begun(attempts, observation.at, policy):
+        over = resolve(unresolved(attempts), Resolution.SUPERSEDED, observation.at)
+        step = step.then(end_superseded(step.target, observation.at, over))
+        attempts = step.applied_to(attempts)
+    match seen.health:
         case Health.FAILING:
             step = step.then(_failing(step.target, attempts, observation, policy, timing))
         case Health.HEALTHY:
-            step = step.then(_healthy(step.target, attempts, observation, policy, timing))
+            step = step.then(_healthy(step.target, attempts, observation, seen, policy, timing))
         case _:
-            step = step.then(_neither(step.target, attempts, observation, policy))
-    noted = _noted(step.target, observation, health)
+            step = step.then(_neither(step.target, attempts, observation, seen, policy))
+    noted = _noted(step.target, observation, seen)
     if _broke(target, step):
         noted = replace(noted, broke_at=observation.at)
     return replace(step, target=noted)
@@ -162,10 +154,19 @@ def _refailed(
     )
 
 
+def _leaves_broken(target: Target, seen: Meaning) -> bool:
+    """Whether it was broken, or perhaps was, and is not any more: whoever activated it again, it
+    was not us."""
+    doubtful = target.status == INACTIVE and target.inactive_as is not None
+    was = target.health is Health.BROKEN or doubtful
+    return was and seen.health is not Health.BROKEN and seen.inactive_as is None
+
+
 def _healthy(
     target: Target,
     attempts: Sequence[Attempt],
     observation: Observation,
+    seen: Meaning,
     policy: Policy,
     timing: Timing,
 ) -> Transition:
@@ -176,9 +177,9 @@ def _healthy(
     if episode.open and not _ours(target, attempts):
         return end_superseded(target, at)
     if episode.open:
-        recovered = close(episode, EpisodeResult.RECOVERED, at)
+        recovered = close(episode, EpisodeResult.RECOVERED, _well_since(target, episode, seen, at))
         return Transition(
-            replace(target, episode=recovered, healthy_for=timedelta(0)),
+            replace(target, episode=recovered, healthy_for=seen.slept),
             (Happening.RECOVERED,),
             recovered,
             resolved,
@@ -194,21 +195,46 @@ def _healthy(
     return Transition(replace(target, healthy_for=healthy_for), attempts=resolved)
 
 
+def _well_since(target: Target, episode: Episode, seen: Meaning, at: datetime) -> datetime:
+    """When a recovery came: for one that was only seen asleep, when that began."""
+    if not seen.slept or target.status_since is None:
+        return at
+    return min(at, max(target.status_since, episode.failing_from))
+
+
 def _neither(
-    target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
+    target: Target,
+    attempts: Sequence[Attempt],
+    observation: Observation,
+    seen: Meaning,
+    policy: Policy,
 ) -> Transition:
-    """In progress, or not retryable."""
+    """In progress, not retryable, or broken."""
     watched, at = unresolved(attempts), observation.at
-    if observation.status in PERSON_STATUSES or not _ours(target, attempts):
+    if _by_an_operator(target, attempts, observation, seen):
         return end_superseded(target, at, resolve(watched, Resolution.SUPERSEDED, at))
+    if target.episode is None or target.episode.open:
+        target = replace(target, healthy_for=seen.slept)
     since = at if target.status != observation.status else target.status_since or at
     late = [a for a in watched if at >= past(a.reserved_at, at, since) + policy.stuck_after]
     stuck = resolve(late, Resolution.STUCK, at)
     return Transition(target, (Happening.STUCK,) if stuck else (), attempts=stuck)
 
 
-def _noted(target: Target, observation: Observation, health: Health) -> Target:
-    same, episode = target.status == observation.status, target.episode
+def _by_an_operator(
+    target: Target, attempts: Sequence[Attempt], observation: Observation, seen: Meaning
+) -> bool:
+    """Whether an operator brought about a status that is neither failing nor healthy."""
+    if observation.status == BUILD_STOPPED:
+        return True
+    if observation.status == INACTIVE:
+        # While it is not judged the episode waits; the platform's act does not end it.
+        return seen.health is Health.NOT_RETRYABLE and seen.inactive_as is None
+    return not _ours(target, attempts)
+
+
+def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
+    same, episode, health = target.status == observation.status, target.episode, seen.health
     if episode is not None and not episode.open and health is not Health.FAILING:
         episode = replace(episode, standing=False)  # Whatever stood there has changed.
     return replace(
@@ -223,6 +249,10 @@ def _noted(target: Target, observation: Observation, health: Health) -> Target:
         failing_since=min(target.failing_since or observation.at, observation.at)
         if health is Health.FAILING
         else None,
+        in_progress_since=min(target.in_progress_since or observation.at, observation.at)
+        if health is Health.IN_PROGRESS
+        else None,
+        inactive_as=seen.inactive_as,
         missing_since=None,
         missing=False,
         seen_well=False,
@@ -242,7 +272,15 @@ def _removed(
     target: Target, happening: Happening, attempts: Sequence[Attempt], at: datetime
 ) -> Transition:
     seen_well = target.seen_well or target.health not in (None, Health.FAILING)
-    target = replace(target, status=None, health=None, failing_since=None, seen_well=seen_well)
+    target = replace(
+        target,
+        status=None,
+        health=None,
+        failing_since=None,
+        in_progress_since=None,
+        inactive_as=None,
+        seen_well=seen_well,
+    )
     resolved = resolve(unresolved(attempts), Resolution.REMOVED, at)
     if target.episode is None or not target.episode.open:
         return Transition(target, (happening,), attempts=resolved)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.emulator.scenario import Act, ActKind, Phase
+from watchdog.emulator.scenario import Act, ActBy, ActKind, Phase
 from watchdog.emulator.workspace import (
     Deployment,
     Logged,
@@ -136,8 +136,10 @@ def audit_logs(item: Model, acts: Sequence[tuple[datetime, Act]]) -> Body:
             "created": _time(at),
             "event_type": _EVENTS[act.act],
             "event_data": {"event_type": _EVENTS[act.act], **about},
-            "source": "UI",
-            "actor": {"type": "USER", "email": act.who},
+            "source": "SYSTEM" if act.by is ActBy.PLATFORM else "UI",
+            "actor": {"type": "BASETEN_SYSTEM"}
+            if act.by is ActBy.PLATFORM
+            else {"type": "USER", "email": act.who},
         }
         for number, (at, act) in enumerate(acts)
     ]
@@ -173,6 +175,8 @@ _EVENTS = {
     ActKind.PUSH_NEW_ID: "MODEL_DEPLOYED",
     ActKind.STOP: "MODEL_DEPLOYMENT_DEACTIVATED",
     ActKind.DEACTIVATE: "MODEL_DEPLOYMENT_DEACTIVATED",
+    ActKind.ACTIVATE: "MODEL_DEPLOYMENT_ACTIVATED",
+    ActKind.PROMOTE: "MODEL_DEPLOYMENT_PROMOTED",
     ActKind.DELETE: "MODEL_DEPLOYMENT_DELETED",
 }
 

@@ -117,24 +117,36 @@ Name = Annotated[str, StringConstraints(min_length=1)]
 
 
 class ActKind(StrEnum):
-    """What a person does to a model."""
+    """What is done to a model. Activating takes the next deploy; promoting empties the slot."""
 
     PUSH = "push"
     PUSH_NEW_ID = "push_new_id"
     STOP = "stop"
     DEACTIVATE = "deactivate"
+    ACTIVATE = "activate"
+    PROMOTE = "promote"
     DELETE = "delete"
 
 
+class ActBy(StrEnum):
+    """Who acts: the platform deactivates too, for want of use, credit or capacity."""
+
+    PERSON = "person"
+    PLATFORM = "platform"
+
+
 class Act(BaseModel):
-    """A person's act, so long after the start, in scenario time. A push takes the model's next
-    deploy, and is how one that was deleted comes back."""
+    """An act on a model, so long after the start, in scenario time. A push takes the model's next
+    deploy, and is how one that was deleted comes back. `logged` is how much later the audit log has
+    it; null: never."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at: Span
     act: ActKind
     who: Name = "ann@example.com"
+    by: ActBy = ActBy.PERSON
+    logged: Span | None = timedelta(0)
 
 
 def _in_order(acts: tuple[Act, ...]) -> tuple[Act, ...]:

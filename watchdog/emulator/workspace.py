@@ -291,10 +291,14 @@ class Workspace:
         return running.began_at + lasted / self._time_scale
 
     def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
-        """What operators have done to the model so far, newest first."""
-        slot = self._slot(model_id, now)
+        """What the audit log has of what was done to the model so far, newest first."""
+        slot, elapsed = self._slot(model_id, now), self.elapsed(now)
         done = slot.scenario.acts[: slot.acts]
-        return [(self._started_at + act.at / self._time_scale, act) for act in reversed(done)]
+        return [
+            (self._started_at + act.at / self._time_scale, act)
+            for act in reversed(done)
+            if act.logged is not None and act.at + act.logged <= elapsed
+        ]
 
     def elapsed(self, now: datetime) -> timedelta:
         """Scenario time since the start."""
@@ -320,8 +324,11 @@ class Workspace:
             if act is ActKind.PUSH_NEW_ID:
                 self._take_away(slot, at)
             self._put(slot, deploy, at, created_at=at)
-        elif act is ActKind.DELETE:
+        elif act in (ActKind.DELETE, ActKind.PROMOTE):
             self._take_away(slot, at)
+        elif act is ActKind.ACTIVATE:
+            if slot.running is not None:
+                self._put(slot, slot.next_deploy(), at)
         elif slot.running is not None:
             self._put(slot, Deploy(steps=(Step(_STOPPED[act]),)), at)
 

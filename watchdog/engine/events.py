@@ -593,9 +593,25 @@ class DeploymentReplaced(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStuck(TargetEvent):
+    """It has been in progress for longer than `stuck_after`: since `attempt`, or without one since
+    somebody else began it."""
+
     name = "deployment_stuck"
     level = Level.ERROR
-    attempt: Attempt
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentBroken(TargetEvent):
+    """It does not work, is not retried, and nobody stopped it: a person is needed."""
+
+    name = "deployment_broken"
+    level = Level.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentNoLongerBroken(TargetEvent):
+    name = "deployment_no_longer_broken"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from watchdog.ledger.errors import (
 )
 from watchdog.ledger.schema import meta
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 """The newest revision in migrations/."""
 
 OLDEST = "0003"

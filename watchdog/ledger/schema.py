@@ -74,11 +74,15 @@ targets = Table(
     Column("watched", Boolean, nullable=False),
     Column("status", Text),
     Column("health", String(20)),
+    # The exact health, where programs of an older schema do not know it: they read the other one.
+    Column("health_word", String(20)),
     Column("deployment_id", Text),
     Column("deployment_created_at", UtcTime),
     Column("status_since", UtcTime),
     Column("observed_at", UtcTime),
     Column("failing_since", UtcTime),
+    Column("in_progress_since", UtcTime),
+    Column("inactive_as", String(20)),
     Column("healthy_for", Duration, nullable=False),
     Column("missing_since", UtcTime),
     Column("missing", Boolean, nullable=False),
@@ -101,6 +105,8 @@ targets = Table(
     # In [0, 1), fixed for each target: its share of the interval's spread.
     Column("spread", Float, nullable=False),
     Column("version", Integer, nullable=False),
+    # The version that a program wrote which knows all the columns.
+    Column("written_version", Integer),
     Index(None, "watched", "next_check_at"),
     Index(None, "broke_at"),
     Index(None, "ready_at"),
@@ -245,6 +251,20 @@ statuses = Table(
     Index(None, "at"),
 )
 
+# Each span of a target being broken; without a status where it was missing.
+breakages = Table(
+    "breakages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("model_id", String(100), nullable=False),
+    Column("began_at", UtcTime, nullable=False),
+    Column("status", Text),
+    Column("ended_at", UtcTime),
+    Index(None, "model_id"),
+    Index(None, "began_at"),
+    Index(None, "ended_at"),
+)
+
 # What was found out about an episode; its lines are one text.
 findings = Table(
     "findings",
@@ -259,6 +279,7 @@ PAST = {
         "status_since",
         "observed_at",
         "failing_since",
+        "in_progress_since",
         "missing_since",
         "broke_at",
         "window_since",
@@ -269,6 +290,7 @@ PAST = {
     openings: ("opened_at", "closed_at", "judged_at"),
     canaries: ("named_at", "ended_at"),
     actions: ("at", "ended_at"),
+    breakages: ("began_at", "ended_at"),
 }
 """The columns that delays are counted from. When an attempt was reserved and sent is for the
 limits, and `ahead_since` beside it: to move it would free them too early, should the clock be set

@@ -134,7 +134,8 @@ class TargetQueries:
             return []
         rows = [
             target_values(each)
-            | {"version": each.version + 1, "same_id": each.model_id, "same": each.version}
+            | {"version": each.version + 1, "written_version": each.version + 1}
+            | {"same_id": each.model_id, "same": each.version}
             for each in changed
         ]
         written = self._connection.execute(_SAVE, rows)

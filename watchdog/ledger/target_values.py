@@ -7,8 +7,12 @@ from typing import Any
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Episode, Health, Target
 from watchdog.ledger.rows import Row, deployment_of
 
-_OLDER_WORDS = {DecisionReason.FORBIDDEN: DecisionReason.REFUSED_TWICE}
-"""What programs of an older schema read in place of a reason that they do not know: they would not
+_OLDER_WORDS = {
+    DecisionReason.FORBIDDEN: DecisionReason.REFUSED_TWICE,
+    DecisionReason.BROKEN: DecisionReason.NOT_RETRYABLE,
+}
+_OLDER_HEALTHS = {Health.BROKEN: Health.NOT_RETRYABLE}
+"""What programs of an older schema read in place of a word that they do not know: they would not
 start."""
 
 
@@ -19,12 +23,15 @@ def target_values(target: Target) -> dict[str, Any]:
         "name": target.name,
         "watched": target.watched,
         "status": target.status,
-        "health": target.health,
+        "health": _OLDER_HEALTHS.get(target.health, target.health) if target.health else None,
+        "health_word": target.health,
         "deployment_id": target.deployment and target.deployment.id,
         "deployment_created_at": target.deployment and target.deployment.created_at,
         "status_since": target.status_since,
         "observed_at": target.observed_at,
         "failing_since": target.failing_since,
+        "in_progress_since": target.in_progress_since,
+        "inactive_as": target.inactive_as,
         "healthy_for": target.healthy_for,
         "missing_since": target.missing_since,
         "missing": target.missing,
@@ -42,20 +49,25 @@ def target_values(target: Target) -> dict[str, Any]:
         "decision_until": target.decision.until,
         "next_check_at": target.next_check_at,
         "version": target.version,
+        "written_version": target.version,
     }
 
 
 def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) -> Target:
+    # Else a program of an older schema has written the row since, which leaves some columns.
+    exact = row["written_version"] == row["version"]
     return Target(
         model_id=row["model_id"],
         name=row["name"],
         watched=row["watched"],
         status=row["status"],
-        health=None if row["health"] is None else Health(row["health"]),
+        health=_health(row["health_word"] if exact else row["health"]),
         deployment=deployment_of(row["deployment_id"], row["deployment_created_at"]),
         status_since=row["status_since"],
         observed_at=row["observed_at"],
         failing_since=row["failing_since"],
+        in_progress_since=row["in_progress_since"] if exact else None,
+        inactive_as=_health(row["inactive_as"]) if exact else None,
         healthy_for=row["healthy_for"],
         missing_since=row["missing_since"],
         missing=row["missing"],
@@ -76,6 +88,10 @@ def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) 
         next_check_at=row["next_check_at"],
         version=row["version"],
     )
+
+
+def _health(word: str | None) -> Health | None:
+    return None if word is None else Health(word)
 
 
 def _older_word(reason: DecisionReason | None) -> DecisionReason | None:

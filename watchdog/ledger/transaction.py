@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, case, delete, exists, literal, or_, sel
 from watchdog.domain.records import Outcome
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.attempt_rows import AttemptQueries
+from watchdog.ledger.breakage_rows import BreakageQueries
 from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.episode_rows import EpisodeQueries
 from watchdog.ledger.finding_rows import FindingQueries
@@ -41,6 +42,7 @@ class SqlTransaction:
         self.findings = FindingQueries(connection)
         self.targets = TargetQueries(connection, now, self.episodes, self.actions)
         self.statuses = StatusQueries(connection)
+        self.breakages = BreakageQueries(connection)
         self.queue = QueueQueries(connection)
         self.attempts = AttemptQueries(connection, now, visible, self.meta)
         self.usage = UsageQueries(connection, now, visible)
@@ -75,4 +77,5 @@ class SqlTransaction:
         found = findings.c.episode_id.in_(select(episodes.c.id).where(is_old))
         self._connection.execute(delete(findings).where(found))
         gone += self._connection.execute(delete(episodes).where(is_old)).rowcount
-        return gone + self.breaker.prune(before) + self.statuses.prune(before)
+        gone += self.breaker.prune(before) + self.statuses.prune(before)
+        return gone + self.breakages.prune(before)

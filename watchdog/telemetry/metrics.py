@@ -69,7 +69,15 @@ _RECOVERY_BUCKETS = tuple(
 _LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_CHECK_RESULTS = ("healthy", "failing", "in_progress", "not_retryable", "missing", "error")
+_CHECK_RESULTS = (
+    "healthy",
+    "failing",
+    "in_progress",
+    "not_retryable",
+    "broken",
+    "missing",
+    "error",
+)
 
 
 class Metrics:

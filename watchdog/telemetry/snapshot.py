@@ -138,6 +138,14 @@ def _failing_since(views: _Views) -> _Rows:
     return _moments((view.target.model_id, view.target.failing_since) for view in views)
 
 
+def _status_since(views: _Views) -> _Rows:
+    return _moments(
+        (view.target.model_id, view.target.status_since)
+        for view in views
+        if view.target.status is not None
+    )
+
+
 def _next_attempts(views: _Views) -> _Rows:
     return _moments((view.target.model_id, view.target.decision.until) for view in views)
 
@@ -226,6 +234,12 @@ _OF_TARGETS: tuple[tuple[Family, Callable[[_Views], _Rows]], ...] = (
     (
         _gauge("retry_suppressed", "1 while a failing target is left alone.", "model_id", "reason"),
         _suppressed,
+    ),
+    (
+        _gauge(
+            "status_since_timestamp_seconds", "When the current status was first seen.", "model_id"
+        ),
+        _status_since,
     ),
     (
         _gauge("failing_since_timestamp_seconds", "When this failure was first seen.", "model_id"),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from watchdog.domain.limits import fleet_remaining
 from watchdog.domain.records import Action, TargetState
 from watchdog.domain.replica import ReplicaState
+from watchdog.domain.status import is_broken
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.overview import Overview
 from watchdog.engine.settings import Settings
@@ -139,15 +140,23 @@ def headline(rows: Sequence[Row]) -> str:
     if not rows:
         return "No model is watched"
     urgent = sum(row.state in URGENT for row in rows)
+    broken = sum(is_broken(row.target) for row in rows)
     failing = sum(row.state in (TargetState.WAITING, TargetState.RECOVERING) for row in rows)
+    if broken:
+        gave_up = f", {urgent} more {_need(urgent)} a person" if urgent else ""
+        return f"{_models(broken)} broken{gave_up}"
     if urgent:
-        return f"{_models(urgent)} {'needs' if urgent == 1 else 'need'} a person"
+        return f"{_models(urgent)} {_need(urgent)} a person"
     if failing:
         return f"{_models(failing)} failing, none needs a person yet"
     well = sum(row.state in (TargetState.HEALTHY, TargetState.IN_PROGRESS) for row in rows)
     if well == len(rows):
         return "The one model is well" if well == 1 else f"All {well} models are well"
     return f"{well} of {_models(len(rows))} well, none failing"
+
+
+def _need(count: int) -> str:
+    return "needs" if count == 1 else "need"
 
 
 def _models(count: int) -> str:

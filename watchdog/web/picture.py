@@ -17,12 +17,14 @@ HEIGHT = 16
 
 _WORST_FIRST = (
     Health.FAILING,
+    Health.BROKEN,
     Health.NOT_RETRYABLE,
     Health.IN_PROGRESS,
     Health.HEALTHY,
 )
 _HEIGHTS = {
     Health.FAILING: 16,
+    Health.BROKEN: 13,
     Health.NOT_RETRYABLE: 10,
     Health.IN_PROGRESS: 8,
     Health.HEALTHY: 4,

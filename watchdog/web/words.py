@@ -23,7 +23,8 @@ class State(NamedTuple):
 STATES = {
     TargetState.EXHAUSTED: State("gave up", "bad"),
     TargetState.STUCK: State("stuck", "bad"),
-    TargetState.MISSING: State("missing", "odd"),
+    TargetState.BROKEN: State("broken", "bad"),
+    TargetState.MISSING: State("missing", "bad"),
     TargetState.WAITING: State("failing, waits", "warn"),
     TargetState.RECOVERING: State("recovering", "busy"),
     TargetState.PAUSED: State("paused", "hand"),
@@ -36,7 +37,7 @@ STATES = {
 """The most urgent first: the order in which targets are shown."""
 
 URGENT = (TargetState.EXHAUSTED, TargetState.STUCK)
-"""A person is needed."""
+"""A person is needed: also for what is broken, whatever its state (`domain.status.is_broken`)."""
 
 RETRY_NOW = "A retry is due now."
 """A decision to act has no reason not to."""
@@ -85,6 +86,7 @@ REPLICAS = {
 HEALTHS = {
     Health.FAILING: "failing",
     Health.IN_PROGRESS: "in progress",
+    Health.BROKEN: "broken",
     Health.NOT_RETRYABLE: "not retryable",
     Health.HEALTHY: "healthy",
     None: "not seen",

@@ -133,6 +133,7 @@ class Breaker:
             self._tx.attempts.get(canary.attempt_id) if canary.attempt_id else None,
             stuck_after=model.policy.stuck_after if model else self._rules.cooldown,
             unsent_after=self._settings.timing.longest_gap,
+            settle=model.policy.settle if model else self._rules.cooldown,
             now=self._now,
         )
         if result is None:

@@ -50,6 +50,7 @@ from watchdog.engine.ports.replicas import (
     ReplicaRows,
 )
 from watchdog.engine.ports.targets import (
+    BreakageRows,
     QueueRows,
     StatusRows,
     TargetRows,
@@ -64,6 +65,7 @@ __all__ = [
     "ApiError",
     "AttemptRows",
     "BasetenApi",
+    "BreakageRows",
     "BreakerRows",
     "Clock",
     "Denied",

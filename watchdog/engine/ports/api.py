@@ -1,13 +1,13 @@
 """Baseten's management API: its answers, its errors, and what the engine asks of it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from watchdog.domain.discovery import Listing
-from watchdog.domain.records import DeploymentRef, Hold, Observation
+from watchdog.domain.records import Actor, DeploymentRef, Hold, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,16 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """An entry of the audit log. `event` is the API's own word; `own`: with the key in use.
-    `deployment_id` is which deployment of the model it is about, where it says so."""
+    """An entry of the audit log about something that was done. `event` is the API's own word;
+    `own`: with the key in use. `deployment_id` is which deployment of the model it is about, where
+    it says so. `by` is None where the log does not say whether it was a person."""
 
     at: datetime
     event: str
     actor: str
     own: bool
     deployment_id: str | None = None
+    by: Actor | None = Actor.PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,12 @@ class BasetenApi(Protocol):
         """The last lines of errors in a deployment's logs, or its last ones of any kind where none
         is marked as such. Without control characters and the key; untrusted all the same."""
 
-    async def acts(self, model_id: str, *, since: datetime, until: datetime) -> Sequence[Act]:
-        """What was done to a model, by its audit log."""
+    async def acts(
+        self, model_id: str, deployment_ids: Collection[str], *, since: datetime
+    ) -> Sequence[Act]:
+        """What was done to these deployments of a model since then, by its audit log: what deploys,
+        retries, activates, deactivates, promotes or deletes. A retry that was refused did nothing.
+        """
 
     async def list_models(self) -> Listing:
         """Every model that the key may see."""

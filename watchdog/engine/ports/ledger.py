@@ -9,7 +9,7 @@ from watchdog.engine.ports.breaker import BreakerRows
 from watchdog.engine.ports.episodes import EpisodeRows, FindingRows
 from watchdog.engine.ports.operators import ActionRows
 from watchdog.engine.ports.replicas import ReplicaRows
-from watchdog.engine.ports.targets import QueueRows, StatusRows, TargetRows
+from watchdog.engine.ports.targets import BreakageRows, QueueRows, StatusRows, TargetRows
 from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
@@ -57,6 +57,9 @@ class LedgerTransaction(Protocol):
     def statuses(self) -> StatusRows: ...
 
     @property
+    def breakages(self) -> BreakageRows: ...
+
+    @property
     def queue(self) -> QueueRows: ...
 
     @property
@@ -91,7 +94,8 @@ class LedgerTransaction(Protocol):
     def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
         """Delete the closed episodes that ended before with their attempts, unless one of these is
         later than `dated` by the API's clock, the openings of the breaker that closed before with
-        their canaries, and the statuses that had given way to another before; how many rows went.
+        their canaries, the statuses that had given way to another before, and the breakages that
+        ended before; how many rows went.
         """
 
 

@@ -1,10 +1,10 @@
 """What the ledger knows of targets."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from watchdog.domain.records import DecisionReason, StatusChange, Target
+from watchdog.domain.records import Breakage, DecisionReason, StatusChange, Target
 
 
 def farthest_plan(now: datetime, interval: timedelta) -> datetime:
@@ -62,6 +62,19 @@ class StatusRows(Protocol):
     def since(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
         """What each target changed to since then, or one of them, after what it was at that
         moment, where that is known: by model id, oldest first."""
+
+
+class BreakageRows(Protocol):
+    """When targets were broken: see `domain.status.is_broken`."""
+
+    def begin(self, begun: Sequence[Breakage]) -> None:
+        """Write that targets are broken from now on."""
+
+    def end(self, model_ids: Collection[str], at: datetime) -> None:
+        """End what lasts of these targets' breakages."""
+
+    def newest(self, model_id: str | None, *, limit: int) -> Sequence[Breakage]:
+        """Of one model, or of all, newest first."""
 
 
 class QueueRows(Protocol):

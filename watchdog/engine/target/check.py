@@ -3,7 +3,9 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from watchdog.domain.meaning import asks_who
 from watchdog.domain.records import (
+    Actor,
     Decision,
     DecisionKind,
     DecisionReason,
@@ -11,8 +13,8 @@ from watchdog.domain.records import (
     Policy,
     Target,
 )
-from watchdog.domain.status import health_of
-from watchdog.domain.transition import is_steady
+from watchdog.domain.status import ASLEEP, health_of
+from watchdog.domain.steady import is_steady
 from watchdog.engine.events import CheckDone, TargetUnrecorded
 from watchdog.engine.fleet.api_clock import ApiClock
 from watchdog.engine.fleet.api_watch import ApiWatch
@@ -31,6 +33,7 @@ from watchdog.engine.ports import (
 )
 from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.target.attempt import Retrier
+from watchdog.engine.target.deactivation import who_deactivated
 from watchdog.engine.target.record import record_look
 from watchdog.engine.target.telling import tell
 
@@ -131,16 +134,30 @@ class Checker:
         await self._api_clock.compare(look)
         seen = look.observation
         if seen is not None and is_steady(target, seen, policy):
-            self._done(target, look, policy)
+            self._done(target, look)
             return Checked(target)
+        look = await self._with_actor(settings, target, look, policy)
+        checked = Checked(_unrecorded(target, look, policy))
         try:
-            return await self._act(settings, target, look, forced=forced, may_retry=may_retry)
+            checked = await self._act(settings, target, look, forced=forced, may_retry=may_retry)
         except LedgerUnavailable as error:
-            blind = _unrecorded(target, look, policy)
-            self._listener(TargetUnrecorded(target=blind))
-            return Checked(blind, error)
+            self._listener(TargetUnrecorded(target=checked.target))
+            checked = replace(checked, error=error)
         finally:
-            self._done(target, look, policy)
+            self._done(checked.target, look)
+        return checked
+
+    async def _with_actor(
+        self, settings: Settings, target: Target, look: Look, policy: Policy
+    ) -> Look:
+        """The look with who deactivated the deployment, where that is to be found out now."""
+        seen = look.observation
+        if seen is None or not asks_who(target, seen, policy):
+            return look
+        by: Actor | None = Actor.NOBODY
+        if settings.diagnose:
+            by = await who_deactivated(self._api, target, seen)
+        return replace(look, observation=replace(seen, deactivated_by=by))
 
     async def _leave_queue(self, target: Target) -> None:
         """Nobody can tell when a target that cannot be seen will be retried: the others need not
@@ -170,25 +187,30 @@ class Checker:
         except VersionConflict:
             return Checked(recorded.after, overtaken=True)
 
-    def _done(self, target: Target, look: Look, policy: Policy) -> None:
-        result = "missing"
-        if look.observation is not None:
-            result = health_of(look.observation.status, policy).value
+    def _done(self, target: Target, look: Look) -> None:
+        seen = look.observation is not None and target.health is not None
+        result = target.health.value if seen and target.health is not None else "missing"
         observed_at = look.at if look.observation else None
         self._listener(CheckDone(model_id=target.model_id, result=result, observed_at=observed_at))
+
+
+_AWAITING = (DecisionReason.ATTEMPT_UNDER_WAY, DecisionReason.STUCK)
+"""While it is this, being scaled to zero says nothing yet."""
 
 
 def _unrecorded(target: Target, look: Look, policy: Policy) -> Target:
     """What can be said of a target while the ledger is away, for the metrics alone."""
     if look.observation is None:
         return target
-    health = health_of(look.observation.status, policy)
-    decision = target.decision
+    seen, decision = look.observation, target.decision
+    health = target.health if target.status == seen.status else health_of(seen.status, policy)
+    if seen.status == ASLEEP and decision.reason in _AWAITING:
+        health = Health.IN_PROGRESS
     if health is Health.FAILING:
         decision = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
     return replace(
         target,
-        status=look.observation.status,
+        status=seen.status,
         health=health,
         observed_at=look.at,
         decision=decision,

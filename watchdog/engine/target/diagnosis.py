@@ -14,6 +14,7 @@ from watchdog.engine.events import (
     Event,
     GaveUp,
     InternalError,
+    TargetMissing,
 )
 from watchdog.engine.ports import (
     Act,
@@ -35,9 +36,11 @@ _BEFORE = timedelta(days=7)
 """How far back the API gives logs at once. A failure may be seen long after it happened."""
 
 _PUSHED = "MODEL_DEPLOYED"
+_PROMOTED = "MODEL_DEPLOYMENT_PROMOTED"
 
 _ACTS = {
     _PUSHED: "pushed",
+    _PROMOTED: "promoted",
     "MODEL_DEPLOYMENT_RETRIED": "retried",
     "MODEL_DEPLOYMENT_ACTIVATED": "activated",
     "MODEL_DEPLOYMENT_DEACTIVATED": "deactivated",
@@ -72,6 +75,8 @@ class Diagnosis:
             case GaveUp() if event.target.episode is not None:
                 self._want(self._why, event.target.episode)
             case EpisodeSuperseded() | DeploymentReplaced():
+                self._want(self._who, event.episode, event.target)
+            case TargetMissing() if event.episode is not None:
                 self._want(self._who, event.episode, event.target)
             case EffectSeen():
                 self._want(self._whose, event.episode, event.target, event.attempt)
@@ -120,10 +125,11 @@ class Diagnosis:
     async def _whose(
         self, at: datetime, episode: Episode, target: Target, attempt: Attempt
     ) -> None:
-        """End the episode if somebody pushed what was taken for the effect of an attempt. Only a
-        push tells: a retry in the log may be our own."""
+        """End the episode if somebody pushed what was taken for the effect of an attempt, or
+        promoted what stood there, which ends the slot. Only that tells: a retry in the log may be
+        our own."""
         acts = await self._acts(episode, target, attempt.sent_at or attempt.reserved_at, at)
-        if not any(act.event == _PUSHED for act in acts):
+        if not any(act.event in (_PUSHED, _PROMOTED) for act in acts):
             return
         settings = self._live.current
         recorded = await self._ledger.transact(lambda tx: record_push(tx, settings, episode))
@@ -134,13 +140,15 @@ class Diagnosis:
         self, episode: Episode, target: Target, since: datetime, until: datetime
     ) -> list[Act]:
         """What others did in that time that may have changed the deployment, oldest first."""
+        ids = {episode.deployment.id, *([target.deployment.id] if target.deployment else [])}
         acts = await self._api.acts(
-            episode.model_id, since=max(since, until - _BEFORE), until=until
+            episode.model_id, sorted(ids), since=max(since, until - _BEFORE)
         )
-        # The log is the whole model's, with its other deployments.
-        now_there = target.deployment.id if target.deployment else None
-        about = (episode.deployment.id, now_there, None)
         known = [
-            act for act in acts if act.event in _ACTS and not act.own and act.deployment_id in about
+            act
+            for act in acts
+            if act.event in _ACTS and not act.own and act.at <= until
+            # An API that does not know the filter tells of the model's other deployments too.
+            if act.deployment_id is None or act.deployment_id in ids
         ]
         return sorted(known, key=lambda act: act.at)

@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 from watchdog.domain.limits import episode_used, of_episode
-from watchdog.domain.records import DecisionKind, DecisionReason, Episode, Health
+from watchdog.domain.records import DecisionKind, DecisionReason, Episode, Health, Resolution
+from watchdog.domain.status import is_broken
 from watchdog.domain.step import Happening
 from watchdog.engine.events import (
+    DeploymentBroken,
     DeploymentFailedAgain,
     DeploymentFailing,
+    DeploymentNoLongerBroken,
     DeploymentReplaced,
     DeploymentStuck,
     EffectSeen,
@@ -32,7 +35,8 @@ def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
-    for event in (*_effects(recorded), *recorded.news, *_decided(recorded)):
+    decided = (*_decided(recorded), *_seen_to_work(recorded))
+    for event in (*_effects(recorded), *recorded.news, *decided):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
     if model is None or not recorded.after.watched:
@@ -52,7 +56,8 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
                 yield DeploymentFailedAgain(target=target, attempt=own[-1])
         case Happening.STUCK:
             for attempt in recorded.step.attempts:
-                yield DeploymentStuck(target=target, attempt=attempt)
+                if attempt.resolution is Resolution.STUCK:
+                    yield DeploymentStuck(target=target, attempt=attempt)
         case Happening.MISSING:
             yield TargetMissing(target=target, episode=recorded.step.ended)
         case Happening.REMOVED:
@@ -69,6 +74,15 @@ def _effects(recorded: Recorded) -> Iterator[Event]:
             yield EffectSeen(target=recorded.after, episode=episode, attempt=attempt)
 
 
+def _seen_to_work(recorded: Recorded) -> Iterator[Event]:
+    """That a target is broken, or is no more."""
+    before, after = recorded.before, recorded.after
+    if is_broken(after) and not is_broken(before):
+        yield DeploymentBroken(target=after)
+    elif is_broken(before) and not is_broken(after) and after.watched is before.watched:
+        yield DeploymentNoLongerBroken(target=after)
+
+
 def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:
     target = recorded.after
     if happening is Happening.SUPERSEDED:
@@ -83,9 +97,17 @@ def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:
     )
 
 
+def _was_stuck(recorded: Recorded) -> bool:
+    """Whether that was told before, or is told of an attempt of ours."""
+    before = recorded.before.decision.reason is DecisionReason.STUCK
+    return before or Happening.STUCK in recorded.step.happened
+
+
 def _decided(recorded: Recorded) -> Iterator[Event]:
-    """Why a failing target is left alone, told when the reason changes."""
+    """Why a failing target is left alone, and that one is stuck, told when the reason changes."""
     target, decision = recorded.after, recorded.after.decision
+    if decision.reason is DecisionReason.STUCK and not _was_stuck(recorded):
+        yield DeploymentStuck(target=target, attempt=None)
     if target.health is not Health.FAILING or decision.reason is recorded.before.decision.reason:
         return
     if decision.kind is DecisionKind.GIVE_UP:

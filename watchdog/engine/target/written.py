@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from watchdog.domain.meaning import asked_at
 from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
     UNOBSERVED,
     Attempt,
+    Breakage,
     Decision,
     DecisionReason,
     StatusChange,
     Target,
 )
+from watchdog.domain.status import is_broken
 from watchdog.domain.step import Transition
 from watchdog.engine.events import Event
 from watchdog.engine.ports import LedgerTransaction
@@ -49,7 +52,7 @@ def write(
     after = replace(
         step.target,
         decision=decision,
-        next_check_at=look_at or _next_check(settings, decision, now),
+        next_check_at=look_at or _next_check(settings, step.target, attempts, decision, now),
         ready_at=judged.ready_at,
         queue_rank=rank(step.target, attempts)
         if judged.ready_at is not None and is_queued(decision)
@@ -77,8 +80,16 @@ def write_step(
 def save(
     tx: LedgerTransaction, changes: Sequence[tuple[Target, Target]], now: datetime
 ) -> Sequence[Target]:
-    """Write targets, given before and after, and what their statuses changed to where they did; the
-    targets as they are then."""
+    """Write targets, given before and after, what their statuses changed to where they did, and
+    which of them began or ceased to be broken; the targets as they are then."""
+    tx.breakages.end([after.model_id for before, after in changes if _ceases(before, after)], now)
+    tx.breakages.begin(
+        [
+            Breakage(after.model_id, now, after.status)
+            for before, after in changes
+            if is_broken(after) and not is_broken(before)
+        ]
+    )
     tx.statuses.add(
         [
             StatusChange(
@@ -93,6 +104,12 @@ def save(
     return tx.targets.save_all([after for _, after in changes])
 
 
+def _ceases(before: Target, after: Target) -> bool:
+    """Whether it was broken until now, or is not looked at any more."""
+    removed = before.watched and not after.watched
+    return is_broken(before) and (removed or not is_broken(after))
+
+
 def write_attempts(
     tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
 ) -> tuple[Attempt, ...]:
@@ -103,13 +120,22 @@ def write_attempts(
     return step.applied_to(attempts)
 
 
-def _next_check(settings: Settings, decision: Decision, now: datetime) -> datetime:
-    if decision.reason is DecisionReason.ATTEMPT_UNDER_WAY:
+def _next_check(
+    settings: Settings,
+    target: Target,
+    attempts: Sequence[Attempt],
+    decision: Decision,
+    now: datetime,
+) -> datetime:
+    # Also where it is broken meanwhile.
+    if target.health is not None and any(attempt.under_way for attempt in attempts):
         return now + settings.recovery_interval
-    regular = now + settings.effective_interval
-    if decision.until is None:
-        return regular
-    return min(regular, max(decision.until, now))
+    plans = [now + settings.effective_interval]
+    if decision.until is not None:
+        plans.append(max(decision.until, now))
+    if (asked := asked_at(target, now)) is not None:
+        plans.append(asked)
+    return min(plans)
 
 
 def wake_first_waiting(tx: LedgerTransaction) -> None:

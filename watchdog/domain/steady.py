@@ -1,0 +1,38 @@
+"""Whether a look at a target changes nothing, so that it need not be recorded."""
+
+from watchdog.domain.records import DecisionReason, Health, Observation, Policy, Target
+from watchdog.domain.status import INACTIVE, health_of, is_paused, is_slow
+
+
+def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
+    """Whether the observation changes nothing: the common case, which must cost nothing."""
+    same = (
+        target.episode is None
+        and target.missing_since is None
+        and target.observed_twice
+        and target.health is not Health.FAILING
+        and target.status == observation.status
+        and target.deployment == observation.deployment
+        and target.opted_out is observation.opted_out
+        and target.inactive_as is None
+    )
+    return same and _means_the_same(target, observation, policy)
+
+
+def _means_the_same(target: Target, observation: Observation, policy: Policy) -> bool:
+    """Whether time alone changes nothing of what is said of it."""
+    by_itself = health_of(observation.status, policy)
+    match target.health:
+        case Health.IN_PROGRESS:
+            said = target.decision.reason is DecisionReason.STUCK
+            known = target.in_progress_since is not None
+            same = known and is_slow(target, observation.at, policy) is said
+            return by_itself is Health.IN_PROGRESS and same
+        case Health.BROKEN:
+            said = target.decision.reason is DecisionReason.PAUSED
+            same = is_paused(target, observation.at) is said or target.opted_out
+            return same and (
+                by_itself is Health.BROKEN
+                or (observation.status == INACTIVE and by_itself is Health.NOT_RETRYABLE)
+            )
+    return target.health is by_itself

@@ -1,0 +1,43 @@
+"""The queries about when targets were broken."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from watchdog.domain.records import Breakage
+from watchdog.ledger.chunks import in_chunks
+from watchdog.ledger.schema import breakages
+
+
+class BreakageQueries:
+    """See `ports.BreakageRows`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def begin(self, begun: Sequence[Breakage]) -> None:
+        if begun:
+            self._connection.execute(insert(breakages), [asdict(each) for each in begun])
+
+    def end(self, model_ids: Collection[str], at: datetime) -> None:
+        for some in in_chunks(model_ids):
+            lasting = update(breakages).where(
+                breakages.c.model_id.in_(some), breakages.c.ended_at.is_(None)
+            )
+            self._connection.execute(lasting.values(ended_at=at))
+
+    def newest(self, model_id: str | None, *, limit: int) -> list[Breakage]:
+        query = select(breakages).order_by(breakages.c.began_at.desc(), breakages.c.id.desc())
+        if model_id is not None:
+            query = query.where(breakages.c.model_id == model_id)
+        return [
+            Breakage(row.model_id, row.began_at, row.status, row.ended_at)
+            for row in self._connection.execute(query.limit(limit))
+        ]
+
+    def prune(self, before: datetime) -> int:
+        """Delete those that ended before; how many."""
+        old = delete(breakages).where(breakages.c.ended_at < before)
+        return self._connection.execute(old).rowcount
