@@ -82,22 +82,25 @@ class Snapshot:
         for each in (self._views, self._observed, self._answers):
             each.pop(model_id, None)
 
-    def render(self) -> Iterator[bytes]:
+    def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
         """The exposition as of the first piece: whatever changes between two of them shows in the
         next one."""
         now, views = self._clock.now(), tuple(self._views.values())
         date = None if self._ledger_ahead is None else now - self._ledger_ahead
         observed, pauses, fleet = dict(self._observed), self._pauses, self._fleet
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
-        for family, rows in _OF_TARGETS:
-            yield from family.render(rows(views))
-        yield from _ATTEMPTS.render(_attempts(answers))
-        yield from _OBSERVED.render(_moments(observed.items()))
         ends = _PauseEnds(pauses, now)
-        yield from _PAUSED.render(_paused(views, ends))
-        yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
-        yield from _BUDGET.render(_budgets(views, now, date))
-        yield from _FLEET_BUDGET.render(_fleet_budgets(fleet, now))
+        shown = [(family, rows(views)) for family, rows in _OF_TARGETS]
+        shown += [
+            (_ATTEMPTS, _attempts(answers)),
+            (_OBSERVED, _moments(observed.items())),
+            (_PAUSED, _paused(views, ends)),
+            (_PAUSE_EXPIRY, _pause_expiries(views, ends)),
+            (_BUDGET, _budgets(views, now, date)),
+            (_FLEET_BUDGET, _fleet_budgets(fleet, now)),
+        ]
+        for family, samples in shown:
+            yield from family.render(samples, openmetrics=openmetrics)
 
 
 _Views = Sequence[Watched]
