@@ -131,7 +131,7 @@ def _suppressed(views: _Views) -> _Rows:
 
 
 def _failing_since(views: _Views) -> _Rows:
-    return _moments((view.target.model_id, view.target.failing_since) for view in views)
+    return _moments((view.target.model_id, view.target.failing_from) for view in views)
 
 
 def _next_attempts(views: _Views) -> _Rows:

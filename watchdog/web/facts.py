@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from watchdog.domain.limits import fleet_remaining
-from watchdog.domain.records import Action, TargetState
+from watchdog.domain.records import Action, Health, TargetState
 from watchdog.domain.replica import ReplicaState
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.overview import Overview
@@ -150,6 +150,11 @@ def headline(rows: Sequence[Row]) -> str:
     return f"{well} of {_models(len(rows))} well, none failing"
 
 
+def _failing(seen: Overview) -> str:
+    count = sum(each.target.health is Health.FAILING for each in seen.targets)
+    return f"{count} {'fails' if count == 1 else 'fail'}"
+
+
 def _models(count: int) -> str:
     return f"{count} {'model' if count == 1 else 'models'}"
 
@@ -171,8 +176,9 @@ def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[
     if seen.opening is not None:
         yield Note(
             "bad",
-            f"The breaker is open: {seen.opening.failures} models began to fail at once, so the "
-            "platform is probably ill. One model at a time is tried until one recovers.",
+            f"The breaker is open: {_models(seen.opening.failures)} had begun to fail at once when "
+            f"it opened, and {_failing(seen)} now, so the platform is probably ill. One model at a "
+            "time is tried until one recovers.",
         )
     for pause in seen.pauses:
         if pause.model_id is None:
