@@ -429,7 +429,7 @@ def everything() -> Metrics:
 def test_both_formats_say_the_same() -> None:
     metrics = everything()
     plain = text_string_to_metric_families(b"".join(metrics.render()).decode())
-    other = openmetrics.text_string_to_metric_families(
+    other = openmetrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
         b"".join(metrics.render_openmetrics()).decode()
     )
     in_plain, in_other = (

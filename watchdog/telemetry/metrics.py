@@ -158,7 +158,8 @@ class Metrics:
     def render_openmetrics(self) -> Iterator[bytes]:
         """The exposition in OpenMetrics 1.0."""
         self._note_condition()
-        yield openmetrics.generate_latest(self._registry).removesuffix(_EOF)
+        body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        yield body.removesuffix(_EOF)
         yield from self._snapshot.render(openmetrics=True)
         yield _EOF
 
