@@ -174,7 +174,7 @@ def _retries(board: Dashboard) -> None:
             "How often each reason set in, over all models.",
             (
                 "{{reason}}",
-                queries.increase("retry_suppressed_total", "reason", window="$__range") + " > 0",
+                queries.increase("retry_suppressions_total", "reason", window="$__range") + " > 0",
             ),
         ).thresholds(steps("yellow"))
     )

@@ -55,8 +55,7 @@ def native(exposition: str) -> CollectorRegistry:
 async def longest_pause(metrics: Metrics) -> tuple[float, bytes]:
     """Seconds that the loop did nothing else while it answered a scrape, and the answer."""
     app = build_app(
-        render_metrics=metrics.render,
-        metrics_type=metrics.content_type,
+        metrics=metrics.formats,
         alive=lambda: None,
         ready=lambda: (),
     )

@@ -1,5 +1,6 @@
 """The chart: rendered by Helm itself, and each rendering held to the schemas and the standards."""
 
+import shutil
 import subprocess
 import sys
 from itertools import chain
@@ -206,3 +207,75 @@ def test_the_readme_has_every_value() -> None:
         else:
             for key in value:
                 assert f"`{name}.{key}`" in readme or f"`.{key}`" in readme, f"{name}.{key}"
+
+
+NUMBERS: dict[str, dict[str, Any]] = {
+    "volume": {
+        "apiKey": {"secretName": "0123", "secretKey": "0x1"},
+        "persistence": {"storageClassName": "0123"},
+        "priorityClassName": "1e3",
+    },
+    "own-claim": {"persistence": {"existingClaim": "0123"}},
+    "postgres": {"postgres": {"enabled": True, "secretName": "0123", "secretKey": "0123"}},
+}
+
+
+def _texts(part: object) -> set[str]:
+    if isinstance(part, dict):
+        return set().union(*(_texts(each) for each in part.values()))
+    if isinstance(part, list):
+        return set().union(*(_texts(each) for each in part))
+    return {part} if isinstance(part, str) else set()
+
+
+@pytest.mark.parametrize("values", NUMBERS.values(), ids=NUMBERS.keys())
+def test_values_that_look_like_numbers_stay_texts(values: dict[str, Any]) -> None:
+    assert _texts(values) <= _texts(rendered(values))
+
+
+def test_no_storage_class_can_be_asked_for() -> None:
+    claim = of_kind("PersistentVolumeClaim", {"persistence": {"storageClassName": "-"}})
+    assert claim["spec"]["storageClassName"] == ""
+
+
+def test_versions_with_build_metadata_make_labels_and_a_tag(tmp_path: Path) -> None:
+    copy = tmp_path / "baseten-watchdog"
+    shutil.copytree(CHART, copy)
+    about = yaml.safe_load((copy / "Chart.yaml").read_text())
+    about |= {"version": "0.1.0+5a3c", "appVersion": "0.1.0+5a3c"}
+    (copy / "Chart.yaml").write_text(yaml.safe_dump(about))
+    answer = helm("render", copy, {})
+    (text,) = (each for path, each in answer.items() if path.endswith("deployment.yaml"))
+    deployment = yaml.safe_load(text)
+    labels = deployment["metadata"]["labels"]
+    assert labels["helm.sh/chart"] == "baseten-watchdog-0.1.0_5a3c"
+    assert labels["app.kubernetes.io/version"] == "0.1.0_5a3c"
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "baseten-watchdog:0.1.0_5a3c"
+
+
+def test_the_network_policy_lets_it_reach_its_proxy() -> None:
+    extra = {"ports": [{"port": 8443, "protocol": "TCP"}]}
+    values = {**EVERYTHING, "networkPolicy": {"enabled": True, "extraEgress": [extra]}}
+    rules = of_kind("NetworkPolicy", values)["spec"]["egress"]
+    assert {"ports": [{"port": 3128, "protocol": "TCP"}]} in rules
+    assert extra in rules
+
+
+def test_as_a_subchart_it_may_be_enabled() -> None:
+    assert "refused" not in helm("render", CHART, {"enabled": True})
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [({}, True), ({"models": [{"id": "m1"}]}, False), ({"discovery": {"include": ["*"]}}, False)],
+)
+def test_the_notes_say_that_nothing_is_watched_where_that_is_so(
+    config: dict[str, Any], said: bool
+) -> None:
+    (notes,) = (
+        text
+        for path, text in helm("render", CHART, {"config": config}).items()
+        if path.endswith("NOTES.txt")
+    )
+    assert ("It watches no model yet" in notes) is said

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deploy.grafana import links, looks
+from deploy.grafana import links, looks, queries
 from deploy.grafana.render import rendered
 from tests.deploy.dashboards import (
     DASHBOARDS,
@@ -167,3 +167,61 @@ def test_no_panel_lies_over_another() -> None:
             }
             assert not cells & taken, panel["title"]
             taken |= cells
+
+
+_ILL = {
+    "A daemon is down": [("up", "1x5 0x20"), ("build_info", "1x5 _x20")],
+    "No replica is active": [("active", "0x30"), ("ledger_created_timestamp_seconds", "7x30")],
+    "Breaker open": [("breaker_open", "1x30")],
+    "API down": [("api_up", "0x30")],
+    "Key refused": [("api_key_accepted", "0x30")],
+    "Ledger down": [("ledger_up", "0x30")],
+}
+
+
+@pytest.mark.parametrize("name", _ILL)
+def test_what_is_wrong_with_one_release_is_seen_beside_another_one(
+    name: str, tmp_path: Path
+) -> None:
+    well = [
+        ("up", "1x30"),
+        ("build_info", "1x30"),
+        ("active", "1x30"),
+        ("ledger_created_timestamp_seconds", "5x30"),
+        ("breaker_open", "0x30"),
+        ("api_up", "1x30"),
+        ("api_key_accepted", "1x30"),
+        ("ledger_up", "1x30"),
+    ]
+
+    def series(found: list[tuple[str, str]], instance: str) -> list[dict[str, str]]:
+        return [
+            {
+                "series": f"{'' if each == 'up' else 'baseten_watchdog_'}{each}"
+                f'{{job="pods",instance="{instance}"}}',
+                "values": values,
+            }
+            for each, values in found
+        ]
+
+    expression = filled(queries.TROUBLE[name], VALUES)
+    tests = [
+        {
+            "interval": "1m",
+            "input_series": [*series(well, "a"), *series(other, "b")],
+            "promql_expr_test": [
+                {
+                    "expr": expression,
+                    "eval_time": "20m",
+                    "exp_samples": [{"labels": "{}", "value": trouble}],
+                }
+            ],
+        }
+        for other, trouble in ((_ILL[name], 1), ([("up", "1x30")], 0))
+    ]
+    path = tmp_path / "tests.yaml"
+    path.write_text(json.dumps({"evaluation_interval": "1m", "tests": tests}))
+    tested = subprocess.run(
+        ["promtool", "test", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -91,9 +91,7 @@ async def agree(world: World, scraped: Scraped) -> None:
         "deployment_status": {(each.model_id, each.status or ""): 1 for each in targets},
         "paused": {(each.model_id,): is_paused(each, seen.now) for each in targets},
         "failing_since_timestamp_seconds": {
-            (each.model_id,): each.failing_since.timestamp()
-            for each in targets
-            if each.failing_since
+            (each.model_id,): each.failing_from.timestamp() for each in targets if each.failing_from
         },
         "next_attempt_timestamp_seconds": {
             (each.model_id,): each.decision.until.timestamp()

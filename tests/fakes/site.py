@@ -49,8 +49,7 @@ class Site:
             condition=self.condition,
         )
         app = build_app(
-            render_metrics=lambda: iter(()),
-            metrics_type="text/plain",
+            metrics={"text/plain": lambda: iter(())},
             alive=lambda: None,
             ready=lambda: (),
             more=Page(self.view).routes,

@@ -43,8 +43,7 @@ class Site:
         self.condition = Condition()
         self.readiness = Readiness(self.condition)
         app = build_app(
-            render_metrics=render_metrics,
-            metrics_type="text/x",
+            metrics={"text/x": render_metrics, "text/y": lambda: iter([b"y"])},
             alive=self.liveness.reason,
             ready=self.readiness.reasons,
         )
@@ -63,8 +62,7 @@ class Site:
 
 def an_app() -> Starlette:
     return build_app(
-        render_metrics=lambda: iter(()),
-        metrics_type="text/x",
+        metrics={"text/x": lambda: iter(())},
         alive=lambda: None,
         ready=lambda: (),
     )
@@ -82,6 +80,9 @@ async def test_metrics_are_served_as_they_are_rendered(site: Site) -> None:
     answer = await site.get("/metrics")
     assert (answer.status_code, answer.text) == (200, "a 1\nb 2\n")
     assert answer.headers["Content-Type"] == "text/x"
+    other = await site.get("/metrics", headers={"Accept": "text/y"})
+    assert (other.text, other.headers["Content-Type"]) == ("y", "text/y")
+    assert "Accept" in other.headers["Vary"].split(", ")
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -168,9 +169,7 @@ async def test_there_is_nothing_else(site: Site) -> None:
 
 
 async def test_a_taken_port_is_told_before_anything_starts() -> None:
-    app = build_app(
-        render_metrics=lambda: iter(()), metrics_type="text/x", alive=lambda: None, ready=lambda: ()
-    )
+    app = build_app(metrics={"text/x": lambda: iter(())}, alive=lambda: None, ready=lambda: ())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}: Address already in use"):
@@ -185,9 +184,7 @@ async def test_a_taken_port_is_told_before_anything_starts() -> None:
     ],
 )
 async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
-    app = build_app(
-        render_metrics=lambda: iter(()), metrics_type="text/x", alive=lambda: None, ready=lambda: ()
-    )
+    app = build_app(metrics={"text/x": lambda: iter(())}, alive=lambda: None, ready=lambda: ())
     with pytest.raises(PortTaken) as told:
         WebServer(app, host=host, port=0)
     assert str(told.value) == f"cannot listen on {host}: not a host name: fix server.host"

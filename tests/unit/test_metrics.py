@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -60,7 +61,7 @@ CONTRACT = {
     "check_lateness_seconds_bucket": {"le"},
     "retry_attempts_total": {"model_id", "outcome"},
     "retry_suppressed": {"model_id", "reason"},
-    "retry_suppressed_total": {"reason"},
+    "retry_suppressions_total": {"reason"},
     "episodes_total": {"result"},
     "recovery_seconds_bucket": {"le"},
     "failing_since_timestamp_seconds": {"model_id"},
@@ -121,7 +122,7 @@ COUNTED = (
     "refused_twice",
     "forbidden",
 )
-"""Every reason that `retry_suppressed_total` counts."""
+"""Every reason that `retry_suppressions_total` counts."""
 
 
 class FixedClock:
@@ -315,13 +316,13 @@ def test_why_a_failing_target_is_left_alone(decision: Decision, suppressed: str 
 
 def test_reasons_are_there_from_the_start_and_count_when_they_set_in() -> None:
     page = Page()
-    assert page.values("retry_suppressed_total") == {(reason,): 0 for reason in COUNTED}
+    assert page.values("retry_suppressions_total") == {(reason,): 0 for reason in COUNTED}
     page.tell(LOGGED["retry_suppressed"], LOGGED["gave_up"])
-    counted = {key: n for key, n in page.values("retry_suppressed_total").items() if n}
+    counted = {key: n for key, n in page.values("retry_suppressions_total").items() if n}
     assert counted == {("backoff",): 1, ("episode_spent",): 1}
     unlisted = replace(TARGET.decision, reason=DecisionReason.LEDGER_UNAVAILABLE)
     page.tell(RetrySuppressed(target=TARGET, decision=unlisted))
-    assert page.values("retry_suppressed_total")[("ledger_unavailable",)] == 1
+    assert page.values("retry_suppressions_total")[("ledger_unavailable",)] == 1
 
 
 def test_episodes_by_how_they_ended() -> None:
@@ -441,12 +442,54 @@ def test_there_are_no_series_of_creation_times_and_there_are_those_of_the_proces
         assert name in body
 
 
+def everything() -> Metrics:
+    """With a value of each metric, and a name that has to be escaped."""
+    shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
+    page = Page(*LOGGED.values(), BecameActive(), *shown)
+    page.tell(changed(replace(TARGET, model_id="m2", name='a "b"\\\n')))
+    return page.metrics
+
+
+def test_both_formats_say_the_same() -> None:
+    metrics = everything()
+    plain = text_string_to_metric_families(b"".join(metrics.render()).decode())
+    other = openmetrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        b"".join(metrics.render_openmetrics()).decode()
+    )
+    in_plain, in_other = (
+        {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name.startswith(PREFIX)
+        }
+        for families in (plain, other)
+    )
+    assert in_plain == in_other
+    assert len({name for name, *_ in in_plain}) > len(CONTRACT)
+
+
+def test_no_two_families_have_one_name_in_openmetrics() -> None:
+    heads = [
+        line
+        for line in b"".join(everything().render_openmetrics()).splitlines()
+        if line.startswith(b"# TYPE ")
+    ]
+    names = [line.split()[2] for line in heads]
+    assert len(names) == len(set(names))
+
+
+def test_each_format_has_its_content_type() -> None:
+    plain, other = everything().formats
+    assert plain.startswith("text/plain; version=0.0.4")
+    assert other.startswith("application/openmetrics-text; version=1.0.0")
+
+
 @pytest.mark.skipif(
     shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not installed"
 )
 def test_promtool_has_nothing_to_say() -> None:
-    shown = [event for event in QUIET if not isinstance(event, TargetForgotten)]
-    body = b"".join(Page(*LOGGED.values(), BecameActive(), *shown).metrics.render())
+    body = b"".join(everything().render())
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=body, capture_output=True, check=False
     )

@@ -106,6 +106,14 @@ def test_attempts_are_marked_where_they_were_sent() -> None:
     assert picture.text == "Last 24 hours: 2 retries"
 
 
+def test_retries_of_one_slot_are_one_mark_and_as_many_retries() -> None:
+    moment = ago(hours=12)
+    attempts = tuple(an_attempt(sent_at=moment + timedelta(seconds=each)) for each in range(3))
+    picture = drawn(attempts=attempts)
+    assert picture.paths == {"sent": "M144 0v16"}
+    assert picture.text == "Last 24 hours: 3 retries"
+
+
 def test_without_rules_nothing_is_called_failing() -> None:
     picture = draw([Span(START, NOW, "BUILD_FAILED")], (), None, START, NOW)
     assert list(picture.paths) == ["not_retryable"]

@@ -229,6 +229,13 @@ def test_what_is_not_as_usual_is_said(
     assert all(part in text for part, text in zip(expected, told, strict=True))
 
 
+def test_an_open_breaker_says_how_many_fail_now() -> None:
+    targets = tuple(Watched(each, None, ()) for each in (failing(), failing(), healthy()))
+    overview = replace(seen(opening=OPENING), targets=targets)
+    (told,) = (note.text for note in notes(SETTINGS, condition(), overview))
+    assert "7 models had begun to fail at once when it opened, and 2 fail now" in told
+
+
 def test_an_open_breaker_and_a_ledger_that_is_away() -> None:
     assert fact("Breaker", overview=seen(opening=OPENING)).more == "4m ago"
     without = {each.name: each for each in facts(ABOUT, SETTINGS, condition(), None)}

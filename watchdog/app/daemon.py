@@ -203,8 +203,7 @@ def _web(
     config: Config, metrics: Metrics, liveness: Liveness, readiness: Readiness, page: Page
 ) -> WebServer:
     app = build_app(
-        render_metrics=metrics.render,
-        metrics_type=metrics.content_type,
+        metrics=metrics.formats,
         alive=liveness.reason,
         ready=readiness.reasons,
         more=page.routes,

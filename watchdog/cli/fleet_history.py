@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from watchdog.cli.cut import cut_together
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.text.phrases import age, clock_time
 
@@ -16,7 +17,12 @@ Line = tuple[datetime, tuple[str, ...]]
 
 
 def read(tx: "LedgerTransaction", limit: int) -> tuple[Sequence[Opening], Sequence[Canary]]:
-    return tx.breaker.openings(limit=limit), tx.breaker.canaries(limit=limit)
+    openings, canaries = cut_together(
+        (tx.breaker.openings(limit=limit + 1), lambda each: each.opened_at),
+        (tx.breaker.canaries(limit=limit + 1), lambda each: each.named_at),
+        limit=limit,
+    )
+    return openings, canaries
 
 
 def lines(openings: Sequence[Opening], canaries: Sequence[Canary]) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ import typer
 from watchdog.cli import fleet_history
 from watchdog.cli.actions import action_cells, action_json
 from watchdog.cli.console import fail
+from watchdog.cli.cut import cut_together
 from watchdog.cli.ledger import read
 from watchdog.cli.model_argument import configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
@@ -27,7 +28,9 @@ def history(
     model: Annotated[str | None, typer.Argument(help="A model's id or configured name.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many of each to show.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, help="At most so many of each kind, all of them since one time.")
+    ] = 50,
     fleet: Annotated[
         bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
     ] = False,
@@ -87,11 +90,18 @@ def _past(tx: "LedgerTransaction", settings: "Config", model: str | None, limit:
     model_id = None
     if model is not None:
         model_id = resolve(model, configured(settings), tx.targets.all())
+    episodes, attempts, actions, breakages = cut_together(
+        (tx.episodes.newest(model_id, limit=limit + 1), lambda each: each.opened_at),
+        (tx.attempts.newest(model_id, limit=limit + 1), lambda each: each.reserved_at),
+        (tx.actions.newest(model_id, limit=limit + 1), lambda each: each.at),
+        (tx.breakages.newest(model_id, limit=limit + 1), lambda each: each.began_at),
+        limit=limit,
+    )
     return _Past(
-        tx.episodes.newest(model_id, limit=limit),
-        tx.attempts.newest(model_id, limit=limit),
-        tx.actions.newest(model_id, limit=limit),
-        tx.breakages.newest(model_id, limit=limit),
+        episodes,
+        attempts,
+        actions,
+        breakages,
         tx.findings.of(model_id) if model_id is not None else {},
     )
 

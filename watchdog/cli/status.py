@@ -14,7 +14,7 @@ from watchdog.cli.ledger import read
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table, table
 from watchdog.domain.breaker import Opening
-from watchdog.domain.records import Action
+from watchdog.domain.records import Action, Health
 from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.domain.status import state_of
 from watchdog.engine.fleet import discovery, overview
@@ -69,6 +69,10 @@ class _Shown:
     replicas: tuple[Replica, ...]
     now: datetime
 
+    @property
+    def _failing(self) -> int:
+        return sum(each.target.health is Health.FAILING for each in self.watched)
+
     def notes(self) -> list[str]:
         """What concerns more than one target, a line each."""
         notes = [_replica_line(replica, self.now) for replica in self.replicas]
@@ -78,7 +82,8 @@ class _Shown:
         if self.opening is not None:
             notes.append(
                 f"breaker open since {clock_time(self.opening.opened_at)}: "
-                f"{self.opening.failures} models began to fail at once; see `history --fleet`"
+                f"{self.opening.failures} models had begun to fail at once then, "
+                f"{self._failing} fail now; see `history --fleet`"
             )
         return notes
 
@@ -114,7 +119,7 @@ def _json(watched: Watched, now: datetime) -> dict[str, Any]:
         "status": target.status,
         "since": target.status_since,
         "deployment_id": target.deployment.id if target.deployment else None,
-        "failing_since": target.failing_since,
+        "failing_since": target.failing_from,
         "episode_id": target.episode.id if target.episode else None,
         "attempts_used": watched.used,
         "attempts_allowed": policy.max_attempts if policy else None,

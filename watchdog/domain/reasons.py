@@ -24,8 +24,8 @@ class DecisionReason(StrEnum):
     contract.
 
     Each has a `sentence` for people, and a `brief` text for where there is little room. `queued`:
-    whoever waits for it would be retried now if it were alone. `counted`: `retry_suppressed_total`
-    counts how often it sets in, and has it from the start.
+    whoever waits for it would be retried now if it were alone. `counted`:
+    `retry_suppressions_total` counts how often it sets in, and has it from the start.
     """
 
     sentence: str

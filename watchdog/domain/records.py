@@ -276,6 +276,14 @@ class Target:
     next_check_at: datetime | None = None
     version: int = 0
 
+    @property
+    def failing_from(self) -> datetime | None:
+        """When its present failure began, retries that did not help included; None while it does
+        not fail. `failing_since` is only when it began to fail after the last other status."""
+        if self.failing_since is None or self.episode is None or not self.episode.open:
+            return self.failing_since
+        return min(self.failing_since, self.episode.failing_from)
+
 
 @dataclass(frozen=True, slots=True)
 class Breakage:

@@ -1,4 +1,4 @@
-"""The Prometheus text format, of families with a series for each target.
+"""Prometheus' text format and OpenMetrics, of families with a series for each target.
 
 Not by prometheus-client: of ten thousand targets its gauges take eight times as long (`make bench`,
 the rows "a scrape").
@@ -14,20 +14,31 @@ _PIECE_LINES = 500
 
 
 class Family:
-    """The metrics of one name. https://prometheus.io/docs/instrumenting/exposition_formats/"""
+    """The metrics of one name. https://prometheus.io/docs/instrumenting/exposition_formats/
+
+    The two formats differ in one thing: in OpenMetrics the name of a counter's family has no
+    `_total`, which that of its samples has. https://prometheus.io/docs/specs/om/open_metrics_spec/
+    """
 
     def __init__(self, name: str, kind: str, text: str, *labels: str) -> None:
         name = PREFIX + name
-        self._head = f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
+        self._head = _head(name, kind, text)
+        self._openmetrics_head = _head(name.removesuffix("_total"), kind, text)
         self._line = name + "{" + ",".join(f'{label}="%s"' for label in labels) + "} %s\n"
 
-    def render(self, rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
+    def render(
+        self, rows: Iterable[tuple[object, ...]], *, openmetrics: bool = False
+    ) -> Iterator[bytes]:
         """In pieces. A row has the labels' values, of which untrusted ones are escaped, and the
         sample's value."""
-        yield self._head
+        yield self._openmetrics_head if openmetrics else self._head
         lines = map(self._line.__mod__, rows)
         while piece := "".join(islice(lines, _PIECE_LINES)):
             yield piece.encode()
+
+
+def _head(name: str, kind: str, text: str) -> bytes:
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n".encode()
 
 
 def escape(text: str) -> str:

@@ -1,7 +1,7 @@
 """Prometheus metrics: counters that live in this process, and the snapshot of the targets."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,6 +13,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -83,8 +84,6 @@ _CHECK_RESULTS = (
 class Metrics:
     """Listens to events and renders the exposition. Has a registry of its own."""
 
-    content_type = CONTENT_TYPE_PLAIN_0_0_4
-
     def __init__(self, clock: Clock, condition: Condition) -> None:
         self._condition = condition
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -96,7 +95,7 @@ class Metrics:
         self._snapshot = Snapshot(clock)
         self._checks = self._counter("checks", "Checks, by what they saw.", "result")
         self._suppressed = self._counter(
-            "retry_suppressed", "How often a reason not to retry set in.", "reason"
+            "retry_suppressions", "How often a reason not to retry set in.", "reason"
         )
         self._episodes = self._counter("episodes", "Ended episodes, by how.", "result")
         self._requests = self._counter(
@@ -155,15 +154,27 @@ class Metrics:
         self._gauges: dict[str, Gauge] = {}
         self._infos: dict[str, Info] = {}
 
-    def render(self) -> Iterator[bytes]:
-        """The exposition, in pieces that take a few milliseconds at most.
+    @property
+    def formats(self) -> dict[str, Callable[[], Iterator[bytes]]]:
+        """By content type, the usual one first. A body comes in pieces of a few milliseconds."""
+        return {
+            CONTENT_TYPE_PLAIN_0_0_4: self.render,
+            openmetrics.CONTENT_TYPE_LATEST: self.render_openmetrics,
+        }
 
-        Always the plain text format: in OpenMetrics a counter's family goes without `_total`, and
-        `retry_suppressed` and `retry_suppressed_total` would be two families of one name.
-        """
+    def render(self) -> Iterator[bytes]:
+        """The exposition in the text format 0.0.4."""
         self._note_condition()
         yield generate_latest(self._registry)
         yield from self._snapshot.render()
+
+    def render_openmetrics(self) -> Iterator[bytes]:
+        """The exposition in OpenMetrics 1.0."""
+        self._note_condition()
+        body: bytes = openmetrics.generate_latest(self._registry)  # type: ignore[no-untyped-call]
+        yield body.removesuffix(_EOF)
+        yield from self._snapshot.render(openmetrics=True)
+        yield _EOF
 
     def _note_condition(self) -> None:
         known = self._condition
@@ -328,6 +339,8 @@ class Metrics:
             self._infos[name] = Info(PREFIX + name, text, registry=self._registry)
         self._infos[name].info(labels)
 
+
+_EOF = b"# EOF\n"
 
 _ACTIVE = "Whether this replica watches and retries; the others stand by."
 _API_UP = "Whether the API answers at all: 0 while the failures are common to all targets."

@@ -87,7 +87,7 @@ class Snapshot:
         for each in (self._views, self._observed, self._answers):
             each.pop(model_id, None)
 
-    def render(self) -> Iterator[bytes]:
+    def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
         """The exposition as of the first piece: whatever changes between two of them shows in the
         next one."""
         now, views = self._clock.now(), tuple(self._views.values())
@@ -95,16 +95,19 @@ class Snapshot:
         observed, pauses, fleet = dict(self._observed), self._pauses, self._fleet
         count = self._count
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
-        for family, rows in _OF_TARGETS:
-            yield from family.render(rows(views))
-        yield from _ATTEMPTS.render(_attempts(answers))
-        yield from _OBSERVED.render(_moments(observed.items()))
         ends = _PauseEnds(pauses, now)
-        yield from _PAUSED.render(_paused(views, ends))
-        yield from _PAUSE_EXPIRY.render(_pause_expiries(views, ends))
-        yield from _BUDGET.render(_budgets(views, now, date))
-        yield from _FLEET_BUDGET.render(_fleet_budgets(fleet, now))
-        yield from _WATCHED.render([] if count is None else [(count,)])
+        shown = [(family, rows(views)) for family, rows in _OF_TARGETS]
+        shown += [
+            (_ATTEMPTS, _attempts(answers)),
+            (_OBSERVED, _moments(observed.items())),
+            (_PAUSED, _paused(views, ends)),
+            (_PAUSE_EXPIRY, _pause_expiries(views, ends)),
+            (_BUDGET, _budgets(views, now, date)),
+            (_FLEET_BUDGET, _fleet_budgets(fleet, now)),
+            (_WATCHED, iter(() if count is None else [(count,)])),
+        ]
+        for family, samples in shown:
+            yield from family.render(samples, openmetrics=openmetrics)
 
 
 _Views = Sequence[Watched]
@@ -135,7 +138,7 @@ def _suppressed(views: _Views) -> _Rows:
 
 
 def _failing_since(views: _Views) -> _Rows:
-    return _moments((view.target.model_id, view.target.failing_since) for view in views)
+    return _moments((view.target.model_id, view.target.failing_from) for view in views)
 
 
 def _status_since(views: _Views) -> _Rows:

@@ -1,7 +1,7 @@
 """What the daemon answers over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -9,6 +9,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from watchdog.web.negotiation import preferred
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
@@ -18,18 +20,18 @@ _GZIP_LEVEL = 1
 
 def build_app(
     *,
-    render_metrics: Callable[[], Iterator[bytes]],
-    metrics_type: str,
+    metrics: Mapping[str, Callable[[], Iterator[bytes]]],
     alive: Callable[[], str | None],
     ready: Callable[[], tuple[str, ...]],
     more: Sequence[Route] = (),
 ) -> Starlette:
-    """`alive` and `ready` give the reasons why not; `render_metrics` a body, in pieces between
-    which the loop may do other work, and `metrics_type` its content type."""
+    """`alive` and `ready` give the reasons why not. `metrics` gives the body for each content type,
+    the usual one first, in pieces between which the loop may do other work."""
 
-    async def metrics(_: Request) -> Response:
-        headers = _NO_STORE | {"Content-Type": metrics_type}
-        return StreamingResponse(_letting_others(render_metrics()), headers=headers)
+    async def exposition(request: Request) -> Response:
+        content_type = preferred(request.headers.get("Accept", ""), tuple(metrics))
+        headers = _NO_STORE | {"Content-Type": content_type, "Vary": "Accept"}
+        return StreamingResponse(_letting_others(metrics[content_type]()), headers=headers)
 
     async def healthz(_: Request) -> Response:
         reason = alive()
@@ -40,7 +42,7 @@ def build_app(
 
     return Starlette(
         routes=[
-            Route("/metrics", metrics),
+            Route("/metrics", exposition),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *more,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from watchdog.domain.limits import fleet_remaining
-from watchdog.domain.records import Action, TargetState
+from watchdog.domain.records import Action, Health, TargetState
 from watchdog.domain.replica import ReplicaState
 from watchdog.domain.status import is_broken
 from watchdog.engine.fleet.condition import Condition
@@ -159,6 +159,11 @@ def _need(count: int) -> str:
     return "needs" if count == 1 else "need"
 
 
+def _failing(seen: Overview) -> str:
+    count = sum(each.target.health is Health.FAILING for each in seen.targets)
+    return f"{count} {'fails' if count == 1 else 'fail'}"
+
+
 def _models(count: int) -> str:
     return f"{count} {'model' if count == 1 else 'models'}"
 
@@ -180,8 +185,9 @@ def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[
     if seen.opening is not None:
         yield Note(
             "bad",
-            f"The breaker is open: {seen.opening.failures} models began to fail at once, so the "
-            "platform is probably ill. One model at a time is tried until one recovers.",
+            f"The breaker is open: {_models(seen.opening.failures)} had begun to fail at once when "
+            f"it opened, and {_failing(seen)} now, so the platform is probably ill. One model at a "
+            "time is tried until one recovers.",
         )
     for pause in seen.pauses:
         if pause.model_id is None:

@@ -85,9 +85,9 @@ def draw(
         spent[health] = spent.get(health, timedelta(0)) + (span.end - span.start)
         if health is not None:
             _fill(ranks, _RANKS[health], (span.start - start) / size, (span.end - start) / size)
-    sent = (each.sent_at for each in attempts)
-    marks = sorted({_bin((at - start) / size) for at in sent if at and start <= at <= end})
-    return Picture(_paths(ranks, marks), _words(spent, len(marks)))
+    sent = [each.sent_at for each in attempts if each.sent_at and start <= each.sent_at <= end]
+    marks = sorted({_bin((at - start) / size) for at in sent})
+    return Picture(_paths(ranks, marks), _words(spent, len(sent)))
 
 
 def _health(status: str | None, policy: Policy | None) -> Health | None:

@@ -65,7 +65,7 @@ class Renderer:
         )
 
     def target(self, past: Past) -> str:
-        row, target = Row(past.watched, past.now), past.watched.target
+        row, target = Row(past.watched, past.now, past.history), past.watched.target
         start = past.now - TIMELINE
         return self._render(
             "target.html",

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from watchdog.domain.limits import window_times
-from watchdog.domain.records import DecisionKind, Target, TargetState
+from watchdog.domain.records import Attempt, DecisionKind, Target, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.fleet.overview import TIMELINE, Overview, Watched
 from watchdog.text.phrases import ago, ahead
@@ -24,6 +24,8 @@ class Row:
 
     watched: Watched
     now: datetime
+    history: tuple[Attempt, ...] = ()
+    """Attempts to draw besides those that count: after a reset some count no more."""
 
     @property
     def target(self) -> Target:
@@ -82,7 +84,8 @@ class Row:
     def picture(self) -> Picture:
         start, end = self.now - TIMELINE, self.now
         found = spans(self.target, self.watched.changes, start, end)
-        return draw(found, self.watched.attempts, self.watched.policy, start, end)
+        attempts = {each.id: each for each in (*self.watched.attempts, *self.history)}
+        return draw(found, attempts.values(), self.watched.policy, start, end)
 
 
 _SORTS: dict[str, Callable[[Row], Any]] = {
