@@ -7,7 +7,7 @@ TOOLS := .venv-deploy/.installed
 MUTMUT := .venv-mutants/.installed
 BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info >/dev/null 2>&1 && echo $(each))))
 # What `make test` runs. `make test-rest` runs everything else, so that a new file is never left out.
-QUICK := tests/unit tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
+QUICK := tests/unit tests/causes tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 

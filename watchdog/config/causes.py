@@ -20,21 +20,22 @@ _OPTIONS.max_mem = 32 << 20
 
 class Entry(BaseModel):
     """One entry of the catalogue that comes with the program. `unless`: lines that match this too
-    are left out."""
+    are left out. `overcome`: an earlier failure with that cause was no failure in the end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     pattern: str
     unless: str | None = None
     cause: Cause
-    sure: Literal["hint", "likely", "certain"]
+    sure: Literal["hint", "likely", "certain"] = "certain"
+    overcome: bool = False
     example: str
     near_misses: tuple[str, ...] = Field(alias="not")
     source: str
 
     @property
     def of_domain(self) -> Pattern:
-        return Pattern(self.pattern, self.cause, Sureness[self.sure.upper()])
+        return Pattern(self.pattern, self.cause, Sureness[self.sure.upper()], self.overcome)
 
 
 class Catalogue:

@@ -55,11 +55,13 @@ class Sureness(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One entry of the catalogue. `text` is what people read and write, a regular expression."""
+    """One entry of the catalogue. `text` is what people read and write, a regular expression.
+    `overcome`: the line says that an earlier failure with that cause was overcome."""
 
     text: str
     cause: Cause
     sureness: Sureness
+    overcome: bool = False
 
 
 class Phase(StrEnum):
@@ -141,10 +143,11 @@ class _Found:
         return self.pattern.cause not in PERMANENT
 
     @property
-    def rank(self) -> tuple[Sureness, bool, int]:
-        """Between two that are equally sure, the transient one: a retry too many costs less than a
-        retry that is not sent. Then the later one."""
-        return self.sureness, self.is_transient, self.at
+    def rank(self) -> tuple[Sureness, bool, int, bool]:
+        """The more certain goes first. Between two that are less than certain, the transient one: a
+        retry too many costs less than one that is not sent. Then the later one."""
+        less = self.sureness < Sureness.CERTAIN
+        return self.sureness, less and self.is_transient, self.at, self.is_transient
 
     @property
     def finding(self) -> Finding:
@@ -155,39 +158,63 @@ def find_cause(evidence: Evidence, match: Match) -> Finding:
     """The last thing that the log says counts, unless it may only follow from what came before: a
     network error inside an installer is the cause, although the installer then says that the
     package was not found."""
-    found = [best for at, line in enumerate(evidence.lines) if (best := _best(at, line, match))]
+    found = _not_overcome(evidence.lines, match)
     phase = _by_phase(evidence.startups)
     if not found:
         return phase
-    root = _root(found)
+    root = _root(found, evidence.lines)
     if root.sureness is Sureness.HINT and phase.cause is Cause.CAPACITY:
         # What was never scheduled has not run, so that the log is of something else.
         return phase
     return root.finding
 
 
-def _best(at: int, line: str, match: Match) -> _Found | None:
+def _not_overcome(lines: Sequence[str], match: Match) -> list[_Found]:
+    """What each line says, without what a later one says was overcome."""
+    found: list[_Found] = []
+    for at, line in enumerate(lines):
+        patterns = tuple(match(line))
+        overcome = {pattern.cause for pattern in patterns if pattern.overcome}
+        if overcome:
+            found = [each for each in found if each.pattern.cause not in overcome]
+        if best := _best(at, line, [pattern for pattern in patterns if not pattern.overcome]):
+            found.append(best)
+    return found
+
+
+def _best(at: int, line: str, patterns: Sequence[Pattern]) -> _Found | None:
     """What a line says, if anything."""
-    found = [_Found(at, line, pattern, pattern.sureness) for pattern in match(line)]
+    found = [_Found(at, line, pattern, pattern.sureness) for pattern in patterns]
     if _REMARK.match(line):
         found = [replace(each, sureness=Sureness.HINT) for each in found if each.is_transient]
     return max(found, key=lambda each: each.rank, default=None)
 
 
-def _root(found: Sequence[_Found]) -> _Found:
-    """What led to the last thing that was found. What is certain has no other cause; what is likely
-    follows from little but a transient failure shortly before; what is only a hint may come long
-    after its cause."""
+def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
+    """What led to the last thing that was found.
+
+    What is certain follows from a transient failure only where Python says so, of two exceptions in
+    a chain. What is likely may follow from a transient failure shortly before, and what is only a
+    hint from anything before.
+    """
     last = found[-1]
-    match last.sureness:
-        case Sureness.CERTAIN | Sureness.CONFIGURED:
-            story: Sequence[_Found] = [last]
-        case Sureness.LIKELY:
-            near = (each for each in found if each.at >= last.at - _STORY_LINES)
-            story = [each for each in near if each.is_transient or not last.is_transient]
-        case Sureness.HINT:
-            story = found
-    return max(story, key=lambda each: each.rank)
+    if last.sureness is Sureness.HINT:
+        return max(found, key=lambda each: each.rank)
+    near = [each for each in found[:-1] if last.at - each.at <= _STORY_LINES and each.is_transient]
+    if last.sureness >= Sureness.CERTAIN:
+        near = [] if last.is_transient else [each for each in near if _chained(each, last, lines)]
+        return max(near, key=lambda each: each.rank, default=last)
+    return max((*near, last), key=lambda each: each.rank)
+
+
+def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
+    return any(line.strip() in _CHAIN for line in lines[first.at : last.at])
+
+
+_CHAIN = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
 
 
 def _by_phase(startups: Sequence[Startup]) -> Finding:
