@@ -12,7 +12,8 @@ class Cause(StrEnum):
 
     sentence: str
 
-    def __new__(cls, value: str, sentence: str) -> Self:
+    def __new__(cls, value: str, sentence: str = "") -> Self:
+        """The default is for `Cause(value)` alone, which finds the member."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
@@ -143,6 +144,10 @@ class _Found:
         return self.pattern.cause not in PERMANENT
 
     @property
+    def is_refusal(self) -> bool:
+        return self.pattern.cause is Cause.CONFIGURATION and self.sureness is Sureness.CERTAIN
+
+    @property
     def rank(self) -> tuple[Sureness, bool, int, bool]:
         """The more certain goes first. Between two that are less than certain, the transient one: a
         retry too many costs less than one that is not sent. Then the later one."""
@@ -194,17 +199,21 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
     """What led to the last thing that was found.
 
     What is certain follows from a transient failure only where Python says so, of two exceptions in
-    a chain. What is likely may follow from a transient failure shortly before, and what is only a
-    hint from anything before.
+    a chain. What is likely may follow from a transient failure or a refused access shortly before,
+    and what is only a hint from anything before.
     """
     last = found[-1]
     if last.sureness is Sureness.HINT:
         return max(found, key=lambda each: each.rank)
-    near = [each for each in found[:-1] if last.at - each.at <= _STORY_LINES and each.is_transient]
+    near = [each for each in found[:-1] if last.at - each.at <= _STORY_LINES]
+    transient = [each for each in near if each.is_transient]
     if last.sureness >= Sureness.CERTAIN:
-        near = [] if last.is_transient else [each for each in near if _chained(each, last, lines)]
-        return max(near, key=lambda each: each.rank, default=last)
-    return max((*near, last), key=lambda each: each.rank)
+        if last.is_transient:
+            return last
+        chained = (each for each in transient if _chained(each, last, lines))
+        return max(chained, key=lambda each: each.rank, default=last)
+    refused = [] if last.is_transient else [each for each in near if each.is_refusal]
+    return max((*transient, *refused, last), key=lambda each: each.rank)
 
 
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
