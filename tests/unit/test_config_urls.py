@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import create_engine, make_url
 
+from watchdog.config.model import Store
 from watchdog.config.urls import store_url_problem
 
 
@@ -38,3 +39,9 @@ def test_what_the_library_cannot_take_apart_is_refused(url: str) -> None:
     problem = store_url_problem(f"postgresql+psycopg://{url}")
     assert problem is not None
     assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n"])
+def test_a_newline_at_the_end_of_the_url_is_no_part_of_it(end: str) -> None:
+    url = "postgresql+psycopg://user:hunter2@db/ledger"
+    assert Store.model_validate({"url": url + end}).url == url

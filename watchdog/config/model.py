@@ -217,8 +217,13 @@ class Discovery(_Section):
         return DiscoveryRules(self.include, self.exclude)
 
 
+def _stripped(value: object) -> object:
+    """Without the white space around it, as the API key: secrets often end in a newline."""
+    return value.strip() if isinstance(value, str) else value
+
+
 class Store(_Section):
-    url: Annotated[Text, Field(repr=False)] = Field(
+    url: Annotated[Text, Field(repr=False), BeforeValidator(_stripped)] = Field(
         default_factory=lambda: f"sqlite:///{_state_folder()}/ledger.db",
         description="A SQLAlchemy URL; by default a file in the user's state directory.",
     )
