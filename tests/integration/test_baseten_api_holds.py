@@ -327,6 +327,24 @@ async def test_a_key_that_changed_in_its_file_is_tried_at_once(tmp_path: Path) -
         assert len(setup.told(AuthRecovered)) == 1
 
 
+async def test_the_same_key_sent_by_another_scheme_is_tried_at_once() -> None:
+    async with running() as setup:
+        setup.baseten.once(GET, Reply(401))
+        await _denied(setup)
+        await _held(setup, DecisionReason.AUTH_FAILED)
+        take_up = setup.api.prepare(
+            KeySource(value=KEY, scheme="bearer"),
+            request_timeout=timedelta(seconds=9),
+            max_requests_per_second=50,
+            concurrency=2,
+        )
+        await take_up()
+        await setup.api.get_deployment("m1")
+        sent = [each.headers["authorization"] for each in setup.server.requests]
+        assert sent == [f"Api-Key {KEY}", f"Bearer {KEY}"]
+        assert len(setup.told(AuthRecovered)) == 1
+
+
 async def test_a_401_for_the_key_before_does_not_hold_the_new_one(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("old-key")

@@ -217,7 +217,7 @@ class HttpBasetenApi:
             # for ever.
             async with connection as opened, asyncio.timeout(seconds):
                 answer = await opened.exchange(
-                    request.method, request.path, key, request.most_bytes
+                    request.method, request.path, self._key, request.most_bytes
                 )
                 good = answer.status // 100 == 2
                 return answer, parse(request.body, answer.body, request.model_id) if good else None
