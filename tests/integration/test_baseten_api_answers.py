@@ -298,6 +298,12 @@ async def test_a_huge_error_page_is_still_the_error_that_it_is() -> None:
     [
         ({"message": "bad model", "code": "VALIDATION_ERROR"}, "HTTP 400: bad model"),
         ({"error": "slow down"}, "HTTP 400: slow down"),
+        ({"detail": "no such model"}, "HTTP 400: no such model"),
+        ({"detail": [{"loc": ["x"], "msg": "a"}, {"msg": "b"}]}, "HTTP 400: a; b"),
+        ({"error": {"code": 7, "message": "slow down"}}, "HTTP 400: slow down"),
+        ({"errors": ["a", {"message": "b"}]}, "HTTP 400: a; b"),
+        ({"errors": {"detail": "a"}}, "HTTP 400: a"),
+        ({"message": None, "error": {"code": 7}, "detail": "a"}, "HTTP 400: a"),
         ({"error": {"nested": 1}}, "HTTP 400: (no message)"),
         (b"<html>", "HTTP 400: (no message)"),
         ({"message": "a\nb\x1b[31m\u202e\u2028c"}, r"HTTP 400: a\nb\x1b[31m\u202e\u2028c"),
@@ -305,7 +311,22 @@ async def test_a_huge_error_page_is_still_the_error_that_it_is() -> None:
         ({"message": "x" * 501}, f"HTTP 400: {'x' * 487}..."),
         ({"message": "x" * 488 + KEY}, f"HTTP 400: {'x' * 487}..."),
     ],
-    ids=["message", "error", "object", "html", "controls", "key", "long", "key_at_the_cut"],
+    ids=[
+        "message",
+        "error",
+        "detail",
+        "list_in_detail",
+        "mapping_in_error",
+        "list_of_errors",
+        "mapping_in_errors",
+        "first_that_says_something",
+        "object",
+        "html",
+        "controls",
+        "key",
+        "long",
+        "key_at_the_cut",
+    ],
 )
 async def test_the_apis_own_words_are_made_fit_to_print(body: object, text: str) -> None:
     async with running() as setup:

@@ -211,13 +211,33 @@ class RetryBody(_Body):
 
 
 class ThrottledBody(_Body):
-    """A 429: seconds until the API's window resets."""
+    """A 429: when the API's window resets, in seconds from the answer or as a date."""
 
-    retry_after: float
+    retry_after: float | str
 
 
 class ErrorBody(_Body):
-    """An error, in either of the two shapes that are seen."""
+    """An error. Each of these may be a text, a mapping that holds one of them again, or a list."""
 
-    message: str | None = None
-    error: str | None = None
+    message: Any = None
+    error: Any = None
+    detail: Any = None
+    errors: Any = None
+
+    def text(self) -> str:
+        """What it says; empty when it says nothing."""
+        return _said(self.model_dump())
+
+
+_SAYING = ("message", "msg", "error", "detail", "errors")
+"""Where a mapping says in words what is wrong, the best first."""
+
+
+def _said(found: Any) -> str:
+    if isinstance(found, str):
+        return found.strip()
+    if isinstance(found, dict):
+        return next(filter(None, (_said(found.get(name)) for name in _SAYING)), "")
+    if isinstance(found, list):
+        return "; ".join(filter(None, map(_said, found)))
+    return ""

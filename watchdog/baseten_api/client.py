@@ -241,7 +241,8 @@ class HttpBasetenApi:
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
-            hold = self._gate.throttled(operation, request.model_id, answer.retry_after())
+            seconds = answer.retry_after(self._clock.now())
+            hold = self._gate.throttled(operation, request.model_id, seconds)
             return Throttled(text, hold=hold)
         if status == 404:
             return NotFound(text, code=code)
