@@ -24,6 +24,9 @@ from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""
 
+_OFF = frozenset({"off", "false", "no", "n", "0"})
+"""What YAML 1.1 and people write for it, in any case."""
+
 _MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """As in the configuration."""
 
@@ -83,7 +86,7 @@ class DeploymentBody(_Body):
     def to_deployment(self) -> Deployment:
         labels = self.labels if isinstance(self.labels, dict) else {}
         # An `off` without quotes is a boolean in YAML.
-        opted_out = labels.get(_LABEL) in ("off", False)
+        opted_out = str(labels.get(_LABEL)).strip().lower() in _OFF
         return Deployment(DeploymentRef(self.id, self.created_at), self.status, opted_out)
 
 
