@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from tests.bench.usage import tell, used
+from watchdog.baseten_api import KeySource
 from watchdog.baseten_api.connections import Connections
 
 _KEY = {"Authorization": "Api-Key test-key", "Accept": "application/json"}
@@ -66,7 +67,9 @@ def with_our_connections(urls: Sequence[str], workers: int) -> None:
         async def get(url: str) -> str:
             async with connections.reused() as connection, asyncio.timeout(10):
                 path = url.removeprefix(base_url)
-                answer = await connection.exchange("GET", path, "test-key", _MOST_BYTES)
+                answer = await connection.exchange(
+                    "GET", path, KeySource(value="test-key"), _MOST_BYTES
+                )
             return str(json.loads(answer.body)["status"])
 
         await _share(urls, workers, get)

@@ -57,6 +57,17 @@ async def _held(setup: Setup, reason: DecisionReason) -> None:
         ({"retry_after": 37.5}, {}, 37.5),
         ({"retry_after": 37}, {"Retry-After": "90"}, 37),
         ({"error": "slow"}, {"Retry-After": "90"}, 90),
+        ({"retry_after": "37"}, {}, 37),
+        ({"retry_after": "2026-03-01T00:00:37Z"}, {}, 37),
+        ({"retry_after": "2026-03-01T02:00:37.5+02:00"}, {}, 37.5),
+        ({"retry_after": "2026-03-01 00:00:37"}, {}, 37),
+        ({"retry_after": "Sun, 01 Mar 2026 00:00:37 GMT"}, {}, 37),
+        ({"retry_after": "2026-03-01T00:01:37Z"}, {"Date": "Sun, 01 Mar 2026 00:01:00 GMT"}, 37),
+        ({"retry_after": "soon"}, {"Retry-After": "90"}, 90),
+        ({}, {"Retry-After": "Sun, 01 Mar 2026 00:01:30 GMT"}, 90),
+        ({"retry_after": "2026-02-01T00:00:00Z"}, {}, 1),
+        ({"retry_after": "9999-12-31T23:59:59-23:00"}, {}, 600),
+        ({"retry_after": "0001-01-01T00:00:00+23:00"}, {}, 1),
         (b"<html>", {"Retry-After": "90"}, 90),
         ({"retry_after": 0}, {}, 1),
         ({"retry_after": 0.01}, {}, 1),
@@ -74,6 +85,17 @@ async def _held(setup: Setup, reason: DecisionReason) -> None:
         "fraction",
         "body_before_header",
         "header",
+        "number_as_text",
+        "date",
+        "date_with_offset",
+        "date_without_zone",
+        "http_date",
+        "date_by_the_servers_clock",
+        "header_after_words_in_body",
+        "http_date_in_header",
+        "past_date",
+        "last_date",
+        "first_date",
         "header_of_html",
         "nothing_is_a_second",
         "less_than_a_second",
@@ -324,6 +346,24 @@ async def test_a_key_that_changed_in_its_file_is_tried_at_once(tmp_path: Path) -
         await setup.api.get_deployment("m1")
         sent = [each.headers["authorization"] for each in setup.server.requests]
         assert sent == ["Api-Key old-key", "Api-Key new-key-of-another-length"]
+        assert len(setup.told(AuthRecovered)) == 1
+
+
+async def test_the_same_key_sent_by_another_scheme_is_tried_at_once() -> None:
+    async with running() as setup:
+        setup.baseten.once(GET, Reply(401))
+        await _denied(setup)
+        await _held(setup, DecisionReason.AUTH_FAILED)
+        take_up = setup.api.prepare(
+            KeySource(value=KEY, scheme="bearer"),
+            request_timeout=timedelta(seconds=9),
+            max_requests_per_second=50,
+            concurrency=2,
+        )
+        await take_up()
+        await setup.api.get_deployment("m1")
+        sent = [each.headers["authorization"] for each in setup.server.requests]
+        assert sent == [f"Api-Key {KEY}", f"Bearer {KEY}"]
         assert len(setup.told(AuthRecovered)) == 1
 
 

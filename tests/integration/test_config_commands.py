@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,16 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "watchdog.yaml"
+
+
+@pytest.mark.parametrize("forced", [{}, {"FORCE_COLOR": "1"}, {"PYTHONIOENCODING": "latin-1"}])
+def test_a_pipe_gets_one_line_for_each_record(forced: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text(f"store: {{url: 'sqlite:////{'日' * 90}.db'}}", encoding="utf-8")
+    command = [sys.executable, "-m", "watchdog", "config", "show", "--config", str(path)]
+    shown = subprocess.run(command, env=os.environ | forced, capture_output=True, check=True)
+    lines = shown.stdout.decode().splitlines()
+    assert sum("store.url" in line and str(path) in line for line in lines) == 1
 
 
 def test_check_says_that_a_file_is_ok(path: Path) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.http_server import HOST, Reply, Request, ScriptedServer
 from tests.fakes.processes import cli, config_file, emulator, free_port
+from watchdog.app.diagnosed import Verdict
+from watchdog.app.doctor_api import api_findings
+from watchdog.config import load_config
 
 MODELS: list[dict[str, Any]] = [
     {"id": "aaaa1111", "name": "llama", "deploys": [["BUILD_FAILED"]]},
@@ -82,6 +86,35 @@ def test_a_refused_key_is_named_once(api: str, tmp_path: Path) -> None:
     assert (code, found["key"][0]) == (1, "wrong")
     assert not any(name.startswith("model ") for name in found)
     assert "ledger" in found
+
+
+@pytest.mark.parametrize(
+    ("configured", "accepted", "text", "remedy"),
+    [
+        ("api-key", "bearer", "accepted as bearer", "set baseten.auth_scheme: bearer"),
+        ("bearer", "api-key", "accepted as api-key", "set baseten.auth_scheme: api-key"),
+        ("api-key", None, "by either scheme", "use a valid key of the workspace"),
+    ],
+)
+async def test_a_refused_key_is_tried_once_by_the_other_scheme(
+    configured: str, accepted: str | None, text: str, remedy: str, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Reply:
+        asked.append(request.headers["authorization"].partition(" ")[0].lower())
+        return Reply(body={"models": []}) if asked[-1] == accepted else Reply(403)
+
+    async with ScriptedServer(answer) as server:
+        url = f"http://{HOST}:{server.port}"
+        file = config_file(tmp_path, url, ["aaaa1111"], baseten={"auth_scheme": configured})
+        [found] = [
+            each async for each in api_findings(load_config(file), {"BASETEN_API_KEY": "some-key"})
+        ]
+    assert (found.name, found.verdict) == ("key", Verdict.BAD)
+    assert text in found.text
+    assert found.remedy == remedy
+    assert len(asked) == 2
 
 
 def test_an_api_that_does_not_answer_is_named(tmp_path: Path) -> None:

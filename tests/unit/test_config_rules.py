@@ -27,6 +27,10 @@ def test_refuses_what_cannot_work(path: Path) -> None:
     ("text", "warning"),
     [
         ("fleet: {max_retries_per_minute: 11}", "fleet.max_retries_per_minute: 11 is above the"),
+        (
+            "baseten: {max_requests_per_second: 101}",
+            "baseten.max_requests_per_second: 101 is above the API's 100 a second",
+        ),
         ("policy: {retry_on: []}", "policy.retry_on: empty, so nothing is ever retried"),
         ("policy: {retry_on: [BUILD_STOPPED]}", "policy.retry_on: BUILD_STOPPED: a person"),
         ("policy: {retry_on: [MELTED]}", "policy.retry_on: MELTED is no failure status known"),
@@ -38,6 +42,7 @@ def test_refuses_what_cannot_work(path: Path) -> None:
     ],
     ids=[
         "minute-above-api",
+        "rate-above-api",
         "retry-nothing",
         "retry-stopped",
         "retry-unknown",

@@ -217,6 +217,11 @@ def test_what_there_is_not_is_absent_and_never_0() -> None:
     assert page.values("target_state") == {("m1", "unknown"): 1}
 
 
+def test_no_label_has_what_some_readers_take_for_the_end_of_a_line() -> None:
+    page = Page(changed(replace(TARGET, status="a\u2028b\x85c\u2029d")))
+    assert page.values("deployment_status") == {("m1", r"a\u2028b\x85c\u2029d"): 1}
+
+
 def test_what_others_wrote_stays_inside_its_label() -> None:
     hostile = 'a"} 1\n# evil\\ \\n'
     target = replace(

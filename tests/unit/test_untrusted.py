@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchdog.text.untrusted import LONGEST, LONGEST_ID, clean, is_plain
+from watchdog.text.untrusted import LONGEST, LONGEST_ID, clean, is_plain, is_visible
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,12 @@ from watchdog.text.untrusted import LONGEST, LONGEST_ID, clean, is_plain
         pytest.param("\x1b[31mred\x07", r"\x1b[31mred\x07", id="terminal-codes"),
         pytest.param("\x9b31m\x7f\x00", r"\x9b31m\x7f\x00", id="c1-del-nul"),
         pytest.param("a\u202eb\u2028c\u200bd", r"a\u202eb\u2028c\u200bd", id="hidden-or-reversed"),
+        pytest.param("\U0001f468\u200d\U0001f4bb", "\U0001f468\u200d\U0001f4bb", id="emoji"),
+        pytest.param(
+            "\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525", id="emoji-of-text"
+        ),
+        pytest.param("a\u200db\u200d", r"a\u200db\u200d", id="joiner-that-hides"),
+        pytest.param("a\x85b\u2029c", r"a\x85b\u2029c", id="line-separators"),
         pytest.param("a\ud800b\udcff", r"a\ud800b\udcff", id="halves-of-characters"),
         pytest.param("key=s3cret!", "key=***!", id="the-secret"),
         pytest.param("s3crets3cret", "******", id="twice"),
@@ -32,7 +38,7 @@ anything = st.text(st.characters(exclude_categories=()), max_size=2000)
 @given(anything, st.text("abc\n", min_size=4, max_size=8))
 def test_whatever_comes_in(text: str, secret: str) -> None:
     cleaned = clean(text + secret + text, secret)
-    assert cleaned.isprintable()
+    assert is_visible(cleaned)
     assert len(cleaned) <= LONGEST
     assert secret not in cleaned or secret in "..."
 
@@ -64,6 +70,11 @@ def test_what_comes_out_can_be_stored_anywhere_and_is_not_changed_again(
 )
 def test_what_identifies_something_is_taken_as_it_is_or_not_at_all(text: str, plain: bool) -> None:
     assert is_plain(text) is plain
+
+
+def test_a_text_cut_within_an_emoji_is_not_changed_again() -> None:
+    cleaned = clean("\U0001f468\u200d" * 8 + "\U0001f468", most=11)
+    assert clean(cleaned, most=11) == cleaned
 
 
 def test_without_a_secret_nothing_is_masked() -> None:

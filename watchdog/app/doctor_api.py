@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
-from watchdog.app.commands import open_api
+from watchdog.app.commands import list_models, open_api
 from watchdog.app.diagnosed import Diagnosed, Verdict
 from watchdog.app.parts import SetupError
 from watchdog.clock import SystemClock
-from watchdog.config import LoadedConfig
+from watchdog.config import Config, LoadedConfig
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.engine.ports import ApiError, BasetenApi, Denied, Deployment
 
@@ -35,10 +35,28 @@ async def api_findings(
             "key", Verdict.BAD, str(error), "put a Baseten API key into BASETEN_API_KEY"
         )
     except Denied as error:
-        yield Diagnosed("key", Verdict.BAD, f"refused: {error}", "use a valid key of the workspace")
+        yield await _refused(config, environ, error)
     except ApiError as error:
         remedy = f"see whether {config.baseten.base_url} can be reached from here"
         yield Diagnosed("API", Verdict.BAD, str(error), remedy)
+
+
+async def _refused(config: Config, environ: Mapping[str, str], error: Denied) -> Diagnosed:
+    """Try the other scheme once: a key may be good, and sent in a way that is not accepted."""
+    present = config.baseten.auth_scheme
+    other = "bearer" if present == "api-key" else "api-key"
+    baseten = config.baseten.model_copy(update={"auth_scheme": other})
+    try:
+        await list_models(config.model_copy(update={"baseten": baseten}), environ)
+    except Denied:
+        text = f"refused, by either scheme: {error}"
+        return Diagnosed("key", Verdict.BAD, text, "use a valid key of the workspace")
+    except ApiError as second:
+        text = f"refused as {present}: {error}; whether {other} is accepted is not known: {second}"
+        remedy = "run `doctor` again, or use a valid key of the workspace"
+        return Diagnosed("key", Verdict.BAD, text, remedy)
+    text = f"refused as {present}, accepted as {other}: {error}"
+    return Diagnosed("key", Verdict.BAD, text, f"set baseten.auth_scheme: {other}")
 
 
 async def _models(

@@ -50,7 +50,11 @@ def make_settings(config: Config, owner: str, discovered: Known = MappingProxyTy
 
 def make_key(config: Config, environ: Mapping[str, str]) -> KeySource:
     try:
-        return KeySource(file=config.baseten.api_key_file, value=environ.get(KEY_VARIABLE))
+        return KeySource(
+            file=config.baseten.api_key_file,
+            value=environ.get(KEY_VARIABLE),
+            scheme=config.baseten.auth_scheme,
+        )
     except ApiSetupError as error:
         raise SetupError(str(error)) from error
 

@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -40,22 +41,22 @@ class Answer:
     def text(self) -> str:
         """What an answer other than a 2xx says, for people."""
         try:
-            found = _read(ErrorBody, self.body)
+            message = _read(ErrorBody, self.body).text()
         except ValidationError:
-            found = ErrorBody()
-        message = found.message or found.error or "(no message)"
-        return clean(f"HTTP {self.status}: {message}", self.key)
+            message = ""
+        return clean(f"HTTP {self.status}: {message or '(no message)'}", self.key)
 
-    def retry_after(self) -> float | None:
-        """How many seconds a 429 asks for: in its body, as documented, else in the header."""
+    def retry_after(self, now: datetime) -> float | None:
+        """How many seconds a 429 asks for: in its body, as documented, else in the header. A date
+        is compared with the server's own clock; `now` is used where the answer has no Date."""
+        sent = self.date() or now
         try:
-            return _read(ThrottledBody, self.body).retry_after
+            wanted = _seconds(_read(ThrottledBody, self.body).retry_after, sent)
         except ValidationError:
-            pass
-        try:
-            return float(self._header(b"retry-after"))
-        except ValueError:
-            return None
+            wanted = None
+        if wanted is not None:
+            return wanted
+        return _seconds(self._header(b"retry-after").decode("latin-1"), sent)
 
     def date(self) -> datetime | None:
         """What the server's clock said, in the one form that HTTP/1.1 lets a server send (RFC 9110,
@@ -71,6 +72,19 @@ class Answer:
     def _header(self, wanted: bytes) -> bytes:
         named = {name.lower(): value for name, value in self.headers}
         return named.get(wanted, b"")
+
+
+def _seconds(wanted: float | str, sent: datetime) -> float | None:
+    """None for what is neither a number nor a date, as HTTP or ISO 8601 writes it."""
+    with suppress(ValueError):
+        return float(wanted)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(ValueError, OverflowError):
+            until = read(str(wanted).strip())
+            return (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - (
+                sent.timestamp()
+            )
+    return None
 
 
 async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:

@@ -24,6 +24,9 @@ from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 _LABEL = "watchdog"
 """What a person sets to `off` on a deployment that is to be left alone."""
 
+_OFF = frozenset({"off", "false", "no", "n", "0"})
+"""What YAML 1.1 and people write for it, in any case."""
+
 _MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 """As in the configuration."""
 
@@ -83,7 +86,7 @@ class DeploymentBody(_Body):
     def to_deployment(self) -> Deployment:
         labels = self.labels if isinstance(self.labels, dict) else {}
         # An `off` without quotes is a boolean in YAML.
-        opted_out = labels.get(_LABEL) in ("off", False)
+        opted_out = str(labels.get(_LABEL)).strip().lower() in _OFF
         return Deployment(DeploymentRef(self.id, self.created_at), self.status, opted_out)
 
 
@@ -211,13 +214,33 @@ class RetryBody(_Body):
 
 
 class ThrottledBody(_Body):
-    """A 429: seconds until the API's window resets."""
+    """A 429: when the API's window resets, in seconds from the answer or as a date."""
 
-    retry_after: float
+    retry_after: float | str
 
 
 class ErrorBody(_Body):
-    """An error, in either of the two shapes that are seen."""
+    """An error. Each of these may be a text, a mapping that holds one of them again, or a list."""
 
-    message: str | None = None
-    error: str | None = None
+    message: Any = None
+    error: Any = None
+    detail: Any = None
+    errors: Any = None
+
+    def text(self) -> str:
+        """What it says; empty when it says nothing."""
+        return _said(self.model_dump())
+
+
+_SAYING = ("message", "msg", "error", "detail", "errors")
+"""Where a mapping says in words what is wrong, the best first."""
+
+
+def _said(found: Any) -> str:
+    if isinstance(found, str):
+        return found.strip()
+    if isinstance(found, dict):
+        return next(filter(None, (_said(found.get(name)) for name in _SAYING)), "")
+    if isinstance(found, list):
+        return "; ".join(filter(None, map(_said, found)))
+    return ""

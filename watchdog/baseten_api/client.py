@@ -217,7 +217,7 @@ class HttpBasetenApi:
             # for ever.
             async with connection as opened, asyncio.timeout(seconds):
                 answer = await opened.exchange(
-                    request.method, request.path, key, request.most_bytes
+                    request.method, request.path, self._key, request.most_bytes
                 )
                 good = answer.status // 100 == 2
                 return answer, parse(request.body, answer.body, request.model_id) if good else None
@@ -241,7 +241,8 @@ class HttpBasetenApi:
                 self._gate.denied(code)
             return Denied(text, code=code)
         if status == 429:
-            hold = self._gate.throttled(operation, request.model_id, answer.retry_after())
+            seconds = answer.retry_after(self._clock.now())
+            hold = self._gate.throttled(operation, request.model_id, seconds)
             return Throttled(text, hold=hold)
         if status == 404:
             return NotFound(text, code=code)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from watchdog.baseten_api.answers import Answer, read_body
+from watchdog.baseten_api.key import KeySource
 from watchdog.baseten_api.route import Route
 
 
@@ -27,14 +28,15 @@ class Connection:
         self.is_clean = True
         """Whether nothing came after the last answer, which would be taken for the next one."""
 
-    async def exchange(self, method: str, path: str, key: str, most_bytes: int) -> Answer:
+    async def exchange(self, method: str, path: str, key: KeySource, most_bytes: int) -> Answer:
         """Send one request, once, and read no more than about `most_bytes` of the answer. Raises
         httpx's errors and OSError; thereafter the connection is to be closed."""
-        headers = {"Authorization": f"Api-Key {key}"}
+        headers = {"Authorization": key.authorization()}
+        sent = key()
         async with self._client.stream(method, path, headers=headers) as response:
             body = await read_body(response.aiter_raw(), most_bytes)
             self.is_clean = not (_has_unparsed(response) or _has_undecrypted(response))
-        return Answer(response.status_code, response.headers.raw, body, key)
+        return Answer(response.status_code, response.headers.raw, body, sent)
 
     async def close(self) -> None:
         # It must not be cut short by the cancellation that ended a request, or the socket would

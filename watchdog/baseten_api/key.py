@@ -2,10 +2,15 @@
 
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 from watchdog.files.mark import Mark, mark_of
 
 KEY_VARIABLE = "BASETEN_API_KEY"
+
+AuthScheme = Literal["api-key", "bearer"]
+
+_IN_HEADER: dict[AuthScheme, str] = {"api-key": "Api-Key", "bearer": "Bearer"}
 
 
 class ApiSetupError(Exception):
@@ -15,9 +20,16 @@ class ApiSetupError(Exception):
 class KeySource:
     """The API key: from a file, read again whenever it changes, or as it was given."""
 
-    def __init__(self, *, file: Path | None = None, value: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        file: Path | None = None,
+        value: str | None = None,
+        scheme: AuthScheme = "api-key",
+    ) -> None:
         """`file` wins over `value`. Raises ApiSetupError when there is no usable key."""
         self._file = file
+        self._scheme: AuthScheme = scheme
         self._mark: Mark | None = None
         if file is None:
             key = (value or "").strip()
@@ -50,13 +62,18 @@ class KeySource:
         """The present key."""
         return self._key
 
+    def authorization(self) -> str:
+        """The value of the Authorization header."""
+        return f"{_IN_HEADER[self._scheme]} {self._key}"
+
     def mark(self, base_url: str) -> str:
         """A short text that differs between keys and reveals nothing of them."""
         return blake2b(f"{base_url}\n{self._key}".encode(), digest_size=8).hexdigest()
 
     def take(self, other: "KeySource") -> bool:
-        """Go on with the key of another source; whether it is another key."""
-        changed = self() != other()
+        """Go on with the key of another source. Returns whether another key is sent, or the same
+        one by another scheme."""
+        changed = self.authorization() != other.authorization()
         vars(self).update(vars(other))
         return changed
 

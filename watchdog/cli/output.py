@@ -35,9 +35,8 @@ def print_json(value: object) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table for a terminal; for a pipe the same columns, aligned, without styles or wrapping."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PIPE_WIDTH)
+    # FORCE_COLOR makes rich take a pipe for a terminal, of 80 columns.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table(columns, rows))
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))

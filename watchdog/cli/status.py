@@ -1,6 +1,7 @@
 """`status`: what the ledger knows of each target, beside a running daemon or without one."""
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,7 +176,7 @@ def _watch(settings: "Config") -> None:
     from watchdog.app.parts import SetupError
 
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if not sys.stdout.isatty():
         fail("--watch needs a terminal: leave it out, or repeat `status --json`")
 
     def picture() -> Group:

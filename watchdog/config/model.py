@@ -53,6 +53,11 @@ class Baseten(_Section):
         description="A file with the API key, read again when it changes; "
         "it wins over BASETEN_API_KEY.",
     )
+    auth_scheme: Literal["api-key", "bearer"] = Field(
+        "api-key",
+        description="How the key is sent: `Authorization: Api-Key KEY` or "
+        "`Authorization: Bearer KEY`. `doctor` tries the other one when the key is refused.",
+    )
     timeout: Duration = Field(
         parse_duration("10s"),
         description="For one request as a whole; a slower API counts as not answering.",

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from watchdog.text.duration import format_duration, parse_duration
+from watchdog.text.untrusted import is_visible
 
 _LONGEST = timedelta(days=3650)
 """Far beyond any use, and no date that is counted from now overflows."""
@@ -43,7 +44,7 @@ def _text(value: object) -> object:
 
 
 def _printable(value: str) -> str:
-    if not value.isprintable() or not value.strip():
+    if not is_visible(value) or not value.strip():
         raise ValueError("must be one line of visible characters")
     return value
 

@@ -7,6 +7,8 @@ the rows "a scrape").
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+from watchdog.text.untrusted import clean
+
 PREFIX = "baseten_watchdog_"
 
 _PIECE_LINES = 500
@@ -42,5 +44,7 @@ def _head(name: str, kind: str, text: str) -> bytes:
 
 
 def escape(text: str) -> str:
-    """As it can stand for a label's value."""
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+    """As it can stand for a label's value. What does not print is escaped first: some readers end
+    a line at U+2028 and its like."""
+    lines = map(clean, text.split("\n"))
+    return r"\n".join(line.replace("\\", r"\\").replace('"', r"\"") for line in lines)

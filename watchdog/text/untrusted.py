@@ -4,6 +4,8 @@ What comes out has neither NUL nor half a character, which not every database ta
 character, which a terminal or a log would take for an instruction.
 """
 
+import re
+
 MASK = "***"
 
 LONGEST = 500
@@ -18,6 +20,13 @@ LONGEST_ID = 200
 """Characters of an id or a status: several times as many as any that the API is known to give."""
 
 
+_JOINER = "\u200d"
+_JOINED = re.compile(
+    "(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])"
+)
+"""Where two pictures are joined to one emoji. A joiner elsewhere hides something."""
+
+
 def clean(text: str, secret: str = "", *, most: int = LONGEST) -> str:
     """The text in one line: the secret masked, what does not print escaped, cut at `most`
     characters.
@@ -27,11 +36,22 @@ def clean(text: str, secret: str = "", *, most: int = LONGEST) -> str:
     """
     if secret:
         text = text.replace(secret, MASK)
-    text = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text[: most + 1]
+    parts = _JOINED.split(text[: most + 1])
+    text = _JOINER.join(map(_escaped, parts))
+    return text if len(text) <= most else f"{text[: most - 3].rstrip(_JOINER)}..."
+
+
+def is_visible(text: str) -> bool:
+    """Whether `clean` has nothing to escape in it."""
+    return text.isprintable() or _JOINED.sub("", text).isprintable()
+
+
+def _escaped(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
-    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def is_plain(text: str) -> bool:
