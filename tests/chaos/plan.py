@@ -129,7 +129,9 @@ def _database(rng: random.Random, at: float) -> Action:
 def _put_back(rng: random.Random, at: float) -> Action:
     alone = rng.random() < 0.5
     # Ten seconds after a trouble the active process surely has the ledger again.
-    return Action(at, "put back", lasts=rng.uniform(10 if alone else 2, 15), alone=alone)
+    return Action(
+        at, "put back", lasts=rng.uniform(15, 25) if alone else rng.uniform(2, 15), alone=alone
+    )
 
 
 def _step(rng: random.Random, at: float) -> Action:
