@@ -9,11 +9,11 @@ _TOLERANCE = timedelta(seconds=2)
 """A wall clock kept by NTP stays well within this; anything larger is a step."""
 
 _ADOPTION_RATE = 0.01
-"""How much of each second passed goes into adopting a difference: an hour takes four days, so no
-limit that spans a day is ever cut short by more than a hundredth."""
+"""The share of each second that adopts a difference. To adopt an hour takes four days, so a limit
+that spans a day is shortened by at most a hundredth."""
 
 OnDrift = Callable[[timedelta], None]
-"""Told the difference when the wall clock begins to differ from ledger time."""
+"""Called with the difference when the wall clock begins to differ from ledger time."""
 
 
 def _wall() -> datetime:
@@ -50,8 +50,8 @@ class SystemClock:
         self._reading = threading.Lock()
 
     def follow(self, ledgers: Callable[[], datetime | None]) -> None:
-        """Go by the clock of a ledger, step and all, while it has one, as everybody else does who
-        uses it: what is reckoned there and what is reckoned here must never be apart."""
+        """Follow the clock of a ledger, with its steps, while it has one, as every other process
+        that uses it does: times computed here and times computed there must always agree."""
         self._ledgers = ledgers
 
     def now(self) -> datetime:
@@ -67,7 +67,7 @@ class SystemClock:
         return self._steady()
 
     def _advance(self) -> tuple[datetime, timedelta, bool]:
-        """The time, how far the wall clock is from it, and whether that begins just now."""
+        """The time, the wall clock's difference from it, and whether that difference begins now."""
         read_at = self._steady()
         passed = timedelta(seconds=read_at - self._read_at)
         self._read_at = read_at

@@ -7,7 +7,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _GRACE_SECONDS = 1
-"""A request takes milliseconds; one that hangs for longer is not worth a slow stop."""
+"""A request takes milliseconds; the stop does not wait longer for one that hangs."""
 
 
 class Server:
@@ -31,8 +31,8 @@ class Server:
         self._server.lifespan = config.lifespan_class(config)
 
     async def start(self) -> None:
-        # Not `serve()`: it takes over the signal handlers, and wakes ten times a second for
-        # nothing that is used here.
+        # Not `serve()`: it replaces the signal handlers, and wakes ten times a second for nothing
+        # that is used here.
         await self._server.startup(sockets=[self._listener])
 
     async def stop(self) -> None:

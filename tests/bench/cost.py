@@ -1,4 +1,4 @@
-"""What a check costs, beside other ways to read a status."""
+"""The cost of a check, compared with other ways to read a status."""
 
 from datetime import timedelta
 

@@ -1,4 +1,5 @@
-"""A ledger some milliseconds away: how long it takes to start, to take over and to reload."""
+"""A ledger behind a network delay of some milliseconds: how long a start, a takeover and a reload
+take."""
 
 import json
 import signal
@@ -77,7 +78,7 @@ def _far_away() -> Iterator[str]:
 
 
 def _checked(api: str, since: float) -> float:
-    """Wait for a check that began later than that; when it did, by the monotonic clock."""
+    """Wait for a check that began after that time. Returns when it did, by the monotonic clock."""
     while True:
         with urllib.request.urlopen(f"{api}/_bench/log") as answer:
             later = [at for at, _, _ in json.load(answer) if at > since]

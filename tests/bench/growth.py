@@ -25,7 +25,7 @@ _BYTES = 1024 * 1024
 
 
 def of_the_fleet(scale: Scale) -> list[Row]:
-    """At the API's own pace: as many checks a second of many targets as of few."""
+    """At the API's own rate: many targets get as many checks a second as few."""
     sizes = [scale.of(each) for each in (100, 1_000, 10_000)]
     with server() as url:
         sweeps = interleaved(

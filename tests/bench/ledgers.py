@@ -1,4 +1,4 @@
-"""How long the ledger's transactions take, by its size. Tells their medians."""
+"""How long the ledger's transactions take, by its size. Prints their medians."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Fresh processes, interleaved, and what is made of their figures."""
+"""Measures in new processes, interleaved, and evaluates their figures."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured. `short` is for seeing that all of it works, and not for figures."""
+    """How much is measured. `short` only shows that everything works; its figures mean nothing."""
 
     short: bool
 
@@ -39,8 +39,8 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure and the bound that it should keep to. `parts` is what it was made from. `sure`: it
-    does not depend on how fast the machine is, and no run may break the bound."""
+    """A figure and its bound. `parts` is what it was computed from. `sure`: it does not depend on
+    how fast the machine is, so no run may break the bound."""
 
     goal: int
     what: str
@@ -61,7 +61,7 @@ class Row:
 
 
 def interleaved(runs: Mapping[str, Run], times: int) -> dict[str, list[Figures]]:
-    """Each in turn and all of it again: whatever else the machine does applies to them alike."""
+    """Run each in turn, then all again, so that other load of the machine affects them alike."""
     found: dict[str, list[Figures]] = {name: [] for name in runs}
     for _ in range(times):
         for name, run in runs.items():
@@ -70,7 +70,7 @@ def interleaved(runs: Mapping[str, Run], times: int) -> dict[str, list[Figures]]
 
 
 def child(module: str, *arguments: object) -> Figures:
-    """Run a module of this folder in a process of its own; what it tells."""
+    """Run a module of this folder in its own process. Returns what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.bench.{module}", *map(str, arguments)],
         env=environment(),
@@ -108,7 +108,7 @@ def ids(count: int) -> list[str]:
 
 
 def median(found: Sequence[Figures], name: str, per: str | None = None) -> float:
-    """Of a figure, or of a figure for each of another."""
+    """The text of a figure, or of one figure per unit of another."""
     return float(statistics.median(each[name] / (each[per] if per else 1) for each in found))
 
 

@@ -1,4 +1,4 @@
-"""How close to the API's limit a sweep comes, and what holds a check or a retry up."""
+"""How close to the API's limit a sweep comes, and what delays a check or a retry."""
 
 import json
 import random
@@ -137,7 +137,7 @@ def head_of_line(scale: Scale) -> list[Row]:
     """Whether targets that never answer make the others late."""
     targets = scale.of(1_000)
     well = ids(targets)
-    # Due all over the interval, as the others are.
+    # Their due times are spread over the interval, as those of the others are.
     some_hang = [f"hang{n}" if n % 20 == 0 else each for n, each in enumerate(well)]
     with server() as url:
         found = interleaved(

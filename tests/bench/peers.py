@@ -1,5 +1,5 @@
-"""Others who do the daemon's daily work: one GET of each deployment, and its status read. Each
-tells what that took, from a process of its own."""
+"""Other programs that do the daemon's daily work: one GET of each deployment, and its status read.
+Each runs in its own process and prints what that took."""
 
 import argparse
 import asyncio
@@ -56,7 +56,7 @@ def with_httpx(urls: Sequence[str], workers: int) -> None:
 
 
 def with_our_connections(urls: Sequence[str], workers: int) -> None:
-    """The connections that the daemon uses, and nothing else of it."""
+    """Only the connections of the daemon, without the rest of it."""
     base_url, _, _ = urls[0].partition("/v1/")
 
     async def run() -> None:

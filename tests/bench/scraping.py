@@ -53,7 +53,7 @@ def native(exposition: str) -> CollectorRegistry:
 
 
 async def longest_pause(metrics: Metrics) -> tuple[float, bytes]:
-    """Seconds that the loop did nothing else while it answered a scrape, and the answer."""
+    """For how many seconds the loop was blocked while it answered a scrape, and the answer."""
     app = build_app(
         metrics=metrics.formats,
         alive=lambda: None,

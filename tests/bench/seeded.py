@@ -1,4 +1,4 @@
-"""Ledgers as they are after a while: every target known and well, some with a history."""
+"""Ledgers as they are after some time: every target known and healthy, some with a history."""
 
 import asyncio
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def _well(model_id: str, now: datetime, due: datetime) -> Target:
 
 
 def _add_history(url: str, ids: Sequence[str], count: int, now: datetime) -> None:
-    """Before the last day, for which there are limits: they would be spent."""
+    """Older than the last day, which the limits cover: otherwise they would be used up."""
     past = [
         _episode(
             number, ids[number % len(ids)], now - timedelta(days=2) - _HISTORY * number / count

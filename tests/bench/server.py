@@ -1,8 +1,9 @@
-"""An API that is no bottleneck: a bare protocol that answers a deployment from ready bytes.
+"""An API that is not a bottleneck: a minimal protocol that answers a deployment with prepared
+bytes.
 
-Models whose id begins with `hang` are never answered. `PUT /_bench/fail/ID` turns a deployment to
-BUILD_FAILED, and `GET /_bench/log` tells when that was and when each request came, by the clock
-that all processes of a machine share.
+Models whose id begins with `hang` are never answered. `PUT /_bench/fail/ID` sets a deployment to
+BUILD_FAILED. `GET /_bench/log` reports when that was and when each request came, by the clock that
+all processes of a machine share.
 """
 
 import argparse
@@ -30,7 +31,7 @@ class Site:
         self._failing: set[str] = set()
 
     def answer(self, method: str, path: str) -> bytes | None:
-        """The whole answer; None for none at all."""
+        """The whole answer; None means that no answer is sent."""
         if path == _LOG:
             return _reply(json.dumps(self.log or []).encode())
         if path.startswith(_FAIL):

@@ -1,5 +1,5 @@
-"""How long nobody watches when the daemon that does is killed: with a replica that stands by, and
-with one daemon that a supervisor starts again at once."""
+"""How long no daemon watches after the active one is killed: with a replica that stands by, and
+with one daemon that a supervisor restarts at once."""
 
 import signal
 import tempfile

@@ -1,4 +1,4 @@
-"""Every benchmark in short: that it works, and the bounds that no machine may break."""
+"""A short run of every benchmark: it works, and keeps the bounds that hold on every machine."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ _NEEDS = {"check": ("bash", "curl", "jq"), "workers": ("hey",)}
 def test_it_runs_and_keeps_what_does_not_depend_on_speed(name: str) -> None:
     missing = [each for each in _NEEDS.get(name, ()) if shutil.which(each) is None]
     if missing:
-        # In CI nothing is left out.
+        # CI skips nothing.
         leave = pytest.fail if "CI" in os.environ else pytest.skip
         leave(f"needs {', '.join(missing)}: install Debian's packages of these names")
     rows = BENCHMARKS[name](Scale(short=True))

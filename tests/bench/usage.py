@@ -15,7 +15,7 @@ _PAGE_BYTES = resource.getpagesize()
 
 @dataclass
 class Usage:
-    """CPU is this process's and that of its children which have ended."""
+    """CPU time of this process and of its children that have ended."""
 
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -46,6 +46,6 @@ def resident_bytes() -> int:
 
 
 def tell(**figures: Any) -> None:
-    """Say to whoever started this process what it measured."""
+    """Report the measurements to the parent process."""
     sys.stdout.write(json.dumps(figures) + "\n")
     sys.stdout.flush()

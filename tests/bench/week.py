@@ -37,7 +37,7 @@ _RETENTION = timedelta(days=1)
 
 
 class AtOnce(Executor):
-    """In place of the ledger's thread, which knows no virtual time."""
+    """Replaces the ledger's thread, which does not follow virtual time."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         done: Future[Any] = Future()

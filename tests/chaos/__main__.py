@@ -26,7 +26,7 @@ def main() -> int:
 
 
 def _forget_the_developers_settings() -> None:
-    """They must not reach the replicas."""
+    """The replicas must not get these signals."""
     for name in list(os.environ):
         if name.startswith("BASETEN_") or name.lower().endswith("_proxy"):
             del os.environ[name]

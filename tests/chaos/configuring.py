@@ -23,7 +23,7 @@ def emulated(scenario: Scenario) -> EmulatorScenario:
         }
         for model in scenario.models
     ]
-    # The limits are the watchdog's to keep: a 429 from here would hide that it does not.
+    # The watchdog must keep the limits by itself: a 429 from here would hide that it does not.
     limits = {"requests_per_second": None, "retries_per_minute": None}
     return EmulatorScenario.model_validate({"models": models, "limits": limits})
 
@@ -37,7 +37,8 @@ def write_config(
     interval: int = 1,
     visitors: Collection[str] = VISITORS,
 ) -> None:
-    """One replica's configuration; JSON is YAML. It is there as a whole or not at all."""
+    """Write one replica's configuration, as JSON, which is YAML. The file is replaced in one
+    step."""
     breaker = scenario.breaker
     settings = {
         "baseten": {

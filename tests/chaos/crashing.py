@@ -86,7 +86,7 @@ LISTENERS: list[Callable[[Event], None]] = []
 
 
 def on(when: Callable[[Event], bool]) -> None:
-    """Die when such an event is told."""
+    """Die when such an event is sent."""
 
     def listen(event: Event) -> None:
         if when(event):
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> None:
     for point, config in zip(arguments[::2], arguments[1::2], strict=True):
         pids[point] = os.fork()
         if pids[point] == 0:
-            signal.alarm(PATIENCE_SECONDS)  # Ends it, should it never come to its point.
+            signal.alarm(PATIENCE_SECONDS)  # Ends the process if it never reaches its point.
             _run(point, config)
     ends = {point: os.waitpid(pid, 0)[1] for point, pid in pids.items()}
     codes = {point: os.waitstatus_to_exitcode(status) for point, status in ends.items()}

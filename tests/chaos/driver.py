@@ -1,4 +1,4 @@
-"""Does what the plan says to real parts, and notes what happened."""
+"""Applies the plan to the real parts, and records what happened."""
 
 import asyncio
 from collections import Counter
@@ -110,7 +110,7 @@ class Driver:
         self._note(kind, what)
 
     def _victim(self, number: int | None) -> Replica | None:
-        """A replica that runs: the one that is meant, if it does."""
+        """A running replica: the one that the plan names, if it runs."""
         if number is None:
             last = self._tap.last_client or ""
             number = next((r.number for r in self._replicas if r.life.name == last), 0)
@@ -150,7 +150,7 @@ class Driver:
             self._note("database start", "")
 
     async def _fail_over(self, action: Action) -> None:
-        """For a while the name leads to the server of before, which can only be read by then."""
+        """For a while the name leads to the old server, which is then read-only."""
         async with self._primary:
             self._count("fail over")
             await asyncio.to_thread(self._database.switch)

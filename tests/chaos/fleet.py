@@ -1,4 +1,4 @@
-"""What is watched under which rules, in the checker's words."""
+"""The watched models and their rules, in the checker's terms."""
 
 import random
 from dataclasses import replace
@@ -49,7 +49,8 @@ _NUMBER_OF = {"flaps": 32, "heals": 10, "never": 5, "refuses": 3, "well": 5}
 leaves is no longer counted as under way."""
 
 PUSHED = ("flaps", "heals", "never", "refuses")
-"""The kinds of models that people deploy anew now and then: what was given up comes alive again."""
+"""The kinds of models that are sometimes deployed again by a user: a target that was given up then
+comes back."""
 
 VISITORS = tuple(f"visitor{number}" for number in range(5))
 
@@ -64,7 +65,7 @@ SLOW_INTERVAL = 2
 """Seconds; a rolling change of the configuration chooses between this and 1."""
 
 _REACTION = 2.0
-"""What a busy machine may take until a process acts on an answer."""
+"""How long a process on a busy machine may take to act on an answer."""
 
 _UNLIMITED = 1_000_000
 
@@ -105,8 +106,8 @@ def make(seed: int, seconds: float) -> Scenario:
 
 
 def to_be_checked(scenario: Scenario) -> Scenario:
-    """What surely holds for all that can be seen of it: nobody outside can tell a visitor's
-    episodes apart."""
+    """What certainly holds by the observations: from outside, the episodes of a visitor cannot be
+    told apart."""
     return replace(
         scenario,
         models=tuple(
@@ -141,7 +142,7 @@ def _again(rng: random.Random) -> Deploy:
 
 
 def _flap(rng: random.Random) -> Deploy:
-    """So that there is always something to do."""
+    """Makes sure that there is always work."""
     well = ("ACTIVE", round(rng.choice((rng.uniform(4, 9), rng.uniform(5, 40))), 1))
     return (*_build(rng, "ACTIVE")[:-1], well, ("BUILD_FAILED", None))
 
@@ -158,7 +159,7 @@ def _visitor(rng: random.Random) -> tuple[Deploy, ...]:
 
 
 def settles_after(plan: ModelPlan, nth: int) -> float:
-    """How long what its nth deploy, from 0 on, begins stays under way."""
+    """For how long the nth deploy, counted from 0, stays under way."""
     deploy = plan.deploys[min(nth, len(plan.deploys) - 1)]
     lasts = 0.0
     for status, span in deploy:

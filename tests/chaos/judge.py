@@ -36,8 +36,8 @@ _OPERATIONS: dict[str, Operation] = {
 _NEAR_TIMEOUT = 0.7
 
 _RECORDED_SECONDS = 12.0
-"""So long it may take to record an answer: the database may be away just then. Whoever is stopped
-meanwhile, and killed right after, recorded nothing."""
+"""How long it may take to record an answer: the database may be away then. A process that is
+stopped in this time and then killed recorded nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Evidence:
 
 
 def judge(evidence: Evidence) -> tuple[Log, list[Violation]]:
-    """The log, and what was broken in the order of time."""
+    """The log, and the broken rules in the order of time."""
     scenario, ended_at = evidence.scenario, evidence.ended_at
     builder = _Builder(evidence)
     log, attempts = builder.build()

@@ -44,7 +44,7 @@ def read(url: str, began_at: float) -> tuple[list[Row], dict[str, str | None]]:
 
 
 def copy(url: str) -> None:
-    """Keep the whole ledger as it is; an older copy is gone."""
+    """Copy the whole ledger; this replaces an older copy."""
     with _connected(url) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         tables = _tables(connection)

@@ -15,7 +15,7 @@ from tests.chaos.fleet import PUSHED, SLOW_INTERVAL, VISITORS
 REPLICAS = 3
 
 FREEZE_SECONDS = 45.0
-"""Longer than a reservation is good for, and than a dead connection is kept."""
+"""Longer than a reservation is valid, and than a dead connection is kept."""
 
 Kind = Literal[
     "kill",
@@ -169,7 +169,7 @@ _STORMS: tuple[tuple[dict[str, Any], bool], ...] = (
     ({"fault": "reset_after"}, True),
     ({"fault": "retried_text"}, True),
 )
-"""And whether it is for retries alone: a lost answer to a look is like one that never came."""
+"""Faults, and whether each is for retries only: to a check, a lost answer is the same as none."""
 
 
 def _change(rng: random.Random, at: float) -> Action:

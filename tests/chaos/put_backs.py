@@ -18,7 +18,7 @@ from tests.simulation.scenario import NEVER
 from tests.simulation.verdict import Violation
 
 HEARD = ("accepted", "refused", "throttled", "failed")
-"""The outcomes that only somebody who heard the answer records."""
+"""The outcomes that only a process which received the answer records."""
 
 SOON_SECONDS = 5.0
 """Within so long after the ledger went back, the active process has surely used the ledger: it

@@ -13,10 +13,10 @@ from typing import Any
 from tests.fakes.processes import PATIENCE_SECONDS, command, environment
 
 _LOOK_SECONDS = 0.05
-"""How often the supervisor sees whether a process still lives."""
+"""How often the supervisor checks whether a process is still running."""
 
 _RESTART_SECONDS = 1.0
-"""How soon it starts one again that ended by itself."""
+"""How soon it restarts a process that ended by itself."""
 
 _ENDS_WELL = (0, 2, -signal.SIGKILL, -signal.SIGTERM)
 """2: it cannot start while its database is away."""
@@ -38,7 +38,7 @@ class Life:
     frozen: list[Span] = field(default_factory=list)
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """What it logged. A kill may tear the last line."""
+        """What it logged. After a kill the last line may be incomplete."""
         for line in self.log.read_text(errors="replace").splitlines():
             try:
                 found = json.loads(line)
@@ -52,7 +52,8 @@ class Life:
 
     @property
     def owner(self) -> str | None:
-        """What it signs its attempts with; None when it was killed before it said so."""
+        """The owner that it writes into its attempts; None if it was killed before it reported
+        that."""
         return next((str(line["replica"]) for line in self.said("started")), None)
 
     def problems(self) -> Iterator[str]:
@@ -84,7 +85,7 @@ class Replica:
 
     @property
     def running(self) -> bool:
-        """Neither gone nor stopped."""
+        """Running: neither ended nor stopped by a signal."""
         return self._alive and self._frozen_at is None
 
     @property
@@ -159,7 +160,7 @@ class Replica:
             self._frozen_at = None
 
     async def finish(self) -> None:
-        """Have the last one end in order; it is killed if it takes too long."""
+        """Stop the last process gracefully; it is killed if that takes too long."""
         self._finished = True
         deadline = self._clock() + PATIENCE_SECONDS
         self._signal(signal.SIGTERM)

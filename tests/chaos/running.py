@@ -1,4 +1,4 @@
-"""One run: everything starts, is troubled, is healed, comes to rest and is judged."""
+"""One run: everything starts, is disturbed, is repaired, comes to rest and is judged."""
 
 import asyncio
 import random

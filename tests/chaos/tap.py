@@ -1,7 +1,5 @@
-"""Between the daemons and the emulator: who asked, when, and what was really sent.
-
-Each life of a replica has a key of its own, which is its name; the emulator has but one.
-"""
+"""Between the daemons and the emulator: records who sent a request, when, and what was really sent
+back. Each process of a replica has its own key, which is its name; the emulator has only one."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -47,7 +45,7 @@ class Tap:
 
     @property
     def last_client(self) -> str | None:
-        """Who asked last: the active replica, as far as can be told."""
+        """The client of the latest request: probably the active replica."""
         return self.notes[-1].client if self.notes else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,5 @@
-"""The judge can tell right from wrong: runs made by hand, as the tap, the emulator and the ledger
-would note them."""
+"""The judge can tell correct runs from wrong ones: runs made by hand, as the tap, the emulator and
+the ledger would record them."""
 
 import json
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Story:
         self.rows.append(Row(attempt_id, MODEL, owner, "e1", outcome, at, at + 0.2))
 
     def retry(self, at: float, client: str, look_at: float | None = None) -> None:
-        """As it should be, of a model that was seen failing at `look_at`; it fails again."""
+        """A correct retry of a model that was seen failing at `look_at`; it fails again."""
         self.look(at - 4.5 if look_at is None else look_at, client)
         self.attempt(at, client)
         self.look(at + 0.1, client)
@@ -72,7 +72,7 @@ class Story:
         self.happened.append(Happened(at, "put back", "ledger"))
 
     def says_it_went_back(self, at: float, client: str) -> None:
-        """And what that process sent is there again."""
+        """And the attempts of that process are in the ledger again."""
         line = {
             "event": "ledger_went_back",
             "timestamp": datetime.fromtimestamp(at, UTC).isoformat(),
@@ -112,7 +112,7 @@ class Story:
         )
 
     def broken(self) -> set[str]:
-        """The rules that were."""
+        """The rules that were broken."""
         evidence = Evidence(
             scenario=SCENARIO,
             notes=self.notes,
@@ -130,7 +130,7 @@ class Story:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Story:
-    """A retry as it should be."""
+    """A correct retry."""
     made = Story(tmp_path)
     made.look(8.0, FIRST)
     made.attempt(10.1, FIRST)
@@ -141,7 +141,7 @@ def story(tmp_path: Path) -> Story:
 
 @pytest.fixture
 def late_story(tmp_path: Path) -> Story:
-    """One replica reserves, and sends only when another one took its attempt for lost."""
+    """One replica reserves, and sends only after another one has taken its attempt for lost."""
     made = Story(tmp_path)
     made.look(8.0, SECOND)
     made.attempt(10.1, SECOND, "refused")
@@ -154,7 +154,7 @@ def late_story(tmp_path: Path) -> Story:
     return made
 
 
-def test_a_run_as_it_should_be_is_not_reproached(story: Story) -> None:
+def test_a_correct_run_breaks_no_rule(story: Story) -> None:
     assert story.broken() == set()
 
 
@@ -187,7 +187,7 @@ def test_a_sender_that_was_stopped_at_the_last_moment_could_not_know(late_story:
     ("outcome", "broken"),
     [("accepted", set()), ("unknown", set()), ("abandoned", {"accounting"})],
 )
-def test_whether_a_sender_that_was_stopped_heard_the_answer_it_alone_can_tell(
+def test_only_the_record_of_a_stopped_sender_shows_whether_it_got_the_answer(
     story: Story, outcome: str, broken: set[str]
 ) -> None:
     story.lives[FIRST].frozen.append((10.3005, 55.3))
@@ -232,7 +232,9 @@ def goes_on(story: Story, client: str) -> None:
         story.retry(at, client)
 
 
-def test_what_nobody_could_put_back_does_not_count_for_others(spent_story: Story) -> None:
+def test_an_attempt_that_no_process_could_put_back_does_not_count_for_others(
+    spent_story: Story,
+) -> None:
     spent_story.lives[FIRST].ended, spent_story.lives[FIRST].killed = 39.0, True
     goes_on(spent_story, SECOND)
     assert spent_story.broken() == set()
@@ -262,7 +264,7 @@ def test_what_is_put_back_only_later_does_not_count_for_others_until_then(
 
 
 @pytest.mark.parametrize(("trouble", "broken"), [("storm", {"put back"}), ("database stop", set())])
-def test_a_sender_that_could_put_it_back_and_did_not_is_found(
+def test_a_sender_that_failed_to_put_its_attempt_back_is_found(
     spent_story: Story, trouble: str, broken: set[str]
 ) -> None:
     spent_story.happened.append(Happened(41.0, "chaos", trouble))
@@ -270,7 +272,9 @@ def test_a_sender_that_could_put_it_back_and_did_not_is_found(
     assert spent_story.broken() == broken
 
 
-def test_a_sender_that_had_ended_or_stood_by_or_was_stopped_could_not(spent_story: Story) -> None:
+def test_a_sender_that_had_ended_or_stood_by_or_was_stopped_could_not_put_it_back(
+    spent_story: Story,
+) -> None:
     assert spent_story.broken() == set()
     spent_story.look(47.0, FIRST)
     assert spent_story.broken() == {"put back"}

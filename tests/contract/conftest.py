@@ -1,4 +1,4 @@
-"""Each kind of ledger in its turn."""
+"""Runs each test with each kind of ledger."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from watchdog.ledger.sqlite import SqliteDatabase
 
 @pytest.fixture(autouse=True)
 def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a ledger does is not about how long its transactions take here."""
+    """These tests do not depend on how long a transaction takes."""
     monkeypatch.setattr(Line, "call_seconds", PATIENCE_SECONDS)
     monkeypatch.setattr(SqliteDatabase, "busy_seconds", PATIENCE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What the engine may rely on of the management API, and what its tests' stand-in must do too."""
+"""What the engine may expect of the management API, and what the fake of its tests must do too."""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -1,4 +1,4 @@
-"""What every ledger does: the one in memory that the engine's tests use, and the real one."""
+"""What every ledger does: the fake in memory of the engine's tests, and the real ones."""
 
 import asyncio
 import tempfile
@@ -73,7 +73,7 @@ def open_ledger(url: str, role: Role = Role.DAEMON, *, observe: bool = False) ->
 
 @cache
 def empty_ledger() -> bytes:
-    """A new SQLite file, made but once: the migrations take longer than most tests of it."""
+    """A new SQLite file, created only once: the migrations take longer than most of its tests."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as beside_this_loop:
         ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
         beside_this_loop.submit(asyncio.run, ledger.close()).result()
@@ -364,7 +364,7 @@ async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None
     }
 
 
-async def test_a_dry_run_counts_only_where_one_only_observes(observing: Bench) -> None:
+async def test_a_dry_run_counts_only_in_observe_mode(observing: Bench) -> None:
     await observing.add(failing())
     dry = an_attempt(Outcome.DRY_RUN)
     await observing.attempts(dry)

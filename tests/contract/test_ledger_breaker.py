@@ -152,7 +152,7 @@ async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
         "m1": NAMED.named_at,
         "m2": FAILED.named_at,
     }
-    # The one under way, though a clock that was set back gave it the earlier time.
+    # The one under way, although it has the earlier time, because a clock was set back.
     assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == sent
     ended = replace(sent, ended_at=NOW, result=CanaryResult.UNSENT)
     await bench.do(lambda tx: tx.breaker.save_canary(ended))

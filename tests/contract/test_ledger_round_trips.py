@@ -1,5 +1,5 @@
-"""How often a ledger is asked until the watch list is taken up: as often for a thousand models as
-for ten, since a server may be milliseconds away."""
+"""How many round trips to a ledger it takes to apply the watch list: as many for a thousand models
+as for ten, because a server may be milliseconds away."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -29,7 +29,7 @@ async def test_they_come_after_the_one_in_force(bench: Bench) -> None:
     assert await bench.do(lambda tx: list(tx.statuses.since(ago(days=9), "m2"))) == [at_once]
 
 
-async def test_the_last_word_of_a_moment_counts(bench: Bench) -> None:
+async def test_the_last_of_several_actions_at_the_same_time_counts(bench: Bench) -> None:
     await bench.add(healthy())
     first = StatusChange("m1", ago(hours=2), "ACTIVE")
     second = replace(first, status="BUILD_FAILED")

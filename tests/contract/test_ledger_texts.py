@@ -1,5 +1,5 @@
-"""Texts of others in every column that holds any: as they are cleaned where they enter, and as they
-would be if that was forgotten once."""
+"""Text from outside in every column that holds any: cleaned, as it normally arrives, and not
+cleaned, as if a caller had forgotten it."""
 
 from collections.abc import Callable
 
@@ -145,7 +145,7 @@ async def test_every_cleaned_text_is_read_back_as_it_was_written(
 async def test_a_text_that_was_not_cleaned_is_never_an_outage(
     through: Through, name: str, bench: Bench
 ) -> None:
-    """Some ledgers take it; in the others it is an error of that row alone."""
+    """Some ledgers accept it; in the others it is an error of that row only."""
     try:
         found = await bench.do(lambda tx: through(tx, HOSTILE[name]))
     except (LedgerUnavailable, VersionConflict) as error:

@@ -1,5 +1,4 @@
-"""Debian's Chromium without a head, driven through its own pipe: one page, and what it complains
-of."""
+"""Headless Chromium from Debian, controlled through a pipe: one page and its complaints."""
 
 import asyncio
 import base64
@@ -30,7 +29,7 @@ _BIGGEST = 64 * 1024 * 1024
 
 
 def _complaint(event: str, said: Mapping[str, Any]) -> str | None:
-    """What an event complains of, if it does."""
+    """The complaint in an event, if it has one."""
     match event:
         case "Runtime.exceptionThrown":
             return str(said["exceptionDetails"]["text"])
@@ -155,7 +154,7 @@ class Tab:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Tab]:
-    """A browser of its own, with a profile that is thrown away."""
+    """A separate browser with a temporary profile."""
     program = shutil.which("chromium")
     assert program, "Debian's package chromium is not installed"
     its_input, our_output = os.pipe()

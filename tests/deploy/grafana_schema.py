@@ -1,4 +1,4 @@
-"""Grafana's own types, which the TypeScript compiler holds a dashboard against."""
+"""Checks a dashboard against Grafana's own types with the TypeScript compiler."""
 
 import fcntl
 import json
@@ -44,7 +44,7 @@ def installed() -> Path:
 
 
 def complaints(dashboard: Mapping[str, Any], folder: Path) -> list[str]:
-    """What the compiler has against the dashboard and its panels' options."""
+    """The compiler's errors in the dashboard and its panels' options."""
     modules = installed()
     (folder / "node_modules").symlink_to(modules)
     lines = ["import type { Dashboard } from '@grafana/schema';", _JSON_OF]

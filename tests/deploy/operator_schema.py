@@ -23,7 +23,7 @@ export const manifest: I{kind} = {manifest};
 
 
 def complaints(manifest: Mapping[str, Any], folder: Path) -> list[str]:
-    """What the operator's schema has against it, and which of its fields are none of the kind's."""
+    """The errors by the operator's schema, and the fields that the kind does not have."""
     modules, kind = installed(), manifest["kind"]
     (folder / "node_modules").symlink_to(modules)
     path = folder / "manifest.json"

@@ -24,8 +24,8 @@ DECLARED = {
 
 
 def problems(expression: str, extra: dict[str, set[str]] | None = None) -> list[str]:
-    """What in the expression is not there. `extra` has the recorded metrics, and labels that come
-    from elsewhere under the name of ''."""
+    """What the expression names and the program does not have. `extra` has the recorded metrics,
+    and under the name '' labels that come from elsewhere."""
     known = DECLARED | {"up": {"container"}} | (extra or {})
     bare = _STRING.sub('""', expression)
     used = set(_OURS.findall(bare))

@@ -63,7 +63,7 @@ def _ready(url: str) -> bool | None:
 
 @contextmanager
 def alertmanager(folder: Path) -> Iterator[str]:
-    """Its URL. It keeps alerts and tells nobody."""
+    """Its URL. It keeps alerts and sends no notification."""
     folder.mkdir()
     config = folder / "alertmanager.yml"
     config.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")

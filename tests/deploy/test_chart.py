@@ -172,7 +172,7 @@ def test_the_daemon_accepts_the_configuration_word_for_word(tmp_path: Path) -> N
     assert checked.returncode == 0
 
 
-def test_it_ships_without_a_hand_on_anything() -> None:
+def test_by_default_it_observes_and_leaves_standing_failures_alone() -> None:
     config = yaml.safe_load(of_kind("ConfigMap", {})["data"]["config.yaml"])
     assert (config["mode"], config["policy"]["standing"]) == ("observe", "ignore")
 

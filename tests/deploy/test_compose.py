@@ -19,7 +19,7 @@ def check(*command: str | Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_it_has_everything_and_lets_in_nobody_from_outside() -> None:
+def test_it_has_every_service_on_loopback_with_a_fixed_image_version() -> None:
     assert set(SERVICES) == {"emulator", "watchdog", "prometheus", "alertmanager", "grafana"}
     for service in SERVICES.values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))

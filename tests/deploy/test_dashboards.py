@@ -44,13 +44,13 @@ EXPRESSIONS = {str(query): query.expression for query in panel_queries()} | {
 }
 
 
-def test_the_committed_json_is_what_the_code_says() -> None:
+def test_the_committed_json_is_what_the_code_generates() -> None:
     committed = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
     assert committed == rendered(), "run: python -m deploy.grafana"
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_grafanas_schema_has_nothing_against_it(name: str, tmp_path: Path) -> None:
+def test_the_dashboards_fit_grafanas_schema(name: str, tmp_path: Path) -> None:
     assert complaints(DASHBOARDS[name], tmp_path) == []
 
 

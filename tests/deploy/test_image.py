@@ -46,7 +46,7 @@ def test_it_runs_the_command_itself_as_a_user_with_a_number() -> None:
     assert instructions("VOLUME") == ["/var/lib/baseten-watchdog"]
 
 
-def test_nothing_is_sent_to_the_builder_that_the_image_is_not_made_of() -> None:
+def test_the_build_context_has_only_what_the_image_needs() -> None:
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     wanted = {line[1:] for line in lines if line.startswith("!")}
     assert lines[1] == "*"

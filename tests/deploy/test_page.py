@@ -17,7 +17,7 @@ from watchdog.text.untrusted import clean
 ROWS = "document.querySelectorAll('.targets tbody tr').length"
 NAMES = "[...document.querySelectorAll('.targets tbody th a')].map(a => a.textContent)"
 REFRESH = "document.dispatchEvent(new Event('visibilitychange'))"
-"""What a tab hears when it is looked at again."""
+"""The event that a tab gets when it becomes visible again."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def tab() -> AsyncIterator[Tab]:
 
 
 async def rename(site: Site, model_id: str, name: str) -> None:
-    """Somebody changed the configuration, a while later."""
+    """As after a change of the configuration, some time later."""
 
     def work(tx: LedgerTransaction) -> None:
         target = tx.targets.get(model_id)
@@ -48,7 +48,7 @@ async def rename(site: Site, model_id: str, name: str) -> None:
     site.later()
 
 
-async def test_it_is_painted_and_asks_nobody_else(site: Site, tab: Tab) -> None:
+async def test_the_page_renders_and_loads_nothing_from_other_hosts(site: Site, tab: Tab) -> None:
     await tab.open(f"{site.server.url}/")
     assert await tab.value("document.querySelector('h1').textContent") == "2 models need a person"
     assert await tab.value(ROWS) == 18
@@ -60,7 +60,7 @@ async def test_it_is_painted_and_asks_nobody_else(site: Site, tab: Tab) -> None:
     assert all(url.startswith(site.server.url) for url in tab.asked)
 
 
-async def test_it_is_filtered_while_one_types_and_the_caret_stays(site: Site, tab: Tab) -> None:
+async def test_the_table_is_filtered_while_typing_and_the_caret_stays(site: Site, tab: Tab) -> None:
     await tab.open(f"{site.server.url}/?state=healthy")
     await tab.value("document.getElementById('q').focus()")
     await tab.type("emb")
@@ -155,7 +155,7 @@ async def test_it_says_when_the_ledger_or_the_daemon_is_away(site: Site, tab: Ta
     tab.complaints.clear()
 
 
-async def test_it_is_dark_where_one_likes_it_dark(site: Site, tab: Tab) -> None:
+async def test_the_page_is_dark_when_the_browser_prefers_dark(site: Site, tab: Tab) -> None:
     grounds = []
     for scheme in ("light", "dark"):
         await tab.look(scheme=scheme)

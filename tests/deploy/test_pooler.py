@@ -78,7 +78,7 @@ def test_a_pooler_that_breaks_session_locks_is_refused_and_left_as_it_was(tmp_pa
     assert (settings, locks) == (("0",), (0,))
 
 
-def test_a_pooler_in_session_mode_will_do(tmp_path: Path) -> None:
+def test_a_pooler_in_session_mode_works(tmp_path: Path) -> None:
     async def use(ledger: SqlLedger) -> bool:
         active = await ledger.hold_active()
         await ledger.transact(lambda tx: tx.meta.set("a", "b"))

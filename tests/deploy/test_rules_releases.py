@@ -1,8 +1,7 @@
 """The rules with two releases behind one Prometheus, however both are scraped.
 
-Each test of rules_test.yaml runs again beside a second release that is well, which must neither
-hide an alert nor cause one, and with the same fault in both releases, which must be twice as many
-alerts.
+Each test of rules_test.yaml runs again beside a second, healthy release, which must neither hide an
+alert nor cause one; and with the same fault in both releases, which must give twice as many alerts.
 """
 
 import json

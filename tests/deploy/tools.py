@@ -42,7 +42,7 @@ def helm(what: str, chart: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def checkov(path: Path, framework: str, reasons: dict[str, str]) -> list[str]:
-    """What it finds, but for those with a reason here why that is as it is."""
+    """Its findings, except those for which a reason is given here."""
     arguments = ["--framework", framework, "--compact", "--skip-download", "--output", "json"]
     done = run("checkov", "-f", path, *arguments)
     report = json.loads(done.stdout)

@@ -54,7 +54,7 @@ def test_commands_beside_a_daemon_leave_its_breaker_open(tmp_path: Path) -> None
         config = a_config(tmp_path, url, window="5s")
         with running(daemon(config)) as process:
             process.event("started")
-            # So that no canary is sent, and closing is all that is left to do wrong.
+            # So that no canary is sent, and the only possible mistake is to close.
             assert run("pause", "--all", "--for", "1h", "--config", config).returncode == 0
             statuses: set[str | None] = {None}
             while statuses != {"ACTIVE"}:

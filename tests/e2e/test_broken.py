@@ -1,4 +1,5 @@
-"""What the platform deactivates is broken wherever one looks; what a person does is not."""
+"""A deployment that the platform deactivated is shown as broken everywhere; one that an operator
+deactivated is not."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How the daemon is started, and what it finds of the processes before it and beside it."""
+"""How the daemon starts, and how it treats the processes before it and beside it."""
 
 import signal
 import sqlite3

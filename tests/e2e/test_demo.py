@@ -7,7 +7,7 @@ from tests.fakes.processes import PATIENCE_SECONDS, Process, command, environmen
 
 
 def test_without_a_terminal_it_prints_lines_and_ends_with_a_summary_when_interrupted() -> None:
-    # A proxy that the environment names is not asked for what is on this machine.
+    # A proxy that the environment names is not used for addresses of this machine.
     env = environment(HTTP_PROXY="http://127.0.0.1:1", http_proxy="http://127.0.0.1:1")
     with running(Process(command("demo"), env)) as demo:
         url = demo.until("metrics: ").split()[1]

@@ -1,4 +1,4 @@
-"""The commands of whoever operates it, beside a running daemon and without one."""
+"""The operators' commands, beside a running daemon and without one."""
 
 import json
 import os
@@ -127,7 +127,7 @@ def order_everything(config: Path, mark: str) -> None:
 
 
 def recorded(mark: str) -> list[tuple[str, str]]:
-    """What ends up in the history: all that was done, and each retry that was asked for."""
+    """The history afterwards: all that was done, and each retry that was ordered."""
     return [
         (IDS[name] + mark, order.split()[0])
         for name, order, status, _ in DESK

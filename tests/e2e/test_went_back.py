@@ -1,4 +1,5 @@
-"""A backup of the ledger that is moved in under the daemon which has sent retries since."""
+"""A backup of the ledger that replaces the ledger of a running daemon, which has sent retries
+since."""
 
 import json
 import signal

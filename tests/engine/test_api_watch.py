@@ -72,7 +72,7 @@ async def test_a_single_failure_is_told_when_the_next_answer_shows_it_was_one() 
 
 
 @pytest.mark.parametrize("error", [Denied("no", code="401"), Forbidden("no", code="403")])
-async def test_answers_that_say_no_are_answers(error: ApiError) -> None:
+async def test_refusals_count_as_answers_and_not_as_an_outage(error: ApiError) -> None:
     world = World(*MANY)
     break_all(world, error)
     async with world.running():

@@ -202,9 +202,7 @@ async def test_what_was_reserved_too_long_ago_is_not_sent(seconds: int, outcome:
             assert world.posts() == []
 
 
-async def test_a_look_again_that_cannot_see_sends_nothing_and_is_tried_again_a_little_later() -> (
-    None
-):
+async def test_when_the_second_look_fails_nothing_is_sent_and_it_is_tried_again_soon() -> None:
     world = a_failing_model()
     model = world.api.model("llama")
     errors: list[ApiError | None] = [None, LOST]
@@ -257,7 +255,7 @@ async def test_a_target_that_is_not_found_when_looked_at_again_is_not_posted_to(
         pytest.param("BUILDING", True, "deployment_replaced", id="both"),
     ],
 )
-async def test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent(
+async def test_another_status_at_the_second_look_is_recorded_and_nothing_is_sent(
     status: str, pushed: bool, told: str
 ) -> None:
     world = a_failing_model()
@@ -336,7 +334,7 @@ async def test_a_check_that_is_cancelled_does_not_cancel_its_post() -> None:
         assert attempt.outcome is Outcome.ACCEPTED
 
 
-async def test_what_somebody_else_changed_first_is_a_conflict_and_no_bug() -> None:
+async def test_a_change_by_another_process_first_is_a_conflict_and_not_a_bug() -> None:
     world = a_failing_model(first_delay=timedelta(hours=1))
     async with world.running():
         await world.run_for(seconds=2)
@@ -433,7 +431,7 @@ async def test_an_answer_with_another_deployment_is_told_with_both(status: str) 
     assert replace(told.attempt, made=told.answered) == world.attempts()[0]
 
 
-async def test_a_refusal_with_another_deployment_is_told_and_made_nothing() -> None:
+async def test_a_refusal_that_names_another_deployment_is_reported_and_created_nothing() -> None:
     world = a_failing_model()
     model = world.api.model("llama")
     model.refusal, model.refuses_as = "no", DeploymentRef("another", START)
@@ -521,7 +519,7 @@ async def test_a_person_may_force_a_retry_of_what_is_opted_out() -> None:
     assert len(world.posts()) == 1
 
 
-async def test_a_look_from_before_an_attempt_of_another_process_says_nothing_of_it() -> None:
+async def test_a_look_from_before_another_process_attempt_does_not_resolve_it() -> None:
     world = a_failing_model(first_delay=timedelta(minutes=2))
     world.on_retry("llama", "BUILDING")
     async with world.running():

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 MODELS = ("a", "b", "c", "d", "e")
 TOGETHER = timedelta(minutes=3)
-"""When all of them fail: everybody was seen well by then, and more than once."""
+"""The time when all of them fail; by then all were seen healthy more than once."""
 
 
 def a_fleet(**options: object) -> World:

@@ -1,4 +1,5 @@
-"""Who judges the breaker, and who only obeys it: the daemon, and commands beside it or alone."""
+"""Which process judges the breaker, and which only obeys it: the daemon, and commands beside it or
+alone."""
 
 import asyncio
 from collections.abc import Sequence
@@ -272,7 +273,7 @@ async def test_a_clock_that_was_set_back_between_two_passes_does_not_blind_it() 
     assert set(await closed_by(world)) == {None, ClosedBy.CANARY}
 
 
-async def test_a_command_beside_a_daemon_believes_that_ones_clock() -> None:
+async def test_a_command_beside_a_daemon_uses_the_daemons_clock() -> None:
     world = a_fleet()
     async with world.running():
         await until_it_opened(world)
@@ -319,7 +320,7 @@ async def test_a_daemon_whose_mode_changes_goes_on_with_that_modes_breaker() -> 
     assert await closed_by(world) == [ClosedBy.NONE_ELIGIBLE]
 
 
-# What nobody judges
+# When no process judges
 
 
 @pytest.mark.parametrize("models", [("well",), MODELS], ids=["who-may-not-judge", "who-may"])
@@ -356,7 +357,7 @@ async def test_a_daemon_that_starts_a_day_later_closes_it_with_its_canary() -> N
     assert [each.result for each in await canaries(world)] == [CanaryResult.FAILED]
 
 
-async def test_that_it_is_judged_is_written_down_now_and_then() -> None:
+async def test_the_time_of_the_last_judgement_is_recorded_at_intervals() -> None:
     world = a_fleet()
     async with world.running():
         await until_it_opened(world)

@@ -92,7 +92,7 @@ async def test_the_breaker_stays_open_while_its_canary_is_only_scaled_to_zero() 
         assert "canary_failed" in world.log()
 
 
-async def test_a_person_who_deactivates_is_not_fought() -> None:
+async def test_a_deployment_that_an_operator_deactivated_is_not_retried() -> None:
     world = asking()
     async with world.running():
         await world.run_for(minutes=2)
@@ -138,7 +138,7 @@ async def test_what_the_platform_deactivates_is_broken_and_its_episode_goes_on()
     ("before", "state"),
     [("ACTIVE", TargetState.NOT_RETRYABLE), ("LOADING_MODEL", TargetState.BROKEN)],
 )
-async def test_where_nobody_is_known_it_depends_on_what_was_before(
+async def test_when_the_actor_is_unknown_the_status_before_decides(
     before: str, state: TargetState
 ) -> None:
     world = asking()
@@ -180,9 +180,7 @@ async def test_an_older_deactivation_says_nothing_of_this_one() -> None:
     assert state_of(world.target("llama")) is TargetState.BROKEN
 
 
-async def test_a_key_that_may_not_read_the_log_or_no_wish_to_ask_means_that_nobody_is_known() -> (
-    None
-):
+async def test_the_actor_is_unknown_when_the_key_may_not_read_the_log_or_diagnosis_is_off() -> None:
     for diagnose in (True, False):
         world = asking()
         world.diagnose = diagnose
@@ -242,7 +240,7 @@ async def test_a_model_that_is_missing_is_broken_until_it_is_back() -> None:
     assert world.log()[-1] == "deployment_no_longer_broken"
 
 
-async def test_a_pause_is_shown_before_that_it_is_broken_and_not_after_its_end() -> None:
+async def test_a_paused_broken_target_is_shown_as_paused_until_the_pause_ends() -> None:
     world = World("llama")
     async with world.running():
         world.api.set_status("llama", "UNHEALTHY")
@@ -263,7 +261,7 @@ async def test_a_pause_is_shown_before_that_it_is_broken_and_not_after_its_end()
     assert world.log().count("deployment_broken") == 1
 
 
-async def test_who_is_in_progress_for_too_long_is_stuck_whoever_began_it() -> None:
+async def test_a_build_that_lasts_too_long_is_stuck_whoever_began_it() -> None:
     world = World("llama")
     async with world.running():
         world.api.set_status("llama", "BUILDING")

@@ -19,7 +19,7 @@ A_DAY_AND_MORE = timedelta(hours=25)
 
 
 def a_world(*model_ids: str, **more: Any) -> World:
-    """Models whose builds fail within seconds, and whose own limits hardly matter."""
+    """Models whose builds fail within seconds and whose own limits are too high to matter."""
     values: dict[str, Any] = {
         "first_delay": timedelta(0),
         "backoff": timedelta(seconds=5),
@@ -98,7 +98,7 @@ async def test_without_dates_the_ledgers_time_alone_counts() -> None:
     assert not any(isinstance(event, ApiClockSeen) for event in world.events)
 
 
-async def test_a_jump_is_told_once_and_a_difference_never() -> None:
+async def test_a_jump_is_reported_once_and_a_constant_difference_never() -> None:
     world = a_world("m1")
     async with world.running():
         await world.run_for(minutes=10)
@@ -144,7 +144,7 @@ async def test_a_healthy_fleets_looks_show_it_too_and_a_ledger_that_is_away_hear
 
 @pytest.mark.parametrize("dated", [True, False])
 async def test_a_day_back_while_it_runs_stops_the_fleet_for_a_minute_only(dated: bool) -> None:
-    """As it does on a server whose clock is set right: the process does not start anew for that."""
+    """As on a server whose clock is corrected while the process goes on."""
     world = a_world(*SIX, max_retries_per_minute=2)
     world.api.date = world.clock.apis if dated else None
     async with world.running():

@@ -1,4 +1,4 @@
-"""Why it failed and who acted: asked of the API in the background, and never in the way."""
+"""Why it failed and who acted: read from the API in the background, without delaying anything."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ LINES = ("Traceback (most recent call last):", "CUDA out of memory")
 
 
 class Asked:
-    """A world whose watchdog asks why, once a test has made everything happen."""
+    """A world whose watchdog reads causes, after a test has made everything happen."""
 
     def __init__(self) -> None:
         self.world = World("llama", first_delay=timedelta(0))
@@ -63,7 +63,7 @@ async def test_the_error_lines_of_a_new_failure_are_kept_with_its_episode() -> N
     assert await asked.findings() == [Finding(LINES)]
 
 
-async def test_who_ended_an_episode_is_kept_and_our_own_retries_are_nobody() -> None:
+async def test_who_ended_an_episode_is_kept_and_our_own_retries_do_not_count() -> None:
     asked = Asked()
     async with asked.running() as world:
         await world.run_for(minutes=2)
@@ -90,7 +90,7 @@ async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_e
     assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
 
 
-async def test_a_key_that_may_not_read_the_audit_log_is_no_more_than_that() -> None:
+async def test_a_key_that_may_not_read_the_audit_log_causes_no_finding_and_no_error() -> None:
     asked = Asked()
     asked.world.api.log_error = Forbidden("forbidden", code="403")
     async with asked.running() as world:

@@ -1,4 +1,4 @@
-"""Rounds of discovery: when they are made, and what a failing one leaves as it is."""
+"""Rounds of discovery: when they happen, and what a failed one leaves unchanged."""
 
 import asyncio
 from datetime import timedelta

@@ -89,7 +89,7 @@ async def test_a_429_for_one_target_alone_stops_the_others_for_its_time_only() -
     assert "whisper" in [model_id for model_id, _ in world.api.posts]
 
 
-async def test_a_lost_answer_is_resolved_by_looking_never_by_asking_again() -> None:
+async def test_a_lost_answer_is_resolved_by_checks_and_never_by_a_second_post() -> None:
     world = World("llama", first_delay=timedelta(0), jitter=0.0)
     world.api.set_status("llama", "BUILD_FAILED")
     world.api.model("llama").retry_error = AnswerLost("no answer", code="timeout")
@@ -183,7 +183,7 @@ async def test_observe_mode_decides_and_records_everything_and_sends_nothing() -
 
 
 @pytest.mark.parametrize(("standing", "posts"), [(Standing.IGNORE, 0), (Standing.RETRY, 1)])
-async def test_going_live_leaves_standing_failures_alone_where_told_to(
+async def test_retry_mode_leaves_standing_failures_alone_when_configured_so(
     standing: Standing, posts: int
 ) -> None:
     world = World("llama", observe=True, standing=standing)

@@ -81,7 +81,7 @@ async def test_a_key_that_may_retry_nothing_is_tried_once_an_hour_for_the_whole_
         (forbidden,) = [e for e in world.events if isinstance(e, RetriesForbidden)]
         assert forbidden.models == 3
         assert "gave_up" not in world.log()
-    # However many were under way when the third was answered.
+    # This holds however many were under way when the third was answered.
     early = [when for when in begun if when < at(minutes=1)]
     assert len(early) <= 4
     probes = begun[len(early) - 1 :]

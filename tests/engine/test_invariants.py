@@ -182,7 +182,7 @@ class Limits(RuleBasedStateMachine):
 
     @rule(model_id=models, which=which, outcome=st.sampled_from([*SENT]), times=st.integers(1, 4))
     def it_fails_and_fails(self, model_id: str, which: int, outcome: Outcome, times: int) -> None:
-        """What uses the limits up: retries that do not help, for as long as there are any."""
+        """Uses up the limits: retries that do not help, as long as any are allowed."""
         for _ in range(times):
             self.the_status_changes(model_id, "BUILD_FAILED")
             self.a_check_reserves_where_it_may(model_id, which)
@@ -196,7 +196,7 @@ class Limits(RuleBasedStateMachine):
 
     @rule(model_id=models, which=which)
     def it_recovers_for_good(self, model_id: str, which: int) -> None:
-        """So that the next failure is a new episode, in the same window."""
+        """Makes the next failure a new episode in the same window."""
         self.the_status_changes(model_id, "ACTIVE")
         for _ in range(8):
             self.a_check_reserves_where_it_may(model_id, which)
@@ -232,7 +232,7 @@ class Limits(RuleBasedStateMachine):
 
     @rule(which=which, step=st.sampled_from([0, 0, 0, -3600, 3600, -86_400, 86_400]))
     def it_is_killed(self, which: int, step: int) -> None:
-        """And while it is down, somebody may set the clock of the machine."""
+        """The machine's clock may be set while it is down."""
         self.die(which)
         if step and not any(process.in_hand for process in self.processes):
             self.clock.time += timedelta(seconds=step)

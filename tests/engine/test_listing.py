@@ -1,4 +1,4 @@
-"""One list of models for all who need it, in virtual time."""
+"""One list of models, shared by all its readers, in virtual time."""
 
 import asyncio
 from datetime import timedelta
@@ -86,7 +86,7 @@ async def test_a_listing_that_fails_confirms_nothing_and_is_not_asked_for_again_
     assert await bench.doubt() is None
 
 
-async def test_many_who_ask_at_once_share_one_request() -> None:
+async def test_concurrent_readers_of_the_listing_share_one_request() -> None:
     bench = Bench("other")
     answered = asyncio.Event()
     bench.api.before_listing = answered
@@ -132,7 +132,7 @@ async def test_a_listing_says_nothing_of_what_was_seen_since_it_was_asked_for() 
     assert bench.api.listings == 2
 
 
-async def test_one_that_is_under_way_is_too_old_for_what_was_seen_since_it_began() -> None:
+async def test_a_listing_under_way_is_too_old_for_what_was_seen_since_it_began() -> None:
     bench = Bench("other")
     answered = bench.api.before_listing = asyncio.Event()
     first = asyncio.create_task(bench.doubt())
@@ -145,7 +145,7 @@ async def test_one_that_is_under_way_is_too_old_for_what_was_seen_since_it_began
     assert bench.api.listings == 2
 
 
-async def test_who_gives_up_waiting_leaves_the_next_one_to_ask() -> None:
+async def test_when_a_waiting_reader_is_cancelled_the_next_one_sends_the_request() -> None:
     bench = Bench("other")
     answered = bench.api.before_listing = asyncio.Event()
     first, second = (asyncio.create_task(bench.doubt()) for _ in range(2))
@@ -169,7 +169,7 @@ async def test_entries_that_cannot_be_read_are_told_when_their_number_changes() 
     assert counted == [0, 2, 2, 1, 0, 1]
 
 
-async def test_the_same_failure_told_to_many_stays_the_size_it_has() -> None:
+async def test_the_traceback_of_a_shared_failure_does_not_grow() -> None:
     bench = Bench()
     bench.api.list_error = AnswerLost("bad gateway", code="502")
     depths = []

@@ -1,4 +1,4 @@
-"""A 404 for one model that is gone, and a 404 for everybody, in virtual time."""
+"""A 404 for one model that was deleted, and a 404 for all models, in virtual time."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def answer_404(world: World, error: NotFound | None = PAGE) -> None:
         world.api.model(model_id).get_error = error
 
 
-async def test_an_outage_that_answers_404_removes_nobody_and_is_told_as_one() -> None:
+async def test_an_outage_that_answers_404_removes_no_target_and_is_reported_as_an_outage() -> None:
     world = a_fleet(*MANY)
     async with world.running():
         await world.run_for(minutes=3)
@@ -91,7 +91,7 @@ async def test_standing_failures_are_not_retried_after_it() -> None:
     assert world.posts() == []
 
 
-async def test_the_breaker_still_sees_who_begins_to_fail_in_it() -> None:
+async def test_the_breaker_still_counts_targets_that_begin_to_fail_during_it() -> None:
     world = a_fleet(*MANY, breaker=BreakerRules(3, 0.3, 20, *[timedelta(minutes=10)] * 2))
     async with world.running():
         await world.run_for(minutes=3)

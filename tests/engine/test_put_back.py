@@ -68,7 +68,9 @@ async def test_what_was_sent_is_charged_in_the_window_of_a_ledger_that_never_had
         assert len(world.attempts()) == 2
 
 
-async def test_it_is_told_once_however_much_is_done_before_that_is_heard_of() -> None:
+async def test_a_put_back_is_reported_once_however_many_transactions_run_before_the_report() -> (
+    None
+):
     world = a_model_that_fails_again(max_attempts=2, max_attempts_per_window=2)
     async with world.running():
         empty = world.ledger.backup()
@@ -81,7 +83,7 @@ async def test_it_is_told_once_however_much_is_done_before_that_is_heard_of() ->
         assert went_back(world) == [2]
 
 
-async def test_it_is_told_though_whoever_asked_did_not_wait_for_it() -> None:
+async def test_a_put_back_is_reported_even_if_its_caller_was_cancelled() -> None:
     world = a_model_that_fails_again(max_attempts=2, max_attempts_per_window=2)
     async with world.running():
         empty = world.ledger.backup()
@@ -210,7 +212,9 @@ async def test_another_process_that_makes_attempts_does_not_make_it_go_back() ->
     assert went_back(world) == []
 
 
-async def test_a_ledger_in_which_others_went_on_since_is_seen_by_the_rows_that_lack() -> None:
+async def test_a_restored_ledger_that_others_have_used_since_is_noticed_by_its_missing_rows() -> (
+    None
+):
     """Its number is the same again, or greater."""
     world = a_model_that_fails_again(max_attempts=1, max_attempts_per_window=1)
     async with world.running():

@@ -1,4 +1,4 @@
-"""First allowed, first served, and nobody keeps a place that he cannot use; in virtual time."""
+"""First allowed, first served, and no target keeps a place that it cannot use; in virtual time."""
 
 from collections import Counter
 from dataclasses import replace
@@ -132,7 +132,7 @@ async def test_a_place_that_becomes_free_is_taken_at_once_by_the_first_in_the_qu
     assert first_posts(world)["c"] - recovered <= timedelta(seconds=15 + 2)
 
 
-async def test_the_queue_of_a_daemon_that_only_observes_is_none_of_a_commands() -> None:
+async def test_a_command_ignores_the_queue_of_a_daemon_in_observe_mode() -> None:
     world = a_world(*OTHERS, "mine", max_in_flight=4)
     fails_at_once(world, *OTHERS)
     world.observe = True
@@ -146,7 +146,7 @@ async def test_the_queue_of_a_daemon_that_only_observes_is_none_of_a_commands() 
     assert len(world.posts()) == 2, shown["mine"].decision
 
 
-async def test_both_pages_tell_the_same_place_beside_one_that_nobody_watches() -> None:
+async def test_both_pages_show_the_same_place_when_the_queue_has_an_unwatched_target() -> None:
     world = a_world("a", "gone")
     fails_at_once(world, "a", "gone")
     async with world.running():

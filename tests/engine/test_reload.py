@@ -202,7 +202,7 @@ async def test_observe_mode_taken_up_after_the_reservation_stops_the_post() -> N
 
 
 def _gauges(world: World, model_id: str) -> str:
-    """What the metrics heard of a model last."""
+    """The last event about a model that the metrics got."""
     told = [
         type(event).__name__
         for event in world.events

@@ -446,7 +446,7 @@ def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
     assert bench.attempts == [ended]
 
 
-def test_a_look_at_a_target_that_is_gone_is_none() -> None:
+def test_a_look_at_a_removed_target_is_not_recorded() -> None:
     bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
     recorded = run(
         bench.ledger.transact(

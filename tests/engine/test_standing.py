@@ -1,4 +1,4 @@
-"""When a replica is the active one, and when it lets another one be."""
+"""When a replica is the active one, and when it gives that up for another one."""
 
 import asyncio
 
@@ -78,9 +78,7 @@ async def test_a_short_outage_changes_nothing() -> None:
     assert (first.told, second.told) == ([BecameActive()], [BecameStandby()])
 
 
-async def test_one_that_the_ledger_does_not_answer_for_half_a_minute_lets_another_one_work() -> (
-    None
-):
+async def test_a_replica_without_the_ledger_for_half_a_minute_gives_up_its_term() -> None:
     first, second = two()
     await seconds(3, first, second)
     first.lose()
@@ -104,7 +102,7 @@ async def test_one_that_holds_the_lock_and_cannot_work_lets_another_one_work() -
     assert (first.active, second.active) == (False, True)
 
 
-async def test_one_that_works_and_knows_nothing_of_the_lock_stands_by() -> None:
+async def test_an_active_replica_that_cannot_query_its_lock_gives_up_its_term() -> None:
     first, second = two()
     await seconds(3, first, second)
     first.ledger.lock_fails_with = AWAY

@@ -1,4 +1,4 @@
-"""What a target went through is written down when it changes, and only then."""
+"""A target's status is recorded when it changes, and only then."""
 
 from datetime import datetime
 

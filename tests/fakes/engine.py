@@ -128,7 +128,7 @@ class World:
             await self.stop()
 
     def shared_listing(self) -> SharedListing:
-        """A list of models for somebody who runs beside the daemon."""
+        """A list of models for a process that runs beside the daemon."""
         settings = self._settings_of("beside", self.models, observe=self.observe)
         return self._make_engine(self.ledger, settings).listing
 
@@ -266,7 +266,7 @@ class World:
                 await self.ledger.transact(lambda tx: tx.replicas.remove(self._owner))
 
     async def crash(self) -> None:
-        """End like a killed process: nothing more is sent, nothing more is recorded."""
+        """End as a killed process does: it sends and records nothing more."""
         self._sweep = None
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()

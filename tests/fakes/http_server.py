@@ -108,7 +108,7 @@ class _Listening:
 
 
 class ScriptedServer(_Listening):
-    """Answers each request with what `handler` gives for it; keeps connections alive."""
+    """Answers each request with the result of `handler`; keeps connections alive."""
 
     def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class ScriptedServer(_Listening):
 
 
 class ConnectProxy(_Listening):
-    """A CONNECT proxy that leads every name to `upstream_port`, or turns all down with a status."""
+    """A CONNECT proxy that connects every name to `upstream_port`, or rejects all with a status."""
 
     def __init__(self, upstream_port: int, *, refuse_with: int | None = None) -> None:
         super().__init__()
@@ -162,7 +162,7 @@ class ConnectProxy(_Listening):
         return f"http://{HOST}:{self.port}"
 
     def garble(self) -> None:
-        """Slip bytes that nobody encrypted into what goes back to the clients."""
+        """Insert unencrypted bytes into the data that goes back to the clients."""
         for writer in self._near:
             writer.write(b"\x17\x03\x03\x00\x20" + bytes(32))
 

@@ -19,8 +19,8 @@ Fault = Mapping[str, Any]
 
 
 def hold_port() -> tuple[socket.socket, int]:
-    """A port of loopback that the system gives to nobody else while the socket is open. The program
-    under test can listen on it all the same: the socket does not, and allows others to."""
+    """A port of loopback that the system gives to no other process while the socket is open. The
+    program under test can still listen on it: the socket does not listen and allows others to."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,8 +76,8 @@ class Emulated:
         self._holder.close()
 
     def set_faults(self, *faults: Fault, of: str | None = None) -> None:
-        """What goes wrong from now on with the requests about one model, or with all, in place of
-        what did. The faults of other models stay."""
+        """Set the faults of the requests about one model, or about all, replacing the earlier ones.
+        The faults of other models stay."""
         self._faults[of] = [{**fault, "models": [of]} if of else fault for fault in faults]
         put_faults(self.url, [fault for faults in self._faults.values() for fault in faults])
 

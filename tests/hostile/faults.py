@@ -81,7 +81,7 @@ def start_with_key_file(stage: Stage) -> None:
 
 @contextmanager
 def key_revoked(stage: Stage) -> Iterator[None]:
-    """Somebody puts a key there that is not one, and the right one in the end."""
+    """The key file gets an unusable key, and at the end the right one."""
     _key_file(stage).write_text("another-key")
     yield
     _key_file(stage).write_text(KEY)

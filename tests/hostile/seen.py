@@ -1,8 +1,5 @@
-"""What can be seen of a daemon from outside, as a row states it.
-
-Each is called until it finds nothing missing; what it returned last is in the error if it never
-does.
-"""
+"""Conditions that can be observed of a daemon from outside, as a row states them. Each is called
+until nothing is missing; if that never happens, the error contains its last result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +55,7 @@ def state(model_id: str, state: str) -> Seen:
 
 
 def status(model_id: str, status: str) -> Seen:
-    """What the last look found."""
+    """The result of the last check."""
     return metric(f'deployment_status{{model_id="{model_id}",status="{status}"}}', 1)
 
 
@@ -96,7 +93,7 @@ def attempts(model_id: str, *outcomes: str) -> Seen:
 
 
 def looks_go_on(model_id: str, times: int = 3) -> Seen:
-    """So many more looks since the cause came, or went."""
+    """This many more checks since the cause began, or ended."""
 
     def enough(stage: Stage) -> bool:
         looks = stage.api.looks(model_id)
@@ -114,7 +111,7 @@ def retried(model_id: str, before: int) -> Seen:
 
 
 def _clean_everywhere(stage: Stage) -> bool:
-    """Whatever anybody can read, the history among it, has neither the key nor control codes."""
+    """Nothing that a user can read, including the history, has the key or control codes."""
     views = (["status"], ["history"], ["status", "--json"], ["history", "--json"])
     shown = [run(*view, "--config", stage.config).stdout for view in views]
     shown += stage.logs(), stage.get("/metrics")

@@ -1,4 +1,4 @@
-"""A real daemon between a real emulator and whoever looks at it: what every row is played on."""
+"""A real daemon between a real emulator and its clients: every row is run on it."""
 
 import json
 import signal

@@ -18,7 +18,7 @@ from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.engine.ports import AnswerLost, NotSent
 
 NAME = "api.baseten.test"
-"""No resolver knows it: only a proxy that is really asked leads there."""
+"""No resolver knows this name: only a proxy that is really used can reach it."""
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ async def test_looks_and_retries_go_through_the_proxy_with_a_private_ca(
         assert [each.connection for each in net.server.requests] == [1, 1, 2]
 
 
-async def test_all_proxy_without_a_scheme_will_do(
+async def test_all_proxy_works_without_a_scheme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
@@ -95,7 +95,7 @@ async def test_all_proxy_without_a_scheme_will_do(
 
 
 @pytest.mark.parametrize("directly", [HOST, f"elsewhere.test, {HOST}", "*", "elsewhere.test, *"])
-async def test_no_proxy_names_who_is_asked_directly(
+async def test_hosts_in_no_proxy_are_reached_directly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: str
 ) -> None:
     async with network(tmp_path) as net, ConnectProxy(net.server.port) as proxy:
@@ -110,7 +110,7 @@ async def test_no_proxy_names_who_is_asked_directly(
 
 
 @both
-async def test_a_proxy_that_says_no_was_not_sent_anything(
+async def test_a_request_that_the_proxy_rejects_counts_as_not_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Ask
 ) -> None:
     async with network(tmp_path) as net, ConnectProxy(1, refuse_with=407) as proxy:

@@ -1,4 +1,5 @@
-"""When the API asks for quiet, or refuses the key: what is held, for how long, and what is told."""
+"""When the API demands a pause or refuses the key: what is held, for how long, and what is
+reported."""
 
 import asyncio
 from datetime import timedelta
@@ -391,7 +392,7 @@ async def test_a_401_for_the_key_before_does_not_hold_the_new_one(tmp_path: Path
         assert setup.told(AuthFailed) == []
 
 
-async def test_a_403_that_the_key_before_was_answered_forbids_the_new_one_nothing(
+async def test_a_403_for_the_previous_key_does_not_restrict_the_new_key(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "key"
@@ -465,7 +466,7 @@ async def test_the_urgent_pass_before_the_waiting_checks() -> None:
 
 
 @pytest.mark.looptime
-async def test_those_who_gave_up_waiting_take_nobodys_turn() -> None:
+async def test_cancelled_requests_take_no_turn() -> None:
     gate = _gate(1)
     enter = partial(gate.enter, "get_deployment", "m1", urgent=False)
     tasks = [asyncio.create_task(enter()) for _ in range(102)]

@@ -60,7 +60,7 @@ async def test_a_look_that_is_answered_about_another_deployment_saw_nothing(
         assert "\n" not in str(error)
         assert (await setup.api.get_deployment("m1")).status == "BUILD_FAILED"
         assert setup.codes() == [("get_deployment", "invalid_body"), ("get_deployment", "200")]
-        # Whoever gave the wrong answer may give the next request one as well.
+        # The server that gave a wrong answer may give the next request a wrong one too.
         assert [each.connection for each in setup.server.requests] == [1, 2]
 
 

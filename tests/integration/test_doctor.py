@@ -55,7 +55,7 @@ def test_all_is_well(api: str, tmp_path: Path) -> None:
     assert not (tmp_path / "ledger.db").exists()
 
 
-def test_a_person_reads_a_sign_and_a_remedy(api: str, tmp_path: Path) -> None:
+def test_doctor_prints_a_sign_and_a_remedy(api: str, tmp_path: Path) -> None:
     shown = cli("doctor", "--config", config_file(tmp_path, api, ["nosuch11"]))
     assert shown.exit_code == 1
     assert "✗ model nosuch11" in shown.stdout

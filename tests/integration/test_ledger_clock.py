@@ -1,4 +1,4 @@
-"""One clock for all who use a SQLite ledger: the daemon's, while one lives."""
+"""One clock for all processes that use a SQLite ledger: the daemon's, while one is alive."""
 
 import asyncio
 import os

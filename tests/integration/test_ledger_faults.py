@@ -208,7 +208,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_its_turn_loses_no_recor
     assert await use(ledger, lambda tx: tx.meta.get("a")) == "recorded"
 
 
-async def test_nobody_need_hear_of_an_error_whose_caller_has_gone(ledger: SqlLedger) -> None:
+async def test_an_error_whose_caller_was_cancelled_causes_no_warning(ledger: SqlLedger) -> None:
     told: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
     go_on = threading.Event()
@@ -267,7 +267,7 @@ async def test_nothing_is_written_to_a_damaged_ledger_until_it_is_good_again(
     with another_process(path) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         before = damage(path)
-        # Another wrote last: nothing in this process's memory counts.
+        # Another process wrote last: nothing in this process's memory is valid.
         other.execute("INSERT INTO meta VALUES ('b', 'new')")
     with pytest.raises(LedgerUnavailable, match="malformed: put a good copy in its place"):
         await ledger.transact(lambda tx: tx.attempts.newest(None, limit=1_000))

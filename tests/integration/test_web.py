@@ -233,7 +233,7 @@ async def test_other_work_goes_on_between_the_pieces_of_a_scrape() -> None:
     assert seen == sorted(set(seen))
 
 
-async def test_a_scrape_is_packed_for_who_can_unpack_it() -> None:
+async def test_a_scrape_is_compressed_for_clients_that_accept_it() -> None:
     site = Site(render_metrics=lambda: iter([b"a 1\n" * 1000] * 2))
     await site.server.start()
     try:

@@ -1,4 +1,4 @@
-"""Watchdogs that charge too little for what they sent."""
+"""Broken watchdogs that charge too little for what they sent."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ def _charges(**changed: bool) -> Change:
 
 
 def _told_as(told: type[Exception], *errors: type[Exception]) -> Change:
-    """Retries that fail in one way are told to have failed in another."""
+    """Retries that fail in one way are reported as failed in another way."""
 
     async def retry(right: Any, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Watchdogs that do not stop: for a person, for the breaker, or for the API."""
+"""Broken watchdogs that do not stop: for an operator, for the breaker, or for the API."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

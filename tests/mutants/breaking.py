@@ -1,7 +1,7 @@
-"""Lets broken watchdogs loose, one at a time, and sees whether the tests notice.
+"""Runs broken watchdogs, one at a time, and checks whether the tests notice.
 
-pytest collects the tests of all of them once. Then each runs in a child of its own, forked from
-that process, which is broken for good and ends with the first failing test.
+pytest collects the tests of all of them once. Then each runs in its own child process, forked from
+that one, which is changed permanently and ends with the first failing test.
 """
 
 import os
@@ -24,7 +24,7 @@ _SECONDS = 600
 
 
 class _Exit(IntEnum):
-    """How a child ends: with nothing that a process ends with by accident."""
+    """The exit statuses of a child: none of them occurs by accident."""
 
     CAUGHT = 100
     SURVIVED = 101

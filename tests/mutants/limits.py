@@ -123,7 +123,7 @@ LIMITED = (
         "a standing failure is retried",
         "With ignore, a target that is already failing when first observed is left alone.",
         seams.policies(lambda right: replace(right, standing=Standing.RETRY)),
-        caught_by=f"{ENGINE}test_going_live_leaves_standing_failures_alone_where_told_to",
+        caught_by=f"{ENGINE}test_retry_mode_leaves_standing_failures_alone_when_configured_so",
     ),
     mutant(
         "statuses never lag",

@@ -42,7 +42,7 @@ LOOKING = (
         "A 404 is an error like any other until one shared, whole listing lacks the model.",
         seams.confirm_404(_believe),
         caught_by="tests/engine/test_not_found.py"
-        "::test_an_outage_that_answers_404_removes_nobody_and_is_told_as_one",
+        "::test_an_outage_that_answers_404_removes_no_target_and_is_reported_as_an_outage",
     ),
     mutant(
         "the first 404 removes",
@@ -88,7 +88,7 @@ OBSERVING = (
         "going live retries what failed before",
         "Left alone when it was failing as the mode changed to retry.",
         seams.ledger("meta.get", lambda tx, key: None),
-        caught_by=f"{ENGINE}test_going_live_leaves_standing_failures_alone_where_told_to",
+        caught_by=f"{ENGINE}test_retry_mode_leaves_standing_failures_alone_when_configured_so",
     ),
     mutant(
         "dry_run counts in retry mode",

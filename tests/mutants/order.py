@@ -89,19 +89,19 @@ ORDER = (
         "no look again",
         "Look again: a fresh GET.",
         _look_again(lambda checked, seen: checked),
-        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent",
+        caught_by=f"{ATTEMPT}test_another_status_at_the_second_look_is_recorded_and_nothing_is_sent",
     ),
     mutant(
         "the look again does not compare the deployment",
         "Look again: still failing, same deployment, else abandoned.",
         _look_again(lambda checked, seen: replace(seen, ref=checked.ref)),
-        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent[another-deployment]",
+        caught_by=f"{ATTEMPT}test_another_status_at_the_second_look_is_recorded_and_nothing_is_sent[another-deployment]",
     ),
     mutant(
         "the look again does not compare the status",
         "Look again: still failing, same deployment, else abandoned.",
         _look_again(lambda checked, seen: replace(seen, status=checked.status)),
-        caught_by=f"{ATTEMPT}test_what_the_look_again_saw_instead_is_recorded_and_nothing_sent",
+        caught_by=f"{ATTEMPT}test_another_status_at_the_second_look_is_recorded_and_nothing_is_sent",
     ),
     mutant(
         "the look again does not read the label",
@@ -113,7 +113,7 @@ ORDER = (
         "a look again that could not see is good enough",
         "A check that errs is no observation: nothing is ever retried on it.",
         _look_again(lambda checked, seen: seen, blind=True),
-        caught_by=f"{ATTEMPT}test_a_look_again_that_cannot_see_sends_nothing_and_is_tried_again_a_little_later",
+        caught_by=f"{ATTEMPT}test_when_the_second_look_fails_nothing_is_sent_and_it_is_tried_again_soon",
     ),
     mutant(
         "a lost answer is asked for again",
@@ -125,7 +125,7 @@ ORDER = (
         "a lost answer is resolved by asking",
         "A lost answer is resolved by looking at the status, not by asking again.",
         seams.post_retry(_asked_again),
-        caught_by=f"{ENGINE}test_a_lost_answer_is_resolved_by_looking_never_by_asking_again",
+        caught_by=f"{ENGINE}test_a_lost_answer_is_resolved_by_checks_and_never_by_a_second_post",
     ),
     mutant(
         "a cancelled check cancels its POST",

@@ -1,4 +1,4 @@
-"""Whatever text the API sends: what comes of it can be printed and stored, or it is an error."""
+"""Any text that the API sends: the result can be printed and stored, or it is an error."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ DEPLOYMENT = {
 }
 
 texts = st.one_of(
-    # Halves of characters too: a server may send anything.
+    # With half characters (surrogates) too: a server may send any text.
     st.text(st.characters(exclude_categories=())),
     st.sampled_from(["", "\x00", "\ud800", "x" * 900_000, "\x1b[2J", f"a {KEY} b", "\u202e", "\n"]),
 )

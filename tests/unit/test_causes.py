@@ -45,28 +45,28 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         ((NOT_FOUND,), Cause.DEPENDENCY),
         # The last word wins over the first.
         ((BAD_SYNTAX, RESET), Cause.NETWORK),
-        # An installer that cannot reach its index says that there is no such package.
+        # An installer that cannot reach its index also reports that the package does not exist.
         ((RETRYING, NOT_FOUND), Cause.NETWORK),
         ((RESET, NO_WHEEL), Cause.NETWORK),
-        # It did reach it, where it lists the versions.
+        # If it lists the versions, it did reach the index.
         ((RETRYING, NO_VERSION, NOT_FOUND), Cause.DEPENDENCY),
-        # What was not ready in time has a reason, where one was said.
+        # If something was not ready in time and the log gives a reason, that reason is the cause.
         ((NOT_READY,), Cause.TIMEOUT),
         ((NO_FILE, NOT_READY), Cause.USER_CODE),
         ((NO_NODES, NOT_READY), Cause.CAPACITY),
         # A handled error does not turn a transient one into a permanent one.
         ((BAD_SYNTAX, REFUSED), Cause.NETWORK),
-        # What came long before a likely cause was overcome.
+        # A failure long before a likely cause was overcome.
         ((RESET, *["step"] * 60, NO_FILE), Cause.USER_CODE),
         ((RESET, *["step"] * 59, NO_FILE), Cause.NETWORK),
         # What is certain follows from little else, unless Python chains two exceptions.
         ((RESET, BAD_SYNTAX), Cause.USER_CODE),
         ((RESET, "", CHAINED, "", "TypeError: 'NoneType' object"), Cause.NETWORK),
         ((CHAINED, RESET, "TypeError: 'NoneType' object"), Cause.USER_CODE),
-        # What was overcome did not make it fail.
+        # A problem that was overcome is not the cause of the failure.
         ((RESET, ALL_THERE, NO_FILE), Cause.USER_CODE),
         ((NO_NODES, "Normal  Scheduled  5m", NOT_READY), Cause.TIMEOUT),
-        # A remark is no failure, and at most a hint at something transient.
+        # A remark is not a failure; at most it hints at a transient cause.
         (("WARNING: skipped: ModuleNotFoundError: No module named 'flash_attn'",), Cause.UNKNOWN),
         (("2026-11-27 INFO request was answered 503 Service Unavailable",), Cause.NETWORK),
         ((NO_FILE, "INFO: Connection reset by peer, reconnecting"), Cause.USER_CODE),
@@ -101,7 +101,7 @@ def test_each_cause_but_unknown_has_a_pattern_and_a_sentence() -> None:
         ((("WEIGHT_DOWNLOAD", "FAILED"),), Cause.NETWORK),
         ((("CONTAINER_CREATE", "FAILED"),), Cause.PLATFORM),
         ((("READINESS", "STALLED"),), Cause.TIMEOUT),
-        # It runs the model's code, which fails for every reason.
+        # This phase runs the model's code, which can fail for any reason.
         ((("CONTAINER_START", "FAILED"),), Cause.UNKNOWN),
         ((("SCHEDULING", "SUCCESS"),), Cause.UNKNOWN),
         ((("A_NEW_PHASE", "FAILED"),), Cause.UNKNOWN),

@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 class Machine:
-    """A machine whose two clocks a test moves."""
+    """A machine with two clocks that the test sets."""
 
     def __init__(self, wall: FrozenDateTimeFactory) -> None:
         self._wall = wall
@@ -26,7 +26,7 @@ class Machine:
         self.seconds += span.total_seconds()
 
     def steps(self, span: timedelta) -> None:
-        """The wall clock alone, as NTP, a person or a suspended machine moves it."""
+        """Move only the wall clock, as NTP, a user or a suspended machine does."""
         self._wall.tick(span)
 
 

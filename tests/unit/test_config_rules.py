@@ -1,4 +1,4 @@
-"""Each file in tests/configs breaks one rule, and says on top what a person is told of it."""
+"""Each file in tests/configs breaks one rule, and begins with the message that the user gets."""
 
 from pathlib import Path
 

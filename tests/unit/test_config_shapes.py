@@ -1,4 +1,4 @@
-"""Whatever stands in the place of whichever setting: one line for each thing that is wrong."""
+"""Any value in the place of any setting: one line for each problem."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which ledgers' URLs are accepted: the ones that the library takes apart which uses them."""
+"""Which ledger URLs are accepted: those that the library which uses them can parse."""
 
 import pytest
 from sqlalchemy import create_engine, make_url

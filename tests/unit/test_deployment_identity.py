@@ -15,7 +15,7 @@ FRACTION = timedelta(microseconds=123_456)
 
 
 def precise(ref: DeploymentRef) -> DeploymentRef:
-    """The same, as an API says it that gives fractions of a second."""
+    """The same time from an API that gives fractions of a second."""
     return replace(ref, created_at=ref.created_at + FRACTION)
 
 

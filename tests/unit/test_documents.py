@@ -1,4 +1,4 @@
-"""The documents lead somewhere, and name everything that users meet."""
+"""The documents have no broken link, and name everything that users meet."""
 
 import logging
 import re
@@ -57,7 +57,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def problems(document: Path) -> list[str]:
-    """The links that lead nowhere."""
+    """The broken links."""
     found = []
     for link in links(document):
         path, _, anchor = link.partition("#")

@@ -1,9 +1,9 @@
-"""The rules over any interleaving: two daemons, some models, people, crashes and clock steps.
+"""The rules over any interleaving: two daemons, some models, operators, crashes and clock steps.
 
-Each rule is one thing that can happen in the world. What the API receives is counted apart from
-the records that the limits are computed from, and an episode apart from the rules' idea of one: a
-new one begins when a person acted, when health was seen to last, or when the target was away for
-long.
+Each rule of the state machine is one possible event. The POSTs that the API receives are counted
+separately from the records that the limits are computed from. Episodes are counted separately too:
+a new one begins when an operator acted, when lasting health was seen, or when the target was absent
+for long.
 """
 
 from collections import Counter
@@ -62,7 +62,7 @@ RESERVATION = timedelta(seconds=30)
 """How long after its reservation an attempt may be sent."""
 
 OPEN = (Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.DRY_RUN)
-"""What leaves something to watch; any other outcome ends the attempt."""
+"""After these outcomes the attempt is still watched; any other one ends it."""
 
 ANSWERS = sorted({*Outcome} - {Outcome.PENDING, Outcome.ABANDONED})
 
@@ -104,7 +104,7 @@ class Daemon:
 
 
 def so_recent(posts: Iterable[Post], span: timedelta, now: datetime) -> int:
-    """With a clock that was set back, a POST in the future counts."""
+    """After the clock was set back, a POST with a time in the future counts."""
     return sum(post.at + span > now for post in posts)
 
 
@@ -134,7 +134,7 @@ class Rules(RuleBasedStateMachine):
     def configured(
         self, minute: int, in_flight: int, day: int, episode: int, more: int, standing: Standing
     ) -> None:
-        """Any of the limits may be the one that binds."""
+        """Any of the limits may be the one that is reached first."""
         self.fleet_limits = FleetLimits(minute, in_flight, day)
         self.policy: Policy = replace(
             RULES,
@@ -221,7 +221,7 @@ class Rules(RuleBasedStateMachine):
     @rule(which=which, answer=answers, recorded=mostly, executed=st.booleans())
     @precondition(lambda self: any(daemon.in_hand for daemon in self.daemons))
     def send(self, which: int, answer: Outcome, recorded: bool, executed: bool) -> None:
-        """Look again, POST, and record the answer unless the daemon dies before it can."""
+        """Check again, POST, and record the answer, unless the daemon dies before that."""
         daemon = self.daemons[which]
         if not daemon.in_hand:
             return
@@ -267,7 +267,7 @@ class Rules(RuleBasedStateMachine):
         slow: bool,
         well: tuple[int, ...],
     ) -> None:
-        """What spends the limits: failures all over, and retries that do not help for long."""
+        """Uses up the limits: failures of all models, and retries that do not help for long."""
         for model_id in MODELS if push else ():
             self.a_person_acts(model_id, "BUILD_FAILED", push=True)
         for answer in answers:
@@ -307,7 +307,7 @@ class Rules(RuleBasedStateMachine):
         retry_on = RULES.retry_on if both else frozenset({"BUILD_FAILED"})
         self.policy = replace(self.policy, standing=standing, retry_on=retry_on)
         for slot in self.slots.values():
-            # Under other rules the same status may be another thing.
+            # Under other rules the same status may mean something else.
             slot.standing = slot.standing and slot.status in retry_on
             slot.tried = slot.tried if slot.status in retry_on else 0
 
@@ -327,7 +327,8 @@ class Rules(RuleBasedStateMachine):
         return Daemon(f"daemon:{self.lives}")
 
     def kill(self, which: int) -> None:
-        """And let the next one settle what it left: charged, sent at the last moment it could."""
+        """Then let the next daemon resolve the dead one's reservations: charged, as sent at the
+        last possible moment."""
         owner = self.daemons[which].owner
         self.daemons[which] = self.started()
         for attempt in list(self.attempts.values()):
@@ -348,7 +349,7 @@ class Rules(RuleBasedStateMachine):
             self.hold = Hold(DecisionReason.API_HELD, self.now + timedelta(seconds=20))
 
     def write(self, seen: tuple[Attempt, ...]) -> None:
-        """What watching shows of attempts: never what became of sending them."""
+        """The observations of attempts, but not the outcomes of sending them."""
         for attempt in seen:
             before = self.attempts[attempt.id]
             assert before.unended
@@ -379,7 +380,7 @@ class Rules(RuleBasedStateMachine):
         return decision
 
     def judged(self, target: Target, attempts: list[Attempt]) -> None:
-        """What holds of every target after a look that could judge: a first 404 does not."""
+        """Holds for every target after a check with a usable result; a first 404 has none."""
         assert (target.failing_since is not None) == (target.health is Health.FAILING)
         if any(attempt.outcome is Outcome.PENDING for attempt in attempts):
             assert target.decision.kind is not DecisionKind.RETRY

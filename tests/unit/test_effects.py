@@ -1,4 +1,4 @@
-"""Whose doing is what is seen, while statuses lag by any time."""
+"""Who caused an observed change, while statuses lag by any time."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -203,14 +203,14 @@ def test_a_push_that_only_the_audit_log_shows_ends_the_episode() -> None:
     assert [attempt.resolution for attempt in step.attempts] == [Resolution.SUPERSEDED]
 
 
-# No lag grants a fresh budget
+# No lag leads to a new budget
 
 LOOK = timedelta(minutes=1)
 
 
 @dataclass
 class Lagging:
-    """One model that no retry helps, and that nobody else touches; looks show it as it was `lag`
+    """One model that no retry helps and that no operator touches. Checks show it as it was `lag`
     ago. `renews`: each retry makes another deployment."""
 
     lag: timedelta

@@ -1,4 +1,4 @@
-"""A retry that the key may not send (HTTP 403), and POSTs that are answered and cost nothing."""
+"""A retry that the key may not send (HTTP 403), and POSTs that are answered and not charged."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,7 +61,7 @@ def throttled(minutes: float) -> Attempt:
             [forbidden(9, episode_id="e0"), forbidden(8)], GAVE_UP, id="in-another-failure-of-it"
         ),
         pytest.param(
-            # As the ledger gives them: by number, which begins anew with each failure.
+            # In the ledger's order: by number, which begins at 1 with each episode.
             [
                 refailed(ago(hours=20), episode_id="e0", number=1),
                 forbidden(9, number=1),

@@ -1,4 +1,4 @@
-"""What a list of models says of which not every entry can be read."""
+"""A list of models in which some entries cannot be read."""
 
 import pytest
 from hypothesis import given

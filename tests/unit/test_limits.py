@@ -139,7 +139,7 @@ def test_a_reset_stays_though_the_clock_jumped_ahead_before_it() -> None:
 
 
 DATE = NOW + timedelta(days=400)
-"""What the API's clock says at NOW: far from it, which does no harm."""
+"""The API's clock at NOW: far from ours, which must have no effect."""
 
 
 def _spans(most: int) -> st.SearchStrategy[timedelta]:
@@ -182,7 +182,7 @@ def test_what_lies_in_the_future_counts_as_of_when_that_was_noticed(
     ahead_since: datetime | None, at: datetime
 ) -> None:
     assert counts_at(ago(days=-1), NOW, ahead_since=ahead_since) == at
-    # By the time that the clock is right again, it counts from when it was sent.
+    # Once the clock is right again, it counts from the time when it was sent.
     later = NOW + timedelta(days=1, minutes=1)
     assert counts_at(ago(days=-1), later, ahead_since=ahead_since) == ago(days=-1)
 

@@ -176,7 +176,7 @@ def test_a_full_disk_or_a_closed_pipe_does_not_stop_the_daemon() -> None:
 
 
 def sink(depth: int) -> None:
-    """Fail, deep down, with the key at hand in a variable."""
+    """Raise in a nested call, with the key in a local variable."""
     at_hand = KEY
     if depth:
         sink(depth - 1)

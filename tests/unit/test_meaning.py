@@ -1,4 +1,5 @@
-"""What a status means where the word alone does not tell: asleep after a retry, and inactive."""
+"""The meaning of a status where the word alone is not enough: asleep after a retry, and
+inactive."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,8 +46,8 @@ DEPLOYING = failing(status="DEPLOYING", health=Health.IN_PROGRESS, failing_since
 
 
 def asleep(minutes: float, *, seen: float, looked: float = 1.0) -> Target:
-    """Asleep for so many minutes since an attempt of ours, seen for so many of them, and last
-    looked at so many minutes ago."""
+    """Asleep, so many minutes after an attempt of ours; seen asleep for so many minutes, and last
+    checked so many minutes ago."""
     return replace(
         DEPLOYING,
         status="SCALED_TO_ZERO",

@@ -53,7 +53,7 @@ def test_what_a_clock_that_was_ahead_wrote_is_left_out() -> None:
     assert spans(healthy(status_since=ago(hours=30)), [ahead], START, NOW) == [
         Span(START, NOW, "ACTIVE")
     ]
-    # The target was seen healthy "before" its last change: times no longer tell.
+    # The target was seen healthy "before" its last change: the times do not give the order.
     last = change(ago(hours=1), "BUILD_FAILED")
     assert spans(healthy(status_since=ago(hours=2)), [last], START, NOW)[-1].end <= NOW
 

@@ -1,4 +1,4 @@
-"""The page's words: one for each thing that they are about, and the one line that sums up."""
+"""The page's words: one for each thing that it shows, and the one-line summary."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -152,7 +152,7 @@ def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
             [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=NOW))],
             Fact("API", "answers", "key accepted", "good"),
         ),
-        (  # It was told by a clock that has been set back since.
+        (  # The time comes from a clock that was set back since.
             [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=ago(hours=-25)))],
             Fact("API", "answers", "key accepted", "good"),
         ),

@@ -1,4 +1,5 @@
-"""First allowed, first served: places that the fleet's limits give, and who may take them."""
+"""First allowed, first served: the places that the fleet's limits leave, and which targets may take
+them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

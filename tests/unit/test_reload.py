@@ -25,7 +25,7 @@ FEWER = config(models=TWO[:1])
 
 
 class Desk:
-    """A reloader of a file, what it was given to take up, and what it reported."""
+    """A reloader of a file, the configurations that it applied, and the events that it sent."""
 
     def __init__(self, folder: Path, in_force: Config = IN_FORCE) -> None:
         self.file = folder / "config.yaml"
@@ -60,7 +60,7 @@ class Desk:
         self.file.write_text(self.file.read_text() + "x")
 
     async def ticks(self, seconds: int = 1) -> list[str]:
-        """What a tick in each of these seconds reported."""
+        """The events of a tick in each of these seconds."""
         self.events.clear()
         for _ in range(seconds):
             self.clock.advance(seconds=1)

@@ -14,7 +14,8 @@ from watchdog.domain.replica import Replica, ReplicaState
 def test_a_replica_that_is_silent_for_more_than_half_a_minute_is_gone(
     silent_seconds: int, gone: bool
 ) -> None:
-    """Also one that spoke before a clock was set back: if it lived it would have spoken since."""
+    """This includes a last heartbeat in the future, from before the clock was set back: a live
+    replica would have sent one since."""
     seen_at = NOW - timedelta(seconds=silent_seconds)
     replica = Replica("daemon:a:1", "1.0.0", ago(hours=2), ago(hours=2), seen_at, active=True)
     assert (replica.state(NOW) is ReplicaState.GONE) is gone

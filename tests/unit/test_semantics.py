@@ -1,4 +1,4 @@
-"""docs/semantics.md says of words and numbers what the code says."""
+"""docs/semantics.md gives the same words and numbers as the code."""
 
 import importlib
 import re

@@ -1,4 +1,4 @@
-"""What a status means, and what a target is doing, each in one word."""
+"""The meaning of a status, and the state of a target, each in one word."""
 
 import re
 from dataclasses import replace
@@ -132,7 +132,7 @@ _ALL_STATUSES = (
     *("BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "UNHEALTHY", "BUILD_STOPPED", "INACTIVE"),
     *("ACTIVE", "SCALED_TO_ZERO"),
 )
-"""The fourteen of the API's description."""
+"""The fourteen statuses in the API's description."""
 
 
 def test_the_readme_says_of_each_status_what_the_code_makes_of_it() -> None:

@@ -1,4 +1,4 @@
-"""What commands do with the parts: one pass, or one look at the ledger."""
+"""What commands do with the parts: one pass over all targets, or one reading of the ledger."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool) -> list[Checked]:
-    """One pass over all targets, listed and discovered ones. Without `retry` the ledger is neither
+    """One pass over all targets, configured and discovered. Without `retry` the ledger is neither
     read nor written. Raises SetupError, and ApiError where the models cannot be listed."""
     if retry:
         async with open_engine(config, environ, Role.COMMAND) as engine:
@@ -52,7 +52,7 @@ async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool)
 
 
 async def discover(listing: SharedListing, config: Config) -> Known:
-    """What the configuration's patterns find now. Raises ApiError."""
+    """The models that the configuration's patterns match now. Raises ApiError."""
     if config.discovery is None:
         return {}
     return after_listing({}, await listing.get(), config.discovery.rules())
@@ -80,8 +80,8 @@ async def open_api(
 async def open_engine(
     config: Config, environ: Mapping[str, str], role: Role
 ) -> AsyncIterator[Engine]:
-    """The parts that check and retry, for one command. Raises SetupError, also where the ledger
-    goes away meanwhile."""
+    """The parts that check and retry, for one command. Raises SetupError, also when the ledger
+    becomes unavailable during the command."""
     clock, listener = SystemClock(), Fanout()
     api = make_api(config, make_key(config, environ), clock, listener)
     async with AsyncExitStack() as parts:
@@ -89,7 +89,7 @@ async def open_engine(
         ledger = open_ledger(config, clock, role)
         parts.push_async_callback(ledger.close)
         engine = make_engine(config, api, ledger, clock, listener)
-        # Interrupted or not: the answer to what was sent is recorded.
+        # Also after an interruption, the answer to a request that was sent is recorded.
         parts.push_async_callback(engine.retrier.finish)
         parts.callback(engine.retrier.send_nothing_more)
         try:

@@ -37,8 +37,8 @@ from watchdog.web import About, Page, PortTaken, WebServer, build_app
 
 
 class Daemon:
-    """The whole daemon. `started` is set once it watches, or stands by; `metrics_url` is known from
-    then on."""
+    """The whole daemon. `started` is set when it begins to watch or to stand by; from then on
+    `metrics_url` is known."""
 
     def __init__(
         self,
@@ -63,7 +63,8 @@ class Daemon:
         self.metrics_url = ""
 
     def reload(self) -> None:
-        """Read the configuration again. A terminal that is closed means no harm by it."""
+        """Read the configuration again. A closed terminal also sends SIGHUP, which must not stop
+        the daemon."""
         if self._reloader is not None:
             self._reloader.ask()
 
@@ -175,7 +176,7 @@ class Daemon:
         leadership: Leadership,
         stop: asyncio.Event,
     ) -> int:
-        """One term as the active replica; how many checks did not end in time."""
+        """One term as the active replica. Returns how many checks did not end in time."""
         try:
             term = await in_force.start_term()
         except LedgerUnavailable as error:

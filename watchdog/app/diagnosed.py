@@ -1,4 +1,4 @@
-"""What one look of `doctor` found."""
+"""The result of one of `doctor`'s checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """One thing that was looked at. `remedy` is what to do where it is not good."""
+    """One thing that `doctor` checked. `remedy` says what to do when it is not in order."""
 
     name: str
     verdict: Verdict

@@ -1,4 +1,5 @@
-"""Looks at everything that the daemon needs, and says of each what is right, wrong or not known."""
+"""Checks everything that the daemon needs, and reports whether each is right, wrong or not
+known."""
 
 import http.client
 import os
@@ -30,7 +31,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 async def examine(
     loaded: LoadedConfig, file: Path | None, environ: Mapping[str, str]
 ) -> AsyncIterator[Diagnosed]:
-    """One thing after another, as they become known. Sends no retry and writes nothing."""
+    """Yields each finding as soon as it is known. Sends no retry and writes nothing."""
     for each in _configuration(loaded, file):
         yield each
     async for each in api_findings(loaded, environ):
@@ -80,7 +81,7 @@ async def _ledger(loaded: LoadedConfig) -> Diagnosed:
 
 
 def _file(file: Path, shown: str) -> Diagnosed | None:
-    """What can be said without opening it."""
+    """What is known of the ledger without opening it."""
     if (problem := _file_problem(file)) is not None:
         remedy = "name a writable file on a local disk as store.url"
         return Diagnosed("ledger", Verdict.BAD, f"{shown}: {problem}", remedy)

@@ -1,4 +1,4 @@
-"""What the API says to `doctor`: of the key, of each model, of its logs and its clock."""
+"""What `doctor` learns from the API about the key, each model, its logs and its clock."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -20,7 +20,7 @@ _OPTIONAL = "use a key whose role may read it, or go without: `diagnose: false` 
 async def api_findings(
     loaded: LoadedConfig, environ: Mapping[str, str]
 ) -> AsyncIterator[Diagnosed]:
-    """Whether the key is accepted, and what it shows of the models and their logs."""
+    """Whether the key is accepted, and what can be read with it of the models and their logs."""
     config = loaded.config
     try:
         async with open_api(config, environ, SystemClock()) as api:

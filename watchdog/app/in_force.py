@@ -1,4 +1,4 @@
-"""What is in force: the configuration and the discovered models, changed one at a time."""
+"""The configuration and the discovered models that are in force. They change one at a time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -23,7 +23,7 @@ from watchdog.ledger import SqlLedger
 
 
 class InForce:
-    """Every change is taken up whole, or not at all."""
+    """Every change is applied completely or not at all."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class InForce:
         api: HttpBasetenApi,
         ledgers: Sequence[SqlLedger],
     ) -> None:
-        """`ledgers`: all that are to know whether the watchdog only looks on."""
+        """`ledgers`: each is set to observe, or not, as the settings in force say."""
         self.config = config
         self._term: Term | None = None
         self._discovered: Known = {}
@@ -46,7 +46,7 @@ class InForce:
         self._changing = asyncio.Lock()
 
     async def reload(self, config: Config) -> None:
-        """Take up another configuration. Raises SetupError or LedgerUnavailable."""
+        """Put another configuration in force. Raises SetupError or LedgerUnavailable."""
         try:
             take_up_api = self._api.prepare(
                 make_key(config, self._environ),
@@ -61,7 +61,7 @@ class InForce:
             await take_up_api()
 
     async def start_term(self) -> Term:
-        """Watch, beginning with what was discovered by whoever watched before. Raises
+        """Start to watch, with the models that the previous active replica discovered. Raises
         LedgerUnavailable."""
         async with self._changing:
             engine = self._engine
@@ -73,7 +73,7 @@ class InForce:
             return self._term
 
     def end_term(self) -> None:
-        """What is discovered from now on is another replica's to say."""
+        """Forget the discovered models: from now on another replica discovers them."""
         self._term = None
         if self._discovered:
             self._discovered = {}
@@ -91,14 +91,14 @@ class InForce:
             self.tell_stretched()
 
     def discovery(self) -> Callable[[], Coroutine[Any, Any, None]]:
-        """What makes a round of discovery when it is time for one."""
+        """The function that does a round of discovery when one is due."""
 
         async def take_up(known: Known) -> None:
             async with self._changing:
                 if self.config.discovery is None:
                     return
                 if _named(known) == _named(self._discovered):
-                    self._discovered = known  # One was missed, or is back.
+                    self._discovered = known  # One left the listing, or is in it again.
                 else:
                     await self._change(self.config, known)
 
@@ -131,13 +131,13 @@ class InForce:
             self._engine.listener(NothingWatched())
 
     async def _change(self, config: Config, discovered: Known) -> None:
-        """A replica that stands by leaves the ledger as it is. Raises LedgerUnavailable."""
+        """A replica that stands by does not change the ledger. Raises LedgerUnavailable."""
         before, settings = self._engine.settings, self._settings(config, discovered)
         term = self._term
         known = await term.take_up(settings, discovered) if term is not None else []
         self.config, self._discovered = config, discovered
         self._put_in_force(settings)
-        if term is not None and self._term is term:  # It may have ended meanwhile.
+        if term is not None and self._term is term:  # The term may have ended during the change.
             term.changed(known)
             if settings.models.keys() != before.models.keys():
                 self._tell_watching()
@@ -146,13 +146,13 @@ class InForce:
         await self._beat()
 
     async def beat(self) -> None:
-        """Tell the ledger that this replica lives. Not while something changes: what is not in
-        force yet must not be taken for unwanted."""
+        """Record in the ledger that this replica is alive. It waits for a change to end: models
+        that are not in force yet must not count as unwanted."""
         async with self._changing:
             await self._beat()
 
     async def leave(self) -> None:
-        """Nothing is in force any more: the replica ends."""
+        """Record in the ledger that this replica ends."""
         await self._presence.leave()
 
     async def _beat(self) -> None:

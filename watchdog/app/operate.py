@@ -1,4 +1,4 @@
-"""What a person's commands do with the parts."""
+"""What the operators' commands do with the parts."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -20,13 +20,14 @@ from watchdog.ledger import Role
 T = TypeVar("T")
 
 _CONFLICTS = 5
-"""How often somebody else may record a look at the target between ours and the reservation."""
+"""How often another process may record a check of the target between our check and our
+reservation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A target after a person asked for its retry, the attempt, if one was made, and the ledger's
-    time then."""
+    """A target after an operator's `retry`, the attempt if one was made, and the ledger's time
+    then."""
 
     target: Target
     attempt: Attempt | None
@@ -37,8 +38,8 @@ class Tried:
 async def change_ledger(
     config: Config, work: Callable[[LedgerTransaction, Settings], T]
 ) -> tuple[T, bool]:
-    """Run one writing transaction, beside whoever else uses the ledger; its result, and whether the
-    ledger was made for it. Raises SetupError."""
+    """Run one writing transaction, also while other processes use the ledger. Returns its result,
+    and whether this created the ledger. Raises SetupError."""
     ledger = open_ledger(config, SystemClock(), Role.OPERATOR)
     settings = make_settings(config, ledger.owner)
     try:
@@ -52,8 +53,7 @@ async def change_ledger(
 async def retry_once(
     config: Config, environ: Mapping[str, str], *, forced: bool, who: str, note: str
 ) -> Tried:
-    """Look at the one configured model and retry it, if the limits allow that. Raises
-    SetupError."""
+    """Check the one configured model and retry it if the limits allow that. Raises SetupError."""
     (model_id,) = config.policies()
     async with open_engine(config, environ, Role.COMMAND) as engine:
         owner = engine.settings.owner
@@ -69,7 +69,8 @@ async def retry_once(
         recent, now = await engine.ledger.transact(
             lambda tx: (tx.attempts.of(checked.target, since=began), tx.now())
         )
-        # Not the newest of all: one may lie ahead of a clock that was set back.
+        # Not simply the newest attempt: one may have a time in the future, from before the clock
+        # was set back.
         attempt = next((each for each in recent if each.owner == owner), None)
         return Tried(checked.target, attempt, checked.error, now)
 

@@ -15,7 +15,7 @@ from watchdog.ledger import LedgerSetupError, Role, SqlLedger
 
 
 class SetupError(Exception):
-    """It cannot start. One line: what is wrong, where, and what to do."""
+    """The program cannot start. One line: what is wrong, where, and what to do."""
 
 
 def make_engine(
@@ -25,7 +25,8 @@ def make_engine(
 
 
 def make_settings(config: Config, owner: str, discovered: Known = MappingProxyType({})) -> Settings:
-    """Models that the configuration names go by that, whether or not they are discovered too."""
+    """A model that the configuration names follows its entry there, even if it is discovered
+    too."""
     names = {model.id: model.name for model in config.models}
     common = config.discovered_policy()
     found = {model_id: Model(each.name, common) for model_id, each in discovered.items()}
@@ -76,7 +77,7 @@ def make_api(config: Config, key: KeySource, clock: Clock, listener: Listener) -
 
 
 def open_ledger(config: Config, clock: SystemClock, role: Role) -> SqlLedger:
-    """Raises SetupError. From then on `clock` is the ledger's."""
+    """Raises SetupError. From then on `clock` follows the clock of the ledger, if that has one."""
     try:
         ledger = SqlLedger.open(
             config.store.url,

@@ -1,4 +1,4 @@
-"""Taking up a changed configuration: whole, or not at all."""
+"""Applies a changed configuration completely, or not at all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,25 +14,27 @@ from watchdog.files.mark import Mark, mark_of
 from watchdog.text.untrusted import clean
 
 SETTLED = timedelta(seconds=5)
-"""A changed file is taken up when it has been the same for this long: an upload, or an editor, may
-still be writing it, and half a configuration is often a valid one."""
+"""A changed file is read when it has not changed again for this long. An upload or an editor may
+still be writing it, and half a configuration is often valid."""
 
 SURE = timedelta(seconds=30)
-"""The same for a change that removes models or leaves `observe`, since half a file does both."""
+"""The same for a change that removes models or ends `observe`, because a half-written file can do
+both."""
 
 
 class ConfigSource:
-    """Where the configuration comes from, and how it is read again. Made before the first reading,
-    so that a change right after that is not missed."""
+    """Where the configuration comes from, and how it is read again. Create it before the first
+    reading, so that a change directly after that reading is noticed."""
 
     def __init__(self, path: Path | None, load: Callable[[], LoadedConfig]) -> None:
-        """`path` None: from no file."""
+        """`path` is None when no file is used."""
         self.load = load
         self._path = path
         self.first_mark = self.mark()
 
     def mark(self) -> Mark | None:
-        """What tells one content of the file from the next; None where there is none to be read."""
+        """The file's mark, which changes when its content does. None if there is no readable
+        file."""
         try:
             return None if self._path is None else mark_of(self._path)
         except OSError:
@@ -40,7 +42,7 @@ class ConfigSource:
 
 
 class Reloader:
-    """Reads the configuration again when its file has changed, or when it is told to."""
+    """Reads the configuration again when its file has changed, or on request."""
 
     def __init__(
         self,
@@ -119,8 +121,8 @@ class Reloader:
         self._listener(ConfigReloadFailed(problems=problems))
 
     def _try_again(self, failure: str) -> None:
-        """The file is good, and what it needs may come: a ledger that is locked, a key that is
-        mounted a moment later."""
+        """Try again at the next tick. The file is valid, and what it needs may become available: a
+        ledger that is locked, or a key that is mounted later."""
         if failure != self._failure:
             self._listener(ConfigReloadFailed(problems=(failure,)))
         self._failure = failure
@@ -136,7 +138,8 @@ class Reloader:
 
 
 def _check_mode(loaded: LoadedConfig, in_force: Config) -> None:
-    """Raises ConfigError where the key that keeps the daemon from sending retries is gone."""
+    """Raises ConfigError if observe mode is in force and `mode` is no longer set: its default would
+    start retries."""
     if (
         in_force.mode == "observe"
         and loaded.config.mode == "retry"
@@ -148,7 +151,7 @@ def _check_mode(loaded: LoadedConfig, in_force: Config) -> None:
 
 
 def _risk(wanted: Config, in_force: Config) -> str:
-    """What half a file would do, if this does it."""
+    """Which change of this one a half-written file could also have caused; empty if none."""
     removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
     if removed:
         return f"removes {len(removed)} of {len(in_force.models)} models"
@@ -158,7 +161,8 @@ def _risk(wanted: Config, in_force: Config) -> str:
 
 
 def _reloadable(wanted: Config, in_force: Config) -> tuple[Config, list[str]]:
-    """What can be taken up now, and a line for each thing that waits for a restart."""
+    """The configuration that can be applied now, and a line for each setting that needs a
+    restart."""
     kept: dict[str, Any] = {}
     waiting = []
     for name in ("store", "server"):
@@ -166,7 +170,7 @@ def _reloadable(wanted: Config, in_force: Config) -> tuple[Config, list[str]]:
             kept[name] = getattr(in_force, name)
             waiting.append(f"{name}: changed, and taken up at the next restart only")
     if wanted.baseten.base_url != in_force.baseten.base_url:
-        # The ledger's history is that of one API.
+        # A ledger holds the history of one API only.
         url = {"base_url": in_force.baseten.base_url}
         kept["baseten"] = wanted.baseten.model_copy(update=url)
         waiting.append("baseten.base_url: changed, and taken up at the next restart only")
@@ -174,7 +178,7 @@ def _reloadable(wanted: Config, in_force: Config) -> tuple[Config, list[str]]:
 
 
 def _changed(wanted: Config, in_force: Config) -> tuple[str, ...]:
-    """The settings that differ, by their paths; models together."""
+    """The paths of the settings that differ. All models are one path."""
     found = []
     for section in type(wanted).model_fields:
         old, new = getattr(in_force, section), getattr(wanted, section)

@@ -14,7 +14,7 @@ _STEP_CHECK_SECONDS = 1
 
 
 class Ticker:
-    """APScheduler, which goes by the wall clock, kept ticking when that one steps.
+    """Keeps APScheduler, which uses the wall clock, ticking when that clock steps.
 
     If the clock steps back a day, APScheduler is silent for a day; if it jumps from 1970, it lists
     2e9 missed runs.
@@ -32,8 +32,8 @@ class Ticker:
     def every(
         self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
     ) -> None:
-        """Start `job` once an interval has passed, and so on; never beside itself. A bug in one
-        run is an event, and does not end the later ones."""
+        """Start `job` after every interval, never while its last run goes on. A bug in one run
+        becomes an event and does not stop later runs."""
 
         async def run() -> None:
             ended = asyncio.Event()
@@ -54,13 +54,14 @@ class Ticker:
         self._minding = asyncio.create_task(self._mind_steps(), name="ticker")
 
     async def stop(self) -> None:
-        """Start nothing more, and let the jobs under way end: APScheduler would cancel them."""
+        """Start no more jobs, and wait for the running ones to end: APScheduler would cancel
+        them."""
         if self._minding is not None:
             self._minding.cancel()
         if not self._scheduler.running:
             return
         self._scheduler.pause()
-        await asyncio.sleep(0)  # What was just started is under way then.
+        await asyncio.sleep(0)  # Lets the jobs that were just started begin to run.
         for job in tuple(self._under_way):
             await job.wait()
         self._scheduler.shutdown(wait=False)
@@ -77,7 +78,8 @@ class Ticker:
 
 
 class _Every(BaseTrigger):  # type: ignore[misc]
-    """In step with the last run, or, when that is long ago, from now on: nothing is made up for."""
+    """One interval after the last run; if that is past, one interval from now. Missed runs are
+    skipped."""
 
     def __init__(self, interval: timedelta) -> None:
         self._interval = interval

@@ -1,4 +1,4 @@
-"""What the page is given to show: read from the ledger, and for a moment remembered."""
+"""What the page shows: read from the ledger, and cached for a moment."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.web import About
 
 _KEPT_SECONDS = 1.0
-"""However many look at it, the ledger is read so often at most."""
+"""The ledger is read at most once in this time, however many clients load the page."""
 
 
 class Viewing:

@@ -1,4 +1,4 @@
-"""What the key can see, for who has not configured anything yet."""
+"""Which models the key can read, for a user who has no configuration yet."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ from watchdog.engine.ports import ApiError, BasetenApi, Denied
 
 @dataclass(frozen=True, slots=True)
 class SeenModel:
-    """A model of the workspace, and the status of its development deployment: None where it has
-    none, or where the API did not say."""
+    """A model of the workspace, and the status of its development deployment. It is None when there
+    is none, or when the API did not report it."""
 
     listed: ListedModel
     status: str | None
@@ -22,7 +22,7 @@ class SeenModel:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The models by team and name, and how many entries of the list could not be read."""
+    """The models, sorted by team and name, and how many entries of the list could not be read."""
 
     models: tuple[SeenModel, ...]
     unreadable: int

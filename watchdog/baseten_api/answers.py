@@ -1,4 +1,4 @@
-"""What came back for a request, and what can be made of it."""
+"""The answer to a request, and how it is read."""
 
 import json
 import re
@@ -22,13 +22,15 @@ _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _NO_JSON = "json_invalid"
 
 _HALF = re.compile("[\ud800-\udfff]")
-"""Of a character: what JSON can escape, and no text can hold. Bytes that are no UTF-8 as well."""
+"""Half a character (a surrogate), which JSON can escape and no text can hold. Bytes that are not
+UTF-8 are decoded to these as well."""
 
 _NO_CHARACTER = "\ufffe"
-"""Nothing that prints, so that an id or a status with it in it is still refused."""
+"""Not printable, so that an id or a status that contains it is still rejected."""
 
 _YEARS = range(1990, 9000)
-"""Those that spans can be added to and taken from."""
+"""Years to which time spans can be added, and from which they can be subtracted, without
+overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Answer:
     key: str = field(repr=False)
 
     def text(self) -> str:
-        """What an answer other than a 2xx says, for people."""
+        """The message of an answer that is not a 2xx, as text for people."""
         try:
             message = _read(ErrorBody, self.body).text()
         except ValidationError:
@@ -59,8 +61,8 @@ class Answer:
         return _seconds(self._header(b"retry-after").decode("latin-1"), sent)
 
     def date(self) -> datetime | None:
-        """What the server's clock said, in the one form that HTTP/1.1 lets a server send (RFC 9110,
-        5.6.7): exact to a second. None where it is missing or has any other form."""
+        """The time of the server's clock, in the one form in which HTTP/1.1 lets a server send it
+        (RFC 9110, 5.6.7), exact to a second. None if it is missing or has another form."""
         text = self._header(b"date").decode("latin-1")
         try:
             said = datetime.strptime(text, _DATE).replace(tzinfo=UTC)
@@ -98,7 +100,7 @@ async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
 
 
 def parse(model: type[Body], body: bytes, model_id: str | None) -> Body:
-    """The body of a 2xx answer to a request about a model, if it was about one. Raises
+    """The body of a 2xx answer; `model_id` is the model that the request was about, if any. Raises
     AnswerLost."""
     try:
         return _read(model, body, model_id)
@@ -121,8 +123,8 @@ def _read(model: type[Body], body: bytes, context: str | None = None) -> Body:
 
 
 def _with_whole_characters(body: bytes) -> bytes | None:
-    """The same JSON, with what is no character replaced: what one person wrote into a name, a label
-    or a log must not make everything else unreadable. None where that is not what is wrong."""
+    """The same JSON, with every half character replaced, because one broken name, label or log line
+    must not make everything else unreadable. None if half characters are not the problem."""
     try:
         found = json.loads(body.decode(errors="surrogateescape"))
         text = json.dumps(found, ensure_ascii=False)

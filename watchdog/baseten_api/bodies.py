@@ -1,4 +1,4 @@
-"""The bodies that the API sends, as far as they matter here. Unknown fields are ignored."""
+"""The bodies that the API sends: only the fields that are used here. Unknown fields are ignored."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from watchdog.engine.ports import Act, Deployment, RetryAnswer
 from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 
 _LABEL = "watchdog"
-"""What a person sets to `off` on a deployment that is to be left alone."""
+"""The label that an operator sets to `off` on a deployment that the watchdog must not retry."""
 
 _OFF = frozenset({"off", "false", "no", "n", "0"})
 """What YAML 1.1 and people write for it, in any case."""
@@ -38,7 +38,7 @@ def _plain(text: str) -> str:
 
 
 _Identity = Annotated[str, Strict(), AfterValidator(_plain)]
-"""An id or a status. One that cannot be taken as it is makes the body unusable."""
+"""An id or a status. A value that cannot be used unchanged makes the whole body unusable."""
 
 
 def _utc(moment: datetime) -> datetime:
@@ -51,7 +51,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _asked_for(model_id: str, info: ValidationInfo) -> str:
-    """The model that the request was about is the context of the validation."""
+    """The validation's context is the id of the model that the request was about."""
     if model_id != info.context:
         raise PydanticCustomError("another_model", "it is about another model")
     return model_id
@@ -68,19 +68,19 @@ class _Body(BaseModel):
 
 
 class AnyBody(_Body):
-    """Any JSON object: that there is one is all that matters."""
+    """Any JSON object: it only matters that the body is one."""
 
 
 class DeploymentBody(_Body):
-    """The development deployment of the model that was asked for. `status` may be any word: the
-    API grows. A time without a zone is UTC."""
+    """The development deployment of the requested model. `status` may be any word, because the API
+    may add statuses. A time without a zone is UTC."""
 
     id: _Identity
     created_at: Annotated[datetime, Strict(), AfterValidator(_utc)]
     model_id: Annotated[_Identity, AfterValidator(_asked_for)]
     is_development: Annotated[StrictBool, AfterValidator(_development)]
     status: _Identity
-    # Whatever a person put there must not make the rest unusable.
+    # A label of any type or content must not make the rest of the body unusable.
     labels: Any = None
 
     def to_deployment(self) -> Deployment:
@@ -91,12 +91,12 @@ class DeploymentBody(_Body):
 
 
 class ListedBody(_Body):
-    """A model in the list. Its id is a part of paths and a metric's label."""
+    """A model in the list. Its id becomes part of paths and a metric's label."""
 
     id: Annotated[str, StringConstraints(strict=True, pattern=_MODEL_ID)]
     name: str
     team_name: str
-    # Always there: without it nothing is known of the slot.
+    # Required: without it nothing is known about the development slot.
     development_deployment_id: _Identity | None
 
     def to_model(self, key: str) -> ListedModel:
@@ -106,8 +106,8 @@ class ListedBody(_Body):
 
 
 class ModelsBody(_Body):
-    """The list of models. One entry that cannot be read, or that contradicts another one, does not
-    spoil the others."""
+    """The list of models. Entries that cannot be read, or that contradict each other, do not make
+    the others unusable."""
 
     models: tuple[Any, ...]
 
@@ -129,18 +129,19 @@ class _LogLine(_Body):
 
 
 class LogsBody(_Body):
-    """Lines of a deployment's logs, the newest first where that was asked for."""
+    """Lines of a deployment's logs, newest first if the request said so."""
 
     logs: tuple[_LogLine, ...]
 
     def to_lines(self, key: str, *, most: int) -> list[str]:
-        """The newest ones, the oldest of them first."""
+        """The newest lines, in order of time."""
         return [clean(line.message, key) for line in reversed(self.logs[:most])]
 
 
 _PLATFORM = "BASETEN_SYSTEM"
 _PERSONS = frozenset({"USER", "API_KEY", "BASETEN_USER", "TOMBSTONE_USER"})
-"""The kinds of actors in the audit log. A program with a key acts for whoever made that."""
+"""The kinds of actors in the audit log. A program with a key acts for the person who created the
+key."""
 
 
 class _Actor(_Body):
@@ -159,7 +160,7 @@ class _Actor(_Body):
 class _EventData(_Body):
     model_id: Any = None
     deployment_id: str | None = None
-    # False: what was asked for was refused, so nothing was done.
+    # False means that the request was refused, so nothing was done.
     retried: StrictBool = True
 
 
@@ -186,7 +187,8 @@ class _AuditEntry(_Body):
 
 
 class AuditBody(_Body):
-    """A page of a model's audit log. One entry that cannot be read does not spoil the others."""
+    """A page of a model's audit log. An entry that cannot be read does not make the others
+    unusable."""
 
     items: tuple[Any, ...]
 
@@ -202,7 +204,7 @@ class AuditBody(_Body):
 
 
 class RetryBody(_Body):
-    """The answer to a retry: `retried` must be a true boolean, `"yes"` says nothing."""
+    """The answer to a retry. `retried` must be a JSON boolean; `"yes"` is not accepted."""
 
     retried: StrictBool
     reason: str | None = None

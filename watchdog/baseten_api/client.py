@@ -51,7 +51,7 @@ _NOT_CONNECTED = (
     httpx.UnsupportedProtocol,
 )
 
-# OSError: httpx lets an ssl.SSLError after the handshake through as it is.
+# OSError, because httpx does not wrap an ssl.SSLError that is raised after the handshake.
 _BROKEN = (httpx.NetworkError, httpx.ProtocolError, OSError)
 
 
@@ -59,7 +59,7 @@ _Send = Callable[[], Awaitable[tuple[Body, Answer]]]
 
 
 class HttpBasetenApi:
-    """See `engine.ports.BasetenApi`. Ended by `close`."""
+    """See `engine.ports.BasetenApi`. Call `close` when done."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class HttpBasetenApi:
 
     @property
     def key_accepted(self) -> bool | None:
-        """What the API last said of the key; None before it said anything."""
+        """Whether the API accepted the key the last time; None before its first answer."""
         return self._gate.key_accepted
 
     @property
@@ -104,8 +104,8 @@ class HttpBasetenApi:
         max_requests_per_second: float,
         concurrency: int,
     ) -> Callable[[], Awaitable[None]]:
-        """What goes on with other settings when it is called, and cannot fail then. What is under
-        way ends with the old ones. Raises ApiSetupError."""
+        """A function that switches to other settings and cannot fail. Requests that are under way
+        end with the old settings. `prepare` itself raises ApiSetupError."""
         old = self._connections
         new = old.resized(concurrency, timeout=request_timeout)
 
@@ -157,17 +157,19 @@ class HttpBasetenApi:
         return body.to_answer(answer.key)
 
     def retry_hold(self, model_id: str) -> Hold | None:
-        # The look before the POST is part of it, and a hold of either stops both.
+        # A retry includes the GET directly before its POST, so a hold of either operation delays
+        # it.
         return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
     async def _call(self, request: ApiRequest[Body], *, urgent: bool) -> tuple[Body, Answer]:
-        """Send one request, once, and return its 2xx answer, and the body of that."""
+        """Send one request, once. Returns the parsed body of its 2xx answer, and the answer."""
         async with self._turn(request, urgent=urgent) as send:
             return await send()
 
     @asynccontextmanager
     async def _turn(self, request: ApiRequest[Body], *, urgent: bool) -> AsyncIterator[_Send[Body]]:
-        """Wait until the request may be sent, and keep its place until it is, or until the end."""
+        """Wait until the request may be sent. Its place is kept until it has been sent or the block
+        ends."""
         if self._key.refresh():
             self._gate.key_changed()
         if request.optional and self._gate.key_accepted is False:
@@ -188,7 +190,8 @@ class HttpBasetenApi:
 
     async def _send(self, request: ApiRequest[Body], place: AsyncExitStack) -> tuple[Body, Answer]:
         operation = request.operation
-        # What a 403 means is found out by another request, which needs a place too.
+        # The place is released before the answer is judged: a 403 leads to another request, which
+        # needs a place too.
         async with place:
             started = self._clock.monotonic()
             try:
@@ -207,14 +210,14 @@ class HttpBasetenApi:
         self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
 
     async def _exchange(self, request: ApiRequest[Body]) -> tuple[Answer, Body | None]:
-        """The answer, and its body if it is a 2xx. What cannot be used ends its connection: who
-        gave a wrong answer may give the next request one as well."""
+        """The answer, and its body if it is a 2xx. If it cannot be used, its connection is closed,
+        because the next answer on it could be wrong too."""
         alone = request.method == "POST" or request.optional
         connection = self._connections.fresh() if alone else self._connections.reused()
         key, seconds = self._key(), self._timeout.total_seconds()
         try:
-            # Their own time-outs bound each read alone, and a server that drips would hold a worker
-            # for ever.
+            # The client's own time-outs bound only each single read: a server that sends byte by
+            # byte would block a worker for ever.
             async with connection as opened, asyncio.timeout(seconds):
                 answer = await opened.exchange(
                     request.method, request.path, self._key, request.most_bytes
@@ -232,7 +235,7 @@ class HttpBasetenApi:
         operation = request.operation
         status, code, text = answer.status, str(answer.status), answer.text()
         if status in (401, 403):
-            # What the key before was answered says nothing of the present one.
+            # An answer to an earlier key says nothing about the present one.
             good = status == 403 and await self._good_otherwise(request)
             present = answer.key == self._key()
             if present and good:
@@ -251,7 +254,7 @@ class HttpBasetenApi:
         return AnswerLost(text, code=code)
 
     async def _good_otherwise(self, request: ApiRequest[Any]) -> bool:
-        """Whether the key is good for other requests than the one that was answered 403."""
+        """Whether the API accepts the key for other requests than the one that was answered 403."""
         was_good = self._gate.key_accepted is True
         if request.operation == LIST_MODELS:
             return False
@@ -262,6 +265,7 @@ class HttpBasetenApi:
         except Denied:
             return False
         except ApiError as error:
-            # A list too long to read is a 200 all the same; others say nothing.
+            # A list that is too long to read was still answered 200; other errors say nothing about
+            # the key.
             return was_good or error.code == "invalid_body"
         return True

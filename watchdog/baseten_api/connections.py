@@ -1,8 +1,8 @@
-"""A fixed set of connections, each in a client of httpx of its own.
+"""A fixed set of connections, each in its own httpx client.
 
-The pool of httpx scans all its connections for each request, and one whose requests are cancelled
-from outside can stay dead for good. A client that has one connection has little to scan, and is
-thrown away when a request on it was cut short.
+The pool of httpx scans all its connections for each request, and a pool whose requests are
+cancelled from outside can stop working for good. A client with one connection has little to scan,
+and it is discarded when a request on it was interrupted.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from watchdog.baseten_api.route import Route
 
 
 class Connection:
-    """One connection at a time, opened with a request and again when the server closed the last
-    one."""
+    """One connection at a time. A request opens it, and opens it again if the server closed the
+    last one."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
         self.is_clean = True
-        """Whether nothing came after the last answer, which would be taken for the next one."""
+        """False if bytes followed the last answer: they would be read as the next answer."""
 
     async def exchange(self, method: str, path: str, key: KeySource, most_bytes: int) -> Answer:
-        """Send one request, once, and read no more than about `most_bytes` of the answer. Raises
-        httpx's errors and OSError; thereafter the connection is to be closed."""
+        """Send one request, once, and read at most about `most_bytes` of the answer. Raises httpx's
+        errors and OSError; the connection must then be closed."""
         headers = {"Authorization": key.authorization()}
         sent = key()
         async with self._client.stream(method, path, headers=headers) as response:
@@ -39,15 +39,15 @@ class Connection:
         return Answer(response.status_code, response.headers.raw, body, sent)
 
     async def close(self) -> None:
-        # It must not be cut short by the cancellation that ended a request, or the socket would
+        # Shielded: if the cancellation that ended a request also interrupted this, the socket would
         # stay open.
         await asyncio.shield(asyncio.ensure_future(self._client.aclose()))
 
 
 def _has_unparsed(response: Any) -> bool:
-    """httpx asks the socket alone for bytes that nobody wants, and no public part of it shows those
-    that were read from there together with the answer. A version whose inner parts have other names
-    gets a new connection for each request, which is slower and no less safe."""
+    """Whether bytes that follow the answer were read together with it. httpx looks for such bytes
+    only in the socket, and shows these in no public attribute. If a version names its internals
+    differently, each request gets a new connection, which is slower but as safe."""
     try:
         parser = response.stream._stream._httpcore_stream._stream._connection._h11_state  # noqa: SLF001
     except AttributeError:
@@ -57,7 +57,7 @@ def _has_unparsed(response: Any) -> bool:
 
 
 def _has_undecrypted(response: httpx.Response) -> bool:
-    """What TLS holds has left the socket, and has not reached HTTP yet."""
+    """Whether TLS holds bytes that were read from the socket and have not reached HTTP yet."""
     tls = response.extensions["network_stream"].get_extra_info("ssl_object")
     if tls is None:
         return False
@@ -66,37 +66,37 @@ def _has_undecrypted(response: httpx.Response) -> bool:
     except ssl.SSLWantReadError:
         return False
     except ssl.SSLError:
-        return True  # The other side said that it will close.
+        return True  # The server announced that it will close the connection.
     return True
 
 
 class Connections:
-    """Requests find their connections here. The most recently used one is taken first, so that few
-    serve a small fleet."""
+    """The connections that requests use. The most recently used one is taken first, so that a small
+    fleet uses few."""
 
     def __init__(self, size: int, *, base_url: str, timeout: timedelta, user_agent: str) -> None:
         """Raises ApiSetupError as Route does."""
         self._route = Route(base_url, timeout=timeout, user_agent=user_agent)
         self._size = size
         self._places = asyncio.Semaphore(size)
-        # Made at once, so that what is wrong with the environment shows here.
+        # Created at once, so that an error in the environment is found here.
         self._idle = [self._make()]
 
     def resized(self, size: int, *, timeout: timedelta) -> "Connections":
-        """Others like these, of another number and time-out."""
+        """Connections to the same address with another size and time-out."""
         route = self._route
         return Connections(
             size, base_url=route.base_url, timeout=timeout, user_agent=route.user_agent
         )
 
     def place(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
-        """Wait until fewer than `size` requests are under way. Urgent ones, of which the limits on
-        retries leave but few, do not wait behind a crowd of slow checks."""
+        """Wait until fewer than `size` requests are under way. Urgent requests do not wait, so that
+        slow checks cannot delay them; the limits on retries keep them few."""
         return nullcontext() if urgent else self._places
 
     @asynccontextmanager
     async def reused(self) -> AsyncIterator[Connection]:
-        """One that may be open already."""
+        """A connection that may be open already."""
         connection = self._idle.pop() if self._idle else self._make()
         keep = False
         try:
@@ -110,7 +110,8 @@ class Connections:
 
     @asynccontextmanager
     async def fresh(self) -> AsyncIterator[Connection]:
-        """A new one: on one that is reused, a server that just closed it would lose the answer."""
+        """A new connection: if the server has just closed a reused one, the answer would be
+        lost."""
         connection = self._make()
         try:
             yield connection
@@ -118,7 +119,7 @@ class Connections:
             await connection.close()
 
     async def close(self) -> None:
-        """Requests still under way close theirs when they end."""
+        """Close the idle connections. A request under way closes its own when it ends."""
         self._size = 0
         while self._idle:
             await self._idle.pop().close()

@@ -1,4 +1,4 @@
-"""One place that paces all requests, and holds them when the API asks for quiet."""
+"""Limits the rate of all requests, and holds them when the API demands a pause."""
 
 import asyncio
 import heapq
@@ -14,16 +14,16 @@ from watchdog.engine.ports import Clock, Held, Listener
 SHORTEST_HOLD = timedelta(seconds=1)
 
 BLIND_HOLD_MOST = timedelta(seconds=60)
-"""The longest hold after 429s that do not say for how long: the API's own windows are a minute."""
+"""The longest hold after 429s that name no time: the API's own windows are one minute."""
 
 AUTH_HOLD = timedelta(minutes=1)
-"""One probe a minute while the key is refused."""
+"""While the key is refused, one request a minute tests it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Quiet:
-    """A hold that ends at a moment of the monotonic clock: a jump of the other one, which may be a
-    server's, neither ends it nor draws it out."""
+    """A hold that ends at a time of the monotonic clock. A step of the wall clock, which may be a
+    database server's, neither ends nor extends it."""
 
     reason: DecisionReason
     ends: float
@@ -48,7 +48,7 @@ class Gate:
         self.key_accepted: bool | None = None
 
     def hold(self, operation: str, model_id: str | None = None) -> Hold | None:
-        """Why the operation must wait now, if it must."""
+        """The hold because of which the operation must wait now; None if it need not wait."""
         quiet = self._in_force(self._auth) or self._quiet(operation, model_id)
         return None if quiet is None else self._until(quiet)
 
@@ -60,9 +60,10 @@ class Gate:
         urgent: bool,
         despite_auth: bool = False,
     ) -> None:
-        """Wait for a turn. Raises Held instead of waiting for the end of a hold.
+        """Wait for a turn. During a hold it raises Held and does not wait.
 
-        `despite_auth` lets a request pass that is to find out whether the key is good.
+        `despite_auth` is for a request that tests whether the key is accepted: a refused key does
+        not hold it.
         """
         self._refuse_held(operation, model_id, despite_auth=despite_auth)
         turn = asyncio.get_running_loop().create_future()
@@ -71,11 +72,12 @@ class Gate:
         await turn
         self._refuse_held(operation, model_id, despite_auth=despite_auth)
         if self._auth is not None and not despite_auth:
-            # The minute is over: this request is the probe, and the others wait for its answer.
+            # The minute is over: this request tests the key, and the others wait for its answer.
             self._auth = self._for(AUTH_HOLD, DecisionReason.AUTH_FAILED)
 
     def throttled(self, operation: str, model_id: str | None, seconds: float | None) -> Hold:
-        """The API said 429 to a request about a model, and for how long if it did."""
+        """The API answered 429 to a request. `model_id` is the model that it was about, `seconds`
+        the time that the answer named, if any."""
         quiet = self._held_for_all(operation, seconds)
         self._giving_way = {
             key: waiting for key, waiting in self._giving_way.items() if self._in_force(waiting)
@@ -90,7 +92,8 @@ class Gate:
         if seconds is not None and seconds >= 0:
             span = min(max(timedelta(seconds=min(seconds, 1e6)), SHORTEST_HOLD), LONGEST_HOLD)
         elif present is not None:
-            # Sent before that hold began: one burst of answers must not double it again and again.
+            # This request was sent before that hold began: a burst of such answers must not double
+            # the hold repeatedly.
             return present
         else:
             span = self._blind.get(operation, SHORTEST_HOLD)
@@ -104,7 +107,8 @@ class Gate:
         return quiet
 
     def denied(self, code: str) -> None:
-        """The key is refused: everything waits, and one request a minute finds out."""
+        """The key was refused: all requests wait, and one a minute tests whether it is accepted
+        again."""
         self._auth = self._for(AUTH_HOLD, DecisionReason.AUTH_FAILED)
         self.key_accepted = False
         if not self._auth_failing:
@@ -112,15 +116,16 @@ class Gate:
             self._listener(AuthFailed(code=code, hold=self._until(self._auth)))
 
     def pace(self, rate: float) -> None:
-        """Let requests pass at another rate from now on."""
+        """Change the rate at which requests pass."""
         self._spacing = 1 / rate
 
     def key_changed(self) -> None:
-        """Another key: what the last one was refused says nothing of it."""
+        """The key is another one: end the hold that the refusal of the last one began."""
         self._auth = None
 
     def succeeded(self, operation: str) -> None:
-        """The API answered as it should: the key is good, and guessing the hold starts anew."""
+        """The API answered with a 2xx: the key is accepted, and the next hold of unknown length is
+        short again."""
         self._blind.pop(operation, None)
         self._auth = None
         self.key_accepted = True
@@ -132,7 +137,7 @@ class Gate:
         return _Quiet(reason, self._clock.monotonic() + span.total_seconds())
 
     def _until(self, quiet: _Quiet) -> Hold:
-        """By the clock, as that is now."""
+        """The hold with its end as a time of the present wall clock."""
         left = timedelta(seconds=quiet.ends - self._clock.monotonic())
         return Hold(quiet.reason, self._clock.now() + left)
 

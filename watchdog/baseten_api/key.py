@@ -14,11 +14,13 @@ _IN_HEADER: dict[AuthScheme, str] = {"api-key": "Api-Key", "bearer": "Bearer"}
 
 
 class ApiSetupError(Exception):
-    """The API cannot be asked until a person does something. One line: what, where, what to do."""
+    """The API cannot be used until an operator acts. One line: what is wrong, where, and what to
+    do."""
 
 
 class KeySource:
-    """The API key: from a file, read again whenever it changes, or as it was given."""
+    """The API key. It is read from a file, again whenever that changes, or it is given as a
+    value."""
 
     def __init__(
         self,
@@ -78,11 +80,9 @@ class KeySource:
         return changed
 
     def refresh(self) -> bool:
-        """Read the file again if it changed; whether the key is another one now.
-
-        A file that is gone, or holds no usable key, as for a moment while a secret is swapped,
-        changes nothing.
-        """
+        """Read the file again if it changed. Returns whether the key is now another one. A file
+        that is missing or holds no usable key, as for a moment while a secret is replaced, changes
+        nothing."""
         if self._file is None:
             return False
         try:
@@ -104,5 +104,6 @@ def _read(file: Path) -> str:
 
 
 def _usable(key: str) -> bool:
-    """Whether it can stand in an HTTP header: another would be in the error that says it cannot."""
+    """Whether it can be sent in an HTTP header: the error about any other key would contain the
+    key."""
     return bool(key) and key.isascii() and key.isprintable() and " " not in key

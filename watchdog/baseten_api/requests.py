@@ -1,4 +1,4 @@
-"""The requests that are sent, each with the body that its 2xx answer is to have."""
+"""The requests to the API, each with the type of the body of its 2xx answer."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,22 +23,25 @@ GET_LOGS = "get_logs"
 LIST_AUDIT_LOGS = "list_audit_logs"
 
 _OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
-"""Nothing depends on these: they take no place of a check's, and decide nothing about the key."""
+"""Optional requests: they never take a check's place, and their answers decide nothing about the
+key."""
 
 LOG_LINES = 20
-"""As many as fit on a screen, and enough for the end of a traceback."""
+"""As many lines as fit on a screen: enough for the end of a traceback."""
 
 _AUDIT_ENTRIES = 200
-"""As many as the API gives at once; without a limit it gives 20."""
+"""The most that the API returns in one answer; without a limit it returns 20."""
 
 _AUDIT_GROUPS = ("DEPLOYED", "PROMOTED", "ACTIVATED_DEACTIVATED", "DELETED")
-"""What may change which deployment stands in the slot, or whether it runs."""
+"""The audited operations that may change which deployment is in the slot, or whether it runs."""
 
 _BODY_MOST_BYTES = 1_000_000
-"""A deployment has a few kilobytes. What is larger is not read to its end, so it does not parse."""
+"""In bytes. A deployment has a few kilobytes. A larger body is not read to its end and does not
+parse."""
 
 _LIST_MOST_BYTES = 20_000_000
-"""Of the list of all models: some hundred bytes for each of ten thousand, and room."""
+"""In bytes, for the list of all models: some hundred bytes for each of ten thousand, with a
+reserve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class ApiRequest(Generic[Body]):
 
     @property
     def decides_about_key(self) -> bool:
-        """A refused list of models is judged by the request on whose behalf it was asked for."""
+        """The request that caused this one judges the key when this list of models is refused."""
         return self.operation != LIST_MODELS and not self.optional
 
 
@@ -73,7 +76,7 @@ def list_models() -> ApiRequest[ModelsBody]:
 
 
 def try_to_list_models() -> ApiRequest[AnyBody]:
-    """Whether the key may, is all that matters."""
+    """A request that only tests whether the key may list the models."""
     return ApiRequest(LIST_MODELS, "GET", "/v1/models", AnyBody)
 
 
@@ -91,7 +94,7 @@ def get_logs(
 def list_audit_logs(
     model_id: str, deployment_ids: Collection[str], *, since: datetime
 ) -> ApiRequest[AuditBody]:
-    """The newest first. Without an end: the API's clock may be ahead of ours."""
+    """The newest first. It sets no end, because the API's clock may be ahead of ours."""
     query = {
         "start_epoch_millis": _millis(since),
         "limit": _AUDIT_ENTRIES,
@@ -111,7 +114,7 @@ def _development(model_id: str) -> str:
 
 
 def _quoted(part: str) -> str:
-    """A part of a path: no id, not even `..`, leads out of it."""
+    """The id as one part of a path: no id, not even `..`, can lead out of it."""
     return quote(part, safe="").replace(".", "%2E")
 
 

@@ -1,4 +1,5 @@
-"""The way to the API: its address, TLS, time-outs, and whatever httpx reads in the environment."""
+"""How the API is reached: its address, TLS, time-outs, and the environment variables that httpx
+reads."""
 
 import os
 import ssl
@@ -10,26 +11,27 @@ import httpx
 from watchdog.baseten_api.key import ApiSetupError
 
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=180)
-"""Idle for longer than any sensible interval, so that a check does not pay for TLS; a server that
-closes earlier costs a new connection and no more."""
+"""Longer than any sensible interval, so that a check need not repeat the TLS handshake. A server
+that closes earlier only costs a new connection."""
 
 _CONNECT_SHARE = 0.9
-"""So much of the whole time-out a step of making a connection may take: that nobody answers at all
-is found before the whole ends, and is told from a lost answer. Where several steps are slow the
-answer counts as lost, which is the safe guess."""
+"""The share of the whole time-out that each step of connecting may take. A server that does not
+respond at all is then noticed before the whole time-out ends, and is not confused with a lost
+answer. If several steps are slow, the answer counts as lost, which is the safe assumption."""
 
 
 class Route:
-    """Makes clients of one connection each. They share one SSL context, which takes 10 ms and
-    1 MB."""
+    """Creates clients with one connection each. They share one SSL context, which takes 10 ms and 1
+    MB."""
 
     def __init__(self, base_url: str, *, timeout: timedelta, user_agent: str) -> None:
-        """Raises ApiSetupError when the URL, or the file of CAs, is no good."""
+        """Raises ApiSetupError when the URL or the file of CAs is not usable."""
         self.base_url = base_url
         self.user_agent = user_agent
         self._url = _parse(base_url)
         self._ssl = _make_ssl_context()
-        # Reading and writing have none: whoever asks bounds the whole, and each would cost a timer.
+        # Reading and writing have no time-out here: the caller bounds the whole request, and each
+        # time-out would cost a timer.
         connecting = timeout.total_seconds() * _CONNECT_SHARE
         self._timeout = httpx.Timeout(None, connect=connecting, pool=connecting)
         self._headers = {
@@ -39,7 +41,7 @@ class Route:
         }
 
     def client(self) -> httpx.AsyncClient:
-        """A new one. Raises ApiSetupError when the environment names a proxy that is no good."""
+        """A new client. Raises ApiSetupError when the environment names an unusable proxy."""
         try:
             return httpx.AsyncClient(
                 base_url=self._url,
@@ -52,7 +54,7 @@ class Route:
                 event_hooks={"response": [_forget_location]},
             )
         except (ValueError, ImportError, httpx.InvalidURL):
-            # httpx's texts may quote the URL, and with it a password.
+            # The text of httpx's error may quote the URL, and so a password.
             raise ApiSetupError(
                 "a proxy that the environment names cannot be used: it is no URL of an HTTP proxy "
                 "(SOCKS is not supported): fix HTTPS_PROXY, HTTP_PROXY, ALL_PROXY or NO_PROXY"
@@ -60,8 +62,8 @@ class Route:
 
 
 async def _forget_location(response: httpx.Response) -> None:
-    """httpx prepares the request that a redirect asks for even where none is followed, and raises
-    anything when it cannot."""
+    """Makes a redirect an ordinary answer. httpx prepares the request that a redirect leads to even
+    when it does not follow it, and can raise any error when it cannot."""
     response.headers.pop("Location", None)
 
 

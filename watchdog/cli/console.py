@@ -1,4 +1,4 @@
-"""How commands fail and warn: one line each, on standard error."""
+"""How commands report errors and warnings: one line each, on standard error."""
 
 import errno
 import io
@@ -12,13 +12,13 @@ EXIT_USAGE = 2
 """Wrong usage or configuration, as for every command."""
 
 EXIT_API = 3
-"""The API could not be asked."""
+"""The API gave no usable answer."""
 
 _CANNOT_WRITE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
 )
-"""What the kernel says of an output that takes nothing. Files are read and written elsewhere, where
-their errors are told."""
+"""The kernel's errors for an output that cannot be written. Errors of files are reported where the
+files are read and written."""
 
 
 def fail(*problems: str, status: int = EXIT_USAGE) -> NoReturn:
@@ -34,17 +34,15 @@ def warn(text: str) -> None:
 
 
 def open_standard_streams() -> None:
-    """Put the null device where a standard stream was closed by who started this process, and have
-    what the terminal's encoding does not hold written escaped: names and notes hold any text.
-
-    Where one is closed the next file to be opened, such as the ledger, would be what the streams
-    write to.
-    """
+    """Open the null device in place of each standard stream that the parent process closed, and
+    escape characters that the terminal's encoding lacks, because names and notes hold any text.
+    Without this, the next opened file, such as the ledger, would get the number of the closed
+    stream, and output would be written into it."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # Takes the lowest free number, which is this.
+            os.open(os.devnull, os.O_RDWR)  # Takes the lowest free descriptor: this one.
     sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
     sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
     for stream in (sys.stdout, sys.stderr):
@@ -54,7 +52,7 @@ def open_standard_streams() -> None:
 
 @contextmanager
 def written_output() -> Iterator[None]:
-    """Write out in the end what is printed, and tell in one line when that cannot be done."""
+    """Flush the output at the end, and report in one line when that fails."""
     try:
         try:
             yield
@@ -64,7 +62,7 @@ def written_output() -> Iterator[None]:
         if error.errno not in _CANNOT_WRITE:
             raise
         _discard(1)
-        # Who closed the other end of a pipe has seen enough.
+        # The reader closed the pipe because it needs no more output: this is no error.
         told = () if error.errno == errno.EPIPE else (f"cannot write the output: {error.strerror}",)
         fail(*told)
     finally:
@@ -75,7 +73,7 @@ def written_output() -> Iterator[None]:
 
 
 def _discard(number: int) -> None:
-    """Let what a stream still holds go nowhere, or Python would fail on it at its very end."""
+    """Discard what the stream still buffers: otherwise Python would fail on it when it exits."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, number)
     os.close(null)

@@ -1,19 +1,17 @@
-"""Lists of things that happened, cut so that they can be shown together."""
+"""Cuts several lists of past events so that they cover the same time and can be shown together."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 Listed = tuple[Sequence[Any], Callable[[Any], datetime]]
-"""Things that happened, newest first, and when each of them did."""
+"""Past events, newest first, and the time of each."""
 
 
 def cut_together(*lists: Listed, limit: int) -> list[list[Any]]:
-    """At most `limit` of each list, and from all lists nothing that is older than what one lacks.
-
-    Otherwise a time would be shown with what one list has of it, and without what another one had.
-    Each list has one entry more than `limit` where there is more.
-    """
+    """At most `limit` entries of each list, and from no list an entry older than the time from
+    which one of the lists was cut. Otherwise a time would be shown with the entries of one list and
+    without those of another. Each input list has one entry more than `limit` if there are more."""
     lacking = max((at(found[limit]) for found, at in lists if len(found) > limit), default=None)
     return [
         [each for each in found[:limit] if lacking is None or at(each) > lacking]

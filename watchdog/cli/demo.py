@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _KEY = "demo-key"
 _TIME_SCALE = 30
-"""Two minutes of building pass in four seconds."""
+"""Two minutes of a build pass in four seconds."""
 
 _SECONDS = 45
 _EVENTS_SHOWN = 10
@@ -44,7 +44,7 @@ def demo(
     ] = None,
 ) -> None:
     """Watch it work: an emulated Baseten and the real daemon, for under a minute."""
-    # A proxy, where the environment names one, cannot reach the loopback of this machine.
+    # A proxy that the environment names cannot reach the loopback of this machine.
     os.environ["NO_PROXY"] = "127.0.0.1"
     console = Console(highlight=False, force_terminal=True if svg else None)
     with tempfile.TemporaryDirectory(prefix="baseten-watchdog-demo-") as folder:

@@ -83,7 +83,7 @@ async def _serve(server: "Emulator", scenario: "Scenario") -> None:
 
 
 def _rows(scenario: "Scenario") -> Iterator[tuple[str, str, str, str]]:
-    """One for each deploy, and one for what becomes of retries that are refused."""
+    """One line for each deploy, and one for the answer to retries that are refused."""
     for model in scenario.models:
         for number, deploy in enumerate(model.deploys, start=1):
             again = " and on" if number == len(model.deploys) else ""

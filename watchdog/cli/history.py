@@ -70,7 +70,8 @@ def history(
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """`findings` are by episode, of one model only: what logs say may be a secret."""
+    """`findings` are by episode. They are given for one model only, because lines of logs may
+    contain secrets."""
 
     episodes: Sequence[Episode]
     attempts: Sequence[Attempt]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from watchdog.app.workspace import SeenModel
 
 _PLACE = "# MODELS\n"
-"""The line of the template that the chosen models take the place of."""
+"""The line of the template that the chosen models replace."""
 
 
 def init(
@@ -75,7 +75,8 @@ def _ask(offered: "Sequence[SeenModel]") -> "Sequence[SeenModel]":
 
 
 def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[SeenModel]":
-    """In the order of the list. A word that chooses nothing may be mistyped: it is an error."""
+    """The chosen models in the order of the list. A word that matches no model is an error, because
+    it may be mistyped."""
     ids: set[str] = set()
     for word in words:
         found = {each.listed.id for at, each in enumerate(offered, 1) if _matches(word, at, each)}
@@ -95,7 +96,7 @@ def _text(chosen: "Sequence[SeenModel]") -> str:
     from json import dumps
 
     template = files("watchdog.cli").joinpath("init.yaml").read_text("utf-8")
-    # What JSON quotes YAML reads as the same text, whatever it is.
+    # YAML reads a string that JSON quoted as the same text, whatever it contains.
     lines = (
         f"  - {{id: {dumps(each.listed.id)}, name: {dumps(each.listed.name)}}}\n" for each in chosen
     )

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def read(settings: "Config", work: "Callable[[LedgerTransaction], T]") -> T:
-    """Run one reading transaction, or say in one line why that cannot be and exit 2."""
+    """Run one reading transaction; if it fails, print the reason in one line and exit 2."""
     from watchdog.app.commands import read_ledger
     from watchdog.app.parts import SetupError
 

@@ -23,10 +23,9 @@ def configured(config: "Config") -> Known:
 
 
 def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
-    """The id of the model with that id or name, or a line that lists the near ones and exit 2.
-
-    A name in `past`, the ledger's targets, means something only where none of the known has it.
-    """
+    """The id of the model with that id or name. If there is none, it prints a line with similar
+    names and exits 2. A name in `past`, the ledger's targets, is used only if no known model has
+    that name."""
     if not any(model in pair for pair in known):
         known = known + [(target.model_id, target.name) for target in past]
     ids = sorted({model_id for model_id, name in known if model in (model_id, name)})

@@ -47,7 +47,8 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 def workspace(settings: "Config") -> "Workspace":
-    """What the key can see; one line and exit 2 where it is refused, 3 where nobody answers."""
+    """The models that the key can see. Prints one line and exits with 2 when the key is refused,
+    with 3 when the API does not answer."""
     from watchdog.app.parts import SetupError
     from watchdog.app.workspace import see_workspace
     from watchdog.engine.ports import ApiError, Denied
@@ -128,7 +129,7 @@ def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[di
 
 
 def _listed(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
-    """Those that the file does not name: what is watched first, then by team and name."""
+    """The models that the file does not name: watched ones first, then sorted by team and name."""
     if settings.discovery is None:
         return []
     named = {model.id for model in settings.models}

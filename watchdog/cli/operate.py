@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `reset` and `retry`: the brake, and the hand on the wheel."""
+"""`pause`, `resume`, `reset` and `retry`: the commands with which an operator intervenes."""
 
 import asyncio
 import getpass
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from watchdog.engine.settings import Settings
 
 _LONGEST_PAUSE = timedelta(days=30)
-"""A brake that nobody remembers is a watchdog that is off."""
+"""A pause must end by itself: if it were forgotten, the watchdog would stay off."""
 
 OptionalModel = Annotated[
     str | None, typer.Argument(metavar="[MODEL]", help="A model's id or configured name.")
@@ -34,7 +34,7 @@ AllOption = Annotated[bool, typer.Option("--all", help="All models, also those t
 
 
 def _one_line(note: str) -> str:
-    """A shell passes any bytes on, also such as are no text."""
+    """A shell passes on any bytes, including bytes that are not valid text."""
     return clean(note)
 
 
@@ -177,7 +177,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def who() -> str:
-    """user@host, as the history shows it. In a container the user may well have no name."""
+    """user@host, as the history shows it. In a container the user may have no name."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):

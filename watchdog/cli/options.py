@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "BASETEN_WATCHDOG_CONFIG"
 CONFIG_NAME = "baseten-watchdog.yaml"
-"""Of the file that is read when none is named: from the working directory, else from the user's
+"""The name of the file that is read by default: from the working directory, else from the user's
 configuration directory."""
 
 ConfigOption = Annotated[
@@ -41,15 +41,13 @@ def default_files() -> tuple[Path, ...]:
 
 
 def config_file(path: Path | None) -> Path | None:
-    """The file that was named, else the first default one that exists, if any does."""
+    """The given file, else the first default file that exists, else None."""
     return path or next((each for each in default_files() if each.is_file()), None)
 
 
 def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
-    """The configuration, or one line for each thing that is wrong with it and exit 2.
-
-    `path` is the file that was named, None a default one. The caller reports the warnings.
-    """
+    """The configuration. If it is wrong, it prints one line for each problem and exits 2. `path` is
+    the given file, None for a default file. The caller reports the warnings."""
     from watchdog.config import ConfigError, load_config
 
     try:
@@ -61,5 +59,5 @@ def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
 
 
 def overrides(*, dry_run: bool) -> dict[str, str]:
-    """What the command line says over file and environment."""
+    """The settings of the command line, which override file and environment."""
     return {"mode": "observe"} if dry_run else {}

@@ -13,7 +13,7 @@ from rich.text import Text
 from watchdog.text.untrusted import clean
 
 _PIPE_WIDTH = 100_000
-"""Wide enough that nothing wraps: a line of a table is one record to `grep` and `awk`."""
+"""So wide that nothing wraps: each record is one line for `grep` and `awk`."""
 
 _STATE_STYLES = {
     "healthy": "green",
@@ -43,7 +43,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Nothing in a cell is read as markup, or as an instruction to the terminal."""
+    """A cell's text is printed literally: it contains no markup and no control sequences for the
+    terminal."""
     made = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for column in columns:
         made.add_column(column.upper(), overflow="fold")

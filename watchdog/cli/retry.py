@@ -1,4 +1,4 @@
-"""`retry`: one attempt, because a person asks for it."""
+"""`retry`: one attempt, on an operator's order."""
 
 import asyncio
 import os
@@ -57,18 +57,18 @@ def retry(
 
 
 def _past(settings: "Config") -> Sequence[Target]:
-    """What the ledger knows: a daemon may have been told its models on its command line."""
+    """The ledger's targets: a daemon may have got its models from its command line."""
     from watchdog.app.commands import read_ledger
     from watchdog.app.parts import SetupError
 
     try:
         return asyncio.run(read_ledger(settings, lambda tx: tx.targets.all()))
     except SetupError:
-        return ()  # Whatever is wrong with it is told when it is opened to write.
+        return ()  # Any problem of the ledger is reported when it is opened to write.
 
 
 def _attempt(settings: "Config", *, force: bool, note: str) -> Attempt:
-    """The attempt that was made, or an end that says why there is none."""
+    """The attempt that was made. If there is none, it prints why and exits."""
     from watchdog.app.operate import retry_once
     from watchdog.app.parts import SetupError
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
 
 _HEALTH_TIMEOUT_SECONDS = 3
-"""Below the time-out that container platforms commonly give a health check."""
+"""Shorter than the usual time-out of a container platform's health check."""
 
 
 def run(
@@ -52,12 +52,12 @@ def run(
 
 
 async def until_signalled(daemon: "Daemon") -> None:
-    """Run the daemon until it is told to end. Raises SetupError when it cannot start."""
+    """Run the daemon until a signal stops it. Raises SetupError when it cannot start."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    # A terminal that is closed ends a shell, and not a daemon.
+    # A terminal that is closed must not end the daemon.
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
     await daemon.run(stop)
 

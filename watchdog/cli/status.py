@@ -43,7 +43,7 @@ def status(
     if watch and json:
         fail("--watch is for people: leave --json out")
     if watch:
-        read(settings, lambda tx: tx.now())  # What is wrong from the start is an error.
+        read(settings, lambda tx: tx.now())  # An unreadable ledger is an error here only.
         _watch(settings)
         return
     shown = read(settings, lambda tx: _shown(tx, settings))

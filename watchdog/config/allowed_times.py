@@ -9,25 +9,22 @@ from cronsim import CronSim, CronSimError
 
 _MINUTE = timedelta(minutes=1)
 _STEP = timedelta(minutes=15)
-"""Every zone's hours begin at a quarter of an hour of UTC."""
+"""In every zone the hours begin at a multiple of 15 minutes of UTC."""
 
 _DAY = timedelta(days=1)
 
 _FARTHEST = timedelta(days=9 * 366)
-"""Even 29 February comes within that, over a year like 2100 too."""
+"""Long enough that even 29 February occurs, also across a year like 2100."""
 
 _Known = tuple[datetime, datetime, datetime | None]
-"""From when until when an answer holds, and the answer."""
+"""The start and end of the time in which an answer is valid, and the answer."""
 
 
 @dataclass(frozen=True)
 class AllowedTimes:
-    """See `domain.records.AllowedTimes`. Daylight saving: an hour that is left out is not there,
-    and one that comes twice counts twice.
-
-    The last answer is kept: looking for a rare minute takes milliseconds, and each look at a
-    failing target asks.
-    """
+    """See `domain.records.AllowedTimes`. With daylight saving, an hour that is skipped does not
+    exist, and one that occurs twice counts twice. The last answer is kept, because each check of a
+    failing target needs it and the search for a rare minute takes milliseconds."""
 
     cron: tuple[str, ...]
     timezone: str
@@ -46,8 +43,8 @@ class AllowedTimes:
         object.__setattr__(self, "_spans", tuple(map(_parsed, self.cron)))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """None when retries are allowed now, else when they are next, or in nine years if that is
-        later."""
+        """None when retries are allowed now; else the next time at which they are, at most nine
+        years ahead."""
         if self._known is not None:
             since, until, answer = self._known
             if since <= now < until:
@@ -59,7 +56,7 @@ class AllowedTimes:
         return known[2]
 
     def _opening_from(self, minute: datetime) -> datetime:
-        """The first minute that is allowed, this one included."""
+        """The first allowed minute, which may be the present one."""
         last = minute + _FARTHEST
         while minute < last:
             if not self._day_matches(minute):

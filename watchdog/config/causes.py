@@ -1,4 +1,5 @@
-"""The catalogue of what lines of a log say of a cause: ours, and what the configuration adds."""
+"""The catalogue that maps lines of a log to causes: the program's own entries and those of the
+configuration."""
 
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -19,8 +20,9 @@ _OPTIONS.max_mem = 32 << 20
 
 
 class Entry(BaseModel):
-    """One entry of the catalogue that comes with the program. `unless`: lines that match this too
-    are left out. `overcome`: an earlier failure with that cause was no failure in the end."""
+    """One entry of the catalogue that comes with the program. Lines that also match `unless` do not
+    count. `overcome`: a match means that an earlier failure with that cause did not matter in the
+    end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -65,7 +67,7 @@ class Catalogue:
 
 
 def regular_expression(text: str) -> str:
-    """The text itself. Raises ValueError if it is no regular expression of RE2."""
+    """Returns the pattern unchanged. Raises ValueError if it is not a regular expression of RE2."""
     try:
         re2.compile(text, _OPTIONS)
     except re2.error as error:

@@ -1,4 +1,4 @@
-"""Settings from environment variables: each must mean something."""
+"""Settings from environment variables: an unknown variable with our prefix is an error."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -41,10 +41,8 @@ class _OneVariable(EnvSettingsSource):
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The settings that each of our variables holds, sections before what stands in them.
-
-    Raises ConfigError with every variable that means nothing.
-    """
+    """The settings in our variables, a section before its members. Raises ConfigError that names
+    every variable that is not a setting."""
     ours = sorted(name for name in environ if _is_ours(name, environ[name]))
     problems = [problem for name in ours for problem in _problems(name, environ[name])]
     if problems:

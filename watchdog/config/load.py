@@ -20,10 +20,8 @@ _COMMAND_LINE = "command line"
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
-    """A configuration, what somebody may not have meant in it, and where each value comes from.
-
-    `sources` has a path like `policy.max_attempts` for each value that is not a default.
-    """
+    """A configuration, warnings about what may be a mistake, and the source of each value.
+    `sources` has a path like `policy.max_attempts` for each value that is not a default."""
 
     config: Config
     warnings: tuple[str, ...]
@@ -37,10 +35,8 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
 ) -> LoadedConfig:
     """Read the file, then the environment over it, then `overrides`, the command line's settings.
-
-    `model_ids` watches just these, with the names and rules that the file has for them. Raises
-    ConfigError with everything that is wrong, also with the models that are not asked for.
-    """
+    With `model_ids` only these models are watched, with the names and rules that the file has for
+    them. Raises ConfigError with every problem, also of the models that are not selected."""
     layers = {f"file {path}": read_yaml(path)} if path is not None else {}
     layers |= read_environment(os.environ)
     layers[_COMMAND_LINE] = dict(overrides or {})

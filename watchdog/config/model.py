@@ -193,7 +193,7 @@ class Fleet(_Section):
 
 
 _NO_OVERRIDES = PolicyOverrides()
-"""One for all the models without, of which there may be ten thousand."""
+"""One shared object for all models without own rules, of which there may be ten thousand."""
 
 
 class Model(_Section):
@@ -327,7 +327,7 @@ class Config(_Section):
     def only(self, model_id: str) -> Self:
         """The same, for one model, configured or not."""
         found = [model for model in self.models if model.id == model_id]
-        # One that is discovered goes by the rules of those.
+        # A discovered model follows the rules of the discovered ones.
         ignores = self.discovery is not None and "standing" not in self.policy.model_fields_set
         own = PolicyOverrides(standing=Standing.IGNORE) if ignores else PolicyOverrides()
         models = tuple(found) or (Model(id=model_id, policy=own),)
@@ -335,15 +335,15 @@ class Config(_Section):
 
     def policies(self) -> Mapping[str, Policy]:
         """The rules of each configured model, by id."""
-        common = _policy(self.policy)  # one for all that have none of their own
+        common = _policy(self.policy)  # one shared object for all models without own rules
         return {
             model.id: _policy(self.rules_of(model)) if model.policy.model_fields_set else common
             for model in self.models
         }
 
     def discovered_policy(self) -> Policy:
-        """The rules of a discovered model. Nobody named it: that it fails when it is first seen may
-        be known, unless the file says otherwise."""
+        """The rules of a discovered model. The file does not name it, so a failure that is there
+        when it is first seen may be intended and is not retried, unless the file says otherwise."""
         policy = _policy(self.policy)
         chosen = "standing" in self.policy.model_fields_set
         return policy if chosen else replace(policy, standing=Standing.IGNORE)

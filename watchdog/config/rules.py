@@ -21,7 +21,8 @@ a warning."""
 _FLEET_WINDOW = timedelta(hours=24)
 
 _LONGEST_TIMEOUT = RESERVATION_TTL - timedelta(seconds=5)
-"""The look before the POST must fit into a reservation, and what waits its turn to be sent."""
+"""The GET before the POST must end within a reservation's time, and so must the wait for a turn to
+send."""
 
 """Attempts older than the fleet's day are no longer counted as in flight."""
 
@@ -30,7 +31,7 @@ _KNOWN_FAILURES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_S
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """`path` is the setting to change, `others` are those that it does not go together with."""
+    """`path` is the setting to change, `others` are the settings that it conflicts with."""
 
     path: str
     text: str
@@ -51,7 +52,7 @@ def breaches(config: Config) -> Iterator[Breach]:
 
 
 def warnings(config: Config) -> Iterator[str]:
-    """Settings that work, and that somebody may not have meant."""
+    """Settings that work, but may be a mistake."""
     if config.fleet.max_retries_per_minute > API_RETRIES_PER_MINUTE:
         yield (
             f"fleet.max_retries_per_minute: {config.fleet.max_retries_per_minute} is above the "

@@ -1,4 +1,4 @@
-"""Which URLs will do for the API and for the ledger."""
+"""Which URLs are valid for the API and for the ledger."""
 
 import re
 from ipaddress import ip_address
@@ -18,7 +18,7 @@ _SQLITE_FILE = re.compile(r"sqlite(\+pysqlite)?:///(?!:memory:|file:)[^?#]+")
 
 
 def base_url_problem(url: str, *, insecure: bool) -> str | None:
-    """Why the API cannot be asked there; `insecure` allows plain http to any host."""
+    """Why the URL cannot be that of the API; `insecure` allows plain http to any host."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -37,7 +37,8 @@ def base_url_problem(url: str, *, insecure: bool) -> str | None:
 
 
 def store_url_problem(url: str) -> str | None:
-    """Why a ledger cannot be kept there. Says nothing of the URL: it may hold a password."""
+    """Why the URL cannot be that of a ledger. The text does not quote the URL, which may hold a
+    password."""
     driver = re.match(r"([a-z0-9_]+(\+[a-z0-9_]+)?)://", url)
     if driver is None:
         return f"not a SQLAlchemy URL: write it like {_EXAMPLE}"

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, and what people are told when one does not fit."""
+"""The types of the settings' values, and the messages when a value does not fit."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from watchdog.text.duration import format_duration, parse_duration
 from watchdog.text.untrusted import is_visible
 
 _LONGEST = timedelta(days=3650)
-"""Far beyond any use, and no date that is counted from now overflows."""
+"""Longer than any useful value, and small enough that now plus this does not overflow."""
 
 
 def _duration(value: object) -> timedelta:
@@ -18,7 +18,7 @@ def _duration(value: object) -> timedelta:
         return value
     text = str(value).strip()
     if isinstance(value, (int, float, str)) and text.isdecimal():
-        # YAML reads 1:30 as 90, so that the number may be news to whoever wrote it.
+        # YAML reads 1:30 as 90, so the user may not know where the number comes from.
         raise ValueError(f"a duration needs a unit: {text} seconds are written {text}s")
     if not isinstance(value, str):
         raise ValueError("not a duration: write it like 30s, 5m, 1h30m or 500ms")  # noqa: TRY004

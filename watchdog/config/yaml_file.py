@@ -30,11 +30,11 @@ class ConfigError(Exception):
 
 
 class _Loader(_SafeLoader):
-    """Refuses a key that stands twice: YAML would silently take the last."""
+    """Rejects a duplicate key: YAML would silently use the last one."""
 
     def __init__(self, stream: str | bytes | IO[str] | IO[bytes]) -> None:
         super().__init__(stream)
-        # Makes an alias to what it stands in an error, not a mapping without end.
+        # An alias to a node that contains it becomes an error, not an endless mapping.
         self.deep_construct = True
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

@@ -1,4 +1,4 @@
-"""When the next attempt of an episode is due, as far as its own history says."""
+"""When the next attempt of an episode is due, by the history of that episode alone."""
 
 import hashlib
 from collections.abc import Sequence
@@ -7,18 +7,19 @@ from datetime import datetime, timedelta
 from watchdog.domain.records import Attempt, DecisionReason, Outcome, Policy
 
 _NO_BACKOFF = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
-"""After these no backoff: the plan was dropped, or the API's own hold sets the pace."""
+"""No backoff follows these: the attempt was not sent, or the API's own hold delays the next one."""
 
 
 def due(
     failing_since: datetime, episode_attempts: Sequence[Attempt], policy: Policy
 ) -> tuple[datetime, DecisionReason]:
-    """The earliest moment of the next attempt, and what it waits for until then.
+    """The earliest moment of the next attempt, and the reason for the wait until then.
 
-    Before the first attempt that is `first_delay` after the failure was first seen. After that it
-    is the backoff, counted from the observed re-failure: a build can outlast any timer started at
-    the POST. POSTs in a row that were answered and not charged make it grow as charged ones do: the
-    API says no to them, and nothing else would end that.
+    The first attempt is due `first_delay` after the failure was first seen. A later one is due
+    after the backoff, which counts from the observed re-failure, because a build can take longer
+    than any timer that starts at the POST. POSTs in a row that were answered but not charged make
+    the backoff grow as charged ones do. Otherwise a target whose POSTs the API keeps rejecting
+    would be retried at the same pace for ever.
     """
     uncharged = _uncharged_in_a_row(episode_attempts)
     paced = [
@@ -35,8 +36,8 @@ def due(
 
 
 def _uncharged_in_a_row(episode_attempts: Sequence[Attempt]) -> int:
-    """How many of the latest POSTs were answered and not charged, with no charged one since. The
-    first 429 does not count: after it the API's own hold sets the pace."""
+    """How many POSTs since the last charged one were answered but not charged. The first 429 does
+    not count: after it the API's own hold delays the next POST."""
     number, last = 0, None
     for attempt in reversed(episode_attempts):
         if attempt.outcome.charged:

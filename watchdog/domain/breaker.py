@@ -1,4 +1,5 @@
-"""The breaker: when many targets fail at once the platform is ill, and retries make it worse."""
+"""The breaker. When many targets begin to fail at once, the cause is the platform, and retries
+would make that worse."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,15 +23,15 @@ class BreakerRules:
 
 
 FORGOTTEN_AFTER = timedelta(hours=24)
-"""An opening that nobody has judged for so long lapses, and a target that nobody has seen for so
-long is not needed to judge."""
+"""An opening that no process has judged for this long lapses. A target that no process has seen for
+this long is not needed to judge."""
 
 JUDGED_AGAIN = timedelta(minutes=5)
-"""How often it is written down that somebody judges an opening."""
+"""How often the ledger is updated to show that a process still judges an opening."""
 
 
 class ClosedBy(StrEnum):
-    """Why an opening ended. `lapsed`: nobody was there to judge it."""
+    """Why an opening ended. `lapsed`: no process was there to judge it."""
 
     CANARY = "canary_passed"
     NONE_ELIGIBLE = "none_eligible"
@@ -58,7 +59,7 @@ class Opening:
 
 
 class CanaryResult(StrEnum):
-    """What a canary showed. `unsent`: nothing, as its retry could not be sent."""
+    """What a canary showed. `unsent`: nothing, because its retry could not be sent."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -67,8 +68,8 @@ class CanaryResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The one target that may be retried while the breaker is open: named, then sent as an
-    attempt."""
+    """The one target that may be retried while the breaker is open. It is named first, and its
+    attempt is sent later."""
 
     id: str
     opening_id: str
@@ -84,24 +85,21 @@ class Canary:
 
 
 def counts_from(last_closed: datetime | None, rules: BreakerRules, now: datetime) -> datetime:
-    """Only what began to fail later than this counts: within the window, and since the breaker last
-    closed. A closing in the future counts as now."""
+    """Only targets that began to fail later than this count: within the window, and since the
+    breaker last closed. A closing in the future counts as now."""
     window_begins = now - rules.window
     return window_begins if last_closed is None else max(window_begins, min(last_closed, now))
 
 
 def needed_since(opening: Opening | None, now: datetime) -> datetime:
-    """Whoever judges must look at every target that was seen later than this: a day ago, or a day
-    before the breaker opened, so that those that opened it are always among them."""
+    """A process that judges must watch every target that was seen later than this: a day ago, or a
+    day before the breaker opened, so that the targets that opened it are always among them."""
     return (now if opening is None else min(now, opening.opened_at)) - FORGOTTEN_AFTER
 
 
 def lapsed(opening: Opening, last: Canary | None, now: datetime) -> bool:
-    """Whether nobody has judged an opening for `FORGOTTEN_AFTER`.
-
-    A program of an older schema writes no `judged_at`. It names a canary several times a day, or
-    closes the breaker.
-    """
+    """Whether no process has judged an opening for `FORGOTTEN_AFTER`. A program of an older schema
+    writes no `judged_at`, but it names a canary several times a day, or closes the breaker."""
     signs = [opening.opened_at, opening.judged_at]
     if last is not None:
         signs += [last.named_at, last.ended_at]
@@ -132,8 +130,8 @@ def _too_many(failures: int, not_failing: int, rules: BreakerRules) -> bool:
 
 
 def due_at(opening: Opening, last: Canary | None, rules: BreakerRules) -> datetime | None:
-    """When the next canary may go, or the breaker closes for want of one; None while one is under
-    way."""
+    """When the next canary may be named, or when the breaker closes because there is no target for
+    one; None while a canary is under way."""
     quiet_since = opening.condition_until
     if last is not None and last.under_way:
         return None
@@ -152,11 +150,9 @@ def result_of(
     settle: timedelta,
     now: datetime,
 ) -> CanaryResult | None:
-    """What a canary under way has shown by now, if anything.
-
-    `attempt` is the one that it was sent as. One that was named and has not been sent for
-    `unsent_after` makes room for another.
-    """
+    """What a canary has shown by now, if anything. `attempt` is its attempt, once that is reserved.
+    A canary that was named but not sent for `unsent_after` counts as `unsent`, so that another
+    target can be named."""
     if canary.attempt_id is None:
         if target is not None and _seen_healthy(target, canary.named_at, settle):
             return CanaryResult.PASSED

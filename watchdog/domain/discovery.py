@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 ROUNDS = 2
-"""A model leaves when so many whole listings in a row do not have it: one may be short for a
-passing reason."""
+"""A model is no longer watched when this many whole listings in a row lack it: a single listing may
+be incomplete for a passing reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +21,16 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The models that the API lists, each once, and how many entries of the list could not be
-    read: what those are about nobody knows."""
+    """The models that the API lists, each once, and how many entries of the list could not be read.
+    Which models those entries are about is not known."""
 
     models: tuple[ListedModel, ...]
     unreadable: int = 0
 
     @property
     def whole(self) -> bool:
-        """Whether a model that is not in it is surely not there. An empty list says nothing."""
+        """Whether a model that the listing lacks surely does not exist. An empty list is no
+        proof."""
         return bool(self.models) and not self.unreadable
 
 
@@ -53,8 +54,8 @@ class DiscoveryRules:
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """A model that is watched because it was listed, and how many whole listings in a row lacked
-    it."""
+    """A model that is watched because it was listed, and how many whole listings in a row have
+    lacked it since."""
 
     name: str
     team: str
@@ -64,7 +65,8 @@ class Discovered:
 def still_wanted(
     known: Mapping[str, Discovered], rules: DiscoveryRules
 ) -> Mapping[str, Discovered]:
-    """Those that the rules want: they may have changed since the last listing."""
+    """The known models that the rules still include: the rules may have changed since the last
+    listing."""
     return {
         model_id: model
         for model_id, model in known.items()
@@ -75,7 +77,8 @@ def still_wanted(
 def after_listing(
     known: Mapping[str, Discovered], listing: Listing, rules: DiscoveryRules
 ) -> Mapping[str, Discovered]:
-    """What is discovered after one more listing. One that is not whole adds, and removes nobody."""
+    """The discovered models after one more listing. A listing that is not whole adds models and
+    removes none."""
     wanted = {
         model.id: Discovered(model.name, model.team)
         for model in listing.models

@@ -1,7 +1,8 @@
-"""Whose doing is what is seen: the effect of an attempt of ours, or a person's act.
+"""Tells whether an observed change is the effect of our own attempt or a person's act.
 
-Statuses lag, by any time: the effect of a retry may be seen first when the retry was already taken
-to have failed again. What looked like a person's act then would give the failure a fresh budget.
+Statuses may lag by any time, so the effect of a retry may be seen only after that retry was taken
+to have failed again. If that effect were taken for a person's act, the failure would get a fresh
+budget.
 """
 
 from collections.abc import Sequence
@@ -23,10 +24,8 @@ from watchdog.domain.step import (
 def named_in_answer(
     target: Target, attempts: Sequence[Attempt], attempt_id: str, named: DeploymentRef
 ) -> Transition:
-    """What the deployment that the answer to our own POST names does: it becomes the episode's.
-
-    Our retry must never grant itself the fresh budget of a replaced deployment.
-    """
+    """Adopt the deployment that the answer to our POST names as the episode's own. Our retry must
+    never get a fresh budget because it replaced the deployment itself."""
     if target.deployment == named:
         return Transition(target)
     maker = next((each for each in attempts if each.id == attempt_id), None)
@@ -42,16 +41,17 @@ def _adopted(target: Target, deployment: DeploymentRef) -> Target:
 def identified(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
-    """Whose change of the deployment it is: ours, once for each attempt, or a person's push."""
+    """Whether a change of the deployment is the effect of an attempt, which has at most one, or a
+    person's push."""
     seen = observation.deployment
     if target.deployment is None or target.deployment == seen:
         return Transition(target)
     if any(seen in (each.deployment, each.made) for each in of_episode(target, attempts)):
-        # A look that lags shows again what stood there before, or what we made.
+        # A look that lags shows the earlier deployment again, or the one that we made.
         return Transition(_adopted(target, seen))
     for attempt in _may_still_show(target, attempts, observation.at, policy):
         if attempt.made is None:
-            # A program of an older schema did not note what stood there.
+            # A program of an older schema did not record which deployment stood there.
             before = attempt.deployment or target.deployment
             maker = replace(attempt, deployment=before, made=seen)
             return Transition(_adopted(target, seen), attempts=(maker,))
@@ -62,12 +62,9 @@ def identified(
 def effect_seen(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
-    """Whose effect it is that a target leaves its failing state.
-
-    Effects come in the order of the retries: it is that of the oldest attempt that has shown none.
-    The newest is the one to watch, under way again if it was presumed to have failed; its own
-    effect may still come.
-    """
+    """Which attempt has the effect that a target leaves its failing state. Effects come in the
+    order of the retries, so it is the oldest attempt that has shown none. The newest attempt is
+    then under way again if it was presumed to have failed: its own effect may still come."""
     if observation.status == BUILD_STOPPED or target.failing_since is None:
         return Transition(target)
     waiting = _may_still_show(target, attempts, observation.at, policy)
@@ -89,9 +86,10 @@ def effect_seen(
 def _may_still_show(
     target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy
 ) -> list[Attempt]:
-    """The attempts whose effect may be seen first at `at`, oldest first: those under way, and those
-    that were only presumed to have failed. Statuses may lag for longer than any timer, but what
-    comes later than `stuck_after` after such an attempt is taken for a person's act."""
+    """The attempts whose effect may be seen for the first time at `at`, oldest first: those under
+    way, and those that were only presumed to have failed. Statuses may lag for longer than any
+    timer, but a change later than `stuck_after` after such an attempt is taken for a person's
+    act."""
     late = [
         attempt
         for attempt in of_episode(target, attempts)
@@ -101,5 +99,6 @@ def _may_still_show(
 
 
 def pushed(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """What a push does that only the audit log shows: it was taken for an effect of ours."""
+    """The step for a push that only the audit log shows: it had been taken for an effect of our
+    attempt."""
     return end_replaced(target, at, resolve(unresolved(attempts), Resolution.SUPERSEDED, at))

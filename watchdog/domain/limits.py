@@ -1,4 +1,5 @@
-"""How much of each limit is used, and when there is room again. Computed from attempts alone."""
+"""How much of each limit is used, and when there is room again. Everything is computed from the
+attempts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,18 +11,18 @@ FLEET_MINUTE = timedelta(minutes=1)
 """The span in which the API itself counts retries: 10 a minute for each key."""
 
 FLEET_DAY = timedelta(hours=24)
-"""The span of the fleet's `max_attempts_per_window`: what one bad day may cost."""
+"""The span of the fleet's `max_attempts_per_window`: it limits what one bad day may cost."""
 
 PROBE_INTERVAL = timedelta(hours=1)
-"""While the key may retry nothing, one retry of the whole fleet so often finds out whether that is
-still so: its role may have changed."""
+"""While the key may not retry anything, one retry of the whole fleet in each of these spans finds
+out whether that is still true: the key's role may have changed."""
 
 RESERVATION_TTL = timedelta(seconds=30)
 """How long after its reservation an attempt may still be sent. After that, other processes may
 treat its owner as dead."""
 
 LONGEST_HOLD = timedelta(minutes=10)
-"""The longest hold that a 429 may ask for: it is untrusted input like any other."""
+"""The longest hold that a 429 may ask for. The number comes from outside, so it is bounded."""
 
 GIVE_WAY = timedelta(seconds=5)
 """Extra hold for the model that got the 429, so that other models go first when the hold ends.
@@ -31,12 +32,9 @@ Longer than a look and a POST usually take."""
 def room_at(
     times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0
 ) -> datetime | None:
-    """When there is room for one more, after `ahead` others have taken theirs; None if there is
-    now.
-
-    At most `limit` of the times (see `counts_at`), at least 1, may lie within a `span`. A time in
-    the future counts as now. Each of the others makes room again a span after it was sent.
-    """
+    """When there is room for one more after `ahead` others were sent; None if there is room now. At
+    most `limit` of the times, which is at least 1, may lie within a `span` (see `counts_at`). A
+    time in the future counts as now. Each of the others stops counting a span after it was sent."""
     recent = sorted(min(time, now) for time in _within(times, span, now))[-limit:]
     opens = [*[now] * (limit - len(recent)), *(time + span for time in recent)]
     rounds, place = divmod(ahead, limit)
@@ -45,7 +43,7 @@ def room_at(
 
 
 def _within(times: Iterable[datetime], span: timedelta, now: datetime) -> list[datetime]:
-    """What still counts: at exactly a span's age a time no longer does."""
+    """The times that still count. A time that is exactly a span old does not."""
     return [time for time in times if time + span > now]
 
 
@@ -57,18 +55,18 @@ def counts_at(
     api_date: datetime | None = None,
     date: datetime | None = None,
 ) -> datetime:
-    """The moment at which something counts that was sent at `at`: never later than now, and as
-    recent as one of two clocks says, so that a jump of either frees no limit.
+    """The moment at which an attempt that was sent at `at` counts: never later than now, and the
+    later one of what two clocks say, so that a jump of one clock frees no limit.
 
-    By the ledger's time that is `at`, unless it lies in the future: the clock was set back, and
-    all that is known is that it was sent before that was noticed (`ahead_since`). By the API's
-    time it is as long ago as the present look's `date` is later than `api_date`, that of the look
-    before it was sent. The difference between the two clocks does not matter.
+    The ledger's clock says `at`. If that lies in the future, the clock was set back, and all that
+    is known is that the attempt was sent before that was noticed, at `ahead_since`. The API's clock
+    says how long ago it was: from `api_date`, the `Date` of the look before it was sent, to `date`,
+    that of the present look. A constant difference between the two clocks does not matter.
     """
     if at > now:
         at = min(ahead_since or now, now)
     if date is None or api_date is None or api_date - date > FLEET_DAY:
-        return at  # A clock that gives such dates is of no help.
+        return at  # The API's clock went back, so it says nothing of the age.
     age = max(date - api_date, timedelta(0))
     return max(at, now - min(age, now - at))
 
@@ -79,8 +77,8 @@ def sent_or_reserved_at(attempt: Attempt) -> datetime:
 
 
 def charged_at(attempt: Attempt, now: datetime, date: datetime | None = None) -> datetime:
-    """The moment at which a charged attempt counts: always now while it may still be sent. `date`
-    is what the API's clock says at the present look, where that is known."""
+    """The moment at which a charged attempt counts: now, while it may still be sent. `date` is the
+    API's `Date` at the present look, where that is known."""
     if attempt.outcome is Outcome.PENDING:
         return now
     return counts_at(
@@ -93,7 +91,7 @@ def charged_at(attempt: Attempt, now: datetime, date: datetime | None = None) ->
 
 
 def of_episode(target: Target, attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
-    """Those attempts that belong to the target's episode, in the given order."""
+    """The attempts that belong to the target's episode, in the given order."""
     if target.episode is None:
         return ()
     return tuple(a for a in attempts if a.episode_id == target.episode.id)
@@ -123,7 +121,8 @@ def counting(
     now: datetime,
     date: datetime | None = None,
 ) -> tuple[Attempt, ...]:
-    """Those attempts of a target that its episode or its window is about, in the given order."""
+    """The attempts of a target that belong to its episode or count in its window, in the given
+    order."""
     episode = target.episode.id if target.episode is not None else None
     began, cleared = now - policy.window, _cleared_at(target, now)
     return tuple(
@@ -139,8 +138,9 @@ def counting(
 
 
 def _cleared_at(target: Target, now: datetime) -> datetime | None:
-    """Since when attempts count in the target's window: a reset clears it, unless a clock that was
-    ahead wrote it, which must not switch the limit off until then."""
+    """The beginning of the target's window. A reset moves it to the time of the reset. If that lies
+    in the future, a clock that was ahead wrote it, and it is ignored: it must not switch the limit
+    off until then."""
     since = target.window_since
     return None if since is None or since > now else since
 
@@ -148,7 +148,7 @@ def _cleared_at(target: Target, now: datetime) -> datetime | None:
 def window_remaining(
     attempts: Iterable[Attempt], policy: Policy, now: datetime, date: datetime | None = None
 ) -> int:
-    """How many attempts the window, which recovery does not clear, still has."""
+    """How many attempts the window still allows. A recovery does not clear it."""
     used = _within(window_times(attempts, now, date), policy.window, now)
     return max(0, policy.max_attempts_per_window - len(used))
 

@@ -1,4 +1,4 @@
-"""The judgement: what to do about a target now. Everything else serves this."""
+"""The judgement: what to do about a target now."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -44,12 +44,10 @@ def decide(
     *,
     forced: bool = False,
 ) -> Decision:
-    """What the policy says about a target now. Total: every input has an answer with a reason.
-
-    `attempts` are those of the target's episode and of its window, oldest first. Nothing is ever
-    retried unless the last look saw it failing. `forced`: a person asks, and what is said of this
-    target alone does not stop that; the fleet's limits do.
-    """
+    """What the policy says about a target now: every input has a decision with a reason. `attempts`
+    are those of the target's episode and of its window, oldest first. A target is retried only if
+    the last look saw it failing. `forced`: a person wants the retry, so that only the fleet's
+    limits are applied and not the target's own."""
     if (decision := _not_retryable(target, attempts, policy, now)) is not None:
         return decision
     own: list[Wait] = []
@@ -58,7 +56,8 @@ def decide(
             return decision
         own = _target_waits(target, attempts, fleet, policy, now)
     if fleet.breaker is not None and fleet.breaker.canary != target.model_id:
-        # Not even a wait of its own has an end: nobody can know when the breaker closes.
+        # Even a wait of the target's own has no known end then, because nobody can know when the
+        # breaker closes.
         reason = _longest(own, now).reason or DecisionReason.BREAKER_OPEN
         return Decision(DecisionKind.WAIT, reason)
     goes_first = forced or fleet.breaker is not None or bool(own)
@@ -69,8 +68,8 @@ def decide(
 def ready_since(
     target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> datetime | None:
-    """Since when nothing but the fleet keeps a target from being retried; None while something of
-    its own does."""
+    """Since when only the fleet's limits keep a target from being retried; None while one of its
+    own rules does."""
     if _not_retryable(target, attempts, policy, now) or _left_alone(
         target, attempts, fleet, policy, now
     ):
@@ -117,7 +116,8 @@ def _left_alone(
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
-    # While the key may retry nothing at all, whoever fails may be the one that finds out.
+    # While the key may not retry anything, any failing target may be the one whose retry finds out
+    # whether that has changed.
     if fleet.probe_at is None and _forbidden_twice(target, attempts, fleet):
         return Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
     if is_paused(target, now):
@@ -137,12 +137,13 @@ def _exhausted(
 
 
 def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) -> bool:
-    """Whether the key in use was forbidden to retry this deployment twice, with no answer between
-    that says otherwise. A 429 says nothing of it."""
+    """Whether the key in use was forbidden to retry this deployment twice in a row. A 429 in
+    between does not count: it does not say whether the key may retry."""
     since, episode = fleet.forbidden_from, target.episode and target.episode.id
     told = [
         attempt.forbidden_key
-        # Their numbers, which order them, begin anew with each episode: its own are the latest.
+        # The numbers that order attempts begin anew with each episode, so the latest ones are those
+        # of the present episode.
         for attempt in sorted(attempts, key=lambda each: each.episode_id == episode)
         if (attempt.outcome.charged or attempt.forbidden_key is not None)
         and (since is None or attempt.reserved_at > since)
@@ -154,7 +155,7 @@ def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) 
 def _target_waits(
     target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> list[Wait]:
-    """What of its own a target still waits for."""
+    """The waits that come from the target's own rules."""
     waits: list[Wait] = []
     due, reason = _own_pace(target, attempts, policy, now)
     if due > now:
@@ -176,7 +177,7 @@ def _own_pace(
 def _fleet_waits(
     attempts: Sequence[Attempt], fleet: Fleet, now: datetime, *, ahead: int
 ) -> list[Wait]:
-    """What the limits of the fleet say, after `ahead` others have taken their places."""
+    """The waits that come from the fleet's limits, after `ahead` other targets were retried."""
     waits: list[Wait] = []
     limits = fleet.limits
     if fleet.hold is not None:
@@ -188,7 +189,7 @@ def _fleet_waits(
     others = fleet.in_flight - any(attempt.in_flight(now, fleet.date) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    # Those ahead wait for a place in flight, if none is free: no time can be told from their turns.
+    # The targets ahead wait for a place in flight too, and nobody knows when one becomes free.
     full = others >= limits.max_in_flight
     for times, limit, span, reason in (
         (
@@ -211,7 +212,7 @@ def _fleet_waits(
 
 
 def _longest(waits: Sequence[Wait], now: datetime) -> Decision:
-    """The wait that ends last is the one that a person should be told."""
+    """The wait that ends last is the one to show to people."""
     timed = [(until, reason) for until, reason in waits if until is not None and until > now]
     if timed:
         until, reason = max(timed)

@@ -17,8 +17,9 @@ QUEUED = frozenset(reason for reason in DecisionReason if reason.queued)
 """A target that waits for one of these has a place in the queue."""
 
 FIRST_ATTEMPT, LATER_ATTEMPT, FORBIDDEN_BEFORE = range(3)
-"""The ranks. First attempts go before later ones, which the same failure has cost a place already,
-and what was forbidden the last time goes last: it would most likely waste its place."""
+"""The ranks. First attempts go before later ones, because a later one's failure has already used a
+place. A target whose last retry was forbidden goes last, because it would probably waste its
+place."""
 
 
 def rank(target: Target, attempts: Sequence[Attempt]) -> int:
@@ -30,16 +31,16 @@ def rank(target: Target, attempts: Sequence[Attempt]) -> int:
 
 
 def is_queued(decision: Decision) -> bool:
-    """Whether a target with this decision has a place in the queue: also one that is about to be
-    retried, until it is."""
+    """Whether a target with this decision has a place in the queue. One that is about to be retried
+    keeps its place until the retry is reserved."""
     if decision.kind is DecisionKind.RETRY:
         return True
     return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED
 
 
 def places(targets: Iterable[Target]) -> dict[str, int]:
-    """The place of each target in the queue, by model id: 1 goes first. One that is not in it has
-    none."""
+    """The place of each target in the queue, by model id: 1 goes first. A target that is not in the
+    queue has no entry."""
     queue = [
         (target.queue_rank, target.ready_at, target.model_id)
         for target in targets

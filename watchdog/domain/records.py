@@ -29,12 +29,10 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRef:
-    """Which deployment stands in the development slot.
-
-    The slot is overwritten in place and nothing documents that `id` survives that, so both fields
-    together are the identity. `created_at` is kept to the second: the API gives fractions in some
-    answers and not in others.
-    """
+    """The deployment in the development slot. A push overwrites the slot in place, and it is not
+    documented whether `id` stays the same then, so both fields together are the identity.
+    `created_at` is kept to the second, because the API gives fractions in some answers and not in
+    others."""
 
     id: str
     created_at: datetime
@@ -77,7 +75,7 @@ class Decision:
 
 
 class Outcome(StrEnum):
-    """What became of sending an attempt."""
+    """The outcome of sending an attempt."""
 
     PENDING = "pending"
     ACCEPTED = "accepted"
@@ -90,11 +88,8 @@ class Outcome(StrEnum):
 
     @property
     def charged(self) -> bool:
-        """Whether it counts against the episode and the window.
-
-        A `dry_run` paces observe mode just as the POST it stands for would; retry mode never
-        loads such rows.
-        """
+        """Whether it counts against the episode and the window. In observe mode a `dry_run` counts
+        as the POST would that it stands for. Retry mode never loads such rows."""
         return self in _CHARGED
 
 
@@ -164,22 +159,21 @@ class Attempt:
 
     @property
     def unended(self) -> bool:
-        """Whether nobody has seen its end: it is under way, or only presumed to have failed."""
+        """Whether its end was not observed: it is under way, or only presumed to have failed."""
         return self.under_way or self.presumed
 
     def reserved_for(self, now: datetime) -> timedelta:
-        """How long ago it was reserved, as far as that is known: where the clock was set back
-        behind that, since it was noticed."""
+        """How long ago it was reserved. If the clock was set back to before that moment, the time
+        since that was noticed."""
         if self.reserved_at > now and self.ahead_since is not None:
             return now - self.ahead_since
         return now - self.reserved_at
 
     def in_flight(self, now: datetime, date: datetime | None = None) -> bool:
-        """Whether it holds one of the fleet's places in flight: by time alone, whoever watches.
-
-        For as long as either clock says so, as in the other limits; `date` is what the API's says
-        at the present look. So one that is stuck by a jump of the ledger's still holds it.
-        """
+        """Whether it holds one of the fleet's places in flight. That depends on time alone, and it
+        holds the place for as long as one of the two clocks says so, as in the other limits: so an
+        attempt that looks stuck after a jump of the ledger's clock still holds it. `date` is the
+        API's `Date` at the present look."""
         until = self.in_flight_until or self.reserved_at + LONGEST_IN_FLIGHT
         if self.unended and now < until:
             return True
@@ -298,7 +292,7 @@ class Breakage:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """From `at` on a target was seen with this status; None: it was seen no more."""
+    """From `at` on a target had this status; None means that it was missing."""
 
     model_id: str
     at: datetime
@@ -306,7 +300,7 @@ class StatusChange:
 
 
 class ActionKind(StrEnum):
-    """What a person did to the watchdog."""
+    """What an operator did to the watchdog."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -316,8 +310,9 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A person's act, as the ledger keeps it. `model_id` None means all; `until` is a pause's
-    expiry, `ended_at` when somebody ended it sooner; `who` is user@host. `note` is free text."""
+    """An operator's act, as the ledger keeps it. `model_id` None means all models; `until` is when
+    a pause expires, `ended_at` when somebody ended it earlier; `who` is user@host. `note` is free
+    text."""
 
     at: datetime
     kind: ActionKind
@@ -340,17 +335,15 @@ class AllowedTimes(Protocol):
     """When retries may happen."""
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """None when they may now, else the next moment at which they may, or at which to ask
-        again."""
+        """None when retries are allowed now, else the next moment at which they are, or at which to
+        ask again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The static rules for a target. The defaults and their reasons are the configuration's.
-
-    `settle` is how long a status must last before it says anything by itself. `allowed_times` None
-    means always.
-    """
+    """The rules for a target. The configuration has the defaults and the reasons for them. `settle`
+    is how long a status must last before it has a meaning by itself. `allowed_times` None means
+    always."""
 
     retry_on: frozenset[str]
     first_delay: timedelta
@@ -379,7 +372,7 @@ class FleetLimits:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The API said not now. `reason` is `api_held` or `auth_failed`."""
+    """The API must not be called before `until`. `reason` is `api_held` or `auth_failed`."""
 
     reason: DecisionReason
     until: datetime
@@ -387,10 +380,8 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class OpenBreaker:
-    """Nothing is retried but `canary`, the id of the model whose turn it is.
-
-    `until` is when a canary may be named next; None while that depends on the present one.
-    """
+    """The breaker is open: only `canary`, a model's id, may be retried. `until` is when the next
+    canary may be named; None while that depends on the present one."""
 
     until: datetime | None
     canary: str | None = None

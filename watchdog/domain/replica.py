@@ -1,4 +1,4 @@
-"""A running daemon, as it last told the ledger."""
+"""A running daemon, as its last heartbeat in the ledger describes it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +18,8 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """`id` is what it signs its reservations with. `configured_at` is when it took up its present
-    configuration, `seen_at` when it last said that it lives."""
+    """`id` is the owner in its reservations. `configured_at` is when it took up its present
+    configuration, `seen_at` when it wrote its last heartbeat."""
 
     id: str
     version: str
@@ -29,8 +29,8 @@ class Replica:
     active: bool
 
     def silent_for(self, now: datetime) -> timedelta:
-        """How long it has not said that it lives. What lies in the future it said before the clock
-        was set back: if it lived, it would have said so again."""
+        """The time since its last heartbeat. A heartbeat in the future is from before the clock was
+        set back: a living daemon would have written another one since."""
         return abs(now - self.seen_at)
 
     def state(self, now: datetime) -> ReplicaState:

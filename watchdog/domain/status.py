@@ -53,7 +53,7 @@ def is_slow(target: Target, now: datetime, policy: Policy) -> bool:
 
 
 def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether the open episode's last attempt had no end, and the target has not failed since."""
+    """Whether the open episode's last attempt got stuck and the target has not failed since."""
     if target.episode is None or not target.episode.open or target.failing_since is not None:
         return False
     own = of_episode(target, attempts)
@@ -61,7 +61,7 @@ def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
 
 
 def is_paused(target: Target, now: datetime) -> bool:
-    """Whether a person said hands off."""
+    """Whether a person has said that the watchdog must not retry it."""
     return target.paused_until is not None and target.paused_until > now
 
 

@@ -5,7 +5,7 @@ from watchdog.domain.status import INACTIVE, health_of, is_paused, is_slow
 
 
 def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
-    """Whether the observation changes nothing: the common case, which must cost nothing."""
+    """Whether the observation changes nothing. That is the common case, so it is checked first."""
     same = (
         target.episode is None
         and target.missing_since is None

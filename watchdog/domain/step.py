@@ -1,4 +1,4 @@
-"""What a step of a target's record consists of, and the small parts of all steps."""
+"""A step of a target's record, and the small operations that all steps share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from watchdog.domain.records import (
 
 
 class Happening(StrEnum):
-    """What an observation meant, in the order of its telling."""
+    """What an observation meant, in the order in which it is reported."""
 
     REPLACED = "replaced"
     SUPERSEDED = "superseded"
@@ -32,11 +32,8 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A target as it is now, and what led to it.
-
-    `ended` is the episode that this closed, `attempts` those of which something was seen, as they
-    are now.
-    """
+    """A target after an observation, and what the observation meant. `ended` is the episode that it
+    closed; `attempts` has the attempts that it changed, as they are now."""
 
     target: Target
     happened: tuple[Happening, ...] = ()
@@ -52,20 +49,20 @@ class Transition:
         )
 
     def applied_to(self, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
-        """The attempts as they are after this."""
+        """All attempts, with the changes of this step."""
         now = {attempt.id: attempt for attempt in self.attempts}
         return tuple(now.get(attempt.id, attempt) for attempt in attempts)
 
 
 def unresolved(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts whose end is for us to see."""
+    """The attempts whose end is still to be observed."""
     return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
 
 
 def resolve(
     attempts: Sequence[Attempt], resolution: Resolution, at: datetime
 ) -> tuple[Attempt, ...]:
-    """The attempts with how they ended. Only one that failed may still show an effect."""
+    """The attempts with their resolution. Only one that failed again may still show an effect."""
     may_show = resolution is Resolution.REFAILED
     return tuple(
         replace(a, resolution=resolution, resolved_at=at, presumed=a.presumed and may_show)
@@ -79,7 +76,7 @@ def close(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
 
 
 def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    """The target left its failing state without us: a person acted."""
+    """The target left its failing state without an attempt of ours: a person acted."""
     if target.episode is None or not target.episode.open:
         return Transition(target, attempts=resolved)
     closed = close(target.episode, EpisodeResult.SUPERSEDED, at)
@@ -87,7 +84,7 @@ def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] =
 
 
 def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    """Another deployment stands in the slot, and it is not of our making."""
+    """Another deployment stands in the slot, and none of our attempts made it."""
     fresh = replace(
         target,
         episode=None,
@@ -104,6 +101,6 @@ def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = (
 
 
 def past(moment: datetime, now: datetime, instead: datetime) -> datetime:
-    """When something was sent or reserved; `instead`, where that is ahead of a clock that was set
-    back: a delay must not wait until the clock gets there."""
+    """When something was sent or reserved; `instead`, if that lies in the future because the clock
+    was set back: a delay must not wait until the clock gets there."""
     return moment if moment <= now else instead

@@ -50,12 +50,9 @@ def observe(
     policy: Policy,
     timing: Timing,
 ) -> Transition:
-    """What an observation does to a target, its episode and the attempts under way.
-
-    `attempts` are those of the target's episode and window, oldest first. While one is `pending`
-    somebody is sending it, and what is seen cannot be told from what that does: the next check
-    judges.
-    """
+    """What an observation does to a target, its episode and the attempts under way. `attempts` are
+    those of the target's episode and window, oldest first. While one is `pending` a process is
+    sending it, and nobody can say whether that caused what is seen: the next check judges."""
     step = identified(target, attempts, observation, policy)
     if _being_sent(attempts):
         seen = meaning(step.target, attempts, observation, policy, timing.longest_gap)
@@ -82,7 +79,7 @@ def observe(
 
 
 def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Timing) -> Transition:
-    """What a 404 does: the second one, at least an interval after the first, removes."""
+    """What a 404 does. The second one, at least an interval after the first, removes the target."""
     if target.missing or _being_sent(attempts):
         return Transition(target)
     if target.missing_since is None or target.missing_since > at:
@@ -93,13 +90,13 @@ def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Ti
 
 
 def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """What leaving the configuration does."""
+    """What happens when a target leaves the configuration."""
     return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
 
 
 def reset(target: Target, at: datetime) -> Transition:
-    """What a person's reset does while no attempt is under way: the next failing observation opens
-    a new episode, with a window of its own."""
+    """What an operator's reset does while no attempt is under way: the next failing observation
+    opens a new episode, with an empty window."""
     ended = None
     if target.episode is not None and target.episode.open:
         ended = close(target.episode, EpisodeResult.RESET, at)
@@ -108,8 +105,8 @@ def reset(target: Target, at: datetime) -> Transition:
 
 
 def ended_with_its_target(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
-    """An attempt whose target was removed while it was being sent ends at once: nobody watches
-    what becomes of it."""
+    """An attempt whose target was removed while it was being sent ends at once, because the target
+    is no longer watched."""
     episode = target.episode if target is not None else None
     kept = episode is not None and episode.open and episode.id == attempt.episode_id
     if kept or not attempt.under_way:
@@ -141,8 +138,9 @@ def _failing(
 def _refailed(
     target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy, timing: Timing
 ) -> tuple[Attempt, ...]:
-    """The attempts that failed again: after another status, or by the time alone, which may be
-    wrong where statuses lag. Such a one keeps its place in flight for `settle`."""
+    """The attempts that failed again: after another status was seen, or because of the time that
+    passed, which may be wrong where statuses lag. An attempt of the second kind keeps its place in
+    flight for `settle`."""
     watched, since = unresolved(attempts), target.failing_since
     if since is None:
         failed = resolve(watched, Resolution.REFAILED, at)
@@ -236,7 +234,7 @@ def _by_an_operator(
 def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
     same, episode, health = target.status == observation.status, target.episode, seen.health
     if episode is not None and not episode.open and health is not Health.FAILING:
-        episode = replace(episode, standing=False)  # Whatever stood there has changed.
+        episode = replace(episode, standing=False)  # The deployment in the slot has changed.
     return replace(
         target,
         episode=episode,
@@ -245,7 +243,7 @@ def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
         health=health,
         deployment=observation.deployment,
         observed_at=observation.at,
-        # A clock that was set back must not make the delays longer.
+        # If the clock was set back, the delays must not become longer.
         failing_since=min(target.failing_since or observation.at, observation.at)
         if health is Health.FAILING
         else None,
@@ -301,12 +299,13 @@ def _opened(target: Target, observation: Observation) -> Episode:
 
 
 def _still_standing(last: Episode | None) -> bool:
-    """Whether the last episode was a standing failure that nothing but a removal ended."""
+    """Whether the last episode was a standing failure that only the removal of its target ended."""
     return last is not None and last.standing and last.result is EpisodeResult.REMOVED
 
 
 def _reopened(episode: Episode, at: datetime) -> Episode:
-    """With its count. One that recovered has changed since: it is no longer a standing failure."""
+    """The count of attempts is kept. A failure that had recovered is a new one, no longer a
+    standing failure."""
     standing = _still_standing(episode)
     return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
 
@@ -316,7 +315,7 @@ def _being_sent(attempts: Sequence[Attempt]) -> bool:
 
 
 def _ours(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether a target that leaves its failing state may have done so for an attempt of ours."""
+    """Whether an attempt of ours may be why a target leaves its failing state."""
     return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
 
 

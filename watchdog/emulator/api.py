@@ -33,8 +33,8 @@ _FAULTS = TypeAdapter(tuple[Fault, ...])
 def build_app(
     workspace: Workspace, *, api_key: str, now: Now, limits: RateLimits, faults: Faults, wire: Wire
 ) -> Starlette:
-    """The management API over `workspace`, for requests with `api_key`; under `/_emulator`, without
-    the key, what a test needs to look on and to interfere."""
+    """The management API over `workspace`, for requests with `api_key`. Under `/_emulator`, without
+    the key, are the routes with which a test observes and controls it."""
     api = _Api(workspace, api_key, now, RateCounter(limits), faults, wire)
     model, development = "/v1/models/{model_id}", "/v1/models/{model_id}/deployments/development"
     app = Starlette(
@@ -166,8 +166,8 @@ class _Api:
         return JSONResponse({"requests": [bodies.request(r) for r in self._workspace.requests]})
 
     async def put_faults(self, request: Request) -> Response:
-        """A list of faults as in a scenario: they take the place of those before, and their times
-        are counted from now."""
+        """A list of faults as in a scenario. They replace the faults before, and their times count
+        from now."""
         try:
             faults = _FAULTS.validate_json(await request.body())
         except ValidationError as error:

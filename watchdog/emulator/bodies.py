@@ -1,4 +1,4 @@
-"""The JSON bodies of the API. They carry every field that is described, used here or not."""
+"""The JSON bodies of the API. They contain every documented field, used here or not."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -112,7 +112,7 @@ def startups(model_id: str, deployment_id: str, found: Sequence[Startup], total:
 
 
 def _phases(startup: Startup) -> list[Body]:
-    """The phases up to the one that failed. One that stalled has not finished."""
+    """The phases up to the one that failed. A phase that stalled has no end."""
     phases = list(Phase)
     last = startup.phase or phases[-1]
     reached = phases[: phases.index(last) + 1]

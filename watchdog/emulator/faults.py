@@ -1,4 +1,5 @@
-"""Scripted faults: what goes wrong between the workspace and who asks, when, and for whom."""
+"""Scripted faults: what goes wrong between the workspace and a client, when, and for which
+requests."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from watchdog.text.duration import parse_duration
 
 
 class Operation(StrEnum):
-    """What can be asked of the API."""
+    """The operations of the API."""
 
     LIST_MODELS = "list_models"
     GET_MODEL = "get_model"
@@ -65,7 +66,7 @@ class FaultKind(StrEnum):
 
 
 BESIDE = frozenset({FaultKind.LATE, FaultKind.LAGGING, FaultKind.NEW_ID, FaultKind.NEW_CREATED_AT})
-"""Those that leave the answer as it is. Of all others, the first one listed applies."""
+"""Faults that do not change the answer. Of all others, only the first one that matches applies."""
 
 NOT_EXECUTED = frozenset(
     {
@@ -89,7 +90,7 @@ _ONLY = {
     FaultKind.OTHER_MODEL: (Operation.GET_DEPLOYMENT, Operation.RETRY),
     FaultKind.UNREADABLE_ENTRY: (Operation.LIST_MODELS,),
 }
-"""Which operations alone a fault can happen to. Those not named here happen to any."""
+"""The operations to which a fault is limited. A fault that is not listed here can apply to any."""
 
 _OPTIONS = {"delay": FaultKind.LATE, "reads": FaultKind.LAGGING, "retry_after": FaultKind.THROTTLED}
 
@@ -110,9 +111,10 @@ def _some(models: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 class Fault(BaseModel):
-    """One fault. `from` and `until` are scenario time since the start; without `until` it lasts
-    for ever. `models` and `operation`: of whom and of what, or of all. `times`: for so many
-    requests and no more. `delay` is in real seconds, as time-outs are."""
+    """One fault. `from` and `until` are scenario time since the start; without `until` it never
+    ends. `models` and `operation` limit it to some requests; without them it applies to all.
+    `times`: how many requests it applies to at most. `delay` is in real seconds, as time-outs
+    are."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

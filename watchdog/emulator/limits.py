@@ -13,8 +13,8 @@ _Limit = Annotated[int, Field(ge=1)] | None
 
 
 class RateLimits(BaseModel):
-    """For the one key that there is, in real time whatever the time scale; null: no limit. The
-    defaults are what the API's documentation says."""
+    """Limits for the emulator's one key, in real time whatever the time scale; null means no limit.
+    The defaults are those of the API's documentation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,8 +39,8 @@ class RateCounter:
         self._passed: dict[Operation, deque[datetime]] = defaultdict(deque)
 
     def wait(self, operation: Operation, now: datetime) -> int | None:
-        """None when the request is within the limit, and counts; else in how many seconds there
-        will be room, rounded up as the API does."""
+        """None when the request is within the limit; it is then counted. Otherwise the seconds
+        until another one is allowed, rounded up as the API does."""
         limit, span = self._limits.of(operation)
         if limit is None:
             return None

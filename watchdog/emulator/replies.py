@@ -1,4 +1,4 @@
-"""What becomes of one request: executed or not, and what the wire then carries. No I/O."""
+"""The result of one request: whether it is executed, and what is sent back. No I/O."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What was asked for. `key` is the caller's own, `query` the part of the URL after `?`."""
+    """One request. `key` is the one that the client sent, `query` the part of the URL after `?`."""
 
     operation: Operation
     model_id: str | None
@@ -55,7 +55,8 @@ class Reply:
 
 
 def reply(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime) -> Reply:
-    """Answer a call that is within the rate limits and has the right key, or let it go wrong."""
+    """Answer a call that is within the rate limits and has the right key, or apply a fault to
+    it."""
     late = faults.beside_of(FaultKind.LATE)
     delay = timedelta(0) if late is None else late.delay
     main = faults.main
@@ -228,7 +229,8 @@ def _unreadable_entry(body: bodies.Body, key: str) -> bodies.Body:
 
 
 def _hostile_reason(body: bodies.Body, key: str) -> bodies.Body:
-    """What a terminal, a log or a reader of either must not take at its word."""
+    """Text that attacks a terminal, a log or their readers: it must be made harmless before it is
+    shown."""
     reason = f"\x1b[31mred\x1b[0m\x07\r\n\x00level=error \u202eevil {key} <script>[bold]"
     return {**body, "reason": reason}
 

@@ -1,4 +1,4 @@
-"""The scenario file: which models there are, and what becomes of each of their deploys."""
+"""The scenario file: the models, and the course of each of their deploys."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ from watchdog.emulator.workspace import Workspace
 from watchdog.serving import Server, listen
 
 LOOPBACK = "127.0.0.1"
-"""Loopback alone: whoever reaches the emulator can steer it."""
+"""Loopback only: any client that reaches the emulator can control it."""
 
 _KEEP_ALIVE_SECONDS = 75
 """Longer than a watchdog's interval, as a load balancer's is; a short one would make every check

@@ -1,4 +1,4 @@
-"""What HTTP frameworks will not do to a connection: hang, and break."""
+"""Lets a connection hang or breaks it, which HTTP frameworks do not offer."""
 
 import asyncio
 import socket

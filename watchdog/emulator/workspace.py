@@ -19,7 +19,7 @@ from watchdog.emulator.scenario import (
 )
 
 MAX_TIME_SCALE = 10_000
-"""At this a build of ten minutes takes 60 ms: faster than anybody looks."""
+"""At this scale a build of ten minutes takes 60 ms, which is shorter than any interval."""
 
 MAX_REQUESTS = 100_000
 """How many requests are remembered: hours of a large fleet, and some tens of megabytes."""
@@ -27,13 +27,13 @@ MAX_REQUESTS = 100_000
 _MILLISECOND = timedelta(milliseconds=1)
 
 _STARTED = frozenset({"ACTIVE", "DEPLOY_FAILED"})
-"""A deploy that ends so has started containers, with or without success."""
+"""A deploy that ends in one of these has started containers, with or without success."""
 
 _STOPPED = {ActKind.STOP: "BUILD_STOPPED", ActKind.DEACTIVATE: "INACTIVE"}
 
 RETRYABLE_STATUSES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
-"""What a retry is accepted in. BUILD_STOPPED too: the emulator must not save a client from the
-mistake of undoing what a person did."""
+"""The statuses in which a retry is accepted. BUILD_STOPPED is one: the emulator must not hide a
+client's mistake of undoing an operator's act."""
 
 
 class NotFound(LookupError):
@@ -64,7 +64,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
-    """What became of asking for a retry. `reason` is there when it was refused."""
+    """The result of a request for a retry. `reason` is set when it was refused."""
 
     retried: bool
     reason: str | None
@@ -278,7 +278,7 @@ class Workspace:
 
     @staticmethod
     def _deploys(slot: _Slot, deployment_id: str, now: datetime) -> list[tuple[_Running, datetime]]:
-        """What was pushed and retried under that id, each until when it was in the slot."""
+        """The deploys under that id, each with the time until which it was in the slot."""
         present = [] if slot.running is None else [(slot.running, now)]
         found = [each for each in [*slot.past, *present] if each[0].id == deployment_id]
         if not found:
@@ -318,7 +318,7 @@ class Workspace:
         return slot
 
     def _act(self, slot: _Slot, act: ActKind, at: datetime) -> None:
-        """What a person did; nothing, where there was nothing to stop."""
+        """Apply an operator's act; without effect if there was nothing to stop."""
         if act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
             deploy = slot.next_deploy()
             if act is ActKind.PUSH_NEW_ID:

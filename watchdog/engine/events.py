@@ -1,7 +1,5 @@
-"""Facts that happened. The engine and the adapters tell them; telemetry listens.
-
-Its name and level in the log are a public contract.
-"""
+"""Events: facts that happened. The engine and the adapters report them, and telemetry listens. An
+event's name and level in the log are a public contract."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,7 +47,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """`ledger` is a URL without its password, `replica` what it signs its reservations with."""
+    """`ledger` is a URL without its password, `replica` is the owner in this process's
+    reservations."""
 
     name = "started"
     version: str
@@ -78,7 +77,7 @@ class BecameStandby(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDoubtful(Event):
-    """A setting that works, and that somebody may not have meant."""
+    """A setting that is valid but may be a mistake."""
 
     name = "config_warning"
     level = Level.WARNING
@@ -125,7 +124,8 @@ class ModelsDiscovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryFailed(Event):
-    """The first of a row of rounds that could not be made: what was watched still is."""
+    """A round of discovery failed, the first one in a row: the same models are watched as
+    before."""
 
     name = "discovery_failed"
     level = Level.WARNING
@@ -214,7 +214,8 @@ class LedgerWentBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerTransacted(Event):
-    """A transaction was done; it took so long from when it was asked for."""
+    """A transaction ended. The duration counts from the request, so it includes the time in the
+    queue."""
 
     duration_seconds: float
 
@@ -339,7 +340,7 @@ class OperatorActed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PausesSeen(Event):
-    """The pauses in force, told at the start and after each change."""
+    """The pauses in force. Reported at the start and after each change."""
 
     pauses: tuple[Action, ...]
 
@@ -349,8 +350,8 @@ class PausesSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSeen(Event):
-    """What all targets together have used of their limits, told at the start and after each
-    change. `fleet` says nothing else of them."""
+    """How much of their limits all targets together have used. Reported at the start and after each
+    change. Only that part of `fleet` is filled."""
 
     fleet: Fleet
 
@@ -411,7 +412,7 @@ class BreakerOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryFailed(Event):
-    """The platform is still ill, as far as one target can tell."""
+    """A canary failed: the platform still does not work, as far as one target shows."""
 
     name = "canary_failed"
     level = Level.WARNING
@@ -439,7 +440,7 @@ class TargetEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChanged(TargetEvent):
-    """The whole present picture of a target, told at the start and after each change."""
+    """The whole present state of a target. Reported at the start and after each change."""
 
     policy: Policy
     attempts: tuple[Attempt, ...]
@@ -447,7 +448,8 @@ class TargetChanged(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetUnrecorded(TargetEvent):
-    """A picture that the ledger would not take: for the metrics, with the attempts as last told."""
+    """A state that could not be written to the ledger. It is for the metrics, with the attempts as
+    last reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -555,7 +557,7 @@ class RetryMismatched(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySuppressed(TargetEvent):
-    """Why a failing target is left alone; told when the reason changes."""
+    """Why a failing target is not retried. Reported when the reason changes."""
 
     name = "retry_suppressed"
     decision: Decision
@@ -593,8 +595,8 @@ class DeploymentReplaced(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStuck(TargetEvent):
-    """It has been in progress for longer than `stuck_after`: since `attempt`, or without one since
-    somebody else began it."""
+    """It has been in progress for longer than `stuck_after`: since `attempt` or, without one, since
+    another party began it."""
 
     name = "deployment_stuck"
     level = Level.ERROR
@@ -603,7 +605,7 @@ class DeploymentStuck(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentBroken(TargetEvent):
-    """It does not work, is not retried, and nobody stopped it: a person is needed."""
+    """It does not work, it is not retried, and no operator stopped it: a person is needed."""
 
     name = "deployment_broken"
     level = Level.ERROR

@@ -1,4 +1,4 @@
-"""What the engine is told once, and again whole when the configuration changes."""
+"""The engine's settings: given once, and replaced as a whole when the configuration changes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`owner` is what this process signs its reservations with; `max_rate` is in requests a
-    second; `timeout` bounds one request; `diagnose`: also find out why a deployment failed and who
+    """`owner` is the owner in this process's reservations; `max_rate` is in requests a second;
+    `timeout` is for one request; `diagnose`: also find out why a deployment failed and who
     acted."""
 
     observe: bool
@@ -44,7 +44,7 @@ class Settings:
 
     @property
     def is_daemon(self) -> bool:
-        """What a process signs with begins with its role."""
+        """An owner begins with the role of its process."""
         return self.owner.startswith("daemon:")
 
     @property
@@ -70,8 +70,8 @@ class Settings:
 
 
 class LiveSettings:
-    """The settings in force. They are swapped whole; whoever begins a unit of work takes them
-    once, and ends it with what it took."""
+    """The settings in force. They are replaced as a whole. A unit of work reads them once at its
+    beginning, and uses the same ones until it ends."""
 
     def __init__(self, settings: Settings) -> None:
         self.current = settings

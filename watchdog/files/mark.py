@@ -6,7 +6,8 @@ Mark = tuple[int, int, int]
 
 
 def mark_of(file: Path) -> Mark:
-    """What tells one content of a file from the next, without reading it. A symbolic link may be
-    swapped: what it leads to is what counts. Raises OSError."""
+    """A value that changes when the file's content changes, made without reading the file. If the
+    path is a symbolic link, it is that of the link's target, because links may be swapped. Raises
+    OSError."""
     stat = file.stat()
     return stat.st_mtime_ns, stat.st_ino, stat.st_size

@@ -35,8 +35,8 @@ _WORDS = {
 def shape_problems(
     error: ValidationError, *, near: Callable[[Location], str] = lambda _: ""
 ) -> Iterator[tuple[Location, str]]:
-    """Where, and what, without the values: one of them may be a secret in the wrong place. `near`
-    adds to a name that is not known which one may have been meant."""
+    """The place and the problem, without the values, because one may be a secret in the wrong
+    place. `near` adds to an unknown name the known one that was probably meant."""
     for found in error.errors(include_input=False, include_url=False):
         location = found["loc"]
         if found["type"] == "extra_forbidden":

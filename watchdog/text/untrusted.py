@@ -1,6 +1,7 @@
-"""Text that others wrote, made fit to print and to store: where it enters, and by this alone.
+"""Text from outside, made safe to print and to store. It is cleaned here and nowhere else, at the
+place where it enters.
 
-What comes out has neither NUL nor half a character, which not every database takes, and no control
+The result has no NUL and no half of a character, which some databases refuse, and no control
 character, which a terminal or a log would take for an instruction.
 """
 
@@ -17,7 +18,8 @@ LONGEST_NAME = 100
 model's name, and a cell of a table."""
 
 LONGEST_ID = 200
-"""Characters of an id or a status: several times as many as any that the API is known to give."""
+"""Characters of an id or a status: several times the length of any that the API is known to
+return."""
 
 
 _JOINER = "\u200d"
@@ -55,6 +57,6 @@ def _escaped(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text that identifies something, an id or a status, can be taken as it is. To clean
-    it would make it another one, or the same as another."""
+    """Whether a text that identifies something, an id or a status, can be used as it is. Cleaning
+    would change which thing it identifies."""
     return 0 < len(text) <= LONGEST_ID and text.isprintable()

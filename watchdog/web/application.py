@@ -15,7 +15,7 @@ from watchdog.web.negotiation import preferred
 _NO_STORE = {"Cache-Control": "no-store"}
 
 _GZIP_LEVEL = 1
-"""The usual 9 takes a scrape many times as long for little less to send."""
+"""The usual level 9 takes many times as long for a response that is only a little smaller."""
 
 
 def build_app(
@@ -25,8 +25,9 @@ def build_app(
     ready: Callable[[], tuple[str, ...]],
     more: Sequence[Route] = (),
 ) -> Starlette:
-    """`alive` and `ready` give the reasons why not. `metrics` gives the body for each content type,
-    the usual one first, in pieces between which the loop may do other work."""
+    """`alive` and `ready` return the reasons against; none means yes. `metrics` returns the body
+    for each content type, the usual one first, in pieces between which the loop may do other
+    work."""
 
     async def exposition(request: Request) -> Response:
         content_type = preferred(request.headers.get("Accept", ""), tuple(metrics))

@@ -1,4 +1,4 @@
-"""What the page says above its table: of the daemon, and of all targets together."""
+"""The part of the page above its table: about the daemon, and about all targets together."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from watchdog.web.words import REPLICAS, URGENT
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the daemon is told at its start. `ledger` is the kind of its database."""
+    """Facts that do not change after the start. `ledger` is the kind of its database."""
 
     version: str
     ledger: str
@@ -28,7 +28,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A name, what is so, and more of it. `tone` as of a state."""
+    """A name, its value, and a detail. `tone` as of a state."""
 
     name: str
     text: str
@@ -48,7 +48,7 @@ class Limit:
 
 
 class Note(NamedTuple):
-    """What somebody should know before they read on."""
+    """A notice that stands before everything else."""
 
     tone: str
     text: str
@@ -119,7 +119,7 @@ def _interval(settings: Settings) -> Fact:
 
 
 def _length(span: timedelta) -> str:
-    """Exact where it is set by a person, rounded where it is not."""
+    """Exact for a duration that an operator sets, rounded for others."""
     return format_duration(span) if not span.microseconds else age(span)
 
 
@@ -169,7 +169,7 @@ def _models(count: int) -> str:
 
 
 def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[Note]:
-    """What concerns all targets and is not as usual."""
+    """Conditions that concern all targets and are not normal."""
     if condition.active is False:
         who = next(
             (each for each in seen.replicas if each.state(seen.now) is ReplicaState.ACTIVE), None

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 
 def preferred(accept: str, offered: Sequence[str]) -> str:
-    """The media type among `offered` that the client likes best.
-
-    The first one where the client does not say, has no preference, or accepts none of them: an
-    answer in another format is more useful than an error. Parameters but `q` are ignored.
-    """
+    """The media type among `offered` that the client prefers. It is the first one when the client
+    names none, has no preference, or accepts none of them: an answer in another format is more
+    useful than an error. Parameters other than `q` are ignored."""
     ranges = _ranges(accept)
     # `max` keeps the order of those that are equal.
     return max(offered, key=lambda each: _quality(each, ranges)) if ranges else offered[0]

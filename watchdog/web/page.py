@@ -38,7 +38,7 @@ _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "ima
 
 
 class View(Protocol):
-    """What the page shows, from whoever keeps it."""
+    """The source of what the page shows."""
 
     @property
     def about(self) -> About: ...
@@ -101,7 +101,7 @@ class Page:
     async def _target(self, request: Request) -> Response:
         model_id: str = request.path_params["model_id"]
         if not model_id.isprintable() or len(model_id) > _LONGEST_ID:
-            # PostgreSQL would refuse it, which is not to be taken for an outage.
+            # PostgreSQL would reject this text, and that must not be reported as an outage.
             return await self._answer(lambda: self._renderer.unknown(model_id), status=404)
         try:
             past = await self._view.past(model_id)

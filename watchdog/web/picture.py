@@ -11,7 +11,8 @@ from watchdog.text.phrases import age
 from watchdog.web.words import HEALTHS
 
 BINS = 288
-"""Five minutes each, in a day: finer than a screen shows, and a bound for a target that flaps."""
+"""Bins of a day, five minutes each: finer than a screen shows, and an upper bound for a target that
+changes often."""
 
 HEIGHT = 16
 
@@ -29,7 +30,7 @@ _HEIGHTS = {
     Health.IN_PROGRESS: 8,
     Health.HEALTHY: 4,
 }
-"""Not by colour alone: what is worse is higher."""
+"""A worse health is drawn higher, so that colour is not the only sign."""
 
 _RANKS = {health: rank for rank, health in enumerate(_WORST_FIRST)}
 
@@ -55,8 +56,8 @@ class Picture:
 def spans(
     target: Target, changes: Iterable[StatusChange], start: datetime, end: datetime
 ) -> list[Span]:
-    """What the target was from `start` to `end`. What was written by a clock that was ahead is
-    left out; the target's own record, which is never pruned, has the last word."""
+    """The target's statuses from `start` to `end`. Entries written while a clock was ahead are left
+    out. The last status comes from the target's own record, which is never pruned."""
     points = [(each.at, each.status) for each in changes if each.at <= end]
     own = (target.status_since, target.status)
     if own[0] is not None and target.status is not None and (not points or points[-1][1] != own[1]):

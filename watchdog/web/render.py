@@ -1,4 +1,4 @@
-"""From what was read to HTML. Blocks for some 10 ms where there are hundreds of targets."""
+"""Renders what was read as HTML. Blocks for some 10 ms when there are hundreds of targets."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -96,10 +96,11 @@ class Renderer:
 
 
 def _printable(value: object) -> object:
-    """Whatever a template prints: text from outside may hide or reverse what stands beside it."""
+    """Cleans everything that a template prints: text from outside may hide or reverse the text
+    beside it."""
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _clock(moment: datetime | None) -> str:
-    """For people, who see the day where it stands in full elsewhere."""
+    """A short time for people; the full date stands elsewhere."""
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

@@ -25,7 +25,7 @@ class Row:
     watched: Watched
     now: datetime
     history: tuple[Attempt, ...] = ()
-    """Attempts to draw besides those that count: after a reset some count no more."""
+    """Attempts that are drawn and do not count: after a reset some no longer count."""
 
     @property
     def target(self) -> Target:
@@ -54,7 +54,7 @@ class Row:
 
     @property
     def next_at(self) -> datetime | None:
-        """When a retry may be sent, where one may. A give-up has no such time."""
+        """When a retry may be sent, if one may. A target that was given up has no such time."""
         decision = self.target.decision
         return decision.until if decision.kind is DecisionKind.WAIT else None
 
@@ -110,7 +110,7 @@ def _newest_first(moment: datetime | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the address asks for. Whatever it does not understand it takes for the default."""
+    """The view that the URL selects. A value that is not understood counts as the default."""
 
     text: str = ""
     state: TargetState | None = None
@@ -119,7 +119,7 @@ class Asked:
 
     @classmethod
     def of(cls, query: Callable[[str], str]) -> "Asked":
-        """From a query's parameters, each of them empty where it is not given."""
+        """Made of a query's parameters; one that is not given is empty."""
         sort = query("sort")
         return cls(
             query("q").strip()[:100],
@@ -129,7 +129,7 @@ class Asked:
         )
 
     def link(self, **changes: str) -> str:
-        """The query that asks for the same with changes."""
+        """The query of the same view with changes."""
         values = {
             "q": self.text,
             "state": self.state.value if self.state else "",
@@ -156,7 +156,7 @@ class Asked:
         )
 
     def arranged(self, rows: Iterable[Row]) -> list[Row]:
-        """Those that match, sorted; by name where that does not tell."""
+        """The rows that match, sorted; equal ones by name."""
         found = sorted((row for row in rows if self.matches(row)), key=_SORTS["model"])
         return sorted(found, key=_SORTS[self.sort], reverse=self.descending)
 

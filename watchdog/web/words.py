@@ -1,4 +1,4 @@
-"""States, reasons and outcomes in words that somebody new to it understands."""
+"""States, reasons and outcomes in words that a new user understands."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from watchdog.domain.replica import ReplicaState
 
 
 class State(NamedTuple):
-    """`tone` is what the style sheet colours it by."""
+    """`tone` selects the colour in the style sheet."""
 
     text: str
     tone: str
@@ -37,10 +37,11 @@ STATES = {
 """The most urgent first: the order in which targets are shown."""
 
 URGENT = (TargetState.EXHAUSTED, TargetState.STUCK)
-"""A person is needed: also for what is broken, whatever its state (`domain.status.is_broken`)."""
+"""An operator is needed. This also holds for a broken target, whatever its state
+(`domain.status.is_broken`)."""
 
 RETRY_NOW = "A retry is due now."
-"""A decision to act has no reason not to."""
+"""A decision to act has no words, because there is no reason against it."""
 
 OUTCOMES = {
     Outcome.PENDING: "being sent",

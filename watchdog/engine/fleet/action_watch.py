@@ -16,14 +16,14 @@ class News:
 
 
 class ActionWatch:
-    """Read in the transaction of a tick, told after it."""
+    """Read in the transaction of a tick, and reported after it."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._last: int | None = None
 
     def read(self, tx: LedgerTransaction) -> News | None:
-        """None when nobody did anything since."""
+        """None when no operator did anything since."""
         if self._last is None:
             newest = tx.actions.newest(None, limit=1)
             self._last = max((action.id or 0 for action in newest), default=0)

@@ -15,11 +15,9 @@ _AHEAD = "ledger_ahead_of_api"
 
 
 class ApiClock:
-    """Sees to it that the ledger and everybody who listens know the difference.
-
-    A constant one does no harm, and neither does a jump: each attempt counts in the limits for as
-    long as either clock says so (`limits.counts_at`).
-    """
+    """Writes the difference to the ledger and reports it. A constant difference does no harm, and a
+    jump frees no limit: each attempt counts for as long as one of the two clocks says so
+    (`limits.counts_at`)."""
 
     def __init__(self, ledger: Ledger, listener: Listener) -> None:
         self._ledger = ledger
@@ -27,7 +25,8 @@ class ApiClock:
         self._known: timedelta | None = None
 
     async def compare(self, look: Look) -> None:
-        """What a look shows of it. Where the ledger is away, a later look shows it again."""
+        """Compare the two clocks at a look. If the ledger is away, a later look compares them
+        again."""
         if look.date is None:
             return
         known, ahead = self._known, look.at - look.date
@@ -46,7 +45,7 @@ class ApiClock:
 
 
 def _note(tx: LedgerTransaction, ahead: timedelta) -> timedelta | None:
-    """Write it down; what was written there before."""
+    """Write the difference, and return the one that was written before."""
     before = _noted(tx)
     tx.meta.set(_AHEAD, str(ahead.total_seconds()))
     return before
@@ -58,6 +57,6 @@ def _noted(tx: LedgerTransaction) -> timedelta | None:
 
 
 def api_date(tx: LedgerTransaction) -> datetime | None:
-    """What the API's clock says now, for those who only show: nothing is sent on its word."""
+    """What the API's clock says now. Only for display: no retry depends on it."""
     noted = _noted(tx)
     return None if noted is None else tx.now() - noted

@@ -19,11 +19,9 @@ _TELL_EVERY = 10
 
 
 class ApiWatch:
-    """Hears how each look ended, and says whether the API is down.
-
-    A failure that may be the first of many is told when another target's answer shows that it is
-    not.
-    """
+    """Follows how each look ended, and says whether the API is down. A failure that may be the
+    first of an outage is reported only when the answer about another target shows that it is
+    not."""
 
     def __init__(self, clock: Clock, listener: Listener, live: LiveSettings) -> None:
         self._clock = clock
@@ -41,8 +39,8 @@ class ApiWatch:
 
     @property
     def interval(self) -> timedelta:
-        """How far apart the checks of a target are to be: while the API is down, as long again as
-        it has been down, from twice the usual interval up to five minutes."""
+        """The interval between two checks of a target. While the API is down it is the time that it
+        has been down, at least twice the usual interval and at most five minutes."""
         usual = self._live.current.effective_interval
         if self._down_since is None:
             return usual
@@ -54,8 +52,8 @@ class ApiWatch:
         return model_id in self._in_a_row
 
     def take_recovery(self) -> bool:
-        """Whether the API came back since this was last asked: checks that were put off should
-        not wait that long."""
+        """Whether the API came back since the last call: delayed checks should not wait for their
+        whole delay."""
         hasten, self._hasten = self._hasten, False
         return hasten
 
@@ -65,7 +63,7 @@ class ApiWatch:
         self._note_answer(model_id)
 
     def _note_answer(self, model_id: str) -> None:
-        """The API answered, if only to say no."""
+        """The API answered, perhaps with an error."""
         self._answered_at = self._clock.monotonic()
         self._answered.add(model_id)
         self._failing.clear()
@@ -83,7 +81,7 @@ class ApiWatch:
     def failed(self, target: Target, error: ApiError, started: float) -> None:
         """A look at the target, begun at the monotonic time `started`, failed."""
         if isinstance(error, Held):
-            return  # A hold is one event of its own, not one for each target that it keeps waiting.
+            return  # A hold is one event, not one for each target that waits because of it.
         unanswered = isinstance(error, (AnswerLost, NotSent))
         if not unanswered:
             self._note_answer(target.model_id)

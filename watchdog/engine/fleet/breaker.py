@@ -1,4 +1,5 @@
-"""The breaker inside a transaction: what is read, judged and written, and who keeps it going."""
+"""The breaker inside a transaction: what is read, judged and written; and the periodic work on
+it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -27,11 +28,9 @@ from watchdog.engine.settings import LiveSettings, Settings
 
 
 class Breaker:
-    """The breaker as one transaction sees it. `news` is what to tell once that is committed.
-
-    A process that may not judge obeys an open breaker, and changes only one thing of it: it closes
-    one that nobody has judged for a day.
-    """
+    """The breaker as one transaction sees it. `news` are the events to report once the transaction
+    is committed. A process that may not judge obeys an open breaker. The only change that it makes
+    is to close one that no process has judged for a day."""
 
     def __init__(self, tx: LedgerTransaction, settings: Settings) -> None:
         self._tx = tx
@@ -47,8 +46,8 @@ class Breaker:
             self._lapse(self._opening)
 
     def judge(self, target: Target) -> OpenBreaker | None:
-        """What it says to a failing target that is being judged, its record not yet written. Opens
-        it when this failure is one too many."""
+        """What the breaker says about a failing target whose record is not written yet. Opens the
+        breaker if this failure reaches its limit."""
         if self._opening is None:
             self._open_if_too_many(target)
         elif self._judges:
@@ -67,8 +66,8 @@ class Breaker:
             self._tx.breaker.save_canary(replace(self._canary, attempt_id=attempt.id))
 
     def attend(self, *, naming: bool = True) -> None:
-        """Do what time or a canary's end asks of an open breaker. Without `naming` no canary is
-        named: nobody would look at it soon."""
+        """Do what an open breaker needs because time has passed or a canary has ended. Without
+        `naming` no canary is named, because no process would look at it soon."""
         if self._opening is not None and self._judges:
             self._follow_canary(self._opening)
             if self._opening is not None:
@@ -175,13 +174,13 @@ class Breaker:
             self._close(opening, ClosedBy.NONE_ELIGIBLE)
 
     def _ready(self) -> list[str]:
-        """Those that wait for the breaker alone, and that this process checks: another replica may
-        be configured with more."""
+        """The targets that wait only for the breaker and that this process checks: another replica
+        may be configured with more models."""
         waiting = self._tx.breaker.waiting(DecisionReason.BREAKER_OPEN, among=self._among)
         return [model_id for model_id in waiting if model_id in self._settings.models]
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
-        """The one that was canary least recently, and have it checked at once."""
+        """Name the target that was canary least recently, and have it checked at once."""
         named = self._tx.breaker.canary_times()
         model_id = min(ready, key=lambda each: (named.get(each, _NEVER), each))
         self._canary = Canary(
@@ -214,13 +213,13 @@ class Breaker:
 
 
 class BreakerKeeper:
-    """Attends to the breaker each tick while it is open; a closed one costs nothing."""
+    """Does the periodic work on an open breaker, once each tick. A closed breaker costs nothing."""
 
     def __init__(self, ledger: Ledger, live: LiveSettings, listener: Listener) -> None:
         self._ledger = ledger
         self._live = live
         self._listener = listener
-        self._open = True  # until the ledger has been asked
+        self._open = True  # until it has been read from the ledger
         self._asked_in: str | None = None
 
     def __call__(self, event: Event) -> None:
@@ -230,7 +229,7 @@ class BreakerKeeper:
     async def tick(self, *, naming: bool = True) -> None:
         """`naming` as in `Breaker.attend`."""
         settings = self._live.current
-        # Each mode has its own: a reload may have changed that.
+        # Each mode has a breaker of its own, and a reload may have changed the mode.
         if not self._open and self._asked_in == settings.mode:
             return
 

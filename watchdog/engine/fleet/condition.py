@@ -18,10 +18,8 @@ from watchdog.engine.events import (
 
 class Condition:
     """A listener, and the one place that says whether the key is accepted and the API is up:
-    readiness, metrics and page read it. None is what nobody has found out yet.
-
-    `refused` is the HTTP status that refused the key; `failure` in what way nobody is answered.
-    """
+    readiness, metrics and page read it. None means not known yet. `refused` is the HTTP status that
+    refused the key; `failure` is how requests fail while the API is down."""
 
     def __init__(self) -> None:
         self.active: bool | None = None
@@ -51,7 +49,7 @@ class Condition:
                 self.api_up, self.failure = True, ""
 
     def held(self, now: datetime) -> dict[str, datetime]:
-        """Until when each operation waits, as the API asked; without what a clock said that was
-        ahead then."""
+        """Until when the API holds each operation. Leaves out a time that a clock produced while it
+        was ahead."""
         latest = now + LONGEST_HOLD
         return {name: until for name, until in self._held_until.items() if now < until <= latest}

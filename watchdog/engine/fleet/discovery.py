@@ -40,8 +40,8 @@ class Discoverer:
         known: Callable[[], Known],
         take_up: Callable[[Known], Awaitable[None]],
     ) -> None:
-        """`known` is what is discovered at present. `take_up` has that changed; it raises
-        LedgerUnavailable, and has changed nothing then."""
+        """`known` returns the discovered models. `take_up` changes them; when it raises
+        LedgerUnavailable, it has changed nothing."""
         self._listing = listing
         self._clock = clock
         self._listener = listener

@@ -1,8 +1,6 @@
-"""Which failing targets may be retried now or later, by the rules of this process.
-
-What is recorded does not tell: a command in the other mode, or with other rules, may have decided
-that last, until the next look.
-"""
+"""Which failing targets may be retried now or later by the rules of this process. The recorded
+decision is not enough: a command in the other mode, or with other rules, may have written it, and
+it stands until the next look."""
 
 from watchdog.domain.limits import counting
 from watchdog.domain.policy import decide
@@ -12,8 +10,8 @@ from watchdog.engine.settings import Settings
 
 
 def eligible(tx: LedgerTransaction, settings: Settings) -> list[str]:
-    """Decided anew, but that a retry is forbidden, which only a look can tell. A daemon asks for
-    the watched ones."""
+    """The decision is computed again, except whether a retry is forbidden, which only a look can
+    show. A daemon considers the watched targets."""
     return [
         target.model_id
         for target in tx.targets.all()

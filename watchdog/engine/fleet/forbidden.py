@@ -52,8 +52,8 @@ class Forbidding:
 
     @property
     def allowed_at(self) -> datetime | None:
-        """When the key was last found to have got a role that may retry: what was forbidden before
-        says nothing any more."""
+        """When the key was last found to have a role that may retry. Retries that were forbidden
+        before that no longer count."""
         kept = self._tx.meta.get(_ALLOWED_AT)
         at = datetime.fromisoformat(kept) if kept is not None else None
         return at if at is None or at <= self._now else None

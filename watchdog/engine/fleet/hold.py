@@ -1,4 +1,4 @@
-"""The hold that a 429 asked for, kept in the ledger so that every process obeys it."""
+"""The hold that a 429 asked for. The ledger keeps it, so that every process obeys it."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ def keep_hold(tx: LedgerTransaction, hold: Hold) -> None:
 
 
 def held(tx: LedgerTransaction, now: datetime) -> Hold | None:
-    """The hold that a 429 asked for, of whichever process."""
+    """The hold that a 429 asked for, whichever process received it."""
     kept = tx.meta.get(_HELD_UNTIL)
     until = datetime.fromisoformat(kept) if kept is not None else now
     if until <= now or until > now + LONGEST_HOLD:
-        return None  # Over, or written by a clock that was ahead.
+        return None  # It is over, or a clock that was ahead wrote it.
     return Hold(DecisionReason.API_HELD, until)

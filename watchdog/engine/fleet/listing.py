@@ -1,4 +1,4 @@
-"""The list of models, asked for once for all who need it."""
+"""The list of models, requested once for all callers that need it."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -28,8 +28,8 @@ class SharedListing:
         self._unreadable = 0
 
     async def get(self, *, after: datetime | None = None) -> Listing:
-        """A listing that was asked for later than a moment, and no longer than an interval ago.
-        Raises ApiError where that one failed."""
+        """A listing that was requested after a given moment, and at most an interval ago. Raises
+        ApiError if that request failed."""
         async with self._asking:
             if not self._serves(after):
                 await self._ask()
@@ -38,9 +38,9 @@ class SharedListing:
         return self._result
 
     async def confirm(self, model_id: str, error: NotFound, *, after: datetime | None) -> None:
-        """Return if a listing that was asked for later than a moment says what a 404 said: that
-        there is no such model, or that it has no development deployment. Raises AnswerLost, with
-        the code of the 404, if it does not: a load balancer may answer everybody so."""
+        """Return if a listing that was requested after a given moment confirms a 404: that there is
+        no such model, or that it has no development deployment. Otherwise raise AnswerLost with the
+        code of the 404, because a load balancer may give that answer to every request."""
         if (doubt := await self._doubt(model_id, after)) is not None:
             raise AnswerLost(f"{error}, and {doubt}", code=error.code)
 

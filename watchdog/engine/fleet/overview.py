@@ -1,5 +1,5 @@
-"""What the ledger holds of the fleet at one moment, for those who show it: a fixed number of
-queries, however many targets there are."""
+"""What the ledger holds about the fleet at one moment, for display. The number of queries does not
+depend on the number of targets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

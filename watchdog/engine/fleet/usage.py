@@ -18,8 +18,8 @@ def fleet_used(tx: LedgerTransaction, limits: FleetLimits, *, date: datetime | N
 
 
 class UsageWatch:
-    """Read in the transaction of each tick, since commands and the time that passes change it too.
-    Told after the transaction, where it is another one than was told before."""
+    """Read in the transaction of each tick, because commands and passing time change it too.
+    Reported after the transaction if it has changed since the last report."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

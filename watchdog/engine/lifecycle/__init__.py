@@ -1,1 +1,2 @@
-"""The daemon's life: who is the leader, what is watched, and when each target is checked."""
+"""The daemon's life: which replica is the leader, which targets are watched, and when each is
+checked."""

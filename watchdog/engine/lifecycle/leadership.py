@@ -9,23 +9,23 @@ from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 
 LONGEST_AWAY = timedelta(seconds=30)
-"""An active replica that the ledger does not answer for so long gives up: by then the server has
-freed the lock of one that it hears nothing of, and another replica may be able to work."""
+"""An active replica gives up when the ledger has not answered for this long. By then the server has
+freed the lock of a replica that it no longer hears from, and another replica may be able to
+work."""
 
 _RESPITE = timedelta(seconds=5)
-"""How long one that gave up leaves the lock alone: the others ask for it each second."""
+"""How long a replica that gave up does not try to take the lock. The others try each second."""
 
 
 class Leadership:
-    """Asks the ledger, each tick, whether this replica is the active one.
+    """Reads from the ledger, each tick, whether this replica is the active one.
 
-    While the ledger does not answer nothing changes at first: an active replica watches on from
-    memory, and sends nothing, since every reservation needs the ledger. After `LONGEST_AWAY` it
-    gives up, where another one could take over. `term` is None until the ledger answered first, 0
-    while this replica stands by, and else the number of the present term.
-
-    Listens for a ledger that went back: another term begins then, since what the present one knows
-    of the ledger, its watch list to begin with, is not in it.
+    While the ledger does not answer, nothing changes at first: an active replica goes on watching
+    from memory and sends nothing, because every reservation needs the ledger. After `LONGEST_AWAY`
+    it gives up, if another replica could take over. `term` is None until the ledger's first answer,
+    0 while this replica stands by, and otherwise the number of the present term. When the ledger
+    went back to an older state a new term begins, because that state lacks what the present term
+    has written, for example its watch list.
     """
 
     def __init__(self, ledger: WatchedLedger, clock: Clock, listener: Listener) -> None:
@@ -54,8 +54,8 @@ class Leadership:
             await self.give_up(f"the ledger has not answered for {seconds:.0f} s")
 
     async def give_up(self, why: str) -> bool:
-        """Let another replica be the active one, and try again later; False where there can be no
-        other, and nothing is changed then."""
+        """Let another replica become active, and try again later. Returns False, and changes
+        nothing, if there can be no other."""
         async with self._asking:
             if not await self._ledger.release_active():
                 return False

@@ -1,4 +1,5 @@
-"""Tells when the ledger goes away, when it comes back, and when it went back to an older state."""
+"""Reports when the ledger goes away, when it comes back, and when it went back to an older
+state."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -26,11 +27,9 @@ _WORK, _LOCK = "work", "lock"
 
 
 class WatchedLedger:
-    """A ledger whose outages are events: one at the start of each, one at its end.
-
-    `sent` is to listen to what this process sends. Whenever the ledger went back, that is put back
-    into it before anything else is done, and told.
-    """
+    """A ledger that reports the start and the end of each outage. `sent` has to listen to the
+    attempts of this process. When the ledger went back to an older state, those attempts are put
+    back before anything else is done, and that is reported."""
 
     def __init__(self, ledger: Ledger, clock: Clock, listener: Listener) -> None:
         self._ledger = ledger
@@ -38,13 +37,14 @@ class WatchedLedger:
         self._listener = listener
         self._failed_at: float | None = None
         self.sent = SentAttempts(clock)
-        # Since when all transactions fail, and all that is asked of the lock, where they do.
+        # Since when all transactions fail, and since when all requests for the lock fail; None
+        # while they do not.
         self._failing_since: dict[str, float] = {}
 
     @property
     def away_for(self) -> timedelta:
-        """How long by now no transaction has succeeded that was tried, or nothing that was asked of
-        the lock: whichever is longer."""
+        """For how long all transactions have failed, or all requests for the lock: the longer of
+        the two."""
         since = min(self._failing_since.values(), default=None)
         return timedelta(seconds=0 if since is None else self._clock.monotonic() - since)
 

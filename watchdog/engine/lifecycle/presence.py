@@ -1,4 +1,5 @@
-"""Tells the ledger that this replica lives and what it watches, and minds what the others do."""
+"""Writes the heartbeat of this replica and the models that it watches, and follows what the other
+replicas do."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -36,8 +37,8 @@ class Presence:
         self._models: Mapping[str, Model] | None = None
 
     async def tick(self, *, watching: bool) -> None:
-        """Say so again; the next time is soon enough where the ledger does not answer. Who watches
-        also sees that nothing is left which nobody wants any more."""
+        """Write the heartbeat. If the ledger does not answer, the next tick is soon enough. The
+        active replica also removes targets that no replica is configured with any more."""
         settings, active = self._live.current, self._is_active()
 
         def beat(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:

@@ -1,7 +1,8 @@
-"""What this process sent, kept so that a ledger that went back to an older state can be told.
+"""The attempts that this process sent, kept so that they can be put back into a ledger that went
+back to an older state.
 
-A backup may be moved in, or a fail-over may lead to a server that lags. The limits would then be
-computed from a ledger that does not know what was sent since.
+A backup may be moved in, or a fail-over may lead to a server that lags. Without this, the limits
+would be computed from a ledger that lacks the latest attempts.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ _MOST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An attempt as it was last told, and when it was reserved, on the monotonic clock."""
+    """An attempt as it was last reported, and when it was reserved, on the monotonic clock."""
 
     attempt: Attempt
     episode: Episode
@@ -49,8 +50,8 @@ class SentAttempts:
         self._sent: _Sent = {}
         self._compared: _Sent = self._sent
         self._generation: Generation | None = None
-        # What the last transaction left, as far as it is committed: the next one may be done before
-        # anybody hears of that, and whoever asked for it may never do.
+        # The generation that the last transaction left, if it was committed. The next transaction
+        # may run before its caller learns of that, and a caller that was cancelled never does.
         self._left: Generation | None = None
         self._untold: int | None = None
 
@@ -78,11 +79,10 @@ class SentAttempts:
             }
 
     def compare(self, tx: LedgerTransaction) -> Compared:
-        """Put back into the ledger what it does not know of, before anything else is done with it.
-
-        Where its generation is the one that this process left there is nothing to look for. Where
-        it is another one, other processes may have made attempts, and only what lacks tells.
-        """
+        """Put back the attempts that the ledger lacks, before anything else is done with it. If the
+        generation is the one that this process left, nothing can be lacking. If it is another one,
+        other processes may have made attempts, and only a lacking row shows that the ledger went
+        back."""
         sent, before, found = self._sent, self._generation, tx.attempts.generation()
         if before is None or (found == before and sent is self._compared):
             return Compared(sent, None)
@@ -103,14 +103,14 @@ class SentAttempts:
         return Compared(sent, len(lacking))
 
     def leaving(self, compared: Compared, generation: Generation) -> None:
-        """To be called at the end of the transaction in which that was compared."""
+        """To be called at the end of the transaction that compared."""
         self._left = generation
         if compared.put_back is not None:
             self._untold = compared.put_back
 
     def committed(self, compared: Compared, generation: Generation) -> int | None:
-        """The transaction in which that was compared has left the ledger so. How many attempts were
-        put back, where the ledger went back and nobody was told yet."""
+        """The transaction that compared is committed. Returns how many attempts were put back if
+        the ledger went back and that was not reported yet."""
         self._compared, self._generation = compared.sent, generation
         untold, self._untold = self._untold, None
         return untold

@@ -1,6 +1,7 @@
-"""What the ledger's clock said while it was ahead, once it is set back under a running process.
+"""Corrects what the ledger's clock wrote while it was ahead, once it is set back under a running
+process.
 
-A database server's clock may be: its processes all go by that, and none of them starts anew.
+That happens to a database server's clock, which all its processes go by without a restart.
 """
 
 from datetime import datetime
@@ -9,12 +10,13 @@ from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.engine.ports import Clock, LedgerTransaction
 
 _STILL_RECORDED = 2 * RESERVATION_TTL
-"""So long a look or an answer from before may still be recorded, with the times of before."""
+"""For this long, a look or an answer from before the step may still be recorded with the earlier
+clock's times."""
 
 
 class SetBack:
-    """Looked for in the transaction of each tick: what lies in the future then counts as of now.
-    Without that nothing would be retried until the clock gets there again."""
+    """Checked in the transaction of each tick: times in the future then count as now. Otherwise
+    nothing would be retried until the clock reaches them again."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -22,13 +24,13 @@ class SetBack:
         self._until: float | None = None
 
     def clamp(self, tx: LedgerTransaction) -> datetime:
-        """The ledger's time, which `committed` is to be given."""
+        """Returns the ledger's time, to be passed to `committed`."""
         if self._was_set_back(tx.now()) or self._recent:
             tx.clamp_future()
         return tx.now()
 
     def committed(self, now: datetime) -> None:
-        """The transaction in which that was looked for has succeeded."""
+        """The transaction that checked has been committed."""
         if self._was_set_back(now):
             self._until = self._clock.monotonic() + _STILL_RECORDED.total_seconds()
         self._latest = now

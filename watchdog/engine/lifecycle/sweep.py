@@ -31,7 +31,7 @@ time-out, and the others must not wait with it."""
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """The targets that are due, the ledger's time, and what is to be told after the transaction."""
+    """The targets that are due, the ledger's time, and what to report after the transaction."""
 
     due: Sequence[Target]
     at: datetime
@@ -76,7 +76,7 @@ class Sweep:
         self._erring_busy = 0
         self._parked: deque[Target] = deque()
         self._workers: list[asyncio.Task[None]] = []
-        self._ending = 0  # workers that were told to end, and have not heard it yet
+        self._ending = 0  # workers that have a pending request to end
         self._stopping = False
 
     def start(self) -> None:
@@ -90,14 +90,14 @@ class Sweep:
             self._ending += 1
 
     def watch(self, targets: Iterable[Target]) -> None:
-        """Watch these from now on, and what is under way to its end."""
+        """Watch these targets from now on; checks under way still end."""
         self._targets = {target.model_id: target for target in targets}
         self._unchecked &= set(self._targets)
         self.start()
 
     async def tick(self) -> None:
-        """Claim what is due before the next tick. With the ledger away, go by memory: watching
-        goes on, and nothing can be reserved."""
+        """Claim the targets that are due before the next tick. While the ledger is away, use the
+        list in memory: watching goes on, and nothing can be reserved."""
         now = self._clock.now()
         room = self._room()
         if self._stopping or room <= 0:
@@ -139,8 +139,8 @@ class Sweep:
     def _changed_by_others(
         self, tx: LedgerTransaction, due: Sequence[Target]
     ) -> tuple[TargetChanged, ...]:
-        """The targets that another process has recorded since: what a command saw may be steady
-        for the daemon, which would then have nothing to tell of it."""
+        """The targets that another process has recorded since. What a command recorded may look
+        unchanged to the daemon, which would otherwise never report it."""
         policies, known = self._live.current.policies, self._targets
         changed = [
             each
@@ -216,7 +216,8 @@ class Sweep:
         self._ending -= 1
 
     def _unpark(self) -> None:
-        """Let go on who need not wait any more: the next one, and all that err no longer."""
+        """Release the parked targets that need not wait any more: the next one, and all that no
+        longer fail."""
         while self._parked and not self._stopping:
             target = self._parked.popleft()
             self._due.put_nowait(target)
@@ -266,4 +267,4 @@ class Sweep:
 
 
 _NOTHING = Target(model_id="")
-"""What tells a worker to end."""
+"""Makes a worker end."""

@@ -46,7 +46,7 @@ class Term:
         self._round: asyncio.Task[None] | None = None
 
     async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
-        """Bring the ledger in line with other settings; what `changed` is to be given once they
+        """Bring the ledger in line with new settings. Returns what to pass to `changed` once they
         are in force. Raises LedgerUnavailable."""
 
         def work(tx: LedgerTransaction) -> list[Recorded]:
@@ -108,7 +108,8 @@ class Term:
             self._engine.listener(InternalError(model_id=None, error=error))
 
     async def _prune(self, retention: timedelta) -> None:
-        """Delete what is older than the retention; the next hour is soon enough if that fails."""
+        """Delete what is older than the retention. If that fails, the next run an hour later is
+        soon enough."""
 
         def old(tx: LedgerTransaction) -> int:
             date = api_date(tx)

@@ -50,8 +50,9 @@ def begin(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
 
 
 def remove_unwanted(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
-    """Remove each target that no living daemon is configured with: while a changed configuration
-    goes round, those that have it already must not take away what the others still watch."""
+    """Remove each target that no living daemon is configured with. While a changed configuration
+    reaches the replicas one by one, those that have it must not remove targets that the others
+    still watch."""
     unwanted = set(tx.targets.watched()) - settings.models.keys()
     if unwanted:
         unwanted -= tx.replicas.configured([each.id for each in living_others(tx, settings.owner)])

@@ -37,8 +37,8 @@ def _new_id() -> str:
 
 
 class Engine:
-    """The parts that check and retry. Those that listen hear each event after everybody who was
-    added to `listener` before."""
+    """The parts that check and retry. Parts that listen receive each event after all listeners that
+    were added to `listener` earlier."""
 
     def __init__(
         self,

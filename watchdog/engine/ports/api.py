@@ -12,8 +12,8 @@ from watchdog.domain.records import Actor, DeploymentRef, Hold, Observation
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What the API says of a development deployment. `opted_out` as in an observation. `date` is
-    what its clock said then, if it said so."""
+    """What the API says about a development deployment. `opted_out` as in an observation. `date` is
+    the answer's `Date`, if it had one."""
 
     ref: DeploymentRef
     status: str
@@ -60,11 +60,11 @@ class ApiError(Exception):
 
 
 class NotSent(ApiError):
-    """Surely not executed: no connection was made. Try again later."""
+    """Not executed: no connection was made. Try again later."""
 
 
 class Held(NotSent):
-    """Not even tried: the API asked for quiet. Try again after `hold.until`."""
+    """Not sent: the API holds the operation. Try again after `hold.until`."""
 
     def __init__(self, message: str, *, hold: Hold) -> None:
         super().__init__(message, code="held")
@@ -72,22 +72,22 @@ class Held(NotSent):
 
 
 class Denied(ApiError):
-    """401 or 403: the key is refused, and it was surely not executed. A person must fix the key
+    """401 or 403: the key is refused, and the request was not executed. A person must fix the key
     or its role."""
 
 
 class Forbidden(ApiError):
-    """403, while the key is good otherwise: it may not do this one thing, which was surely not
+    """403 while the key is accepted for other requests: it may not do this one, which was not
     executed."""
 
 
 class NotFound(ApiError):
-    """404: no such model, or it has no development deployment, as one answer alone says: whoever
-    stands before the API may say so of everything."""
+    """404: there is no such model, or it has no development deployment. One answer alone proves
+    neither, because a load balancer in front of the API may answer every request so."""
 
 
 class Throttled(ApiError):
-    """429: surely not executed. The gate now holds the operation until `hold.until`."""
+    """429: not executed. The gate now holds the operation until `hold.until`."""
 
     def __init__(self, message: str, *, hold: Hold) -> None:
         super().__init__(message, code="429")
@@ -95,11 +95,12 @@ class Throttled(ApiError):
 
 
 class Rejected(ApiError):
-    """Any other 4xx: understood and turned down. Asking again gives the same."""
+    """Any other 4xx: the request was rejected, and would be again."""
 
 
 class AnswerLost(ApiError):
-    """5xx, a time-out, a broken connection, an unusable body: it may have been executed."""
+    """5xx, a time-out, a broken connection or an unusable body: the request may have been
+    executed."""
 
 
 Post = Callable[[], Awaitable[RetryAnswer]]
@@ -133,10 +134,10 @@ class BasetenApi(Protocol):
         """Every model that the key may see."""
 
     def retry_turn(self, model_id: str) -> AbstractAsyncContextManager[Post]:
-        """Wait for a turn to retry the model, and keep it: what is awaited before the retry is
-        sent is the last that happens before it. The POST opens a new connection and is never
-        repeated. Nothing is sent if it is not called. Raises Held when the turn would not come.
-        """
+        """Wait for a turn to retry the model, and hold it. The caller does its last checks inside,
+        and then calls what this returns to send the POST. The POST opens a new connection and is
+        never repeated. If it is not called, nothing is sent. Raises Held when the API holds the
+        operation."""
 
     def retry_hold(self, model_id: str) -> Hold | None:
         """Why a retry of the model could not be sent now, if so. One that was answered 429 waits

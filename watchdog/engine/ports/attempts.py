@@ -70,7 +70,7 @@ class AttemptRows(Protocol):
         `record_answer` writes makes it grow by one."""
 
     def without_row(self, attempt_ids: Collection[str]) -> frozenset[str]:
-        """Those of which there is no attempt."""
+        """The ids that have no attempt in the ledger."""
 
     def put_back(self, lost: Sequence[tuple[Attempt, Episode]]) -> None:
         """Write attempts that have no row any more, and their episodes where these have none

@@ -30,8 +30,8 @@ class BreakerRows(Protocol):
         `broken`."""
 
     def seen(self, since: datetime) -> Sequence[str]:
-        """The ids of the targets that a daemon planned to check, or anybody recorded an
-        observation of, later than `since`: but for those that were removed."""
+        """The ids of the targets that a daemon planned to check, or that any process recorded an
+        observation of, later than `since`; without removed ones."""
 
     def opening(self) -> Opening | None:
         """The present opening of the breaker, if it is open."""

@@ -47,8 +47,8 @@ class LedgerTransaction(Protocol):
         """The present time, read after the transaction's lock is held; the same all through it."""
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        """Whether an owner that was last heard of so long ago surely sends nothing more of what it
-        had reserved by then."""
+        """Whether an owner that was last heard from this long ago can no longer send what it had
+        reserved by then."""
 
     @property
     def targets(self) -> TargetRows: ...
@@ -87,9 +87,10 @@ class LedgerTransaction(Protocol):
     def meta(self) -> MetaRows: ...
 
     def clamp_future(self) -> None:
-        """Move what delays are counted from and lies ahead of now to now: the clock was set
-        back. Of attempts that were sent ahead of now write instead since when that is
-        known, now if it was not before; and nothing of those that no longer are."""
+        """The clock was set back: move times that delays are counted from and that lie in the
+        future to now. For an attempt that was sent in the future, write instead since when that is
+        known (now, if it was not known before), and clear that when it no longer lies in the
+        future."""
 
     def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
         """Delete the closed episodes that ended before with their attempts, unless one of these is
@@ -112,11 +113,9 @@ class Ledger(Protocol):
         """
 
     async def hold_active(self) -> int:
-        """0 while another process is the active one. If none is, this one is from now on.
-
-        Then it is the number of the term, another one whenever somebody else may have been active
-        in between. Raises LedgerUnavailable when that cannot be told.
-        """
+        """0 while another process is active. If none is, this process becomes active, and the
+        result is the number of its term. The number changes whenever another process may have been
+        active in between. Raises LedgerUnavailable when the ledger cannot answer."""
 
     async def release_active(self) -> bool:
-        """Let another process be the active one; False where there can be no other."""
+        """Let another process become active; False if there can be no other."""

@@ -1,4 +1,4 @@
-"""Who is told what happens."""
+"""Receivers of events."""
 
 from typing import Protocol
 
@@ -6,6 +6,6 @@ from watchdog.engine.events import Event
 
 
 class Listener(Protocol):
-    """Told of every event, synchronously. Must not raise and must not block."""
+    """Receives every event, synchronously. Must not raise and must not block."""
 
     def __call__(self, event: Event, /) -> None: ...

@@ -18,7 +18,7 @@ class ReplicaRows(Protocol):
         """The active one first, then the longest running."""
 
     def configure(self, replica_id: str, model_ids: Collection[str]) -> None:
-        """Write which models a replica is configured with, in place of what it was before."""
+        """Write which models a replica is configured with. Replaces what was written before."""
 
     def configured(self, replica_ids: Collection[str]) -> frozenset[str]:
         """The models that any of these replicas is configured with."""

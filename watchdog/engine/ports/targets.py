@@ -60,8 +60,8 @@ class StatusRows(Protocol):
         """Write what targets were seen to change to, in place of others of the same moment."""
 
     def since(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
-        """What each target changed to since then, or one of them, after what it was at that
-        moment, where that is known: by model id, oldest first."""
+        """The status of each target, or of one of them, at `since` (if known) and each change after
+        it: by model id, oldest first."""
 
 
 class BreakageRows(Protocol):

@@ -41,14 +41,14 @@ from watchdog.engine.target.telling import tell
 from watchdog.engine.target.written import Recorded
 
 _RECORD_AGAIN = timedelta(seconds=1)
-"""How soon to try again to record an answer that the ledger would not take."""
+"""The wait before another try to record an answer that could not be written to the ledger."""
 
 _INTERNAL_ERROR = "internal error"
-"""The reason of an attempt whose own one was lost to a bug."""
+"""The reason of an attempt whose real reason was lost by a bug."""
 
 
 class Retrier:
-    """Makes attempts, each as a task of its own: cancelling a check must not lose an answer."""
+    """Makes attempts, each in its own task: the cancellation of a check must not lose an answer."""
 
     def __init__(
         self,
@@ -72,12 +72,10 @@ class Retrier:
     async def retry(
         self, target: Target, *, forced: bool = False, date: datetime | None = None
     ) -> Target:
-        """Make one attempt on a target just seen failing, if every limit still allows it; with
-        `forced`, if the fleet's limits do. `date` is that of the look that saw it.
-
-        Raises LedgerUnavailable before anything is sent, and VersionConflict when somebody else
-        changed the target meanwhile. An answer, once there, is recorded whatever happens.
-        """
+        """Make one attempt on a target that was just seen failing, if every limit still allows it;
+        with `forced`, if the fleet's limits do. `date` is the `Date` of the look that saw it.
+        Raises LedgerUnavailable before anything is sent, and VersionConflict when another process
+        has changed the target. An answer that arrives is always recorded."""
         task = asyncio.create_task(self._retry(target, forced, date), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -88,7 +86,7 @@ class Retrier:
         self._stopping.set()
 
     async def finish(self) -> None:
-        """Wait until what was sent is recorded, or surely cannot be."""
+        """Wait until every sent attempt is recorded, or cannot be recorded any more."""
         if self._tasks:
             # Not gather: that would pass a cancellation on to them.
             await asyncio.wait(tuple(self._tasks))
@@ -180,7 +178,7 @@ class Retrier:
             return "a person paused or removed it meanwhile"
         if kept is None or kept.outcome is not Outcome.PENDING:
             return "another process gave it up meanwhile"
-        # By the ledger's own clock, which may be another machine's.
+        # By the ledger's clock, which may be on another machine.
         at += timedelta(seconds=self._clock.monotonic() - asked)
         if at > attempt.reserved_at + RESERVATION_TTL:
             return "the reservation expired before it could be sent"
@@ -201,8 +199,8 @@ class Retrier:
         return abandoned(attempt, reason, self._clock.now(), look)
 
     async def _settle(self, settings: Settings, sent: Sent) -> Recorded | None:
-        """Record the answer, or where that meets a bug at least what became of the attempt: one
-        that stays pending holds up its target and the whole fleet."""
+        """Record the answer or, if that fails because of a bug, at least the outcome of the
+        attempt: a pending attempt blocks its target and holds a place of the whole fleet."""
         try:
             return await self._record(settings, sent)
         except LedgerUnavailable:
@@ -214,8 +212,8 @@ class Retrier:
             return settled
 
     async def _record(self, settings: Settings, sent: Sent) -> Recorded | None:
-        """Record the answer, for as long as it takes: while it is not recorded the attempt stays
-        pending, and nothing else is sent to this target."""
+        """Record the answer, and try again until it succeeds. Until then the attempt stays pending,
+        and nothing else is sent to this target."""
         named = sent.answer.deployment.ref if sent.answer else None
         while True:
             access = self._access(sent.attempt.model_id)

@@ -1,4 +1,4 @@
-"""One target: look, record, decide, and retry where the decision says so."""
+"""One target: look, record, decide, and retry if the decision says so."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -40,8 +40,8 @@ from watchdog.engine.target.telling import tell
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A target as it was last recorded, or the error that kept it from being seen. `overtaken`: a
-    retry was due, but another process changed the target first."""
+    """A target as it was last recorded, and the error if the look failed. `overtaken`: a retry was
+    due, but another process changed the target first."""
 
     target: Target
     error: ApiError | LedgerUnavailable | None = None
@@ -57,7 +57,8 @@ class Viewer:
         self._listing = listing
 
     async def look(self, target: Target) -> Look:
-        """What stands in the target's slot, or that surely nothing does. Raises ApiError."""
+        """Look at the target's slot: its deployment, or a confirmed absence of one. Raises
+        ApiError."""
         try:
             deployment = await self._api.get_deployment(target.model_id)
         except NotFound as error:
@@ -68,7 +69,7 @@ class Viewer:
         return Look(now, deployment.observed(now), deployment.date)
 
     async def show(self, target: Target, policy: Policy) -> Checked:
-        """Look at a target, and leave it at that: nothing is recorded and nothing decided."""
+        """Look at a target, without recording or deciding anything."""
         try:
             look = await self.look(target)
         except ApiError as error:
@@ -114,14 +115,12 @@ class Checker:
     async def check(
         self, target: Target, *, forced: bool = False, may_retry: bool = True
     ) -> Checked:
-        """Look at a target and do what follows. Never raises for the API's or the ledger's sake.
-
-        `forced`: a person wants it retried, whatever is said of this target alone. Without
-        `may_retry` it is only watched.
-        """
+        """Look at a target and do what follows. Errors of the API and the ledger are in the result
+        and are not raised. `forced`: a person wants the retry, so that only the fleet's limits
+        apply. Without `may_retry` it is only watched."""
         settings, started = self._live.current, self._clock.monotonic()
         if target.model_id not in settings.models:
-            return Checked(target)  # It left the configuration while it waited its turn.
+            return Checked(target)  # It was removed from the configuration while it waited.
         policy = settings.models[target.model_id].policy
         try:
             look = await self._viewer.look(target)
@@ -160,8 +159,8 @@ class Checker:
         return replace(look, observation=replace(seen, deactivated_by=by))
 
     async def _leave_queue(self, target: Target) -> None:
-        """Nobody can tell when a target that cannot be seen will be retried: the others need not
-        wait for it. Where the ledger does not answer, nothing is retried anyway."""
+        """A target that cannot be seen gives up its place in the queue, because it is not known
+        when it will be retried. While the ledger does not answer, nothing is retried anyway."""
         if target.queue_rank is None:
             return
         with suppress(LedgerUnavailable):
@@ -199,7 +198,8 @@ _AWAITING = (DecisionReason.ATTEMPT_UNDER_WAY, DecisionReason.STUCK)
 
 
 def _unrecorded(target: Target, look: Look, policy: Policy) -> Target:
-    """What can be said of a target while the ledger is away, for the metrics alone."""
+    """The state of a target as far as it is known while the ledger is away. Only for the
+    metrics."""
     if look.observation is None:
         return target
     seen, decision = look.observation, target.decision

@@ -1,4 +1,4 @@
-"""Finds out why a deployment failed and who ended an episode, for people who ask later."""
+"""Finds out why a deployment failed and who ended an episode, for the history."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ from watchdog.engine.target.record import record_push
 from watchdog.engine.target.telling import tell
 
 _MOST_WAITING = 100
-"""More than that fail at once only when the platform does, and then their logs tell nothing."""
+"""More targets fail at once only when the platform fails, and then their logs say nothing."""
 
 _BEFORE = timedelta(days=7)
 """How far back the API gives logs at once. A failure may be seen long after it happened."""
@@ -50,8 +50,8 @@ _ACTS = {
 
 
 class Diagnosis:
-    """Listens to events and, where the settings say so, asks the API one thing after another. What
-    it is not told it does without: nothing depends on it."""
+    """Listens to events and, if the settings say so, makes one optional request after another. A
+    request that fails is not repeated, because nothing depends on its answer."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Diagnosis:
                 self._want(self._whose, event.episode, event.target, event.attempt)
 
     async def run(self) -> None:
-        """Until it is cancelled; then what is still waiting is forgotten."""
+        """Run until cancelled. Requests that still wait are dropped then."""
         try:
             while True:
                 find_out = await self._wanted.get()
@@ -116,7 +116,7 @@ class Diagnosis:
             await self._ledger.transact(lambda tx: tx.findings.note_error_lines(episode.id, found))
 
     async def _who(self, at: datetime, episode: Episode, target: Target) -> None:
-        """Note who ended an episode."""
+        """Record who ended an episode."""
         acts = await self._acts(episode, target, episode.opened_at, at)
         if acts:
             actor = f"{_ACTS[acts[-1].event]} by {acts[-1].actor}"
@@ -139,7 +139,7 @@ class Diagnosis:
     async def _acts(
         self, episode: Episode, target: Target, since: datetime, until: datetime
     ) -> list[Act]:
-        """What others did in that time that may have changed the deployment, oldest first."""
+        """The acts of others in that time that may have changed the deployment, oldest first."""
         ids = {episode.deployment.id, *([target.deployment.id] if target.deployment else [])}
         acts = await self._api.acts(
             episode.model_id, sorted(ids), since=max(since, until - _BEFORE)

@@ -1,4 +1,5 @@
-"""What a person may do to the watchdog: each one transaction, written down with who and why."""
+"""What an operator may do to the watchdog. Each act is one transaction, and is recorded with who
+did it and why."""
 
 from datetime import datetime, timedelta
 
@@ -13,8 +14,8 @@ from watchdog.engine.target.written import Recorded, write_step
 
 
 class OutOfStep(Exception):
-    """A running daemon does not go by the same clock: what counts from now on for this process,
-    counts from another moment on for that one."""
+    """A running daemon uses another clock, so an order of this process would take effect at another
+    moment for that daemon."""
 
 
 class UnderWay(Exception):
@@ -24,8 +25,8 @@ class UnderWay(Exception):
 def pause(
     tx: LedgerTransaction, model_id: str | None, *, span: timedelta, who: str, note: str
 ) -> datetime:
-    """Retry nothing for so long, of one model or of all; until when that is, by the ledger's time.
-    It takes the place of an earlier one."""
+    """Pause the retries of one model or of all for a span. Returns the end, by the ledger's time.
+    Replaces an earlier pause."""
     until = tx.now() + span
     tx.actions.end_pauses(model_id, tx.now())
     tx.actions.add(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
@@ -34,14 +35,13 @@ def pause(
 
 
 def holds(tx: LedgerTransaction, settings: Settings, until: datetime) -> bool:
-    """Whether a pause until then is in force for the active daemon too: one that does not go by
-    the same clock, as an older program does not, tells by its heartbeat what time it thinks it is.
-    """
+    """Whether a pause with that end is in force for the active daemon too. A daemon of an older
+    program may use another clock; its heartbeat shows that clock's time."""
     return all(each.seen_at < until for each in living_others(tx, settings.owner) if each.active)
 
 
 def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) -> bool:
-    """End a pause; whether there was one."""
+    """End a pause. Returns whether there was one."""
     ended = tx.actions.end_pauses(model_id, tx.now())
     if ended:
         tx.actions.add(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
@@ -67,12 +67,13 @@ def reset(
 
 
 def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> None:
-    """Write down that a person asked for a retry."""
+    """Record that an operator ordered a retry."""
     tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
 
 
 def _have_checked(tx: LedgerTransaction, model_id: str | None) -> None:
-    """So that a daemon shows it at once. It obeys anyway: each attempt asks the ledger."""
+    """Have a daemon look at once, so that it shows the change. It obeys in any case, because each
+    attempt reads the ledger."""
     if model_id is not None:
         tx.targets.make_due(model_id, tx.now())
     else:

@@ -34,15 +34,15 @@ from watchdog.engine.target.written import (
 )
 
 FIRST_LOOK = timedelta(seconds=2)
-"""How soon after a retry its target is looked at: even a build that fails within seconds is seen
-then. Otherwise only the time that passes could say that it failed again."""
+"""How soon after a retry its target is looked at, so that even a build that fails within seconds is
+seen. Otherwise only the time that passes could show that it failed again."""
 
 
 def record_look(
     tx: LedgerTransaction, settings: Settings, seen: Target, look: Look, access: Access
 ) -> Recorded | None:
-    """Record a look at a target and judge it; None when it is no longer watched, or when
-    another process made an attempt since: what was seen before that says nothing of it."""
+    """Record a look at a target and judge it. None when it is no longer watched, or when another
+    process made an attempt after the look, which then says nothing about that attempt."""
     target = tx.targets.get(seen.model_id)
     if target is None or (seen.watched and not target.watched):
         return None
@@ -66,11 +66,9 @@ def reserve(
     forced: bool = False,
     date: datetime | None = None,
 ) -> tuple[Recorded, Attempt | None]:
-    """Judge once more with every limit re-computed, and insert the pending attempt.
-
-    No attempt comes back when the judgement has changed. `forced` as in `decide`; `date` is
-    that of the look that led here. Raises VersionConflict when the target has changed.
-    """
+    """Judge again with every limit computed anew, and insert the pending attempt. Returns no
+    attempt when the judgement has changed. `forced` as in `decide`; `date` is the `Date` of the
+    look before. Raises VersionConflict when the target has changed."""
     target = tx.targets.get(seen.model_id)
     if target is None or target.version != seen.version or target.episode is None:
         raise VersionConflict(seen.model_id)
@@ -108,9 +106,9 @@ def settle(
     access: Access,
     throttled: Hold | None = None,
 ) -> Recorded | None:
-    """Record what became of an attempt, adopt the deployment that the answer named, and apply
-    the look that made it be abandoned, if that was it. `throttled` is the hold that its 429
-    asked for: other processes must keep that too."""
+    """Record the outcome of an attempt, adopt the deployment that the answer named, and apply the
+    look that made the attempt be abandoned, if there was one. `throttled` is the hold that its 429
+    asked for: other processes must obey it too."""
     now = tx.now()
     tx.attempts.record_answer(attempt)
     if throttled is not None:
@@ -121,7 +119,8 @@ def settle(
         return None
     date = attempt.api_date
     attempts, step = resolve_and_read(tx, settings, target, now, date), Transition(target)
-    # A refusal made nothing: what it names would look replaced at the next look.
+    # A refusal made no deployment. If its name were adopted, the next look would take the slot for
+    # replaced.
     if answered is not None and attempt.outcome is Outcome.ACCEPTED:
         step = named_in_answer(target, attempts, attempt.id, answered)
     if look is not None:
@@ -145,8 +144,8 @@ def settle(
 
 
 def record_push(tx: LedgerTransaction, settings: Settings, episode: Episode) -> Recorded | None:
-    """A person pushed what was taken for the effect of our attempt: that ends the episode. None
-    where it has ended since."""
+    """A push of a person had been taken for the effect of our attempt: end the episode. None if it
+    has ended since."""
     target, now = tx.targets.get(episode.model_id), tx.now()
     if target is None or target.episode != episode:
         return None
@@ -157,8 +156,8 @@ def record_push(tx: LedgerTransaction, settings: Settings, episode: Episode) -> 
 
 
 def still_wanted(tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
-    """Whether nobody said hands off since the attempt was reserved. `forced` passes the pauses
-    that were there when it was asked for."""
+    """Whether no pause was ordered since the attempt was reserved. `forced` ignores pauses from
+    before the order."""
     target = tx.targets.get(attempt.model_id)
     episode = target.episode if target is not None else None
     if episode is None or episode.id != attempt.episode_id or not episode.open:

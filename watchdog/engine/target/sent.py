@@ -62,7 +62,7 @@ def abandoned(attempt: Attempt, reason: str, at: datetime, look: Look | None = N
 
 
 def _closed(attempt: Attempt, outcome: Outcome, reason: str | None, at: datetime) -> Attempt:
-    """An attempt that its answer ends: there is nothing to watch."""
+    """An attempt that its answer ends, because there is no effect to watch for."""
     return replace(
         attempt,
         outcome=outcome,

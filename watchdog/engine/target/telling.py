@@ -1,4 +1,4 @@
-"""Turns what was recorded into events."""
+"""Makes events of what was recorded."""
 
 from collections.abc import Iterator
 
@@ -30,8 +30,8 @@ from watchdog.engine.target.written import Recorded
 
 
 def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
-    """Tell what happened, what was decided where that is news, and the whole new picture, or that
-    there is none any more."""
+    """Report what happened, the decision if it has changed, and the whole new state, or that the
+    target is no longer watched."""
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
@@ -67,7 +67,7 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
 
 
 def _effects(recorded: Recorded) -> Iterator[Event]:
-    """What was taken for the effect of an attempt, and may be a person's act all the same."""
+    """Changes that were taken for the effect of an attempt, and may still be a person's act."""
     episode = recorded.after.episode
     for attempt in recorded.step.attempts:
         if episode is not None and episode.open and attempt.under_way:
@@ -75,7 +75,7 @@ def _effects(recorded: Recorded) -> Iterator[Event]:
 
 
 def _seen_to_work(recorded: Recorded) -> Iterator[Event]:
-    """That a target is broken, or is no more."""
+    """That a target is broken, or no longer broken."""
     before, after = recorded.before, recorded.after
     if is_broken(after) and not is_broken(before):
         yield DeploymentBroken(target=after)
@@ -98,13 +98,14 @@ def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:
 
 
 def _was_stuck(recorded: Recorded) -> bool:
-    """Whether that was told before, or is told of an attempt of ours."""
+    """Whether that was reported before, or is reported as stuck for an attempt of ours."""
     before = recorded.before.decision.reason is DecisionReason.STUCK
     return before or Happening.STUCK in recorded.step.happened
 
 
 def _decided(recorded: Recorded) -> Iterator[Event]:
-    """Why a failing target is left alone, and that one is stuck, told when the reason changes."""
+    """Why a failing target is not retried, and that a target is stuck. Reported when the reason
+    changes."""
     target, decision = recorded.after, recorded.after.decision
     if decision.reason is DecisionReason.STUCK and not _was_stuck(recorded):
         yield DeploymentStuck(target=target, attempt=None)
