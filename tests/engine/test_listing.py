@@ -39,7 +39,7 @@ class Bench:
         moment = None if after is None else START + after
         try:
             await self.shared.confirm("llama", NO_MODEL, after=moment)
-        except AnswerLost as error:
+        except (AnswerLost, NotFound) as error:
             return str(error) if error.code == "404" else repr(error)
         return None
 

@@ -78,6 +78,17 @@ async def test_it_costs_one_listing_an_interval_whatever_the_listing_says(listin
     assert not any(world.target(each).missing for each in MANY)
 
 
+async def test_an_empty_list_of_models_is_an_answer_and_no_outage() -> None:
+    world = a_fleet(*MANY)
+    world.api.lists()
+    answer_404(world)
+    async with world.running():
+        await world.run_for(minutes=10)
+    assert "api_down" not in world.log()
+    assert "check_failed" in world.log()
+    assert not any(world.target(each).missing for each in MANY)
+
+
 async def test_standing_failures_are_not_retried_after_it() -> None:
     world = a_fleet(*MANY[:4], standing=Standing.IGNORE)
     for model_id in world.models:

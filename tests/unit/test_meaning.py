@@ -384,6 +384,14 @@ def test_when_it_will_be_read_again(target: Target, at: datetime | None) -> None
             id="it-is-slow-by-now",
         ),
         pytest.param(
+            healthy(
+                status="BUILDING", health=Health.IN_PROGRESS, in_progress_since=ago(minutes=-1)
+            ),
+            observed("BUILDING"),
+            False,
+            id="a-clock-that-was-ahead-wrote-since-when",
+        ),
+        pytest.param(
             healthy(status="BUILDING", health=Health.IN_PROGRESS),
             observed("BUILDING"),
             False,

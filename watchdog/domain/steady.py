@@ -25,7 +25,9 @@ def _means_the_same(target: Target, observation: Observation, policy: Policy) ->
     match target.health:
         case Health.IN_PROGRESS:
             said = target.decision.reason is DecisionReason.STUCK
-            known = target.in_progress_since is not None
+            since = target.in_progress_since
+            # In the future: the clock was set back, and the observation corrects it.
+            known = since is not None and since <= observation.at
             same = known and is_slow(target, observation.at, policy) is said
             return by_itself is Health.IN_PROGRESS and same
         case Health.BROKEN:

@@ -42,7 +42,7 @@ class Breaker:
             tx.breaker.last_canary(self._opening.id) if self._opening is not None else None
         )
         self.news: list[Event] = []
-        if self._opening is not None and lapsed(self._opening, self._canary, self._now):
+        if self._opening is not None and self._is_forgotten(self._opening):
             self._lapse(self._opening)
 
     def judge(self, target: Target) -> OpenBreaker | None:
@@ -191,6 +191,11 @@ class Breaker:
         )
         self._tx.breaker.save_canary(self._canary)
         self._tx.targets.make_due(model_id, self._now)
+
+    def _is_forgotten(self, opening: Opening) -> bool:
+        """A process that may judge never takes an opening for forgotten. It can name canaries, and
+        a jump of the ledger's clock, which looks like a day without a judge, must close nothing."""
+        return lapsed(opening, self._canary, self._now) and not self._judges
 
     def _lapse(self, opening: Opening) -> None:
         canary = self._canary

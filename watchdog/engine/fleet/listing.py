@@ -40,9 +40,13 @@ class SharedListing:
     async def confirm(self, model_id: str, error: NotFound, *, after: datetime | None) -> None:
         """Return if a listing that was requested after a given moment confirms a 404: that there is
         no such model, or that it has no development deployment. Otherwise raise AnswerLost with the
-        code of the 404, because a load balancer may give that answer to every request."""
-        if (doubt := await self._doubt(model_id, after)) is not None:
-            raise AnswerLost(f"{error}, and {doubt}", code=error.code)
+        code of the 404, because a load balancer may give that answer to every request. An empty
+        list confirms nothing either, but the API answered: then raise NotFound."""
+        if (doubt := await self._doubt(model_id, after)) is None:
+            return
+        is_empty = isinstance(self._result, Listing) and not self._result.models
+        kind = NotFound if is_empty else AnswerLost
+        raise kind(f"{error}, and {doubt}", code=error.code)
 
     async def _doubt(self, model_id: str, after: datetime | None) -> str | None:
         try:
