@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from watchdog.emulator import bodies
-from watchdog.emulator.workspace import Deployment
+from watchdog.emulator.values import Deployment
 
 _LOG = "/_bench/log"
 _FAIL = "/_bench/fail/"

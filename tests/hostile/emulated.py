@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tests.fakes.processes import KEY, PATIENCE_SECONDS, Model, put_faults
 from watchdog.emulator import Emulator, Scenario, Workspace
 from watchdog.emulator.server import system_now
-from watchdog.emulator.workspace import RequestRecord
+from watchdog.emulator.values import RequestRecord
 
 T = TypeVar("T")
 Fault = Mapping[str, Any]

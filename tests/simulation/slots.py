@@ -11,7 +11,8 @@ from watchdog.emulator.scenario import Act as EmulatorAct
 from watchdog.emulator.scenario import ActBy, Deploy, ModelScenario, Step
 from watchdog.emulator.scenario import ActKind as EmulatorActKind
 from watchdog.emulator.scenario import Scenario as EmulatorScenario
-from watchdog.emulator.workspace import Deployment, NotFound, RetryResult, Workspace
+from watchdog.emulator.values import Deployment, NotFound, RetryResult
+from watchdog.emulator.workspace import Workspace
 
 
 class LaggingWorkspace(Workspace):

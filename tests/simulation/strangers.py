@@ -6,7 +6,8 @@ from typing import Literal
 
 from watchdog.emulator import bodies
 from watchdog.emulator.replies import Reply
-from watchdog.emulator.workspace import Deployment, NotFound, Workspace
+from watchdog.emulator.values import Deployment, NotFound
+from watchdog.emulator.workspace import Workspace
 
 Stranger = Literal["other_model", "not_development"]
 

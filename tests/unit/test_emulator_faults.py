@@ -13,7 +13,8 @@ from watchdog.emulator.faults import Fault, FaultKind, Faults, InjectedFaults, O
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import HUGE_BYTES, Call, Ending, Reply, over_the_limit, reply
 from watchdog.emulator.scenario import ActKind, Scenario, load_scenario
-from watchdog.emulator.workspace import NotFound, Workspace
+from watchdog.emulator.values import NotFound
+from watchdog.emulator.workspace import Workspace
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watchdog.emulator.scenario import Scenario
-from watchdog.emulator.workspace import NotFound, Workspace
+from watchdog.emulator.values import NotFound
+from watchdog.emulator.workspace import Workspace
 
 START = datetime(2026, 8, 1, 12, tzinfo=UTC)
 ID = "abc123"

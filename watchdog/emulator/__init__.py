@@ -3,7 +3,8 @@
 from watchdog.emulator.api import build_app
 from watchdog.emulator.scenario import Scenario, ScenarioError, load_scenario
 from watchdog.emulator.server import Emulator
-from watchdog.emulator.workspace import NotFound, RequestRecord, Workspace
+from watchdog.emulator.values import NotFound, RequestRecord
+from watchdog.emulator.workspace import Workspace
 
 __all__ = [
     "Emulator",

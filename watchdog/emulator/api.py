@@ -19,8 +19,9 @@ from watchdog.emulator import bodies
 from watchdog.emulator.faults import Fault, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
 from watchdog.emulator.replies import Call, Ending, Reply, denied, over_the_limit, reply
+from watchdog.emulator.values import Deployment, NotFound, RequestRecord
 from watchdog.emulator.wire import Wire
-from watchdog.emulator.workspace import Deployment, NotFound, RequestRecord, Workspace
+from watchdog.emulator.workspace import Workspace
 
 Now = Callable[[], datetime]
 """The present time, aware: a system clock that never steps, or a virtual one."""

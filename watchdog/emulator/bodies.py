@@ -5,14 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from watchdog.emulator.scenario import Act, ActBy, ActKind, Phase
-from watchdog.emulator.workspace import (
-    Deployment,
-    Logged,
-    Model,
-    RequestRecord,
-    RetryResult,
-    Startup,
-)
+from watchdog.emulator.values import Deployment, Logged, Model, RequestRecord, RetryResult, Startup
 
 Body = dict[str, Any]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from watchdog.emulator.workspace import Logged, Startup
+from watchdog.emulator.values import Logged, Startup
 
 T = TypeVar("T")
 

@@ -9,7 +9,8 @@ from enum import StrEnum
 from watchdog.emulator import bodies
 from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults, Operation
 from watchdog.emulator.queries import InvalidQuery, log_query, startups_query
-from watchdog.emulator.workspace import NotFound, Workspace
+from watchdog.emulator.values import NotFound
+from watchdog.emulator.workspace import Workspace
 
 HUGE_BYTES = 50_000_000
 
