@@ -168,7 +168,7 @@ WHO_JUDGES = (
         "an opening that nobody judges stays",
         "An opening that nobody could judge for 24 h lapses, with an event.",
         seams.breaker_lapsed(lambda *_: False),
-        caught_by=f"{JUDGES}test_an_opening_that_nobody_judged_for_a_day_lapses",
+        caught_by=f"{JUDGES}test_a_process_that_may_not_judge_closes_an_opening_that_was_not_judged_for_a_day",
     ),
 )
 

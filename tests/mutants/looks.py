@@ -94,7 +94,7 @@ OBSERVING = (
         "dry_run counts in retry mode",
         "dry_run rows count for nothing in retry mode.",
         seams.sql_transaction(
-            lambda right, connection, now, observe: right(connection, now, observe=True)
+            lambda right, *args, observe, **more: right(*args, observe=True, **more)
         ),
         caught_by=f"{LEDGER}test_history_is_newest_first_and_has_the_dry_runs",
     ),
