@@ -131,6 +131,7 @@ class _Builder:
             "owner": f"daemon:{client}",
             "row_owner": row.owner,
             "outcome": row.outcome,
+            "resolution": row.resolution,
         }
 
     def _note_lost(self, post: Request, attempts: Sequence[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ _CHARGED = ("pending", "accepted", "refused", "unknown")
 
 _ATTEMPTS = (
     "SELECT id, model_id, owner, episode_id, outcome, reserved_at / 1e6 AS reserved_at, "
-    "coalesce(ahead_since, sent_at, reserved_at) / 1e6 AS sent_at FROM attempts "
+    "coalesce(ahead_since, sent_at, reserved_at) / 1e6 AS sent_at, resolution FROM attempts "
     "ORDER BY reserved_at"
 )
 _EPISODES = "SELECT model_id, episode_id FROM targets"
@@ -33,6 +33,7 @@ class Row:
     outcome: str
     reserved_at: float
     sent_at: float
+    resolution: str | None = None
 
 
 def read(url: str, began_at: float) -> tuple[list[Row], dict[str, str | None]]:
