@@ -205,3 +205,19 @@ def test_a_jump_ahead_frees_no_limit() -> None:
         DecisionReason.WINDOW_SPENT,
         NOW + timedelta(hours=24) - timedelta(seconds=20),
     )
+
+
+@pytest.mark.parametrize(
+    ("reserved_at", "ahead_since", "age"),
+    [
+        (ago(seconds=90), None, timedelta(seconds=90)),
+        (ago(seconds=90), ago(seconds=30), timedelta(seconds=90)),
+        (ago(minutes=-60), ago(seconds=30), timedelta(seconds=30)),
+        (ago(minutes=-60), None, timedelta(minutes=-60)),
+    ],
+)
+def test_how_old_a_reservation_is_after_the_clock_was_set_back(
+    reserved_at: datetime, ahead_since: datetime | None, age: timedelta
+) -> None:
+    attempt = an_attempt(reserved_at=reserved_at, ahead_since=ahead_since)
+    assert attempt.reserved_for(NOW) == age
