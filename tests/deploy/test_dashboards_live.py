@@ -20,7 +20,7 @@ from tests.fakes.processes import command, put_faults
 WATCHED = "m6z3p9td"
 """The demo's model that fails for ever: it is retried, given up, and here paused for a while."""
 
-STEADY, STUCK = "e4k7n2wq", "stuck001"
+STEADY, STUCK, BROKEN = "e4k7n2wq", "stuck001", "unwell01"
 
 CHOICES = {
     "all": {},
@@ -53,7 +53,7 @@ def _asked() -> set[tuple[str, str, bool]]:
 
 
 def test_every_panel_and_every_variable_has_data(tmp_path: Path) -> None:
-    config, scenario = _with_one_that_gets_stuck(tmp_path)
+    config, scenario = _with_a_stuck_and_a_broken_one(tmp_path)
     with (
         demo(tmp_path, config, scenario) as live,
         prometheus(tmp_path / "prometheus", live.address, clusters={"other": "blue"}) as server,
@@ -70,14 +70,16 @@ def test_every_panel_and_every_variable_has_data(tmp_path: Path) -> None:
         _check_the_options(server)
 
 
-def _with_one_that_gets_stuck(folder: Path) -> tuple[Path, Path]:
-    """The demo's configuration and scenario, with one more model."""
+def _with_a_stuck_and_a_broken_one(folder: Path) -> tuple[Path, Path]:
+    """The demo's configuration and scenario, with two more models."""
     scenario = yaml.safe_load((ROOT / "watchdog/emulator/default.yaml").read_text())
     stuck = {"id": STUCK, "name": "stuck-dev", "deploys": [["BUILD_FAILED"], ["BUILDING"]]}
-    scenario["models"].append(stuck)
+    broken = {"id": BROKEN, "name": "broken-dev", "deploys": [["UNHEALTHY"]]}
+    scenario["models"] += [stuck, broken]
     config = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
     # No name: Grafana then shows the id.
     config["models"].append({"id": STUCK, "policy": {"stuck_after": "10s", "settle": "5s"}})
+    config["models"].append({"id": BROKEN})
     paths = (folder / "config.yaml", folder / "scenario.yaml")
     for path, content in zip(paths, (config, scenario), strict=True):
         path.write_text(json.dumps(content))
@@ -110,6 +112,7 @@ def _check_the_options(server: str) -> None:
         ("m6z3p9td", "whisper-dev m6z3p9td"),
         ("q81xw5rl", "llama-dev q81xw5rl"),
         (STUCK, STUCK),
+        (BROKEN, BROKEN),
     ]
     expected = {
         ("cluster", "all"): [("blue", "blue")],

@@ -138,3 +138,20 @@ def test_a_configuration_is_found_in_the_working_directory_then_in_the_users(
     named = tmp_path / "named.yaml"
     named.write_text("models: [{id: named111}]\n")
     assert cli("config", "check", BASETEN_WATCHDOG_CONFIG=str(named)).stdout == f"{named}: ok\n"
+
+
+def test_a_user_without_a_home_directory_needs_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+
+    def no_such_user(_: int) -> None:
+        raise KeyError("getpwuid(): uid not found: 65532")
+
+    monkeypatch.setattr("pwd.getpwuid", no_such_user)
+    missing = cli("config", "check")
+    assert (missing.exit_code, missing.stderr.count("\n")) == (2, 1)
+    Path(CONFIG_NAME).write_text("models: [{id: here1111}]\n")
+    assert cli("config", "check").stdout == f"{CONFIG_NAME}: ok\n"

@@ -37,7 +37,11 @@ ModelsOption = Annotated[
 
 def default_files() -> tuple[Path, ...]:
     """Where a configuration file is looked for when none is named, in this order."""
-    return Path(CONFIG_NAME), platformdirs.user_config_path("baseten-watchdog") / CONFIG_NAME
+    try:
+        users = platformdirs.user_config_path("baseten-watchdog") / CONFIG_NAME
+    except RuntimeError:  # The user has no home directory, as in a container.
+        return (Path(CONFIG_NAME),)
+    return Path(CONFIG_NAME), users
 
 
 def config_file(path: Path | None) -> Path | None:
