@@ -66,7 +66,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetim
     assert seen.episode is not None
     now = self._clock.now()
     early = Attempt(attempt_id, seen.model_id, seen.episode.id, 1, settings.owner, now)
-    sent = await self._send(settings, seen, early, forced=True)
+    sent = await send_whatever_it_sees(self, settings, seen, early)
     recorded, attempt = await self._ledger.transact(
         lambda tx: reserve(tx, settings, seen, attempt_id, self._access(seen.model_id), date=date)
     )

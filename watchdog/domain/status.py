@@ -25,7 +25,7 @@ IN_PROGRESS_STATUSES = frozenset(
     {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", DEACTIVATING}
 )
 PARKED_STATUSES = frozenset({BUILD_STOPPED, INACTIVE})
-"""An operator brings these about; INACTIVE, also the platform: see `domain.inactive`."""
+"""An operator brings these about; INACTIVE, also the platform: see `domain.meaning`."""
 
 
 def health_of(status: str, policy: Policy) -> Health:
