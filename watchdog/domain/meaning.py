@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from watchdog.domain.records import Actor, Attempt, Health, Observation, Policy, Target
-from watchdog.domain.status import ASLEEP, DEACTIVATING, INACTIVE, health_of, is_stuck
-from watchdog.domain.step import past
+from watchdog.domain.status import ASLEEP, DEACTIVATING, INACTIVE, health_of, may_be_ours
+from watchdog.domain.step import past, watched_span
 
 ASK_AGAIN = timedelta(minutes=1)
 """So long after INACTIVE was first seen the audit log is read again: an entry may come late."""
@@ -84,14 +84,13 @@ def _awaits_proof(target: Target, attempts: Sequence[Attempt]) -> bool:
     loaded: only having served, or having lasted, shows that it can be."""
     if target.episode is not None and not target.episode.open:
         return False
-    return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
+    return may_be_ours(target, attempts)
 
 
 def _slept(target: Target, observation: Observation, longest_gap: timedelta) -> timedelta:
     if target.status != observation.status or target.observed_at is None:
         return timedelta(0)
-    gap = observation.at - target.observed_at
-    return target.healthy_for + (gap if timedelta(0) <= gap <= longest_gap else timedelta(0))
+    return target.healthy_for + watched_span(target.observed_at, observation.at, longest_gap)
 
 
 def _inactive(target: Target, attempts: Sequence[Attempt], observation: Observation) -> Meaning:
@@ -126,7 +125,7 @@ def _still_inactive(target: Target, observation: Observation) -> bool:
 def _unless_known(target: Target, attempts: Sequence[Attempt]) -> Health:
     """What an INACTIVE counts as if nobody is known to have deactivated it. What worked, or failed
     with no attempt of ours under way, was an operator's to stop; what was on its way was not."""
-    if any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts):
+    if may_be_ours(target, attempts):
         return Health.BROKEN
     on_its_way = target.health in (Health.IN_PROGRESS, Health.BROKEN)
     return Health.BROKEN if on_its_way else Health.NOT_RETRYABLE

@@ -60,6 +60,12 @@ def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
     return bool(own) and own[-1].resolution is Resolution.STUCK
 
 
+def may_be_ours(target: Target, attempts: Sequence[Attempt]) -> bool:
+    """Whether what a target does may be the effect of an attempt of ours: one is under way, or the
+    last one got stuck."""
+    return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
+
+
 def is_paused(target: Target, now: datetime) -> bool:
     """Whether a person has said that the watchdog must not retry it."""
     return target.paused_until is not None and target.paused_until > now

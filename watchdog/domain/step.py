@@ -100,6 +100,13 @@ def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = (
     return Transition(fresh, (Happening.REPLACED,), closed, resolved)
 
 
+def watched_span(before: datetime, at: datetime, longest_gap: timedelta) -> timedelta:
+    """The time between two looks; zero if they are too far apart to say anything of it, or if the
+    clock was set back in between."""
+    gap = at - before
+    return gap if timedelta(0) <= gap <= longest_gap else timedelta(0)
+
+
 def past(moment: datetime, now: datetime, instead: datetime) -> datetime:
     """When something was sent or reserved; `instead`, if that lies in the future because the clock
     was set back: a delay must not wait until the clock gets there."""

@@ -17,7 +17,7 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.domain.status import BUILD_STOPPED, INACTIVE, health_of, is_stuck
+from watchdog.domain.status import BUILD_STOPPED, INACTIVE, health_of, is_stuck, may_be_ours
 from watchdog.domain.step import (
     Happening,
     Transition,
@@ -26,6 +26,7 @@ from watchdog.domain.step import (
     past,
     resolve,
     unresolved,
+    watched_span,
 )
 
 
@@ -172,7 +173,7 @@ def _healthy(
     resolved = resolve(unresolved(attempts), Resolution.RECOVERED, at)
     if episode is None:
         return Transition(target, attempts=resolved)
-    if episode.open and not _ours(target, attempts):
+    if episode.open and not may_be_ours(target, attempts):
         return end_superseded(target, at)
     if episode.open:
         recovered = close(episode, EpisodeResult.RECOVERED, _well_since(target, episode, seen, at))
@@ -184,8 +185,7 @@ def _healthy(
         )
     healthy_for = target.healthy_for
     if target.health is Health.HEALTHY and target.observed_at is not None:
-        gap = at - target.observed_at
-        healthy_for += gap if timedelta(0) <= gap <= timing.longest_gap else timedelta(0)
+        healthy_for += watched_span(target.observed_at, at, timing.longest_gap)
     if healthy_for >= policy.healthy_reset:
         return Transition(
             replace(target, episode=None, healthy_for=timedelta(0)), attempts=resolved
@@ -228,7 +228,7 @@ def _by_an_operator(
     if observation.status == INACTIVE:
         # While it is not judged the episode waits; the platform's act does not end it.
         return seen.health is Health.NOT_RETRYABLE and seen.inactive_as is None
-    return not _ours(target, attempts)
+    return not may_be_ours(target, attempts)
 
 
 def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
@@ -312,11 +312,6 @@ def _reopened(episode: Episode, at: datetime) -> Episode:
 
 def _being_sent(attempts: Sequence[Attempt]) -> bool:
     return any(attempt.outcome is Outcome.PENDING for attempt in attempts)
-
-
-def _ours(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether an attempt of ours may be why a target leaves its failing state."""
-    return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
 
 
 def _forgotten(episode: Episode, at: datetime, policy: Policy) -> bool:
