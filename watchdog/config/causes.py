@@ -45,16 +45,17 @@ class Catalogue:
     length alone."""
 
     def __init__(self, own: Iterable[tuple[str, Cause]] = ()) -> None:
-        """`own` are the patterns and causes of the configuration. Raises ValueError for a pattern
-        that is no regular expression."""
-        entries = shipped()
+        """`own` are the patterns and causes of the configuration, which has checked them with
+        `regular_expression`."""
         self._patterns = [Pattern(text, cause, Sureness.CONFIGURED) for text, cause in own]
-        self._patterns += [entry.of_domain for entry in entries]
-        unless = [None] * (len(self._patterns) - len(entries)) + [each.unless for each in entries]
-        self._unless = [None if text is None else re2.compile(text, _OPTIONS) for text in unless]
+        self._unless = {}
+        for entry in shipped():
+            if entry.unless is not None:
+                self._unless[len(self._patterns)] = re2.compile(entry.unless, _OPTIONS)
+            self._patterns.append(entry.of_domain)
         self._set = re2.Set.SearchSet(_OPTIONS)
         for pattern in self._patterns:
-            self._set.Add(regular_expression(pattern.text))
+            self._set.Add(pattern.text)
         self._set.Compile()
 
     def __call__(self, line: str) -> Sequence[Pattern]:
@@ -62,7 +63,7 @@ class Catalogue:
         return [self._patterns[at] for at in matched if not self._left_out(at, line)]
 
     def _left_out(self, at: int, line: str) -> bool:
-        unless = self._unless[at]
+        unless = self._unless.get(at)
         return unless is not None and unless.search(line) is not None
 
 

@@ -9,7 +9,6 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from watchdog.config.allowed_times import AllowedTimes
-from watchdog.config.causes import regular_expression
 from watchdog.config.values import (
     BaseUrl,
     Count,
@@ -266,10 +265,17 @@ def _list(value: object) -> object:
     return () if value is None else value
 
 
+def _regular_expression(text: str) -> str:
+    # Slow to import, and few configurations have patterns of their own.
+    from watchdog.config.causes import regular_expression
+
+    return regular_expression(text)
+
+
 class OwnCause(_Section):
     """What a line of a log says of the cause, to whoever wrote the configuration."""
 
-    match: Annotated[Text, AfterValidator(regular_expression)] = Field(
+    match: Annotated[Text, AfterValidator(_regular_expression)] = Field(
         description="A regular expression (RE2 syntax), found anywhere in a line, in any case."
     )
     cause: Cause = Field(description="What the line says.")

@@ -141,15 +141,18 @@ class Sweep:
     ) -> tuple[TargetChanged, ...]:
         """The targets that another process has recorded since. What a command recorded may look
         unchanged to the daemon, which would otherwise never report it."""
-        policies, known = self._live.current.policies, self._targets
+        settings, known = self._live.current, self._targets
         changed = [
             each
             for each in due
-            if each.model_id in policies
+            if each.model_id in settings.models
             and each.model_id in known
             and each.version != known[each.model_id].version
         ]
-        attempts = counted(tx, changed, policies) if changed else {}
+        if not changed:
+            return ()
+        policies = settings.policies
+        attempts = counted(tx, changed, policies)
         return tuple(
             TargetChanged(
                 target=each, policy=policies[each.model_id], attempts=attempts[each.model_id]
