@@ -1,7 +1,7 @@
 """`history`: what the ledger knows of the past, beside a running daemon or without one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,7 +54,7 @@ def history(
                 "episodes": [_episode_json(episode, past.findings) for episode in episodes],
                 "attempts": [_attempt_json(attempt) for attempt in attempts],
                 "actions": [action_json(action) for action in actions],
-                "broken": [asdict(breakage) for breakage in past.breakages],
+                "broken": [_breakage_json(breakage) for breakage in past.breakages],
             }
         )
         return
@@ -160,6 +160,15 @@ def _episode_json(episode: Episode, findings: Mapping[str, Finding]) -> dict[str
         "result": episode.result,
         "ended_by": finding.actor,
         "error_lines": finding.error_lines,
+    }
+
+
+def _breakage_json(breakage: Breakage) -> dict[str, Any]:
+    return {
+        "model_id": breakage.model_id,
+        "began_at": breakage.began_at,
+        "status": breakage.status,
+        "ended_at": breakage.ended_at,
     }
 
 

@@ -1,14 +1,33 @@
 """The queries about when targets were broken."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from watchdog.domain.records import Breakage
 from watchdog.ledger.chunks import in_chunks
+from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import breakages
+
+
+def breakage_values(breakage: Breakage) -> dict[str, Any]:
+    return {
+        "model_id": breakage.model_id,
+        "began_at": breakage.began_at,
+        "status": breakage.status,
+        "ended_at": breakage.ended_at,
+    }
+
+
+def to_breakage(row: Row) -> Breakage:
+    return Breakage(
+        model_id=row["model_id"],
+        began_at=row["began_at"],
+        status=row["status"],
+        ended_at=row["ended_at"],
+    )
 
 
 class BreakageQueries:
@@ -19,7 +38,7 @@ class BreakageQueries:
 
     def begin(self, begun: Sequence[Breakage]) -> None:
         if begun:
-            self._connection.execute(insert(breakages), [asdict(each) for each in begun])
+            self._connection.execute(insert(breakages), [breakage_values(each) for each in begun])
 
     def end(self, model_ids: Collection[str], at: datetime) -> None:
         for some in in_chunks(model_ids):
@@ -32,10 +51,8 @@ class BreakageQueries:
         query = select(breakages).order_by(breakages.c.began_at.desc(), breakages.c.id.desc())
         if model_id is not None:
             query = query.where(breakages.c.model_id == model_id)
-        return [
-            Breakage(row.model_id, row.began_at, row.status, row.ended_at)
-            for row in self._connection.execute(query.limit(limit))
-        ]
+        found = self._connection.execute(query.limit(limit)).mappings()
+        return [to_breakage(row) for row in found]
 
     def prune(self, before: datetime) -> int:
         """Delete those that ended before; how many."""

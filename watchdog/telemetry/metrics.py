@@ -17,7 +17,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult
+from watchdog.domain.records import ActionKind, DecisionReason, EpisodeResult, Health
 from watchdog.engine.events import (
     ApiClockSeen,
     ApiRequested,
@@ -70,15 +70,7 @@ _RECOVERY_BUCKETS = tuple(
 _LATENESS_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _REQUEST_BUCKETS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_CHECK_RESULTS = (
-    "healthy",
-    "failing",
-    "in_progress",
-    "not_retryable",
-    "broken",
-    "missing",
-    "error",
-)
+_CHECK_RESULTS = (*Health, "missing", "error")
 
 
 class Metrics:
