@@ -40,6 +40,18 @@ NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=4))
 SENT = replace(NAMED, attempt_id="a1")
 
 
+def shown_by(canary: Canary, target: Target | None, attempt: Attempt | None) -> CanaryResult | None:
+    return result_of(
+        canary,
+        target,
+        attempt,
+        stuck_after=timedelta(minutes=60),
+        unsent_after=timedelta(minutes=10),
+        settle=timedelta(minutes=5),
+        now=NOW,
+    )
+
+
 def minutes_ago(*minutes: float) -> list[datetime]:
     return [ago(minutes=each) for each in minutes]
 
@@ -173,16 +185,7 @@ def test_when_the_next_canary_may_go(last: Canary | None, due: datetime | None) 
 def test_what_a_canary_shows(
     canary: Canary, target: Target | None, attempt: Attempt | None, result: CanaryResult | None
 ) -> None:
-    shown = result_of(
-        canary,
-        target,
-        attempt,
-        stuck_after=timedelta(minutes=60),
-        unsent_after=timedelta(minutes=10),
-        settle=timedelta(minutes=5),
-        now=NOW,
-    )
-    assert shown is result
+    assert shown_by(canary, target, attempt) is result
 
 
 LATER = NOW + timedelta(minutes=9)
@@ -296,13 +299,4 @@ def test_a_canary_that_somebody_else_retried_passes_once_that_shows_something(
     target: Target, result: CanaryResult | None
 ) -> None:
     named = Canary("c1", "o1", "m1", ago(minutes=6))
-    shown = result_of(
-        named,
-        target,
-        None,
-        stuck_after=timedelta(minutes=60),
-        unsent_after=timedelta(minutes=10),
-        settle=timedelta(minutes=5),
-        now=NOW,
-    )
-    assert shown is result
+    assert shown_by(named, target, None) is result

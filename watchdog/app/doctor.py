@@ -3,10 +3,9 @@ known."""
 
 import http.client
 import os
-import socket
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -15,10 +14,12 @@ from watchdog import __version__
 from watchdog.app.commands import read_ledger
 from watchdog.app.diagnosed import Diagnosed, Verdict
 from watchdog.app.doctor_api import api_findings
-from watchdog.app.parts import SetupError
+from watchdog.app.health import ask_health
+from watchdog.app.parts import SetupError, make_settings
 from watchdog.config import LoadedConfig
 from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.engine.ports import LedgerTransaction
+from watchdog.serving import listen
 from watchdog.text.duration import format_duration
 from watchdog.text.phrases import signature
 
@@ -50,7 +51,7 @@ def _configuration(loaded: LoadedConfig, file: Path | None) -> Iterator[Diagnose
     if not config.watches_any:
         remedy = "list models under `models:`, or write a file with `baseten-watchdog init`"
         yield Diagnosed("models", Verdict.BAD, "nothing is configured to be watched", remedy)
-    pace = timedelta(seconds=len(config.models) / config.baseten.max_requests_per_second)
+    pace = make_settings(config, owner="").effective_interval
     if pace > config.watch.interval:
         text = f"{len(config.models)} models cannot be checked every {config.watch.interval}"
         remedy = f"set watch.interval to at least {format_duration(pace)}"
@@ -109,8 +110,9 @@ def _file_system(path: Path) -> str:
         mounts = Path("/proc/mounts").read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return ""
+    file = path.resolve()
     found = [line.split()[1:3] for line in mounts if len(line.split()) > 2]
-    holding = [(where, kind) for where, kind in found if path.resolve().is_relative_to(where)]
+    holding = [(where, kind) for where, kind in found if file.is_relative_to(where)]
     return max(holding, key=lambda each: len(each[0]), default=("", ""))[1]
 
 
@@ -143,25 +145,19 @@ def _network(environ: Mapping[str, str]) -> Diagnosed:
 def _port(loaded: LoadedConfig) -> Diagnosed:
     server = loaded.config.server
     where = f"{server.host}:{server.port}"
-    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as tried:
-        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((server.host, server.port))
-        except OSError as error:
-            if _is_daemon(server.host, server.port):
-                return Diagnosed("page", Verdict.GOOD, f"a daemon answers at http://{where}")
-            text = f"cannot listen on {where}: {error.strerror}"
-            return Diagnosed("page", Verdict.BAD, text, "set another server.port")
+    try:
+        listen(server.host, server.port).close()
+    except OSError as error:
+        if _is_daemon(server.host, server.port):
+            return Diagnosed("page", Verdict.GOOD, f"a daemon answers at http://{where}")
+        text = f"cannot listen on {where}: {error.strerror}"
+        return Diagnosed("page", Verdict.BAD, text, "set another server.port")
     return Diagnosed("page", Verdict.GOOD, f"{where} is free")
 
 
 def _is_daemon(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=3)
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status in (http.client.OK, http.client.SERVICE_UNAVAILABLE)
+        status, _ = ask_health(host, port)
     except (OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
+    return status in (http.client.OK, http.client.SERVICE_UNAVAILABLE)

@@ -1,6 +1,6 @@
 """What `doctor` learns from the API about the key, each model, its logs and its clock."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from datetime import timedelta
 
 from watchdog.app.commands import list_models, open_api
@@ -78,8 +78,10 @@ async def _models(
         if first is None and deployment is not None:
             first = deployment
             yield _clocks(deployment)
-            yield await _logs(api, model_id, deployment)
-            yield await _audit_log(api, model_id, deployment)
+            now, slot = SystemClock().now(), deployment.ref.id
+            since = now - timedelta(hours=1)
+            yield await _readable("logs", api.error_lines(model_id, slot, since=since, until=now))
+            yield await _readable("audit log", api.acts(model_id, [slot], since=since))
     text = "not tested, since that would send a retry"
     yield Diagnosed("retry permission", Verdict.UNKNOWN, text, "use a key whose role may deploy")
 
@@ -125,20 +127,9 @@ def _clocks(deployment: Deployment) -> Diagnosed:
     return Diagnosed("clock", Verdict.GOOD, "agrees with the API's Date")
 
 
-async def _logs(api: BasetenApi, model_id: str, deployment: Deployment) -> Diagnosed:
-    now = SystemClock().now()
+async def _readable(name: str, reading: Awaitable[object]) -> Diagnosed:
     try:
-        since = now - timedelta(hours=1)
-        await api.error_lines(model_id, deployment.ref.id, since=since, until=now)
+        await reading
     except ApiError as error:
-        return Diagnosed("logs", Verdict.UNKNOWN, str(error), _OPTIONAL)
-    return Diagnosed("logs", Verdict.GOOD, "readable")
-
-
-async def _audit_log(api: BasetenApi, model_id: str, deployment: Deployment) -> Diagnosed:
-    now = SystemClock().now()
-    try:
-        await api.acts(model_id, [deployment.ref.id], since=now - timedelta(hours=1))
-    except ApiError as error:
-        return Diagnosed("audit log", Verdict.UNKNOWN, str(error), _OPTIONAL)
-    return Diagnosed("audit log", Verdict.GOOD, "readable")
+        return Diagnosed(name, Verdict.UNKNOWN, str(error), _OPTIONAL)
+    return Diagnosed(name, Verdict.GOOD, "readable")

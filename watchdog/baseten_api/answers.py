@@ -117,9 +117,9 @@ def _read(model: type[Body], body: bytes, context: str | None = None) -> Body:
         return model.model_validate_json(body, context=context)
     except ValidationError as error:
         is_json = error.errors(include_input=False, include_url=False)[0]["type"] != _NO_JSON
-        if is_json or (mended := _with_whole_characters(body)) is None:
+        if is_json or (whole := _with_whole_characters(body)) is None:
             raise
-    return model.model_validate_json(mended, context=context)
+    return model.model_validate_json(whole, context=context)
 
 
 def _with_whole_characters(body: bytes) -> bytes | None:

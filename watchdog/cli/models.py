@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -11,12 +11,14 @@ from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Mapping, Sequence
 
     from watchdog.app.workspace import Workspace
     from watchdog.config import Config
     from watchdog.domain.discovery import DiscoveryRules, ListedModel, Listing
     from watchdog.engine.ports import Denied
+
+T = TypeVar("T")
 
 
 def models(config: ConfigOption = None, json: JsonOption = False) -> None:
@@ -39,9 +41,14 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     if json:
         print_json({"models": rows})
         return
-    columns = ("model_id", "model_name", "team", "watched", "why")
+    _print(rows, "watched", "why")
+
+
+def _print(rows: "Sequence[Mapping[str, object]]", *more: str) -> None:
+    """A table with who each model is, and these columns of the rows."""
+    columns = ("model_id", "model_name", "team", *more)
     print_table(
-        ("model", "name", "team", "watched", "why"),
+        ("model", "name", "team", *more),
         [[_text(row[column]) for column in columns] for row in rows],
     )
 
@@ -49,18 +56,9 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
 def workspace(settings: "Config") -> "Workspace":
     """The models that the key can see. Prints one line and exits with 2 when the key is refused,
     with 3 when the API does not answer."""
-    from watchdog.app.parts import SetupError
     from watchdog.app.workspace import see_workspace
-    from watchdog.engine.ports import ApiError, Denied
 
-    try:
-        seen = asyncio.run(see_workspace(settings, os.environ))
-    except SetupError as error:
-        fail(str(error))
-    except Denied as error:
-        fail(key_refused(error))
-    except ApiError as error:
-        fail(f"the models cannot be listed: {error}", status=EXIT_API)
+    seen = _answer(see_workspace(settings, os.environ))
     if seen.unreadable:
         warn(f"{seen.unreadable} entries of the list of models cannot be read")
     return seen
@@ -88,11 +86,7 @@ def _show_workspace(settings: "Config", *, json: bool) -> None:
     if json:
         print_json({"models": rows})
         return
-    columns = ("model_id", "model_name", "team", "development", "status")
-    print_table(
-        ("model", "name", "team", "development", "status"),
-        [[_text(row[column]) for column in columns] for row in rows],
-    )
+    _print(rows, "development", "status")
     if not rows:
         typer.echo("The key sees no models. Push one, or use a key of another team.")
     else:
@@ -101,11 +95,18 @@ def _show_workspace(settings: "Config", *, json: bool) -> None:
 
 def _listing(settings: "Config") -> "Listing":
     from watchdog.app.commands import list_models
+
+    return _answer(list_models(settings, os.environ))
+
+
+def _answer(question: "Coroutine[Any, Any, T]") -> "T":
+    """The answer. Prints one line and exits with 2 when the key is refused, with 3 when the API
+    does not answer."""
     from watchdog.app.parts import SetupError
     from watchdog.engine.ports import ApiError, Denied
 
     try:
-        return asyncio.run(list_models(settings, os.environ))
+        return asyncio.run(question)
     except SetupError as error:
         fail(str(error))
     except Denied as error:

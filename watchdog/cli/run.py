@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from watchdog.app.health import ask_health
 from watchdog.cli.console import fail
 from watchdog.cli.options import ConfigOption, ModelsOption, config_file, load, overrides
 
 if TYPE_CHECKING:
     from watchdog.app.daemon import Daemon
     from watchdog.config import LoadedConfig
-
-_HEALTH_TIMEOUT_SECONDS = 3
-"""Shorter than the usual time-out of a container platform's health check."""
 
 
 def run(
@@ -66,17 +64,12 @@ def health(config: ConfigOption = None) -> None:
     """Ask the running daemon whether it is alive: exit 0 if so, 1 if not."""
     server = load(config).config.server
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
-    connection = http.client.HTTPConnection(host, server.port, timeout=_HEALTH_TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        text = answer.read(500).decode(errors="replace").strip()
+        status, text = ask_health(host, server.port)
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "strerror", None) or str(error) or type(error).__name__
         typer.echo(f"no daemon answers at {host}:{server.port}: {cause}", err=True)
         raise typer.Exit(1) from None
-    finally:
-        connection.close()
-    typer.echo(text, err=answer.status != http.client.OK)
-    if answer.status != http.client.OK:
+    typer.echo(text, err=status != http.client.OK)
+    if status != http.client.OK:
         raise typer.Exit(1)
