@@ -6,17 +6,22 @@ FROM ${BASE} AS build
 WORKDIR /build
 RUN python3 -m venv --without-pip /opt/baseten-watchdog
 COPY requirements.lock .
+# Byte code is compiled once, at the end: pip's is checked against modification times, which layers round.
 RUN python3 -m pip --python /opt/baseten-watchdog/bin/python install \
-        --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock
+        --no-cache-dir --no-compile --only-binary :all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY watchdog watchdog
 # setuptools is in the lock for this step alone.
 RUN python3 -m pip --python /opt/baseten-watchdog/bin/python install \
-        --no-cache-dir --no-deps --no-build-isolation . \
+        --no-cache-dir --no-compile --no-deps --no-build-isolation . \
     && python3 -m pip --python /opt/baseten-watchdog/bin/python uninstall --yes setuptools
+# Two builds of one commit make the same layer: the byte code depends on the source alone, and all files have one time.
+ARG SOURCE_DATE_EPOCH=0
+RUN /opt/baseten-watchdog/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/baseten-watchdog/lib \
+    && find /opt/baseten-watchdog -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="baseten-watchdog" \
       org.opencontainers.image.description="Keeps Baseten development deployments alive" \
@@ -32,6 +37,6 @@ RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/baseten-watchdog
 VOLUME /var/lib/baseten-watchdog
 USER 65532:65532
 EXPOSE 9464
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["baseten-watchdog", "health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["baseten-watchdog", "health"]
 ENTRYPOINT ["baseten-watchdog"]
 CMD ["run"]

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -52,4 +53,6 @@ def _no_settings_of_the_developers(
     for name in list(os.environ):
         if name.startswith(("BASETEN_", "XDG_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    # Not the developer's, and for each test its own: a daemon notes its address there.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"{uuid4()}"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-configuration"))

@@ -1,11 +1,14 @@
-"""Writes the tables of reasons and settings in docs/reference.md anew: `make reference`."""
+"""Writes the tables of reasons, events and settings in docs/reference.md anew: `make reference`."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.events import LOGGED
+from tests.generated import with_part
 from watchdog.config import json_schema
 from watchdog.domain.reasons import DecisionReason
+from watchdog.engine.meanings import MEANINGS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference.md"
 
@@ -30,21 +33,20 @@ def _below(section: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str
 
 
 def with_tables(text: str) -> str:
-    """The document, with the tables of reasons and of settings as the code has them."""
+    """The document, with the tables of reasons, events and settings as the code has them."""
     reasons = [
         f"| `{reason}` | {reason.sentence} | {reason.scope.value} |" for reason in DecisionReason
     ]
+    levels = dict(event.logged_as() for event in LOGGED.values())
+    events = [f"| `{name}` | {levels[name]} | {said} |" for name, said in MEANINGS.items()]
     described = [f"| `{path}` | {setting['description']} |" for path, setting in settings().items()]
     text = _with_table(text, "reasons", "| reason | meaning | about |", "|---|---|---|", *reasons)
+    text = _with_table(text, "events", "| event | level | meaning |", "|---|---|---|", *events)
     return _with_table(text, "settings", "| setting | |", "|---|---|", *described)
 
 
 def _with_table(text: str, name: str, *lines: str) -> str:
-    begin, end = f"<!-- {name}: made by `make reference` -->\n", f"<!-- end of {name} -->\n"
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    table = "\n".join(lines)
-    return f"{before}{begin}\n{table}\n\n{end}{after}"
+    return with_part(text, name, "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders import stat, statetimeline
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row, ThresholdsConfig
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
-from deploy.grafana import fleet_api, links, looks, queries, tables, variables
+from deploy.grafana import causes, fleet_api, links, looks, queries, tables, variables
 from deploy.grafana.panels import (
     bars_now,
     events,
@@ -37,7 +37,7 @@ def dashboard() -> Dashboard:
         .with_variable(variables.job())
         .with_variable(variables.models())
     )
-    for part in (_now, _models, _retries, _limits, fleet_api.row):
+    for part in (_now, _models, _retries, causes.row, _limits, fleet_api.row):
         part(board)
     return board
 
@@ -55,7 +55,7 @@ def _now(board: Dashboard) -> None:
         _count(
             "recovering",
             "Recovering",
-            "A retry was sent, and its result is not known yet.",
+            "A retry is being sent or was sent, and its result is not known yet.",
             steps("green", (1, "blue")),
             width=2,
         ),
@@ -78,7 +78,7 @@ def _now(board: Dashboard) -> None:
             steps("green", (1, "red")),
         ).links([links.runbook("BasetenWatchdogTargetBroken")]),
         _count(
-            "paused", "Paused", "A person said hands off.", steps("green", (1, "purple")), width=2
+            "paused", "Paused", "Paused by an operator.", steps("green", (1, "purple")), width=2
         ).links([links.runbook("BasetenWatchdogPausedTooLong")]),
         number(
             "Replicas up",
@@ -183,7 +183,7 @@ def _retries(board: Dashboard) -> None:
         bars_now(
             "Failures that ended, in this time range",
             "Recovered: it is healthy again. Superseded, replaced: a person acted. Removed: the "
-            "model is gone.",
+            "model is missing, or is not watched any more.",
             ("{{result}}", queries.increase("episodes_total", "result", window="$__range")),
             width=8,
         ).thresholds(steps("blue")),

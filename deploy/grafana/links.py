@@ -1,7 +1,11 @@
 """Where a person goes on from a panel."""
 
+from typing import Any
+
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
+
+from watchdog.text.links import APP_URL
 
 FLEET, MODEL = "baseten-watchdog-fleet", "baseten-watchdog-model"
 """The dashboards' identities, which bookmarks and links keep."""
@@ -46,6 +50,18 @@ def model_of_series() -> DashboardLink:
 def model_of_row() -> dict[str, str]:
     """To the model that the table's row is about, as a field's option."""
     return {"title": "This model", "url": _model('${__data.fields["model_id"]}')}
+
+
+def logs_of_row() -> dict[str, Any]:
+    """To the logs in Baseten of the deployment that the field holds, as a field's option."""
+    url = f'{APP_URL}/models/${{__data.fields["model_id"]}}/logs/${{__value.raw}}'
+    return {"title": "Logs in Baseten", "url": url, "targetBlank": True}
+
+
+def chosen_model() -> DashboardLink:
+    """To the model in Baseten that the dashboard is about."""
+    link = DashboardLink("In Baseten").type(DashboardLinkType.LINK).icon("external link")
+    return link.url(f"{APP_URL}/models/${{model}}").target_blank(True)
 
 
 def _model(model_id: str) -> str:

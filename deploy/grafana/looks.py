@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from grafana_foundation_sdk.models.dashboard import ValueMap, ValueMapping, ValueMappingResult
 
+from watchdog.domain.causes import Cause
 from watchdog.domain.records import DecisionReason, TargetState
 
 GREEN, BLUE, LIGHT_BLUE, YELLOW, ORANGE, RED, PURPLE, GREY = (
@@ -55,6 +56,7 @@ _COLORS = {
     DecisionReason.AUTH_FAILED: RED,
     DecisionReason.LOOK_AGAIN_FAILED: ORANGE,
     DecisionReason.LEDGER_UNAVAILABLE: RED,
+    DecisionReason.CAUSE_PERMANENT: RED,
     DecisionReason.EPISODE_SPENT: RED,
     DecisionReason.REFUSED_TWICE: RED,
     DecisionReason.FORBIDDEN: RED,
@@ -77,6 +79,19 @@ OUTCOMES = {
     "abandoned": GREY,
     "dry_run": LIGHT_BLUE,
 }
+
+CAUSES = {
+    Cause.DEPENDENCY: RED,
+    Cause.USER_CODE: "dark-red",
+    Cause.CONFIGURATION: "light-red",
+    Cause.MEMORY: PURPLE,
+    Cause.CAPACITY: YELLOW,
+    Cause.NETWORK: BLUE,
+    Cause.PLATFORM: ORANGE,
+    Cause.TIMEOUT: LIGHT_BLUE,
+    Cause.UNKNOWN: GREY,
+}
+"""Shades of red are the causes that only a person can remove."""
 
 
 def mapping(looks: Iterable[tuple[str, Look]]) -> list[ValueMapping]:

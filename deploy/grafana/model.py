@@ -29,6 +29,7 @@ def dashboard() -> Dashboard:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .link(links.dashboard("All models", links.FLEET))
         .link(links.runbooks())
+        .link(links.chosen_model())
         .with_variable(variables.data_source())
         .with_variable(variables.cluster())
         .with_variable(variables.namespace())
@@ -84,7 +85,7 @@ def _now(board: Dashboard) -> None:
         .links([links.runbook("BasetenWatchdogWindowBudgetSpent")]),
         _moment("Failing since", "When it was first seen to fail.", "failing_since"),
         _moment("Next retry", "When it is due at the earliest.", "next_attempt"),
-        _moment("Paused until", "A person said hands off. `resume` ends it.", "pause_expiry"),
+        _moment("Paused until", "Paused by an operator. `resume` ends it.", "pause_expiry"),
     ):
         board.with_panel(panel)
 

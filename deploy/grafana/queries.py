@@ -5,7 +5,7 @@ which groups, joins and the variable's All accept. What is wrong with one of the
 never hidden by another one that is well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 SCOPE = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"'
 _DAEMON = "cluster, namespace, job, instance"
@@ -23,12 +23,13 @@ def of_models(name: str, **labels: str) -> str:
     return own(name, 'model_id=~"$model"', **labels)
 
 
-def each_model(expression: str, *more: str) -> str:
-    """One series for each model, and for each value of the labels in `more`, with its name."""
-    labels = ", ".join(("cluster", "namespace", "job", "model_id", "model_name", *more))
+def each_model(expression: str, *more: str, info: Sequence[str] = ("model_name",)) -> str:
+    """One series for each model, and for each value of the labels in `more`, with the labels of
+    `target_info` in `info`."""
+    labels = ", ".join(("cluster", "namespace", "job", "model_id", *info, *more))
     return (
         f"max by ({labels}) (({expression}) * on ({_DAEMON}, model_id) "
-        f"group_left (model_name) {of_models('target_info')})"
+        f"group_left ({', '.join(info)}) {of_models('target_info')})"
     )
 
 
@@ -56,9 +57,16 @@ def in_state(state: str) -> str:
     return or_zero(f"count(max by (cluster, namespace, job, model_id) ({models}))")
 
 
-def increase(name: str, by: str, *, models: bool = False, window: str = "$__rate_interval") -> str:
+def increase(
+    name: str,
+    by: str,
+    *,
+    models: bool = False,
+    window: str = "$__rate_interval",
+    **labels: str,
+) -> str:
     """How many events, as whole numbers: Prometheus extrapolates, and half a retry confuses."""
-    metric = of_models(name) if models else own(name)
+    metric = of_models(name, **labels) if models else own(name, **labels)
     return f"round(sum by ({by}) (increase({metric}[{window}])))"
 
 

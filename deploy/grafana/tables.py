@@ -13,7 +13,9 @@ def failing() -> table.Panel:
     panel = rows(
         "Failing models: why it does not act, and what is next",
         "Each model that fails now. With no next retry and no retries left, it needs a person.",
-        each_model(failing_only(of_models("target_state")), "state"),
+        each_model(
+            failing_only(of_models("target_state")), "state", info=("model_name", "deployment_id")
+        ),
         each_model(of_models("retry_suppressed"), "reason"),
         each_model(f"1000 * {of_models('failing_since_timestamp_seconds')}"),
         each_model(failing_only(f"1000 * {of_models('next_attempt_timestamp_seconds')}")),
@@ -21,7 +23,8 @@ def failing() -> table.Panel:
         each_model(failing_only(of_models("retry_budget_remaining", scope="window"))),
     )
     hidden = ("Time", "Value #A", "Value #B", "cluster", "namespace", "job")
-    order = ("model_name", "model_id", "state", "reason", "Value #C", "Value #D", "Value #E")
+    order = ["model_name", "model_id", "state", "reason"]
+    order += ["Value #C", "Value #D", "Value #E", "Value #F", "deployment_id"]
     names = {
         "model_name": "Model",
         "state": "State",
@@ -30,10 +33,11 @@ def failing() -> table.Panel:
         "Value #D": "Next retry",
         "Value #E": "Left in episode",
         "Value #F": "Left in window",
+        "deployment_id": "Logs of",
     }
     organized = {
         "excludeByName": dict.fromkeys(hidden, True),
-        "indexByName": {name: index for index, name in enumerate((*order, "Value #F"))},
+        "indexByName": {name: index for index, name in enumerate(order)},
         "renameByName": names,
     }
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
@@ -58,13 +62,14 @@ def failing() -> table.Panel:
         )
     for name in ("Model", "model_id"):
         panel.override_by_name(name, [DynamicConfigValue("links", [links.model_of_row()])])
+    panel.override_by_name("Logs of", [DynamicConfigValue("links", [links.logs_of_row()])])
     return panel
 
 
 def pauses() -> table.Panel:
     panel = rows(
         "Paused models",
-        "A person said hands off. `resume` ends it before its time.",
+        "Paused by an operator. `resume` ends it before its time.",
         each_model(f"1000 * {of_models('pause_expiry_timestamp_seconds')}"),
         width=6,
     )

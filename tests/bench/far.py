@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.measure import Figures, Row, Scale, ids, median, server, workplace
+from tests.bench.measure import Figures, Row, Scale, ids, measured, server, values, workplace
 from tests.fakes.postgres import shared
 from tests.fakes.processes import Process, daemon, running
 from tests.fakes.proxy import Proxy
@@ -34,12 +34,11 @@ def of_the_watch_list(scale: Scale) -> list[Row]:
         "reload": "from SIGHUP to a configuration in force, half of whose models are others",
     }
     return [
-        Row(
+        measured(
             18,
-            f"{text}: {targets} models, {DELAY_SECONDS * 1000:g} ms each way",
-            median(found, name),
+            f"{text}: {targets:,} models, {DELAY_SECONDS * 1000:g} ms each way",
+            values(found, name),
             "s",
-            ", ".join(f"{each[name]:.2f}" for each in found),
             at_most=_BOUND_SECONDS,
         )
         for name, text in what.items()

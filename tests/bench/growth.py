@@ -1,19 +1,24 @@
 """How cost grows with the targets and with the ledger, and what a scrape and memory come to."""
 
+import statistics
 from datetime import timedelta
+from functools import partial
 
+from tests.bench import start
 from tests.bench.measure import (
     Figures,
     Found,
     Row,
     Run,
     Scale,
+    at_once,
     child,
     ids,
     interleaved,
-    median,
+    measured,
     ratio,
     server,
+    values,
     workplace,
 )
 from tests.bench.seeded import seed
@@ -26,42 +31,59 @@ _BYTES = 1024 * 1024
 
 def of_the_fleet(scale: Scale) -> list[Row]:
     """At the API's own rate: many targets get as many checks a second as few."""
-    sizes = [scale.of(each) for each in (100, 1_000, 10_000)]
+    sizes = [scale.of(each) for each in (100, 10_000)]
     with server() as url:
-        sweeps = interleaved(
-            {str(size): _sweep(url, size, scale.of(1_000)) for size in sizes}, scale.times
-        )
+        sweeps = at_once({str(size): _sweep(url, size, scale) for size in sizes}, scale.times)
     claims = interleaved({str(size): _ledger(size, 10) for size in sizes}, scale.times)
     return [
         *_beside_smallest(sweeps, "CPU of a check at 90/s", "cpu_seconds", "checks", at_most=1.2),
         *_beside_smallest(claims, "time of a claim", "claim_ms"),
         *_beside_smallest(claims, "time of a reservation", "reserve_ms"),
+        _of_a_reservation(scale),
     ]
+
+
+def _of_a_reservation(scale: Scale) -> Row:
+    """What decides about a failing target and reserves its attempt, in a large fleet and in a small
+    one."""
+    few, many, past = 10, scale.of(10_000), scale.of(1_000)
+    found = interleaved({str(size): _ledger(size, past) for size in (few, many)}, scale.times)
+    least, most = (values(runs, "reserve_cpu_ms") for runs in found.values())
+    what = f"CPU of a reservation, {many:,} targets, {past:,} attempts in the ledger"
+    parts = f"{statistics.median(least):.3g} ms with {few} targets"
+    return measured(6, what, most, "ms", parts, at_most=3)
 
 
 def of_memory(scale: Scale) -> list[Row]:
     """After every target was checked, ten times as fast as the API allows."""
-    sizes = [scale.of(each) for each in (100, 1_000, 10_000)]
-    with server() as url:
-        found = interleaved({str(size): _whole_sweep(url, size) for size in sizes}, scale.times)
+    with server(log=True) as url:
+        runs = {
+            f"memory of the daemon, {targets:,} targets{what}": partial(
+                start.lived, url, ids(targets), **sections
+            )
+            for targets in (30, scale.of(10_000))
+            for what, sections in (("", {}), (f", {start.WITH_MORE}", start.MORE))
+        }
+        found = interleaved({start.FLOOR: start.floor, **runs}, scale.times)
+    bounds = dict(zip(runs, (70, None, 95, None), strict=True))
     return [
-        Row(
+        measured(
             8,
-            f"memory of the daemon, {int(size):,} targets",
-            median(runs, "resident_bytes") / _BYTES,
+            what,
+            values(figures, "resident_bytes", scale=1 / _BYTES),
             "MB",
             "resident set",
-            at_most=120,
+            at_most=bounds.get(what),
         )
-        for size, runs in found.items()
+        for what, figures in found.items()
     ]
 
 
 def of_the_ledger(scale: Scale) -> list[Row]:
     targets, pasts = scale.of(1_000), (10, scale.of(100_000))
     with server() as url:
-        sweeps = interleaved(
-            {str(past): _sweep(url, targets, scale.of(1_000), past) for past in pasts}, scale.times
+        sweeps = at_once(
+            {str(past): _sweep(url, targets, scale, past) for past in pasts}, scale.times
         )
     ledgers = interleaved({str(past): _ledger(targets, past) for past in pasts}, scale.times)
     more = "attempts in the ledger"
@@ -79,12 +101,12 @@ def of_a_scrape(scale: Scale) -> list[Row]:
     for targets in (scale.of(1_000), scale.of(2_000), scale.of(10_000)):
         found = [child("scraping", targets) for _ in range(scale.times)]
         what = f"a scrape of {targets:,} targets"
-        ours, native = median(found, "ours_ms"), median(found, "native_ms")
-        pause = median(found, "pause_ms")
-        each_ms[targets] = ours / targets
+        ours, native = values(found, "ours_ms"), values(found, "native_ms")
+        pause = values(found, "pause_ms")
+        each_ms[targets] = values(found, "ours_ms", scale=1 / targets)
         rows += [
             ratio(7, f"CPU of {what}, beside native gauges", ours, native, at_most=1 / 4),
-            Row(7, f"longest pause of the loop, {what}", pause, "ms", "", at_most=25),
+            measured(7, f"longest pause of the loop, {what}", pause, "ms", at_most=25),
         ]
     few, *_, many = each_ms
     what = f"CPU of a scrape for each of {many:,} targets, beside {few:,}"
@@ -100,27 +122,15 @@ def over_a_week(scale: Scale) -> list[Row]:
     return [Row(8, what, grown, "MB", parts, at_most=1)]
 
 
-def _sweep(url: str, targets: int, checks: int, past: int = 0) -> Run:
+def _sweep(url: str, targets: int, scale: Scale, past: int = 0) -> Run:
     return lambda: sweep(
         url,
         ids(targets),
         interval=timedelta(seconds=max(1.0, targets / _CHECKS_PER_SECOND)),
         first=min(targets, _CHECKS_PER_SECOND),
-        count=checks,
+        count=scale.of(500),
         past=past,
         baseten={"max_requests_per_second": _RATE, "timeout": "10s"},
-    )
-
-
-def _whole_sweep(url: str, targets: int) -> Run:
-    rate = 10 * _RATE
-    return lambda: sweep(
-        url,
-        ids(targets),
-        interval=timedelta(seconds=max(1, targets // rate * 2)),
-        first=targets,
-        count=targets,
-        rate=rate,
     )
 
 
@@ -143,14 +153,14 @@ def _beside_smallest(
     at_most: float | None = None,
 ) -> list[Row]:
     (smallest, least), *others = found.items()
-    base = median(least, name, per)
     scale = 1000 if name.endswith("_seconds") else 1
+    base = values(least, name, per, scale=scale)
     return [
         ratio(
             6,
             f"{what}, {int(size):,} {more}, beside {int(smallest):,}",
-            median(runs, name, per) * scale,
-            base * scale,
+            values(runs, name, per, scale=scale),
+            base,
             at_most=at_most,
         )
         for size, runs in others

@@ -13,12 +13,13 @@ from tests.bench.measure import (
     Figures,
     Row,
     Scale,
+    at_once,
     ids,
-    interleaved,
-    median,
+    measured,
     percentile,
     ratio,
     server,
+    values,
     workplace,
 )
 from tests.bench.seeded import seed
@@ -36,18 +37,11 @@ def limit_of_the_api(scale: Scale) -> list[Row]:
     targets = scale.of(1_000)
     found = [_sweep_at_once(targets) for _ in range(scale.times)]
     least = (targets - 1) / _RATE
-    seconds = median(found, "seconds")
-    parts = f"{seconds:.2f} s / {least:.2f} s"
+    seconds = values(found, "seconds")
+    what = f"time for {targets:,} checks due at once, beside what {_RATE}/s allows"
     refused = sum(each["throttled"] for each in found)
     return [
-        Row(
-            3,
-            f"time for {targets:,} checks due at once, beside what {_RATE}/s allows",
-            seconds / least,
-            "x",
-            parts,
-            at_most=1.03,
-        ),
+        ratio(3, what, seconds, [least] * len(found), "s", at_most=1.03),
         Row(3, "answers 429 seen in these sweeps", refused, "", "", at_most=0, sure=True),
     ]
 
@@ -83,19 +77,18 @@ def reaction(scale: Scale) -> list[Row]:
     targets, failures = scale.of(2_000), scale.of(200)
     interval = timedelta(seconds=3 if scale.short else 30)
     found = [_reactions(targets, failures, interval) for _ in range(scale.times)]
-    seen = [each for run in found for each in run["after_it_was_seen"]]
-    whole = [max(0.0, each) for run in found for each in run["beyond_the_interval"]]
-    what = f"from BUILD_FAILED to the POST, {targets:,} targets"
+    what = f"from BUILD_FAILED to the POST, {targets:,} targets, beyond"
     rows = []
-    for name, values in (("the look that saw it", seen), ("an interval", whole)):
+    for beyond, name in _BEYOND.items():
         for share, bound in ((0.5, 50), (0.99, 500)):
-            label = "median" if share == 0.5 else "99 %"
-            at = percentile(values, share) * 1000
-            row = Row(
-                4, f"{what}, beyond {name}: {label}", at, "ms", f"{len(values)} retries", bound
-            )
-            rows.append(row)
+            label = "median" if share == 0.5 else f"{share:.0%}"
+            runs = [1000 * percentile(run[name], share) for run in found]
+            parts = f"{failures} retries in each run"
+            rows.append(measured(4, f"{what} {beyond}: {label}", runs, "ms", parts, at_most=bound))
     return rows
+
+
+_BEYOND = {"the look that saw it": "after_it_was_seen", "an interval": "beyond_the_interval"}
 
 
 def _reactions(targets: int, failures: int, interval: timedelta) -> Figures:
@@ -121,7 +114,7 @@ def _reactions(targets: int, failures: int, interval: timedelta) -> Figures:
     failed, looked, posted = (_first_of(kind, log) for kind in ("FAIL", "FAILED", "POST"))
     return {
         "after_it_was_seen": [posted[m] - looked[m] for m in chosen],
-        "beyond_the_interval": [posted[m] - failed[m] - seconds for m in chosen],
+        "beyond_the_interval": [max(0.0, posted[m] - failed[m] - seconds) for m in chosen],
     }
 
 
@@ -140,7 +133,7 @@ def head_of_line(scale: Scale) -> list[Row]:
     # Their due times are spread over the interval, as those of the others are.
     some_hang = [f"hang{n}" if n % 20 == 0 else each for n, each in enumerate(well)]
     with server() as url:
-        found = interleaved(
+        found = at_once(
             {
                 "with": lambda: _lateness(url, some_hang),
                 "without": lambda: _lateness(url, well),
@@ -148,7 +141,7 @@ def head_of_line(scale: Scale) -> list[Row]:
             scale.times,
         )
     late = {
-        name: sorted(percentile(run["late_seconds"], 0.99) for run in runs)[len(runs) // 2] * 1000
+        name: [1000 * percentile(run["late_seconds"], 0.99) for run in runs]
         for name, runs in found.items()
     }
     what = "lateness of checks (99 %) while 1 target in 20 hangs, beside when none does"

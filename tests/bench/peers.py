@@ -55,6 +55,22 @@ def with_httpx(urls: Sequence[str], workers: int) -> None:
     asyncio.run(run())
 
 
+def with_httpcore(urls: Sequence[str], workers: int) -> None:
+    """What httpx sends its requests with."""
+    import httpcore
+
+    async def run() -> None:
+        async with httpcore.AsyncConnectionPool(max_connections=workers) as pool:
+
+            async def get(url: str) -> str:
+                answer = await pool.request("GET", url, headers=list(_KEY.items()))
+                return str(json.loads(answer.content)["status"])
+
+            await _share(urls, workers, get)
+
+    asyncio.run(run())
+
+
 def with_our_connections(urls: Sequence[str], workers: int) -> None:
     """Only the connections of the daemon, without the rest of it."""
     base_url, _, _ = urls[0].partition("/v1/")
@@ -115,6 +131,7 @@ def _check(status: str) -> None:
 
 _PEERS = {
     "aiohttp": with_aiohttp,
+    "httpcore": with_httpcore,
     "httpx": with_httpx,
     "ours": with_our_connections,
     "requests": with_requests,

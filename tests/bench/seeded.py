@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import insert, make_url
 
@@ -29,6 +30,9 @@ from watchdog.ledger.sqlite_file import make_engine
 
 _HISTORY = timedelta(days=20)
 
+_ONE_AT_A_TIME = Lock()
+"""Alembic, which makes the tables, keeps its context in one global variable."""
+
 
 def seed(config: Path, ids: Sequence[str], *, spread: timedelta, past: int = 0) -> None:
     """Write the ledger of a configuration: the targets' checks are due over a span from now on,
@@ -52,8 +56,9 @@ def seed(config: Path, ids: Sequence[str], *, spread: timedelta, past: int = 0) 
         finally:
             await ledger.close()
 
-    asyncio.run(run())
-    _add_history(settings.store.url, ids, past, now)
+    with _ONE_AT_A_TIME:
+        asyncio.run(run())
+        _add_history(settings.store.url, ids, past, now)
 
 
 def _well(model_id: str, now: datetime, due: datetime) -> Target:

@@ -1,50 +1,100 @@
-"""What it takes to start: until the first check is sent, and what the commands load."""
+"""What it takes to start: until /healthz answers, and until the first check is sent. And what the
+process of a daemon comes to, which `growth` asks for more sizes."""
 
 import os
-import subprocess
 import time
 import urllib.request
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from tests.bench.measure import Figures, Row, Scale, ids, interleaved, median, server, workplace
-from tests.bench.usage import cpu_seconds
-from tests.fakes.processes import command, daemon, environment, running
+from tests.bench.measure import (
+    Figures,
+    Row,
+    Scale,
+    child,
+    ids,
+    interleaved,
+    measured,
+    server,
+    values,
+    workplace,
+)
+from tests.bench.seeded import seed
+from tests.bench.usage import resident_bytes
+from tests.fakes.processes import Process, daemon, get, running
 
 _TARGETS = 10
+_FEW = 30
 _POLL_SECONDS = 0.01
+_SETTLE_SECONDS = 3
+_RATE = 900
+"""Requests a second, so that ten thousand targets are checked soon."""
+
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 """In these /proc counts the CPU of a process."""
 
-_HEAVY = (
-    "alembic",
-    "apscheduler",
-    "httpx",
-    "prometheus_client",
-    "sqlalchemy",
-    "uvicorn",
-)
+MORE: dict[str, Any] = {
+    "notify": [{"name": "ops", "url": "http://127.0.0.1:9/hook"}],
+    "causes": [{"match": "no space left on device", "cause": "platform"}],
+}
+WITH_MORE = "with a receiver of notifications and a cause"
+FLOOR = "a Python process that imports httpx and prometheus_client"
 
 
 def of_the_daemon(scale: Scale) -> list[Row]:
-    """New, with an empty ledger; and the commands, each a process of its own."""
-    with server(log=True) as url, workplace(url, ids(_TARGETS)) as config:
+    """Beside the floor: what the libraries that it cannot do without cost alone."""
+    with server(log=True) as url:
         runs = {
-            "run": lambda: _until_the_first_check(url),
-            "version": lambda: _command("--version"),
-            "check": lambda: _command("config", "check", str(config)),
+            "floor": floor,
+            "first": lambda: _until_the_first_check(url),
+            "known": lambda: _until_healthy(url),
+            "new": lambda: _until_healthy(url, new=True),
+            "more": lambda: _until_healthy(url, **MORE),
         }
-        found = interleaved(runs, scale.times)
-    what = f"from the start to the first check sent, {_TARGETS} targets"
-    rows = [Row(9, what, median(found["run"], "cpu_seconds"), "s CPU", "", at_most=1.0)]
-    for name, said in (("version", "--version"), ("check", "config check")):
-        rows.append(Row(9, f"`{said}`, whole", median(found[name], "cpu_seconds"), "s CPU", ""))
-    example = Path("config/example.yaml")
-    loaded = {said: _loaded(*said.split()) for said in ("--version", f"config check {example}")}
-    for said, modules in loaded.items():
-        named = ", ".join(sorted(modules)) or "none"
-        what = f"heavy libraries that `{said}` loads"
-        rows.append(Row(9, what, len(modules), "", named, at_most=0, sure=True))
-    return rows
+        interleaved(runs, 1)  # This compiles the modules.
+        found = {
+            name: values(each, "cpu_seconds")
+            for name, each in interleaved(runs, scale.times).items()
+        }
+    healthy = f"from the start to /healthz, {_FEW} targets"
+    first = f"from the start to the first check sent, {_TARGETS} targets"
+    return [
+        measured(9, FLOOR, found["floor"], "s CPU"),
+        measured(9, healthy, found["known"], "s CPU", at_most=0.6),
+        measured(9, f"{healthy}, a new ledger", found["new"], "s CPU"),
+        measured(9, f"{healthy}, {WITH_MORE}", found["more"], "s CPU"),
+        measured(9, first, found["first"], "s CPU", at_most=1.0),
+    ]
+
+
+def floor() -> Figures:
+    return child("floor")
+
+
+def lived(url: str, targets: Sequence[str], **sections: Any) -> Figures:
+    """The memory of a daemon that knows its targets and has checked each of them."""
+    baseten = {"max_requests_per_second": _RATE}
+    before = _asked(url)
+    with workplace(url, targets, baseten=baseten, **sections) as config:
+        seed(config, targets, spread=timedelta(seconds=max(1, len(targets) / _RATE)))
+        with running(daemon(config)) as process:
+            while _asked(url) - before < len(targets):
+                time.sleep(_SETTLE_SECONDS)  # Each look at so long a log takes CPU from the daemon.
+            time.sleep(_SETTLE_SECONDS)
+            return {"resident_bytes": resident_bytes(process.pid)}
+
+
+def _until_healthy(url: str, *, new: bool = False, **sections: Any) -> Figures:
+    models = ids(_FEW)
+    with workplace(url, models, **sections) as config:
+        if not new:
+            seed(config, models, spread=timedelta(minutes=1))
+        with running(daemon(config)) as process:
+            page = process.event("started")["page"]
+            assert get(f"{page}healthz")[0] == 200
+            return _cpu(process)
 
 
 def _until_the_first_check(url: str) -> Figures:
@@ -52,30 +102,14 @@ def _until_the_first_check(url: str) -> Figures:
     with workplace(url, ids(_TARGETS)) as config, running(daemon(config)) as process:
         while _asked(url) == before:
             time.sleep(_POLL_SECONDS)
-        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-        return {"cpu_seconds": (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND}
+        return _cpu(process)
+
+
+def _cpu(process: Process) -> Figures:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return {"cpu_seconds": (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND}
 
 
 def _asked(url: str) -> int:
     with urllib.request.urlopen(f"{url}/_bench/log") as answer:
         return bytes(answer.read()).count(b"GET")
-
-
-def _command(*arguments: str) -> Figures:
-    before = cpu_seconds()
-    subprocess.run(command(*arguments), env=environment(), capture_output=True, check=True)
-    return {"cpu_seconds": cpu_seconds() - before}
-
-
-def _loaded(*arguments: str) -> set[str]:
-    """The heavy libraries that a command imports."""
-    python, *rest = command(*arguments)
-    done = subprocess.run(
-        [python, "-X", "importtime", *rest],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
-    return names & set(_HEAVY)

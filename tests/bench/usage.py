@@ -40,9 +40,9 @@ def cpu_seconds() -> float:
     return total
 
 
-def resident_bytes() -> int:
-    """Now, and not at the most."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+def resident_bytes(pid: int | str = "self") -> int:
+    """Of a process, now, and not at the most."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def tell(**figures: Any) -> None:

@@ -5,11 +5,13 @@ import argparse
 import asyncio
 import os
 import time
+from dataclasses import fields
 from pathlib import Path
 
 from tests.bench.usage import cpu_seconds, resident_bytes, tell
 from watchdog.app.daemon import Daemon
 from watchdog.config import Config, load_config
+from watchdog.domain.records import FleetLimits
 from watchdog.engine.events import CheckDone, CheckStarted, Event
 
 _NO_LIMIT = 1_000_000
@@ -54,7 +56,7 @@ def freed(config: Config, rate: float | None) -> Config:
     if rate is not None:
         baseten = baseten.model_copy(update={"max_requests_per_second": rate})
     breaker = fleet.breaker.model_copy(update={"min_failures": _NO_LIMIT})
-    limits = ("max_retries_per_minute", "max_in_flight", "max_attempts_per_window")
+    limits = [each.name for each in fields(FleetLimits)]
     fleet = fleet.model_copy(update={**dict.fromkeys(limits, _NO_LIMIT), "breaker": breaker})
     return config.model_copy(update={"baseten": baseten, "fleet": fleet})
 

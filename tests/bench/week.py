@@ -22,11 +22,11 @@ from watchdog.baseten_api import KeySource
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 from watchdog.engine.fleet.condition import Condition
-from watchdog.engine.lifecycle.term import PRUNE_INTERVAL
+from watchdog.engine.lifecycle.term import PRUNE_INTERVAL, Term
 from watchdog.engine.lifecycle.wiring import Fanout
 from watchdog.ledger import Role
 from watchdog.telemetry.log_writer import LogWriter
-from watchdog.telemetry.logs import LogListener, start_logging
+from watchdog.telemetry.logs import LogListener
 from watchdog.telemetry.metrics import Metrics
 
 _STEP = timedelta(seconds=15)
@@ -64,9 +64,11 @@ async def live(folder: Path, nowhere: TextIO, targets: int, span: timedelta) -> 
     engine = make_engine(config, api, ledger, clock, listener)
     key = KeySource(value=KEY)
     writer = LogWriter(nowhere)
-    listener.add(LogListener(start_logging("info", "json", writer, key), key))
+    listener.add(LogListener(writer, key, level="info", form="json"))
     listener.add(metrics)
-    sweep = await engine.begin_sweep()
+    term = Term(engine)
+    await term.take_up(engine.settings, {}, {}, lambda: None)
+    sweep = term.sweep
     sweep.start()
     after_an_hour = resident_bytes()
     for step in range(int(span / _STEP)):

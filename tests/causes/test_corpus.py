@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from watchdog.config.causes import Catalogue
-from watchdog.domain.causes import PERMANENT, Cause, Evidence, find_cause
+from watchdog.domain.cause_search import find_cause
+from watchdog.domain.causes import PERMANENT, Cause, Evidence
 from watchdog.text.log import log_lines
 
 LOGS = sorted((Path(__file__).parent / "logs").glob("*/*.log"))

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.fleet import RULES, VISITORS
+from tests.simulation.configuring import make_limits
 from tests.simulation.scenario import Rules, Scenario
+from watchdog.domain.notices import NoticeEvent
 from watchdog.emulator import Scenario as EmulatorScenario
 
 
@@ -33,6 +36,7 @@ def write_config(
     scenario: Scenario,
     *,
     api: str,
+    webhook: str,
     ledger: str,
     interval: int = 1,
     visitors: Collection[str] = VISITORS,
@@ -53,9 +57,7 @@ def write_config(
         },
         "policy": _policy(RULES),
         "fleet": {
-            "max_retries_per_minute": scenario.limits.per_minute,
-            "max_in_flight": scenario.limits.in_flight,
-            "max_attempts_per_window": scenario.limits.per_day,
+            **asdict(make_limits(scenario)),
             "breaker": {
                 "min_failures": breaker.min_failures,
                 "max_failures": breaker.max_failures,
@@ -66,6 +68,7 @@ def write_config(
             for model in scenario.models
             if model.id not in VISITORS or model.id in visitors
         ],
+        "notify": [{"name": "hook", "url": webhook, "events": list(NoticeEvent)}],
         "store": {"url": ledger},
         "server": {"port": 0},
         "logging": {"format": "json"},

@@ -33,6 +33,7 @@ class Driver:
         schema: str,
         began_at: float,
         api: str,
+        webhook: str,
         tap: Tap,
         clock: Callable[[], float],
         push: Callable[[str], None],
@@ -43,6 +44,7 @@ class Driver:
         self._schema = schema
         self._began_at = began_at
         self._api = api
+        self._webhook = webhook
         self._tap = tap
         self._clock = clock
         self._push_model = push
@@ -92,6 +94,7 @@ class Driver:
             replica.config,
             self._scenario,
             api=self._api,
+            webhook=self._webhook,
             ledger=self._database.url(schema=self._schema),
             interval=interval,
             visitors=visitors,
@@ -203,8 +206,8 @@ class Driver:
     async def _go_back(self) -> None:
         self._count("put back")
         since = self._clock()
-        before, after = await asyncio.to_thread(ledger.put_back, self._url, self._began_at)
-        put_back = PutBack.of(since, self._clock(), before, after)
+        changed = await asyncio.to_thread(ledger.put_back, self._url, self._began_at)
+        put_back = PutBack.of(since, self._clock(), *changed)
         self.put_backs.append(put_back)
         lost = ", ".join(f"{row.id} of {row.model_id}" for row in put_back.lost)
         self.happened.append(Happened(put_back.until, "put back", "ledger", detail=lost))

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.fleet import settles_after, to_be_checked
-from tests.chaos.ledger import Row
+from tests.chaos.heard import Heard, not_heard
+from tests.chaos.ledger import Outbox, Row
 from tests.chaos.put_backs import HEARD, Lost, PutBack, all_rows
 from tests.chaos.replica import Life
 from tests.chaos.tap import Note
@@ -43,7 +44,8 @@ stopped in this time and then killed recorded nothing."""
 @dataclass(frozen=True)
 class Evidence:
     """What was noted while it ran, and what was found at the end: the ledger's `rows`, the true
-    `statuses`, and what was still `due`. It began `began_at`, in seconds since the epoch."""
+    `statuses`, what was still `due`, and the `outbox`. `heard` is what the receiver got. It began
+    `began_at`, in seconds since the epoch."""
 
     scenario: Scenario
     notes: Sequence[Note]
@@ -57,6 +59,8 @@ class Evidence:
     problems: Sequence[str] = ()
     put_backs: Sequence[PutBack] = ()
     began_at: float = 0.0
+    heard: Sequence[Heard] = ()
+    outbox: Outbox = field(default_factory=Outbox)
 
 
 def judge(evidence: Evidence) -> tuple[Log, list[Violation]]:
@@ -68,6 +72,7 @@ def judge(evidence: Evidence) -> tuple[Log, list[Violation]]:
     found = [
         *check_safety(result),
         *builder.lost.not_put_back(builder.sent, evidence.rows),
+        *not_heard(evidence.heard, evidence.outbox, evidence.put_backs, ended_at),
         *(Violation("liveness", ended_at, model_id, why) for model_id, why in evidence.due.items()),
         *(Violation("internal error", ended_at, None, text) for text in evidence.problems),
     ]

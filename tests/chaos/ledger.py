@@ -1,8 +1,10 @@
 """The ledger's rows, read from PostgreSQL itself, and what they say may still be retried; a copy of
 it, which may be put in its place later."""
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import psycopg
 from psycopg import sql
@@ -10,6 +12,7 @@ from psycopg.rows import class_row
 
 from tests.chaos.plan import AHEAD
 from tests.simulation.scenario import FAILING, ModelPlan, Scenario
+from watchdog.text.phrases import clock_time
 
 _CHARGED = ("pending", "accepted", "refused", "unknown")
 
@@ -19,6 +22,21 @@ _ATTEMPTS = (
     "ORDER BY reserved_at"
 )
 _EPISODES = "SELECT model_id, episode_id FROM targets"
+_ANSWERED = (
+    "SELECT id, model_id, sent_at / 1e6 FROM attempts WHERE outcome IN "
+    "('accepted', 'refused', 'throttled', 'failed') AND sent_at IS NOT NULL"
+)
+_TARGETS = "SELECT model_id, decision, coalesce(health_word, health) FROM targets WHERE watched"
+_WAITING = "SELECT subject, due_at / 1e6 FROM notices"
+_NOTICES = (
+    "SELECT subject, id::text, due_at::text, tries::text FROM notices "
+    "UNION ALL SELECT subject, 'said', at::text, open::text FROM said"
+)
+
+_SOON_SECONDS = 60.0
+_LONGEST_SECONDS = 3600.0
+"""A notice waits for others and for a new try less than the first, and no more than the second for
+an hour without such a notice. One that is due later was written by a clock that was ahead."""
 
 
 @dataclass(slots=True)
@@ -34,6 +52,43 @@ class Row:
     reserved_at: float
     sent_at: float
     resolution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """What the ledger says of notifications: the attempts whose sender recorded the answer, as the
+    model and when it was sent by the ledger's clock, to the second; the models that it gave up,
+    those that are healthy, the subjects of which a notice waits, and those of which one is about to
+    be sent."""
+
+    answered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    gave_up: frozenset[str] = frozenset()
+    healthy: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
+    soon: frozenset[str] = frozenset()
+
+
+def read_outbox(url: str) -> Outbox:
+    """While the server's clock is right."""
+    with _connected(url) as connection:
+        answered = connection.execute(_ANSWERED).fetchall()
+        targets = connection.execute(_TARGETS).fetchall()
+        waiting = connection.execute(_WAITING).fetchall()
+    now = time.time()
+    return Outbox(
+        {
+            attempt_id: (model_id, clock_time(datetime.fromtimestamp(float(sent_at), UTC)))
+            for attempt_id, model_id, sent_at in answered
+        },
+        frozenset(model_id for model_id, decision, _ in targets if decision == "give_up"),
+        frozenset(model_id for model_id, _, health in targets if health == "healthy"),
+        frozenset(subject for subject, _ in waiting),
+        frozenset(
+            subject
+            for subject, due_at in waiting
+            if not _SOON_SECONDS < float(due_at) - now < _LONGEST_SECONDS
+        ),
+    )
 
 
 def read(url: str, began_at: float) -> tuple[list[Row], dict[str, str | None]]:
@@ -57,21 +112,22 @@ def copy(url: str) -> None:
             )
 
 
-def put_back(url: str, began_at: float) -> tuple[list[Row], list[Row]]:
+def put_back(url: str, began_at: float) -> tuple[list[Row], list[Row], frozenset[str]]:
     """Put what was copied in place of what there is, between two transactions of the daemons; the
-    attempts before and after."""
+    attempts before and after, and the subjects of which other notifications are known after."""
     with _connected(url) as connection:
         # The first table that each transaction reads: no other one is locked while this waits.
         connection.execute("LOCK TABLE meta")
         # No foreign key is looked at.
         connection.execute("SET LOCAL session_replication_role = 'replica'")
-        before = _rows(connection, began_at)
+        before, said = _rows(connection, began_at), _notices(connection)
         for table in _tables(connection):
             connection.execute(_on("DELETE FROM {table}", connection, table))
             connection.execute(
                 _on("INSERT INTO {table} SELECT * FROM {copy}.{table}", connection, table)
             )
-        return before, _rows(connection, began_at)
+        changed = frozenset(row[0] for row in said ^ _notices(connection))
+        return before, _rows(connection, began_at), changed
 
 
 def _connected(url: str) -> psycopg.Connection:
@@ -82,12 +138,17 @@ def _rows(connection: psycopg.Connection, began_at: float) -> list[Row]:
     with connection.cursor(row_factory=class_row(Row)) as cursor:
         rows = cursor.execute(_ATTEMPTS).fetchall()
     for row in rows:
-        row.reserved_at = _true_time(float(row.reserved_at) - began_at)
-        row.sent_at = _true_time(float(row.sent_at) - began_at)
+        row.reserved_at = true_time(float(row.reserved_at) - began_at)
+        row.sent_at = true_time(float(row.sent_at) - began_at)
     return rows
 
 
-def _true_time(moment: float) -> float:
+def _notices(connection: psycopg.Connection) -> set[tuple[str, ...]]:
+    """What waits to be sent, and what the receivers were notified of."""
+    return set(connection.execute(_NOTICES).fetchall())
+
+
+def true_time(moment: float) -> float:
     """What the server's clock, which is stepped by far more than a run lasts, said was this."""
     return moment - max(ahead for ahead in (0.0, *AHEAD) if ahead == 0 or ahead <= moment)
 

@@ -36,19 +36,27 @@ _TROUBLED_SECONDS = 10.0
 @dataclass(frozen=True)
 class PutBack:
     """`since` and `until`: seconds since the start. `before` are the attempts that there were
-    then, `lost` those of them that there were no longer."""
+    then, `lost` those of them that there were no longer. `unsaid` are the subjects of which the
+    ledger then knew other notifications."""
 
     since: float
     until: float
     before: tuple[Row, ...]
     lost: tuple[Row, ...]
+    unsaid: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, since: float, until: float, before: Sequence[Row], after: Sequence[Row]
+        cls,
+        since: float,
+        until: float,
+        before: Sequence[Row],
+        after: Sequence[Row],
+        unsaid: frozenset[str] = frozenset(),
     ) -> "PutBack":
         left = {row.id for row in after}
-        return cls(since, until, tuple(before), tuple(r for r in before if r.id not in left))
+        lost = tuple(row for row in before if row.id not in left)
+        return cls(since, until, tuple(before), lost, unsaid)
 
 
 def all_rows(found: Sequence[Row], put_backs: Sequence[PutBack]) -> list[Row]:

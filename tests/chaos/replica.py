@@ -5,12 +5,16 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.processes import PATIENCE_SECONDS, command, environment
+from tests.fakes.processes import PATIENCE_SECONDS, environment
+
+_ROOT = Path(__file__).parents[2]
+_DAEMON = (sys.executable, "-m", "tests.chaos.shortened")
 
 _LOOK_SECONDS = 0.05
 """How often the supervisor checks whether a process is still running."""
@@ -117,7 +121,8 @@ class Replica:
         self.lives.append(Life(name, log, self._clock()))
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                command("run", "--config", self.config),
+                [*_DAEMON, "run", "--config", str(self.config)],
+                cwd=_ROOT,
                 env=environment(BASETEN_API_KEY=name),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

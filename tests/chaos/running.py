@@ -8,19 +8,22 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos import configuring, fleet, ledger, plan
 from tests.chaos.driver import Driver
+from tests.chaos.heard import Listening, twice
 from tests.chaos.judge import Evidence, judge
 from tests.chaos.replica import Replica
 from tests.chaos.tap import KEY, Tap
 from tests.fakes.servers import Servers
 from tests.simulation.checker import report
+from watchdog.clock import SystemClock
 from watchdog.emulator import Emulator
 from watchdog.emulator.server import system_now
+from watchdog.ledger import Role, SqlLedger
 
 _PORTS = range(15_000, 30_000)
 """Below those that are given to outgoing connections, one of which could take the database's while
@@ -76,8 +79,9 @@ class Run:
             configuring.emulated(self._scenario), api_key=KEY, now=self._moment, wrap=between.around
         )
         ids = tuple(model.id for model in self._scenario.models)
-        async with emulator:
-            schema = await asyncio.to_thread(_new_ledger, database)
+        listening = Listening(self._clock, self._began_at)
+        async with emulator, listening.serve() as webhook:
+            schema = await asyncio.to_thread(_new_ledger, database, emulator.url)
             driver = Driver(
                 self._scenario,
                 self._replicas,
@@ -85,6 +89,7 @@ class Run:
                 schema,
                 self._began_at,
                 emulator.url,
+                webhook.url,
                 between,
                 self._clock,
                 lambda model_id: emulator.workspace.push(model_id, self._moment()),
@@ -95,10 +100,11 @@ class Run:
                 await driver.do(plan.make(self.seed, self.seconds, ids))
                 await driver.heal()
                 rested = await self._rest(emulator, database.primary.url(schema))
-            rows, _ = await asyncio.to_thread(
-                ledger.read, database.primary.url(schema), self._began_at
-            )
-        return self._evidence(emulator, between, driver, rows, rested), driver.counts
+            url = database.primary.url(schema)
+            rows, _ = await asyncio.to_thread(ledger.read, url, self._began_at)
+            outbox = await asyncio.to_thread(ledger.read_outbox, url)
+        evidence = self._evidence(emulator, between, driver, rows, rested)
+        return replace(evidence, heard=listening.heard, outbox=outbox), driver.counts
 
     @asynccontextmanager
     async def _supervised(self) -> AsyncIterator[None]:
@@ -115,7 +121,8 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _rest(self, emulator: Emulator, url: str) -> "_Rested":
-        """Wait until nothing builds and nothing may be retried, and tell how things stood then.
+        """Wait until nothing builds, nothing may be retried and no notice is about to be sent, and
+        tell how things stood then.
         What is well stays so from now on."""
         deadline = self._clock() + self._scenario.bound
         while True:
@@ -127,6 +134,8 @@ class Run:
             rows, episodes = await asyncio.to_thread(ledger.read, url, self._began_at)
             builds = any(status in _BUILDING for status in statuses.values())
             due = ledger.still_due(self._scenario, rows, episodes, statuses, now)
+            outbox = await asyncio.to_thread(ledger.read_outbox, url)
+            due |= dict.fromkeys(outbox.soon, "a notice about it waits")
             if now > deadline or not (builds or due):
                 return _Rested(now, statuses, due)
 
@@ -169,7 +178,8 @@ class Run:
         self.summary = (
             f"{evidence.ended_at:.0f} s, seed {self.seed}: {len(log.requests)} requests, "
             f"{posts} POSTs, {len(evidence.rows)} attempts, {len(evidence.lives)} lives, "
-            f"{takeovers} take-overs; {told}"
+            f"{takeovers} take-overs, {len(evidence.heard)} notices ({twice(evidence.heard)} "
+            f"twice); {told}"
         )
         if violations:
             replay = f"make chaos SECONDS={self.seconds:g}"
@@ -185,8 +195,13 @@ class Run:
             shutil.rmtree(self.folder)
 
 
-def _new_ledger(database: Servers) -> str:
-    """The schema of one whose clock may be stepped: whoever opens it must know that before."""
+def _new_ledger(database: Servers, api: str) -> str:
+    """The schema of one whose clock may be stepped: whoever opens it must know that before. It has
+    its tables, because on a busy machine no replica may live long enough to make them."""
     url = database.primary.new_schema()
     database.primary.step_clock(url, timedelta(0))
+    ledger = SqlLedger.open(
+        url, clock=SystemClock(), base_url=api, role=Role.DAEMON, observe=False, make=True
+    )
+    asyncio.run(ledger.close())
     return database.primary.schema_of(url)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_ledger import KINDS, Bench, opened, opened_twice
+from tests.contract.test_ledger import KINDS, Subject, opened, opened_twice
 from tests.fakes.processes import PATIENCE_SECONDS
 from watchdog.ledger.line import Line
 from watchdog.ledger.sqlite import SqliteDatabase
@@ -19,7 +19,7 @@ def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=KINDS)
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     async with opened(request.param, tmp_path) as made:
         yield made
 
@@ -27,7 +27,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture(params=KINDS)
 async def beside(
     request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[tuple[Bench, Bench]]:
-    """One ledger as two processes have it open: in retry mode, and in observe mode."""
+) -> AsyncIterator[tuple[Subject, Subject]]:
+    """One ledger, opened as by two processes: in retry mode, and in observe mode."""
     async with opened_twice(request.param, tmp_path) as made:
         yield made

@@ -1,4 +1,5 @@
-"""What the engine may expect of the management API, and what the fake of its tests must do too."""
+"""The contract of the management API's port, which the real client and the fake of the tests
+keep."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -39,7 +40,8 @@ ERRORS = [
 
 
 class Subject(ABC):
-    """An implementation, and what the other side of it does. Models start out ACTIVE."""
+    """An implementation of the port, and control of the API behind it. Models are ACTIVE at
+    first."""
 
     api: BasetenApi
     clock: ManualClock
@@ -62,7 +64,7 @@ class Subject(ABC):
 
     @abstractmethod
     def block_get(self, model_id: str) -> asyncio.Event:
-        """Looks at the model are answered once the event is set."""
+        """Answer looks at the model only after the event is set."""
 
     @abstractmethod
     async def looked(self) -> None:
@@ -70,14 +72,14 @@ class Subject(ABC):
 
     @abstractmethod
     def list_models(self, *models: ListedModel) -> None:
-        """These are there from now on."""
+        """Set the models that exist from now on."""
 
     @abstractmethod
     async def change_key(self) -> None: ...
 
     @abstractmethod
     def tell_date(self, model_id: str, date: datetime) -> None:
-        """Looks at the model tell it from now on."""
+        """Set the `Date` of the looks at the model from now on."""
 
     @abstractmethod
     def posts(self) -> list[str]:
@@ -110,7 +112,7 @@ class Scripted(Subject):
         return event
 
     async def looked(self) -> None:
-        await asyncio.sleep(0)  # it needs no more than to have begun
+        await asyncio.sleep(0)  # the wait only needs to have begun
         assert self._api.gets.total() == 1
 
     def list_models(self, *models: ListedModel) -> None:
@@ -227,21 +229,21 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
 
 @pytest.mark.parametrize("urgent", [False, True], ids=["check", "urgent"])
 @pytest.mark.parametrize("status", ["ACTIVE", "BUILD_FAILED", "A_WORD_OF_TOMORROW"])
-async def test_a_look_gives_the_deployment(subject: Subject, status: str, urgent: bool) -> None:
+async def test_a_look_returns_the_deployment(subject: Subject, status: str, urgent: bool) -> None:
     subject.set_status("m1", status)
     seen = await subject.api.get_deployment("m1", urgent=urgent)
     assert seen == Deployment(DeploymentRef("d-m1-1", CREATED), status)
     assert seen.ref.created_at.utcoffset() == timedelta(0)
 
 
-async def test_a_look_tells_what_the_apis_clock_says(subject: Subject) -> None:
+async def test_a_look_returns_the_time_of_the_apis_clock(subject: Subject) -> None:
     assert (await subject.api.get_deployment("m1")).date is None
     date = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
     subject.tell_date("m1", date)
     assert (await subject.api.get_deployment("m1")).date == date
 
 
-async def test_each_look_sees_anew(subject: Subject) -> None:
+async def test_each_look_makes_a_new_request(subject: Subject) -> None:
     before = await subject.api.get_deployment("m1")
     subject.set_status("m1", "DEPLOY_FAILED")
     after = await subject.api.get_deployment("m1")
@@ -249,7 +251,7 @@ async def test_each_look_sees_anew(subject: Subject) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), ERRORS)
-async def test_a_failed_look_says_what_it_was_and_concerns_no_other(
+async def test_a_failed_look_raises_its_error_and_affects_no_other_model(
     subject: Subject, kind: type[ApiError], status: int
 ) -> None:
     subject.fail_get("m1", kind, status)
@@ -285,7 +287,7 @@ async def test_a_failed_retry_is_not_repeated(
     assert subject.posts() == ["m1"]
 
 
-async def test_a_turn_sends_nothing_until_it_is_told_to(subject: Subject) -> None:
+async def test_a_turn_sends_nothing_until_its_post_is_called(subject: Subject) -> None:
     async with subject.api.retry_turn("m1"):
         pass
     assert subject.posts() == []
@@ -299,7 +301,7 @@ async def test_nothing_is_held_at_first(subject: Subject) -> None:
     assert subject.api.retry_hold("m1") is None
 
 
-async def test_a_429_holds_retries_for_its_time_and_looks_not_at_all(subject: Subject) -> None:
+async def test_a_429_holds_retries_for_its_time_and_holds_no_looks(subject: Subject) -> None:
     subject.throttle_retry("m1", timedelta(seconds=37))
     until = subject.clock.now() + timedelta(seconds=37)
     with pytest.raises(Throttled) as caught:
@@ -331,7 +333,7 @@ async def test_the_model_that_got_a_429_lets_the_others_go_first(subject: Subjec
     assert (await retry(subject.api, "m1")).retried
 
 
-async def test_a_slow_model_keeps_no_other_waiting(subject: Subject) -> None:
+async def test_a_slow_model_does_not_delay_others(subject: Subject) -> None:
     go_on = subject.block_get("m1")
     slow = asyncio.create_task(subject.api.get_deployment("m1"))
     await subject.looked()
@@ -341,7 +343,7 @@ async def test_a_slow_model_keeps_no_other_waiting(subject: Subject) -> None:
     assert (await slow).status == "ACTIVE"
 
 
-async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> None:
+async def test_the_api_can_be_used_after_a_cancelled_look(subject: Subject) -> None:
     go_on = subject.block_get("m1")
     slow = asyncio.create_task(subject.api.get_deployment("m1"))
     await subject.looked()
@@ -352,7 +354,7 @@ async def test_a_cancelled_look_leaves_the_api_fit_for_use(subject: Subject) -> 
     assert (await subject.api.get_deployment("m1")).status == "ACTIVE"
 
 
-async def test_the_mark_of_the_key_changes_with_the_key_alone(subject: Subject) -> None:
+async def test_the_mark_of_the_key_changes_only_with_the_key(subject: Subject) -> None:
     before = subject.api.key_mark
     assert before
     await subject.api.get_deployment("m1")

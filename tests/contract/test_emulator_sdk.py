@@ -1,4 +1,5 @@
-"""The official SDK as a client of the emulator: what it understands, the emulator says right."""
+"""The official SDK as a client of the emulator: if it understands an answer, the emulator is
+right."""
 
 import asyncio
 import json
@@ -41,7 +42,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 
 
 async def ask(emulator: Emulator, question: Callable[[ApiClient], T], *, key: str = KEY) -> T:
-    """Ask through the blocking client, in a thread: the emulator needs the loop."""
+    """Call the blocking client in a thread, because the emulator needs the loop."""
 
     def work() -> T:
         with ManagementClient(api_key=key, base_url_override=emulator.url) as client:
@@ -77,7 +78,7 @@ async def test_retries_a_failed_deployment(emulator: Emulator) -> None:
     assert (answer.retried, answer.reason, answer.deployment.status) == (True, None, "BUILDING")
 
 
-async def test_is_told_why_a_retry_is_refused(emulator: Emulator) -> None:
+async def test_reads_why_a_retry_is_refused(emulator: Emulator) -> None:
     answer = await ask(
         emulator, lambda api: api.post_models_deployments_development_retry(model_id=REFUSING)
     )
@@ -107,7 +108,7 @@ async def test_a_wrong_key_and_an_unknown_model_are_errors(emulator: Emulator) -
         ("POST", f"/v1/models/{REFUSING}/deployments/development/retry", RetryDeploymentResponse),
     ],
 )
-async def test_bodies_say_exactly_what_is_described(
+async def test_bodies_have_exactly_the_described_fields(
     emulator: Emulator, method: str, path: str, described: type[BaseModel]
 ) -> None:
     emulator.workspace.set_status(RECOVERING, "BUILD_FAILED", datetime.now(UTC))
@@ -116,7 +117,7 @@ async def test_bodies_say_exactly_what_is_described(
     assert_exact(described, answer.content)
 
 
-async def test_logs_and_startups_say_exactly_what_is_described(failing: Emulator) -> None:
+async def test_logs_and_startups_have_exactly_the_described_fields(failing: Emulator) -> None:
     deployment = failing.workspace.development("f41l1ng1", datetime.now(UTC))
     path = f"/v1/models/f41l1ng1/deployments/{deployment.id}"
     span = f"start_epoch_millis={millis(-5)}&end_epoch_millis={millis(5)}"
@@ -128,7 +129,7 @@ async def test_logs_and_startups_say_exactly_what_is_described(failing: Emulator
 
 
 def assert_exact(described: type[BaseModel], content: bytes) -> None:
-    """Every field that is described is there, and no other."""
+    """The bodies have every described field and no other."""
     body = described.model_validate_json(content, strict=True, extra="forbid")
     assert set(keys(body.model_dump(mode="json"))) == set(keys(json.loads(content)))
 
@@ -173,7 +174,7 @@ async def the_log(emulator: Emulator, deployment_id: str | None = None, **params
 
 
 def millis(minutes: float) -> int:
-    """So many minutes from now."""
+    """A time this many minutes from now."""
     return int((datetime.now(UTC).timestamp() + minutes * 60) * 1000)
 
 
@@ -181,7 +182,7 @@ async def test_reads_a_log_as_it_is_documented(failing: Emulator) -> None:
     whole = ["no level", "warns", "fails"]
     assert await the_log(failing) == whole
     assert await the_log(failing, direction="desc", limit=2) == ["fails", "warns"]
-    # A level drops the lines that have none.
+    # If a level is given, lines without a level are left out.
     assert await the_log(failing, min_level="DEBUG") == ["warns", "fails"]
     assert await the_log(failing, min_level="ERROR") == ["fails"]
     assert await the_log(failing, start_epoch_millis=millis(-60)) == whole
@@ -198,7 +199,7 @@ async def test_reads_a_log_as_it_is_documented(failing: Emulator) -> None:
     ],
     ids=["over-a-week", "no-level", "no-direction", "no-deployment"],
 )
-async def test_a_wrong_question_for_a_log_is_an_error(
+async def test_an_invalid_request_for_a_log_is_an_error(
     failing: Emulator, params: dict[str, Any], status: int
 ) -> None:
     with pytest.raises(ResponseError) as error:

@@ -1,8 +1,8 @@
-"""What every ledger does: the fake in memory of the engine's tests, and the real ones."""
+"""The contract of the ledger's port, which the fake in memory and the real ledgers keep."""
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.fakes import postgres
 from tests.fakes.ledger import InMemoryLedger
 from tests.fakes.records import NOW, REF, ago, an_attempt, an_episode, failing, healthy
+from watchdog.domain.plan import Claim
 from watchdog.domain.records import (
     Attempt,
     Decision,
@@ -30,7 +31,13 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
-from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, VersionConflict
+from watchdog.engine.ports import (
+    Due,
+    Ledger,
+    LedgerTransaction,
+    LedgerUnavailable,
+    VersionConflict,
+)
 from watchdog.ledger import Role, SqlLedger
 
 T = TypeVar("T")
@@ -48,8 +55,8 @@ class FixedClock:
         return 0.0
 
 
-class Bench:
-    """A ledger, and one transaction at a time on it."""
+class Subject:
+    """A ledger, on which a test runs one transaction at a time."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -81,20 +88,20 @@ def empty_ledger() -> bytes:
 
 
 @asynccontextmanager
-async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIterator[Bench]:
+async def opened(kind: str, folder: Path, *, observe: bool = False) -> AsyncIterator[Subject]:
     if kind == "memory":
-        yield Bench(InMemoryLedger(FixedClock(), observe=observe))
+        yield Subject(InMemoryLedger(FixedClock(), observe=observe))
         return
-    async with _opened_at(_url(kind, folder), Role.DAEMON, observe=observe) as bench:
-        yield bench
+    async with _opened_at(_url(kind, folder), Role.DAEMON, observe=observe) as subject:
+        yield subject
 
 
 @asynccontextmanager
-async def opened_twice(kind: str, folder: Path) -> AsyncIterator[tuple[Bench, Bench]]:
-    """By two processes: in retry mode, and in observe mode."""
+async def opened_twice(kind: str, folder: Path) -> AsyncIterator[tuple[Subject, Subject]]:
+    """One ledger, opened by two processes: in retry mode, and in observe mode."""
     if kind == "memory":
         ledger = InMemoryLedger(FixedClock())
-        yield Bench(ledger), Bench(ledger.beside(observe=True))
+        yield Subject(ledger), Subject(ledger.beside(observe=True))
         return
     url = _url(kind, folder)
     async with (
@@ -112,16 +119,16 @@ def _url(kind: str, folder: Path) -> str:
 
 
 @asynccontextmanager
-async def _opened_at(url: str, role: Role, *, observe: bool) -> AsyncIterator[Bench]:
+async def _opened_at(url: str, role: Role, *, observe: bool) -> AsyncIterator[Subject]:
     ledger = open_ledger(url, role, observe=observe)
     try:
-        yield Bench(ledger)
+        yield Subject(ledger)
     finally:
         await ledger.close()
 
 
 @pytest.fixture(params=KINDS)
-async def observing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+async def observing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     async with opened(request.param, tmp_path, observe=True) as made:
         yield made
 
@@ -130,7 +137,7 @@ def due(model_id: str, at: datetime, **values: Any) -> Target:
     return Target(model_id, next_check_at=at, **values)
 
 
-async def test_what_is_written_is_read(bench: Bench) -> None:
+async def test_what_is_written_is_read(subject: Subject) -> None:
     target = failing(
         name="llama",
         healthy_for=timedelta(seconds=90.5),
@@ -138,32 +145,36 @@ async def test_what_is_written_is_read(bench: Bench) -> None:
         decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW + MINUTE),
         next_check_at=NOW + timedelta(microseconds=1),
     )
-    await bench.add(target)
-    assert await bench.do(lambda tx: tx.targets.get("m1")) == target
-    assert await bench.do(lambda tx: tx.targets.all()) == [target]
-    assert await bench.do(lambda tx: tx.targets.get("another")) is None
+    await subject.add(target)
+    assert await subject.do(lambda tx: tx.targets.get("m1")) == target
+    assert await subject.do(lambda tx: tx.targets.all()) == [target]
+    assert await subject.do(lambda tx: tx.targets.get("another")) is None
 
 
-async def test_a_transaction_that_raises_leaves_nothing_behind(bench: Bench) -> None:
+async def test_a_transaction_that_raises_leaves_nothing_behind(subject: Subject) -> None:
     def fails(tx: LedgerTransaction) -> None:
         tx.targets.add(healthy())
         tx.meta.set("mode", "retry")
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await bench.do(fails)
-    assert await bench.do(lambda tx: (tx.targets.all(), tx.meta.get("mode"))) == ([], None)
+        await subject.do(fails)
+    assert await subject.do(lambda tx: (tx.targets.all(), tx.meta.get("mode"))) == ([], None)
 
 
-async def test_meta_is_set_and_changed(bench: Bench) -> None:
-    await bench.do(lambda tx: tx.meta.set("mode", "observe"))
-    await bench.do(lambda tx: tx.meta.set("mode", "retry"))
-    assert await bench.do(lambda tx: tx.meta.get("mode")) == "retry"
-    assert await bench.do(lambda tx: tx.now()) == NOW
+async def test_meta_is_set_and_changed(subject: Subject) -> None:
+    await subject.do(lambda tx: tx.meta.set("mode", "observe"))
+    await subject.do(lambda tx: tx.meta.set("mode", "retry"))
+    assert await subject.do(lambda tx: tx.meta.get("mode")) == "retry"
+    assert await subject.do(lambda tx: tx.now()) == NOW
 
 
-async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Bench) -> None:
-    await bench.add(
+def when_due(found: Sequence[Due]) -> list[tuple[str, datetime]]:
+    return [(each.target.model_id, each.at) for each in found]
+
+
+async def test_targets_that_are_due_are_found_the_longest_due_first(subject: Subject) -> None:
+    await subject.add(
         due("late", ago(minutes=5)),
         due("later", ago(minutes=9)),
         due("now", NOW),
@@ -171,104 +182,188 @@ async def test_claims_take_what_is_due_the_longest_due_first_and_once(bench: Ben
         due("unwatched", ago(minutes=9), watched=False),
         Target("never-scheduled"),
     )
+    found = await subject.do(lambda tx: tx.targets.due(NOW, limit=2, interval=MINUTE, claims={}))
+    assert when_due(found) == [("later", ago(minutes=9)), ("late", ago(minutes=5))]
+    found = await subject.do(lambda tx: tx.targets.due(NOW, limit=9, interval=MINUTE, claims={}))
+    assert [each.target.model_id for each in found] == ["later", "late", "now"]
+    assert found[0].target == due("later", ago(minutes=9))
 
-    def claim(tx: LedgerTransaction) -> list[Target]:
-        return list(tx.targets.claim_due(NOW, limit=2, interval=MINUTE))
 
-    first = await bench.do(claim)
-    assert [(t.model_id, t.next_check_at) for t in first] == [
-        ("later", ago(minutes=9)),
-        ("late", ago(minutes=5)),
+async def test_a_claimed_target_is_due_again_when_its_claim_says(subject: Subject) -> None:
+    await subject.add(*(due(each, ago(minutes=5)) for each in ("claimed", "again", "changed")))
+    await subject.add(due("free", ago(minutes=4)), due("saved", ago(minutes=3), version=2))
+    claims = {
+        "claimed": Claim(0, ago(minutes=5), NOW + MINUTE),
+        "again": Claim(0, ago(minutes=5), ago(minutes=1)),
+        "changed": Claim(0, ago(minutes=6), NOW + MINUTE),
+        "saved": Claim(1, ago(minutes=3), NOW + MINUTE),
+    }
+
+    def find(limit: int) -> Callable[[LedgerTransaction], Sequence[Due]]:
+        return lambda tx: tx.targets.due(NOW, limit=limit, interval=MINUTE, claims=claims)
+
+    assert when_due(await subject.do(find(9))) == [
+        ("changed", ago(minutes=5)),
+        ("free", ago(minutes=4)),
+        ("saved", ago(minutes=3)),
+        ("again", ago(minutes=1)),
     ]
-    assert [t.model_id for t in await bench.do(claim)] == ["now"]
-    assert await bench.do(claim) == []
+    assert when_due(await subject.do(find(1))) == [("changed", ago(minutes=5))]
 
 
-async def test_what_is_planned_further_ahead_than_any_plan_is_due_now(bench: Bench) -> None:
-    interval = timedelta(minutes=7)
-    await bench.add(due("ahead", NOW + timedelta(hours=5)), due("planned", NOW + 2 * interval))
-    claimed = await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=9, interval=interval))
-    assert [(t.model_id, t.next_check_at) for t in claimed] == [("ahead", NOW)]
+async def test_claims_are_planned_where_nothing_else_was_planned_meanwhile(
+    subject: Subject,
+) -> None:
+    before = [due(each, ago(minutes=5)) for each in ("changed", "claimed", "saved")]
+    await subject.add(*before)
+    claims = {
+        "saved": Claim(1, ago(minutes=5), NOW + MINUTE),
+        "claimed": Claim(0, ago(minutes=5), NOW + MINUTE),
+        "changed": Claim(0, ago(minutes=6), NOW + MINUTE),
+        "gone": Claim(0, ago(minutes=5), NOW),
+    }
+    await subject.do(lambda tx: tx.targets.plan(claims))
+    await subject.do(lambda tx: tx.targets.plan({}))
+    after = await subject.do(lambda tx: tx.targets.all())
+    assert after == [before[0], replace(before[1], next_check_at=NOW + MINUTE), before[2]]
 
 
-async def test_claims_spread_the_next_check_and_leave_the_version_alone(bench: Bench) -> None:
-    await bench.add(*(due(f"m{number}", NOW) for number in range(40)))
-    await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=100, interval=MINUTE))
-    targets = await bench.do(lambda tx: tx.targets.all())
-    nexts = [target.next_check_at - NOW for target in targets if target.next_check_at]
-    assert all(0.95 * MINUTE <= span <= 1.05 * MINUTE for span in nexts)
-    assert max(nexts) - min(nexts) > timedelta(seconds=3)
-    assert {target.version for target in targets} == {0}
+@pytest.mark.parametrize("sooner", ["make_due", "spread_checks"])
+async def test_no_claim_counts_once_a_check_is_wanted_at_once(
+    sooner: str, subject: Subject
+) -> None:
+    await subject.add(due("m1", ago(minutes=5)), due("m2", ago(minutes=4)))
+    claims = {each: Claim(0, ago(minutes=at), NOW + MINUTE) for each, at in (("m1", 5), ("m2", 4))}
+
+    def hasten(tx: LedgerTransaction) -> None:
+        if sooner == "spread_checks":
+            tx.targets.spread_checks(MINUTE)
+        else:
+            tx.targets.make_due("m1", NOW)
+            tx.targets.make_due("m2", NOW)
+
+    def find(tx: LedgerTransaction) -> Sequence[Due]:
+        return tx.targets.due(NOW, limit=9, interval=MINUTE, claims=claims)
+
+    assert await subject.do(find) == []
+    await subject.do(hasten)
+    assert [each.target.model_id for each in await subject.do(find)] == ["m1", "m2"]
 
 
-async def test_a_claimed_target_brings_its_episode(bench: Bench) -> None:
+async def test_the_next_plan_is_that_of_a_watched_target(subject: Subject) -> None:
+    await subject.add(
+        due("unwatched", NOW + MINUTE, watched=False),
+        due("now", NOW),
+        due("later", NOW + 3 * MINUTE),
+        due("soon", NOW + 2 * MINUTE),
+        Target("never-scheduled"),
+    )
+    assert await subject.do(lambda tx: tx.targets.next_planned(NOW)) == NOW + 2 * MINUTE
+    assert await subject.do(lambda tx: tx.targets.next_planned(NOW + 3 * MINUTE)) is None
+
+
+async def test_a_check_planned_too_far_ahead_is_due_now(subject: Subject) -> None:
+    interval, far = timedelta(minutes=7), NOW + timedelta(hours=5)
+    await subject.add(
+        due("ahead", far),
+        due("claimed", far),
+        due("claims", NOW),
+        due("planned", NOW + 2 * interval),
+    )
+    claims = {"claimed": Claim(0, far, NOW + MINUTE), "claims": Claim(0, NOW, far)}
+    found = await subject.do(
+        lambda tx: tx.targets.due(NOW, limit=9, interval=interval, claims=claims)
+    )
+    assert when_due(found) == [("ahead", NOW), ("claims", NOW)]
+
+
+async def test_a_target_that_is_due_has_its_episode(subject: Subject) -> None:
     target = failing(next_check_at=NOW)
-    await bench.add(target)
-    assert await bench.do(lambda tx: list(tx.targets.claim_due(NOW, limit=9, interval=MINUTE))) == [
-        target
-    ]
+    await subject.add(target)
+    found = await subject.do(lambda tx: tx.targets.due(NOW, limit=9, interval=MINUTE, claims={}))
+    assert found == [Due(target, NOW)]
 
 
-async def test_a_change_made_meanwhile_is_a_conflict(bench: Bench) -> None:
-    await bench.add(healthy())
-    saved = await bench.do(lambda tx: tx.targets.save(replace(healthy(), name="new")))
+async def test_a_version_changes_with_the_ledger_whoever_changes_it(
+    beside: tuple[Subject, Subject],
+) -> None:
+    one, _ = beside
+    seen = [one.ledger.version()]
+    if seen == [None]:
+        return  # This ledger cannot tell.
+    for reading in beside:
+        await reading.do(lambda tx: tx.targets.all())
+        assert one.ledger.version() == seen[0]
+    for writing in beside:
+        await writing.do(lambda tx, writing=writing: tx.meta.set("mode", f"{id(writing)}"))  # type: ignore[misc]
+        assert one.ledger.version() not in seen
+        seen.append(one.ledger.version())
+
+
+async def test_a_change_made_meanwhile_is_a_conflict(subject: Subject) -> None:
+    await subject.add(healthy())
+    saved = await subject.do(lambda tx: tx.targets.save(replace(healthy(), name="new")))
     assert (saved.name, saved.version) == ("new", 1)
     with pytest.raises(VersionConflict):
-        await bench.do(lambda tx: tx.targets.save(healthy()))
-    assert await bench.do(lambda tx: tx.targets.get("m1")) == saved
+        await subject.do(lambda tx: tx.targets.save(healthy()))
+    assert await subject.do(lambda tx: tx.targets.get("m1")) == saved
 
 
-async def test_saving_a_target_writes_its_episode(bench: Bench) -> None:
-    await bench.add(healthy())
-    opened = await bench.do(lambda tx: tx.targets.save(failing()))
+async def test_saving_a_target_writes_its_episode(subject: Subject) -> None:
+    await subject.add(healthy())
+    opened = await subject.do(lambda tx: tx.targets.save(failing()))
     ended = an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
-    await bench.do(lambda tx: tx.targets.save(replace(opened, episode=ended)))
-    assert await bench.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [ended]
+    await subject.do(lambda tx: tx.targets.save(replace(opened, episode=ended)))
+    assert await subject.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [ended]
     superseded = replace(ended, result=EpisodeResult.SUPERSEDED)
-    await bench.do(lambda tx: tx.episodes.save(superseded))
-    assert await bench.do(lambda tx: tx.episodes.newest(None, limit=9)) == [superseded]
-    assert await bench.do(lambda tx: tx.episodes.newest("another", limit=9)) == []
+    await subject.do(lambda tx: tx.episodes.save(superseded))
+    assert await subject.do(lambda tx: tx.episodes.newest(None, limit=9)) == [superseded]
+    assert await subject.do(lambda tx: tx.episodes.newest("another", limit=9)) == []
 
 
-async def test_a_target_has_one_pending_attempt_at_most(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_a_target_has_one_pending_attempt_at_most(subject: Subject) -> None:
+    await subject.add(failing())
     pending = an_attempt(Outcome.PENDING)
-    await bench.attempts(pending)
+    await subject.attempts(pending)
     with pytest.raises(VersionConflict):
-        await bench.attempts(replace(pending, id="a2"))
-    assert await bench.do(lambda tx: list(tx.attempts.pending())) == [pending]
-    await bench.do(lambda tx: tx.attempts.record_answer(replace(pending, outcome=Outcome.UNKNOWN)))
-    await bench.attempts(replace(pending, id="a2"))
+        await subject.attempts(replace(pending, id="a2"))
+    assert await subject.do(lambda tx: list(tx.attempts.pending())) == [pending]
+    await subject.do(
+        lambda tx: tx.attempts.record_answer(replace(pending, outcome=Outcome.UNKNOWN))
+    )
+    await subject.attempts(replace(pending, id="a2"))
 
 
-async def test_an_answer_replaces_what_was_not_known_and_nothing_else(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_an_answer_replaces_only_an_outcome_that_was_not_known(subject: Subject) -> None:
+    await subject.add(failing())
     pending = an_attempt(Outcome.PENDING)
-    await bench.attempts(pending)
+    await subject.attempts(pending)
     unknown = replace(pending, outcome=Outcome.UNKNOWN, sent_at=NOW)
     accepted = replace(unknown, outcome=Outcome.ACCEPTED, answered_at=NOW, reason="because")
     refused = replace(accepted, outcome=Outcome.REFUSED)
-    assert await bench.do(lambda tx: tx.attempts.record_answer(unknown))
-    assert await bench.do(lambda tx: tx.attempts.record_answer(accepted))
-    assert not await bench.do(lambda tx: tx.attempts.record_answer(refused))
-    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (accepted,)
+    assert await subject.do(lambda tx: tx.attempts.record_answer(unknown))
+    assert await subject.do(lambda tx: tx.attempts.record_answer(accepted))
+    assert not await subject.do(lambda tx: tx.attempts.record_answer(refused))
+    assert await subject.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (accepted,)
 
 
-async def test_a_late_answer_does_not_reopen_what_looking_has_resolved(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_a_late_answer_does_not_undo_an_observed_result(subject: Subject) -> None:
+    await subject.add(failing())
     unknown = an_attempt(Outcome.UNKNOWN)
-    await bench.attempts(unknown)
+    await subject.attempts(unknown)
     resolved = replace(unknown, resolution=Resolution.REFAILED, resolved_at=NOW)
-    await bench.do(lambda tx: tx.attempts.resolve([resolved]))
-    await bench.do(lambda tx: tx.attempts.record_answer(replace(unknown, outcome=Outcome.ACCEPTED)))
-    (found,) = await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW))
+    await subject.do(lambda tx: tx.attempts.resolve([resolved]))
+    await subject.do(
+        lambda tx: tx.attempts.record_answer(replace(unknown, outcome=Outcome.ACCEPTED))
+    )
+    (found,) = await subject.do(lambda tx: tx.attempts.of(failing(), since=NOW))
     assert found == replace(resolved, outcome=Outcome.ACCEPTED)
 
 
-async def test_attempts_are_those_of_the_episode_and_of_the_window(bench: Bench) -> None:
-    await bench.add(failing())
-    await bench.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
-    await bench.do(lambda tx: tx.episodes.save(an_episode(id="x", model_id="m2")))
+async def test_attempts_are_those_of_the_episode_and_of_the_window(subject: Subject) -> None:
+    await subject.add(failing())
+    await subject.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
+    await subject.do(lambda tx: tx.episodes.save(an_episode(id="x", model_id="m2")))
     since = ago(hours=24)
     early = since - timedelta(seconds=20)
     wanted = [
@@ -279,20 +374,20 @@ async def test_attempts_are_those_of_the_episode_and_of_the_window(bench: Bench)
             Outcome.PENDING, id="pending-for-long", episode_id="e0", reserved_at=ago(hours=8)
         ),
     ]
-    await bench.attempts(
+    await subject.attempts(
         *wanted,
         an_attempt(id="before", episode_id="e0", reserved_at=early, sent_at=early),
         an_attempt(id="anothers", model_id="m2", episode_id="x"),
     )
-    found = await bench.do(lambda tx: tx.attempts.of(failing(), since=since))
+    found = await subject.do(lambda tx: tx.attempts.of(failing(), since=since))
     assert [attempt.id for attempt in found] == [attempt.id for attempt in wanted]
 
 
-async def test_the_fleets_usage(bench: Bench) -> None:
-    await bench.add(failing(), healthy(model_id="m2"))
+async def test_the_usage_of_the_fleet_is_counted(subject: Subject) -> None:
+    await subject.add(failing(), healthy(model_id="m2"))
     minute, day = NOW - MINUTE, ago(hours=24)
     closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": NOW}
-    await bench.attempts(
+    await subject.attempts(
         an_attempt(id="1", reserved_at=ago(hours=30), sent_at=ago(hours=30)),
         an_attempt(id="2", reserved_at=day, sent_at=day, **closed),
         an_attempt(Outcome.THROTTLED, id="3", sent_at=minute),
@@ -303,23 +398,24 @@ async def test_the_fleets_usage(bench: Bench) -> None:
         an_attempt(Outcome.DRY_RUN, id="8", sent_at=ago(seconds=5)),
         an_attempt(Outcome.PENDING, id="9"),
     )
-    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
+    usage = await subject.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert usage.in_flight == 1
     assert usage.sent == (minute, ago(seconds=9), NOW)
     assert usage.charged == (day, minute - timedelta(microseconds=1), ago(seconds=9), NOW)
-    newest = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=2))
+    newest = await subject.do(lambda tx: tx.usage.of_fleet(date=None, most=2))
     assert newest.sent == newest.charged == (ago(seconds=9), NOW)
 
 
-async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
-    """The server's clock went 25 h on, and then back behind what was sent at another time."""
-    await bench.add(failing())
+async def test_an_attempt_that_counts_by_the_apis_clock_is_used(subject: Subject) -> None:
+    """The server's clock went forward by 25 h, and then back to before an attempt that was sent
+    meanwhile."""
+    await subject.add(failing())
     date, day, ended = NOW + timedelta(days=400), timedelta(hours=24), ago(hours=1)
     closed: Any = {"resolution": Resolution.REFAILED, "resolved_at": ended}
     long_ago: Any = {"reserved_at": ago(hours=25), "sent_at": ago(hours=25)} | closed
     ahead: Any = {"reserved_at": ago(hours=-3), "sent_at": ago(hours=-3)} | closed
-    await bench.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
-    await bench.attempts(
+    await subject.do(lambda tx: tx.episodes.save(an_episode(id="e0")))
+    await subject.attempts(
         an_attempt(id="over", episode_id="e0", api_date=date - day - MINUTE, **long_ago),
         an_attempt(id="hours", episode_id="e0", api_date=date - timedelta(hours=5), **long_ago),
         an_attempt(id="seconds", episode_id="e0", api_date=date - MINUTE / 2, **long_ago),
@@ -327,24 +423,26 @@ async def test_what_the_apis_clock_still_counts_is_used(bench: Bench) -> None:
         an_attempt(id="known", ahead_since=ago(hours=2), **ahead),
         an_attempt(id="news", **ahead),
     )
-    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=date, most=9))
+    usage = await subject.do(lambda tx: tx.usage.of_fleet(date=date, most=9))
     assert usage.sent == (NOW - MINUTE / 2, NOW)
     assert usage.charged == (ago(hours=5), ago(hours=2), NOW - MINUTE / 2, NOW)
-    ledgers = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
+    ledgers = await subject.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert ledgers.charged == (ago(hours=2), NOW)
-    found = await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW - day, dated=date - day))
+    found = await subject.do(
+        lambda tx: tx.attempts.of(failing(), since=NOW - day, dated=date - day)
+    )
     assert {attempt.id for attempt in found} == {"hours", "seconds", "known", "news"}
-    every = await bench.do(lambda tx: tx.attempts.of_all(since=NOW - day, dated=date - day))
+    every = await subject.do(lambda tx: tx.attempts.of_all(since=NOW - day, dated=date - day))
     assert {attempt.id for attempt in every["m1"]} == {"hours", "seconds", "known", "news"}
 
 
-async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_since_when_an_attempt_lies_in_the_future_is_stored(subject: Subject) -> None:
+    await subject.add(failing())
 
     def at(moment: datetime, **values: Any) -> Attempt:
         return an_attempt(reserved_at=moment, sent_at=moment, **values)
 
-    await bench.attempts(
+    await subject.attempts(
         at(ago(hours=-2), id="news"),
         at(ago(hours=-2), id="known", ahead_since=ago(hours=3)),
         at(ago(hours=-2), id="back-once-more", ahead_since=ago(hours=-1)),
@@ -352,8 +450,8 @@ async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None
         at(ago(hours=2), id="never"),
         an_attempt(id="sent-ahead", reserved_at=ago(seconds=5), sent_at=ago(seconds=-5)),
     )
-    await bench.do(lambda tx: tx.clamp_future())
-    found = await bench.do(lambda tx: tx.attempts.newest("m1", limit=9))
+    await subject.do(lambda tx: tx.clamp_future())
+    found = await subject.do(lambda tx: tx.attempts.newest("m1", limit=9))
     assert {attempt.id: attempt.ahead_since for attempt in found} == {
         "news": NOW,
         "known": ago(hours=3),
@@ -364,7 +462,7 @@ async def test_since_when_an_attempt_is_known_to_lie_ahead(bench: Bench) -> None
     }
 
 
-async def test_a_dry_run_counts_only_in_observe_mode(observing: Bench) -> None:
+async def test_a_dry_run_counts_only_in_observe_mode(observing: Subject) -> None:
     await observing.add(failing())
     dry = an_attempt(Outcome.DRY_RUN)
     await observing.attempts(dry)
@@ -373,26 +471,25 @@ async def test_a_dry_run_counts_only_in_observe_mode(observing: Bench) -> None:
     assert await observing.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (dry,)
 
 
-async def test_history_is_newest_first_and_has_the_dry_runs(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_history_is_newest_first_and_has_the_dry_runs(subject: Subject) -> None:
+    await subject.add(failing())
     old = an_attempt(Outcome.DRY_RUN, id="old", reserved_at=ago(hours=2))
     new = an_attempt(id="new")
-    await bench.attempts(old, new)
-    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=ago(days=1))) == (new,)
-    assert await bench.do(lambda tx: list(tx.attempts.newest("m1", limit=9))) == [new, old]
-    assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [new]
-    assert await bench.do(lambda tx: list(tx.attempts.newest("m2", limit=9))) == []
+    await subject.attempts(old, new)
+    assert await subject.do(lambda tx: tx.attempts.of(failing(), since=ago(days=1))) == (new,)
+    assert await subject.do(lambda tx: list(tx.attempts.newest("m1", limit=9))) == [new, old]
+    assert await subject.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [new]
+    assert await subject.do(lambda tx: list(tx.attempts.newest("m2", limit=9))) == []
 
 
-async def test_every_ledger_gives_a_target_the_same_moment(bench: Bench) -> None:
+async def test_every_ledger_spreads_checks_in_the_same_way(subject: Subject) -> None:
     span = timedelta(minutes=7, microseconds=3)
-    await bench.add(due("m1", NOW + MINUTE * 99), due("m2", NOW))
-    await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=9, interval=span))
-    await bench.do(lambda tx: tx.targets.spread_checks(span))
-    moments = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets.all())}
-    assert moments == {
+    await subject.add(due("m1", NOW + MINUTE * 99), due("m2", NOW))
+    await subject.do(lambda tx: tx.targets.spread_checks(span))
+    planned = {t.model_id: t.next_check_at for t in await subject.do(lambda tx: tx.targets.all())}
+    assert planned == {
         "m1": NOW + timedelta(seconds=331.495_643),
-        "m2": NOW + timedelta(seconds=68.506_972),
+        "m2": NOW - timedelta(microseconds=1),
     }
 
 
@@ -413,109 +510,113 @@ async def test_every_ledger_gives_a_target_the_same_moment(bench: Bench) -> None
         ),
     ],
 )
-async def test_what_contradicts_other_rows_is_a_bug_and_neither_a_conflict_nor_an_outage(
-    contradicts: Callable[[LedgerTransaction], None], bench: Bench
+async def test_a_row_that_contradicts_others_is_a_bug_and_neither_a_conflict_nor_an_outage(
+    contradicts: Callable[[LedgerTransaction], None], subject: Subject
 ) -> None:
-    await bench.add(failing())
-    await bench.attempts(an_attempt())
+    await subject.add(failing())
+    await subject.attempts(an_attempt())
     with pytest.raises(Exception, match=r".") as told:
-        await bench.do(contradicts)
+        await subject.do(contradicts)
     assert not isinstance(told.value, (VersionConflict, LedgerUnavailable))
-    assert await bench.do(lambda tx: tx.targets.all()) == [failing()]
-    assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=9))) == [an_attempt()]
+    assert await subject.do(lambda tx: tx.targets.all()) == [failing()]
+    assert await subject.do(lambda tx: list(tx.attempts.newest(None, limit=9))) == [an_attempt()]
 
 
-async def test_another_target_may_have_a_pending_attempt_too(bench: Bench) -> None:
+async def test_another_target_may_have_a_pending_attempt_too(subject: Subject) -> None:
     other = an_episode(id="e2", model_id="m2")
-    await bench.add(failing(), failing(model_id="m2", episode=other))
+    await subject.add(failing(), failing(model_id="m2", episode=other))
     one = an_attempt(Outcome.PENDING)
     two = replace(one, id="a2", model_id="m2", episode_id="e2")
-    await bench.attempts(one, two)
-    assert len(await bench.do(lambda tx: tx.attempts.pending())) == 2
+    await subject.attempts(one, two)
+    assert len(await subject.do(lambda tx: tx.attempts.pending())) == 2
 
 
-async def test_what_is_not_there_is_left_alone(bench: Bench) -> None:
+async def test_changes_of_rows_that_do_not_exist_do_nothing(subject: Subject) -> None:
     def work(tx: LedgerTransaction) -> bool:
         tx.targets.make_due("gone", NOW)
         tx.attempts.resolve([an_attempt()])
         return tx.attempts.record_answer(an_attempt())
 
-    assert not await bench.do(work)
-    assert await bench.do(lambda tx: (tx.targets.all(), tx.attempts.newest(None, limit=9))) == (
+    assert not await subject.do(work)
+    assert await subject.do(lambda tx: (tx.targets.all(), tx.attempts.newest(None, limit=9))) == (
         [],
         [],
     )
 
 
-async def test_an_answer_says_nothing_of_the_reservation(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_an_answer_does_not_change_the_reservation(subject: Subject) -> None:
+    await subject.add(failing())
     pending = an_attempt(Outcome.PENDING)
-    await bench.attempts(pending)
+    await subject.attempts(pending)
     otherwise: Any = {"number": 9, "owner": "another", "reserved_at": ago(days=3)}
-    await bench.do(
+    await subject.do(
         lambda tx: tx.attempts.record_answer(replace(pending, outcome=Outcome.REFUSED, **otherwise))
     )
-    assert await bench.do(lambda tx: tx.attempts.get("a1")) == replace(
+    assert await subject.do(lambda tx: tx.attempts.get("a1")) == replace(
         pending, outcome=Outcome.REFUSED
     )
 
 
-async def test_attempts_of_one_moment_come_in_their_order(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_attempts_of_one_moment_are_in_the_order_of_their_numbers(subject: Subject) -> None:
+    await subject.add(failing())
     first, second = an_attempt(id="b", number=1), an_attempt(id="a", number=2)
-    await bench.attempts(second, first)
-    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (first, second)
+    await subject.attempts(second, first)
+    assert await subject.do(lambda tx: tx.attempts.of(failing(), since=NOW)) == (first, second)
 
 
-async def test_a_fleet_of_any_size_is_read_claimed_and_pruned(bench: Bench) -> None:
+async def test_a_fleet_of_any_size_is_read_claimed_and_pruned(subject: Subject) -> None:
     def fill(tx: LedgerTransaction) -> None:
         for number in range(1_100):
             episode = an_episode(id=f"e{number}", model_id=f"m{number:04}")
             tx.targets.add(failing(model_id=f"m{number:04}", episode=episode, next_check_at=NOW))
 
-    await bench.do(fill)
-    read = await bench.do(lambda tx: tx.targets.all())
-    claimed = await bench.do(lambda tx: tx.targets.claim_due(NOW, limit=2_000, interval=MINUTE))
-    assert list(claimed) == list(read)
+    await subject.do(fill)
+    read = await subject.do(lambda tx: tx.targets.all())
+    found = await subject.do(
+        lambda tx: tx.targets.due(NOW, limit=2_000, interval=MINUTE, claims={})
+    )
+    assert [each.target for each in found] == list(read)
     assert [target.episode and target.episode.id for target in read] == [
         f"e{number}" for number in range(1_100)
     ]
-    assert await bench.do(lambda tx: tx.prune(NOW)) == 0
+    assert await subject.do(lambda tx: tx.prune(NOW)) == 0
 
 
-async def test_pruning_takes_old_closed_episodes_with_their_attempts(bench: Bench) -> None:
+async def test_pruning_takes_old_closed_episodes_with_their_attempts(subject: Subject) -> None:
     old = an_episode(id="old", result=EpisodeResult.RECOVERED, ended_at=ago(days=91))
     current = an_episode(result=EpisodeResult.REMOVED, ended_at=ago(days=91))
-    await bench.add(failing(episode=current))
-    await bench.do(lambda tx: tx.episodes.save(old))
-    await bench.do(lambda tx: tx.episodes.save(an_episode(id="open")))
-    await bench.attempts(an_attempt(id="gone", episode_id="old"), an_attempt(id="kept"))
-    assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 2
-    assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 0
-    left = await bench.do(lambda tx: {e.id for e in tx.episodes.newest(None, limit=9)})
+    await subject.add(failing(episode=current))
+    await subject.do(lambda tx: tx.episodes.save(old))
+    await subject.do(lambda tx: tx.episodes.save(an_episode(id="open")))
+    await subject.attempts(an_attempt(id="gone", episode_id="old"), an_attempt(id="kept"))
+    assert await subject.do(lambda tx: tx.prune(ago(days=90))) == 2
+    assert await subject.do(lambda tx: tx.prune(ago(days=90))) == 0
+    left = await subject.do(lambda tx: {e.id for e in tx.episodes.newest(None, limit=9)})
     assert left == {"e1", "open"}
-    assert [a.id for a in await bench.do(lambda tx: tx.attempts.newest(None, limit=9))] == ["kept"]
+    assert [a.id for a in await subject.do(lambda tx: tx.attempts.newest(None, limit=9))] == [
+        "kept"
+    ]
 
 
-async def test_pruning_leaves_what_is_recent_by_the_apis_clock(bench: Bench) -> None:
-    """The ledger's clock went a year ahead."""
-    await bench.add(healthy())
+async def test_pruning_keeps_what_is_recent_by_the_apis_clock(subject: Subject) -> None:
+    """The ledger's clock jumped a year ahead."""
+    await subject.add(healthy())
     date, ended = NOW - timedelta(days=365), ago(days=364)
     for episode_id, days in (("old", 91), ("recent", 89)):
         episode = an_episode(id=episode_id, result=EpisodeResult.RECOVERED, ended_at=ended)
-        await bench.do(lambda tx, episode=episode: tx.episodes.save(episode))  # type: ignore[misc]
+        await subject.do(lambda tx, episode=episode: tx.episodes.save(episode))  # type: ignore[misc]
         said = date - timedelta(days=days)
-        await bench.attempts(an_attempt(id=episode_id, episode_id=episode_id, api_date=said))
+        await subject.attempts(an_attempt(id=episode_id, episode_id=episode_id, api_date=said))
     dated = date - timedelta(days=90)
-    assert await bench.do(lambda tx: tx.prune(ago(days=90), dated=dated)) == 2
-    assert [a.id for a in await bench.do(lambda tx: tx.attempts.newest(None, limit=9))] == [
+    assert await subject.do(lambda tx: tx.prune(ago(days=90), dated=dated)) == 2
+    assert [a.id for a in await subject.do(lambda tx: tx.attempts.newest(None, limit=9))] == [
         "recent"
     ]
 
 
-async def test_the_dead_are_known_and_one_is_not_among_them(bench: Bench) -> None:
+async def test_an_unknown_owner_is_not_known_to_be_dead(subject: Subject) -> None:
     nobody = "nobody:that-we-know"
-    assert not await bench.do(lambda tx: tx.knows_dead(nobody, timedelta(seconds=29)))
+    assert not await subject.do(lambda tx: tx.knows_dead(nobody, timedelta(seconds=29)))
 
 
 moments = st.integers(0, 2**52).map(lambda microseconds: EPOCH + timedelta(0, 0, microseconds))
@@ -551,12 +652,12 @@ refs = st.builds(DeploymentRef, texts, moments)
         resolution=st.none() | st.sampled_from(Resolution),
     ),
 )
-async def test_sqlite_gives_back_whatever_it_is_given(
+async def test_sqlite_returns_every_value_that_is_written(
     target: Target, attempt: Attempt, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    async with opened("sqlite", tmp_path_factory.mktemp("ledger")) as bench:
-        await bench.add(replace(target, episode=an_episode(deployment=target.deployment or REF)))
-        await bench.attempts(attempt)
-        found = await bench.do(lambda tx: tx.targets.get("m1"))
+    async with opened("sqlite", tmp_path_factory.mktemp("ledger")) as subject:
+        await subject.add(replace(target, episode=an_episode(deployment=target.deployment or REF)))
+        await subject.attempts(attempt)
+        found = await subject.do(lambda tx: tx.targets.get("m1"))
         assert found == replace(target, episode=an_episode(deployment=target.deployment or REF))
-        assert await bench.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [attempt]
+        assert await subject.do(lambda tx: list(tx.attempts.newest(None, limit=1))) == [attempt]

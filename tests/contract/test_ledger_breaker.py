@@ -1,4 +1,4 @@
-"""What every ledger holds of the breaker."""
+"""What every ledger stores about the breaker."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_ledger import Bench
+from tests.contract.test_ledger import Subject
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health, Target
@@ -28,7 +28,7 @@ CLOSED = replace(
     closed_by=ClosedBy.NONE_ELIGIBLE,
 )
 MANY = [f"unknown-{number}" for number in range(1200)]
-"""More than one statement takes."""
+"""More ids than one statement can take."""
 NAMED = Canary("c1", "o1", "m1", named_at=ago(minutes=9))
 FAILED = replace(
     NAMED,
@@ -51,8 +51,8 @@ def waits(model_id: str, reason: DecisionReason, **values: object) -> Target:
     return failing(model_id=model_id, decision=decision, episode=episode, **values)
 
 
-async def test_new_failures_are_told_newest_first(bench: Bench) -> None:
-    await bench.add(
+async def test_new_failures_are_returned_newest_first(subject: Subject) -> None:
+    await subject.add(
         known("a", broke_at=ago(minutes=3)),
         known("b", broke_at=ago(minutes=1)),
         known("c", broke_at=ago(minutes=2)),
@@ -61,19 +61,27 @@ async def test_new_failures_are_told_newest_first(bench: Bench) -> None:
         known("never"),
     )
     since = ago(minutes=5)
-    found = await bench.do(lambda tx: tx.breaker.broken(since, among=None, but=None, most=9))
+    found = await subject.do(
+        lambda tx: tx.breaker.began_to_fail(since, among=None, but=None, most=9)
+    )
     assert list(found) == [ago(minutes=1), ago(minutes=2), ago(minutes=3)]
-    found = await bench.do(lambda tx: tx.breaker.broken(since, among=None, but="b", most=1))
+    found = await subject.do(
+        lambda tx: tx.breaker.began_to_fail(since, among=None, but="b", most=1)
+    )
     assert list(found) == [ago(minutes=2)]
     some = ("a", "b", "not-watched", *MANY)
-    found = await bench.do(lambda tx: tx.breaker.broken(since, among=some, but="b", most=9))
+    found = await subject.do(
+        lambda tx: tx.breaker.began_to_fail(since, among=some, but="b", most=9)
+    )
     assert list(found) == [ago(seconds=90), ago(minutes=3)]
-    found = await bench.do(lambda tx: tx.breaker.broken(since, among=some, but=None, most=2))
+    found = await subject.do(
+        lambda tx: tx.breaker.began_to_fail(since, among=some, but=None, most=2)
+    )
     assert list(found) == [ago(minutes=1), ago(seconds=90)]
 
 
-async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
-    await bench.add(
+async def test_targets_that_are_not_failing_are_counted(subject: Subject) -> None:
+    await subject.add(
         known("well"),
         known("building", health=Health.IN_PROGRESS),
         known("stopped", health=Health.NOT_RETRYABLE),
@@ -86,15 +94,15 @@ async def test_those_that_do_not_fail_are_counted(bench: Bench) -> None:
         waits("failing", DecisionReason.BACKOFF),
     )
     since = ago(minutes=5)
-    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=None, but="itself")) == 4
-    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=None, but=None)) == 5
+    assert await subject.do(lambda tx: tx.breaker.not_failing(since, among=None, but="itself")) == 4
+    assert await subject.do(lambda tx: tx.breaker.not_failing(since, among=None, but=None)) == 5
     some = ("well", "not-watched", "failing", *MANY)
-    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=some, but="itself")) == 2
-    assert await bench.do(lambda tx: tx.breaker.not_failing(since, among=some, but="well")) == 1
+    assert await subject.do(lambda tx: tx.breaker.not_failing(since, among=some, but="itself")) == 2
+    assert await subject.do(lambda tx: tx.breaker.not_failing(since, among=some, but="well")) == 1
 
 
-async def test_who_waits_and_for_what(bench: Bench) -> None:
-    await bench.add(
+async def test_waiting_targets_are_found_by_reason(subject: Subject) -> None:
+    await subject.add(
         waits("a", DecisionReason.BREAKER_OPEN),
         waits("b", DecisionReason.BACKOFF),
         waits("not-watched", DecisionReason.BREAKER_OPEN, watched=False),
@@ -102,21 +110,26 @@ async def test_who_waits_and_for_what(bench: Bench) -> None:
         known("well", decision=Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN)),
     )
     gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)
-    target = await bench.do(lambda tx: tx.targets.get("gave-up"))
+    target = await subject.do(lambda tx: tx.targets.get("gave-up"))
     assert target is not None
-    await bench.do(lambda tx: tx.targets.save(replace(target, decision=gave_up)))
+    await subject.do(lambda tx: tx.targets.save(replace(target, decision=gave_up)))
     open_ = DecisionReason.BREAKER_OPEN
-    assert sorted(await bench.do(lambda tx: tx.breaker.waiting(among=None))) == ["a", "b"]
-    assert list(await bench.do(lambda tx: tx.breaker.waiting(open_, among=None))) == ["a"]
+    assert sorted(await subject.do(lambda tx: tx.breaker.waiting(among=None))) == ["a", "b"]
+    assert list(await subject.do(lambda tx: tx.breaker.waiting(open_, among=None))) == ["a"]
     some = ("b", "not-watched", "gave-up", *MANY)
-    assert sorted(await bench.do(lambda tx: tx.breaker.waiting(among=some))) == ["b", "not-watched"]
-    assert list(await bench.do(lambda tx: tx.breaker.waiting(open_, among=some))) == ["not-watched"]
-    assert list(await bench.do(lambda tx: tx.breaker.waiting(among=()))) == []
+    assert sorted(await subject.do(lambda tx: tx.breaker.waiting(among=some))) == [
+        "b",
+        "not-watched",
+    ]
+    assert list(await subject.do(lambda tx: tx.breaker.waiting(open_, among=some))) == [
+        "not-watched"
+    ]
+    assert list(await subject.do(lambda tx: tx.breaker.waiting(among=()))) == []
 
 
-async def test_who_was_seen_lately(bench: Bench) -> None:
+async def test_targets_that_were_seen_recently_are_found(subject: Subject) -> None:
     since, old = ago(hours=24), ago(hours=24)
-    await bench.add(
+    await subject.add(
         known("observed", watched=False),
         known("checked-without-a-change", observed_at=old, next_check_at=NOW),
         known("to-be-checked-and-never-was", observed_at=None, status=None, next_check_at=NOW),
@@ -125,58 +138,58 @@ async def test_who_was_seen_lately(bench: Bench) -> None:
         known("removed", status=None, health=None, watched=False),
         known("observed-long-ago-and-never-planned", observed_at=old),
     )
-    assert sorted(await bench.do(lambda tx: tx.breaker.seen(since))) == [
+    assert sorted(await subject.do(lambda tx: tx.breaker.seen(since))) == [
         "checked-without-a-change",
         "observed",
         "to-be-checked-and-never-was",
     ]
 
 
-async def test_openings_and_canaries_are_kept_and_changed(bench: Bench) -> None:
-    assert await bench.do(lambda tx: tx.breaker.opening()) is None
-    await bench.do(lambda tx: tx.breaker.save_opening(CLOSED))
-    assert await bench.do(lambda tx: tx.breaker.opening()) is None
-    await bench.do(lambda tx: tx.breaker.save_opening(OPENED))
+async def test_openings_and_canaries_are_kept_and_changed(subject: Subject) -> None:
+    assert await subject.do(lambda tx: tx.breaker.opening()) is None
+    await subject.do(lambda tx: tx.breaker.save_opening(CLOSED))
+    assert await subject.do(lambda tx: tx.breaker.opening()) is None
+    await subject.do(lambda tx: tx.breaker.save_opening(OPENED))
     longer = replace(OPENED, condition_until=NOW + timedelta(minutes=1))
-    await bench.do(lambda tx: tx.breaker.save_opening(longer))
-    assert await bench.do(lambda tx: tx.breaker.opening()) == longer
-    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=9))) == [longer, CLOSED]
-    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=1))) == [longer]
-    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) is None
-    await bench.do(lambda tx: tx.breaker.save_canary(NAMED))
+    await subject.do(lambda tx: tx.breaker.save_opening(longer))
+    assert await subject.do(lambda tx: tx.breaker.opening()) == longer
+    assert list(await subject.do(lambda tx: tx.breaker.openings(limit=9))) == [longer, CLOSED]
+    assert list(await subject.do(lambda tx: tx.breaker.openings(limit=1))) == [longer]
+    assert await subject.do(lambda tx: tx.breaker.last_canary("o1")) is None
+    await subject.do(lambda tx: tx.breaker.save_canary(NAMED))
     sent = replace(NAMED, attempt_id="a9")
-    await bench.do(lambda tx: tx.breaker.save_canary(sent))
-    await bench.do(lambda tx: tx.breaker.save_canary(FAILED))
-    assert list(await bench.do(lambda tx: tx.breaker.canaries(limit=9))) == [FAILED, sent]
-    assert await bench.do(lambda tx: tx.breaker.canary_times()) == {
+    await subject.do(lambda tx: tx.breaker.save_canary(sent))
+    await subject.do(lambda tx: tx.breaker.save_canary(FAILED))
+    assert list(await subject.do(lambda tx: tx.breaker.canaries(limit=9))) == [FAILED, sent]
+    assert await subject.do(lambda tx: tx.breaker.canary_times()) == {
         "m1": NAMED.named_at,
         "m2": FAILED.named_at,
     }
-    # The one under way, although it has the earlier time, because a clock was set back.
-    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == sent
+    # The one under way, although its time is earlier, because a clock was set back.
+    assert await subject.do(lambda tx: tx.breaker.last_canary("o1")) == sent
     ended = replace(sent, ended_at=NOW, result=CanaryResult.UNSENT)
-    await bench.do(lambda tx: tx.breaker.save_canary(ended))
-    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == FAILED
+    await subject.do(lambda tx: tx.breaker.save_canary(ended))
+    assert await subject.do(lambda tx: tx.breaker.last_canary("o1")) == FAILED
 
 
-async def test_when_it_closed_last(bench: Bench) -> None:
-    assert await bench.do(lambda tx: tx.breaker.last_closed()) is None
-    await bench.do(lambda tx: tx.breaker.save_opening(OPENED))
-    assert await bench.do(lambda tx: tx.breaker.last_closed()) is None
+async def test_when_the_breaker_last_closed_is_found(subject: Subject) -> None:
+    assert await subject.do(lambda tx: tx.breaker.last_closed()) is None
+    await subject.do(lambda tx: tx.breaker.save_opening(OPENED))
+    assert await subject.do(lambda tx: tx.breaker.last_closed()) is None
     earlier = replace(CLOSED, id="o2", closed_at=ago(days=3))
     for opening in (CLOSED, earlier):
-        await bench.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
-    assert await bench.do(lambda tx: tx.breaker.last_closed()) == CLOSED.closed_at
+        await subject.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
+    assert await subject.do(lambda tx: tx.breaker.last_closed()) == CLOSED.closed_at
 
 
 @pytest.mark.parametrize("closed_by", list(ClosedBy))
-async def test_why_it_closed_is_kept(bench: Bench, closed_by: ClosedBy) -> None:
+async def test_why_the_breaker_closed_is_stored(subject: Subject, closed_by: ClosedBy) -> None:
     closed = replace(CLOSED, closed_by=closed_by)
-    await bench.do(lambda tx: tx.breaker.save_opening(closed))
-    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=1))) == [closed]
+    await subject.do(lambda tx: tx.breaker.save_opening(closed))
+    assert list(await subject.do(lambda tx: tx.breaker.openings(limit=1))) == [closed]
 
 
-async def test_each_mode_has_a_breaker_of_its_own(beside: tuple[Bench, Bench]) -> None:
+async def test_each_mode_has_its_own_breaker(beside: tuple[Subject, Subject]) -> None:
     retrying, observing = beside
     closed = replace(CLOSED, id="o2")
     await retrying.do(lambda tx: tx.breaker.save_opening(OPENED))
@@ -193,76 +206,80 @@ async def test_each_mode_has_a_breaker_of_its_own(beside: tuple[Bench, Bench]) -
     assert await observing.do(lambda tx: tx.breaker.last_closed()) == closed.closed_at
 
 
-async def test_a_canary_without_an_opening_is_a_bug_and_not_an_outage(bench: Bench) -> None:
+async def test_a_canary_without_an_opening_is_a_bug_and_not_an_outage(subject: Subject) -> None:
     with pytest.raises(Exception, match=r".") as told:
-        await bench.do(lambda tx: tx.breaker.save_canary(NAMED))
+        await subject.do(lambda tx: tx.breaker.save_canary(NAMED))
     assert not isinstance(told.value, LedgerUnavailable)
 
 
-async def test_one_attempt_by_its_id(bench: Bench) -> None:
-    await bench.add(failing())
-    await bench.attempts(an_attempt())
-    assert await bench.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
-    assert await bench.do(lambda tx: tx.attempts.get("a2")) is None
+async def test_an_attempt_is_found_by_its_id(subject: Subject) -> None:
+    await subject.add(failing())
+    await subject.attempts(an_attempt())
+    assert await subject.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
+    assert await subject.do(lambda tx: tx.attempts.get("a2")) is None
 
 
-async def test_checks_are_brought_forward_and_never_put_off(bench: Bench) -> None:
+async def test_checks_are_made_earlier_and_never_later(subject: Subject) -> None:
     later = NOW + timedelta(hours=1)
-    await bench.add(
+    await subject.add(
         known("a", next_check_at=later),
         known("soon", next_check_at=ago(minutes=1)),
         known("not-watched", next_check_at=later, watched=False),
     )
-    await bench.do(lambda tx: tx.targets.make_due("soon", NOW))
-    await bench.do(lambda tx: tx.targets.spread_checks(timedelta(minutes=1)))
-    due = {t.model_id: t.next_check_at for t in await bench.do(lambda tx: tx.targets.all())}
+    await subject.do(lambda tx: tx.targets.make_due("soon", NOW))
+    await subject.do(lambda tx: tx.targets.spread_checks(timedelta(minutes=1)))
+    due = {t.model_id: t.next_check_at for t in await subject.do(lambda tx: tx.targets.all())}
     assert NOW <= (due["a"] or later) < NOW + timedelta(minutes=1)
-    assert due["soon"] == ago(minutes=1)
+    assert due["soon"] == ago(minutes=1) - 2 * timedelta(microseconds=1)
     assert due["not-watched"] == later
-    await bench.do(lambda tx: tx.targets.make_due("a", NOW))
-    target = await bench.do(lambda tx: tx.targets.get("a"))
+    await subject.do(lambda tx: tx.targets.make_due("a", NOW))
+    target = await subject.do(lambda tx: tx.targets.get("a"))
     assert target is not None
     assert target.next_check_at == NOW
 
 
-async def test_pruning_takes_old_openings_with_their_canaries(bench: Bench) -> None:
+async def test_pruning_takes_old_openings_with_their_canaries(subject: Subject) -> None:
     old = replace(FAILED, id="c0", opening_id="o0")
     for opening in (CLOSED, OPENED):
-        await bench.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
+        await subject.do(lambda tx, opening=opening: tx.breaker.save_opening(opening))  # type: ignore[misc]
     for canary in (old, NAMED):
-        await bench.do(lambda tx, canary=canary: tx.breaker.save_canary(canary))  # type: ignore[misc]
-    assert await bench.do(lambda tx: tx.prune(ago(hours=1))) == 2
-    assert list(await bench.do(lambda tx: tx.breaker.openings(limit=9))) == [OPENED]
-    assert list(await bench.do(lambda tx: tx.breaker.canaries(limit=9))) == [NAMED]
+        await subject.do(lambda tx, canary=canary: tx.breaker.save_canary(canary))  # type: ignore[misc]
+    assert await subject.do(lambda tx: tx.prune(ago(hours=1))) == 2
+    assert list(await subject.do(lambda tx: tx.breaker.openings(limit=9))) == [OPENED]
+    assert list(await subject.do(lambda tx: tx.breaker.canaries(limit=9))) == [NAMED]
 
 
-async def test_what_lies_ahead_of_a_clock_that_was_set_back_is_now(bench: Bench) -> None:
+async def test_times_in_the_future_become_now_after_the_clock_was_set_back(
+    subject: Subject,
+) -> None:
     ahead = NOW + timedelta(hours=5)
     times: dict[str, Any] = dict.fromkeys(
         ("status_since", "observed_at", "failing_since", "broke_at"), ahead
     )
     episode = an_episode(opened_at=ahead, failing_from=ahead)
     target = failing(episode=episode, next_check_at=ahead, **times)
-    await bench.add(target)
+    await subject.add(target)
     attempt = an_attempt(reserved_at=ahead, sent_at=ahead, answered_at=ahead, resolved_at=ahead)
     past = an_attempt(id="past", reserved_at=ago(hours=1), sent_at=ago(hours=1))
-    await bench.attempts(attempt, past)
+    await subject.attempts(attempt, past)
     opening = replace(OPENED, opened_at=ahead, judged_at=ahead)
     canary = replace(NAMED, named_at=ahead)
-    await bench.do(lambda tx: tx.breaker.save_opening(opening))
-    await bench.do(lambda tx: tx.breaker.save_canary(canary))
-    await bench.do(lambda tx: tx.clamp_future())
-    assert await bench.do(lambda tx: tx.targets.get("m1")) == replace(
+    await subject.do(lambda tx: tx.breaker.save_opening(opening))
+    await subject.do(lambda tx: tx.breaker.save_canary(canary))
+    await subject.do(lambda tx: tx.clamp_future())
+    assert await subject.do(lambda tx: tx.targets.get("m1")) == replace(
         target,
         episode=replace(episode, opened_at=NOW, failing_from=NOW),
         **dict.fromkeys(times, NOW),  # type: ignore[arg-type]
     )
-    # When it was sent is for the limits, should the clock be set right again.
-    assert await bench.do(lambda tx: tx.attempts.get("a1")) == replace(
+    # `sent_at` stays: the limits need it if the clock is corrected again.
+    assert await subject.do(lambda tx: tx.attempts.get("a1")) == replace(
         attempt, resolved_at=NOW, ahead_since=NOW
     )
-    assert await bench.do(lambda tx: tx.attempts.get("past")) == past
-    assert await bench.do(lambda tx: tx.breaker.opening()) == replace(
+    assert await subject.do(lambda tx: tx.attempts.get("past")) == past
+    assert await subject.do(lambda tx: tx.breaker.opening()) == replace(
         opening, opened_at=NOW, judged_at=NOW
     )
-    assert await bench.do(lambda tx: tx.breaker.last_canary("o1")) == replace(canary, named_at=NOW)
+    assert await subject.do(lambda tx: tx.breaker.last_canary("o1")) == replace(
+        canary, named_at=NOW
+    )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.test_ledger import Bench
+from tests.contract.test_ledger import Subject
 from tests.fakes.records import NOW, ago, healthy
 from watchdog.domain.records import (
     Breakage,
@@ -43,36 +43,36 @@ BROKEN = healthy(
         ),
     ],
 )
-async def test_what_is_written_is_read(bench: Bench, target: Target) -> None:
-    await bench.add(target)
-    assert await bench.do(lambda tx: tx.targets.get("m1")) == target
-    changed = await bench.do(lambda tx: tx.targets.save(replace(target, name="llama")))
-    assert await bench.do(lambda tx: tx.targets.get("m1")) == changed
+async def test_what_is_written_is_read(subject: Subject, target: Target) -> None:
+    await subject.add(target)
+    assert await subject.do(lambda tx: tx.targets.get("m1")) == target
+    changed = await subject.do(lambda tx: tx.targets.save(replace(target, name="llama")))
+    assert await subject.do(lambda tx: tx.targets.get("m1")) == changed
     assert changed.health is target.health
 
 
-async def test_since_when_it_is_in_progress_is_never_ahead(bench: Bench) -> None:
-    await bench.add(healthy(health=Health.IN_PROGRESS, in_progress_since=ago(hours=-1)))
-    await bench.do(lambda tx: tx.breakages.begin([Breakage("m1", ago(hours=-1), "FAILED")]))
-    await bench.do(lambda tx: tx.clamp_future())
-    target = await bench.do(lambda tx: tx.targets.get("m1"))
+async def test_since_when_a_target_is_in_progress_is_never_in_the_future(subject: Subject) -> None:
+    await subject.add(healthy(health=Health.IN_PROGRESS, in_progress_since=ago(hours=-1)))
+    await subject.do(lambda tx: tx.breakages.begin([Breakage("m1", ago(hours=-1), "FAILED")]))
+    await subject.do(lambda tx: tx.clamp_future())
+    target = await subject.do(lambda tx: tx.targets.get("m1"))
     assert target is not None
     assert target.in_progress_since == NOW
-    (breakage,) = await bench.do(lambda tx: tx.breakages.newest("m1", limit=9))
+    (breakage,) = await subject.do(lambda tx: tx.breakages.newest("m1", limit=9))
     assert breakage.began_at == NOW
 
 
-async def test_when_targets_were_broken(bench: Bench) -> None:
+async def test_times_of_breakages_are_stored(subject: Subject) -> None:
     first, missing = Breakage("m1", ago(hours=9), "FAILED"), Breakage("m2", ago(hours=5), None)
-    await bench.do(lambda tx: tx.breakages.begin([first, missing]))
-    await bench.do(lambda tx: tx.breakages.end(["m1", "m3"], ago(hours=8)))
+    await subject.do(lambda tx: tx.breakages.begin([first, missing]))
+    await subject.do(lambda tx: tx.breakages.end(["m1", "m3"], ago(hours=8)))
     again = Breakage("m1", ago(hours=2), "UNHEALTHY")
-    await bench.do(lambda tx: tx.breakages.begin([again]))
+    await subject.do(lambda tx: tx.breakages.begin([again]))
     ended = replace(first, ended_at=ago(hours=8))
-    found = await bench.do(lambda tx: list(tx.breakages.newest(None, limit=9)))
+    found = await subject.do(lambda tx: list(tx.breakages.newest(None, limit=9)))
     assert found == [again, missing, ended]
-    assert await bench.do(lambda tx: list(tx.breakages.newest("m1", limit=1))) == [again]
-    await bench.do(lambda tx: tx.breakages.begin([]))
-    await bench.do(lambda tx: tx.breakages.end([], NOW))
-    assert await bench.do(lambda tx: tx.prune(ago(hours=3))) == 1
-    assert await bench.do(lambda tx: list(tx.breakages.newest(None, limit=9))) == [again, missing]
+    assert await subject.do(lambda tx: list(tx.breakages.newest("m1", limit=1))) == [again]
+    await subject.do(lambda tx: tx.breakages.begin([]))
+    await subject.do(lambda tx: tx.breakages.end([], NOW))
+    assert await subject.do(lambda tx: tx.prune(ago(hours=3))) == 1
+    assert await subject.do(lambda tx: list(tx.breakages.newest(None, limit=9))) == [again, missing]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_ledger import Bench
+from tests.contract.test_ledger import Subject
 from tests.fakes.records import NOW, PUSHED, REF, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import (
     Attempt,
@@ -23,21 +23,21 @@ MINUTE_SPENT = Decision(DecisionKind.WAIT, DecisionReason.FLEET_MINUTE_SPENT, SO
 IN_FLIGHT = Decision(DecisionKind.WAIT, DecisionReason.FLEET_IN_FLIGHT)
 
 
-async def add(bench: Bench, model_id: str, **values: Any) -> None:
+async def add(subject: Subject, model_id: str, **values: Any) -> None:
     episode = an_episode(id=f"e-{model_id}", model_id=model_id)
-    await bench.add(failing(model_id=model_id, episode=episode, **values))
+    await subject.add(failing(model_id=model_id, episode=episode, **values))
 
 
-async def sent(bench: Bench, model_id: str, number: int = 1, **values: Any) -> Attempt:
+async def sent(subject: Subject, model_id: str, number: int = 1, **values: Any) -> Attempt:
     attempt = an_attempt(
         id=f"{model_id}-{number}", model_id=model_id, episode_id=f"e-{model_id}", **values
     )
-    await bench.attempts(attempt)
+    await subject.attempts(attempt)
     return attempt
 
 
-async def in_flight(bench: Bench, date: datetime | None = None) -> int:
-    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=date, most=1))
+async def in_flight(subject: Subject, date: datetime | None = None) -> int:
+    usage = await subject.do(lambda tx: tx.usage.of_fleet(date=date, most=1))
     return usage.in_flight
 
 
@@ -58,11 +58,11 @@ async def in_flight(bench: Bench, date: datetime | None = None) -> int:
     ],
 )
 async def test_how_long_an_attempt_holds_a_place(
-    bench: Bench, values: dict[str, Any], held: int
+    subject: Subject, values: dict[str, Any], held: int
 ) -> None:
-    await add(bench, "m1")
-    attempt = await sent(bench, "m1", **values)
-    assert await in_flight(bench) == held == attempt.in_flight(NOW)
+    await add(subject, "m1")
+    attempt = await sent(subject, "m1", **values)
+    assert await in_flight(subject) == held == attempt.in_flight(NOW)
 
 
 STUCK: dict[str, Any] = {"resolution": Resolution.STUCK, "resolved_at": NOW}
@@ -89,71 +89,71 @@ FOR_TEN_MINUTES: dict[str, Any] = {
     ],
 )
 async def test_a_place_is_held_for_as_long_as_either_clock_says(
-    bench: Bench, values: dict[str, Any], age: timedelta, held: int
+    subject: Subject, values: dict[str, Any], age: timedelta, held: int
 ) -> None:
-    """`age` is that of the look before it was sent, by the API's clock."""
-    await add(bench, "m1")
+    """`age` is how long ago the look before it was sent was made, by the API's clock."""
+    await add(subject, "m1")
     date = ago(days=3)
-    attempt = await sent(bench, "m1", **FOR_TEN_MINUTES | {"api_date": date - age} | values)
-    assert await in_flight(bench, date) == held == attempt.in_flight(NOW, date)
+    attempt = await sent(subject, "m1", **FOR_TEN_MINUTES | {"api_date": date - age} | values)
+    assert await in_flight(subject, date) == held == attempt.in_flight(NOW, date)
 
 
-async def test_a_target_holds_one_place_however_many_attempts_it_has(bench: Bench) -> None:
-    await add(bench, "m1")
-    await add(bench, "m2")
+async def test_a_target_holds_one_place_however_many_attempts_it_has(subject: Subject) -> None:
+    await add(subject, "m1")
+    await add(subject, "m2")
     presumed = REFAILED | {"in_flight_until": SOON, "presumed": True}
-    await sent(bench, "m1", 1, **presumed)
-    await sent(bench, "m1", 2, in_flight_until=SOON)
-    await sent(bench, "m2", 1, in_flight_until=SOON)
-    assert await in_flight(bench) == 2
+    await sent(subject, "m1", 1, **presumed)
+    await sent(subject, "m1", 2, in_flight_until=SOON)
+    await sent(subject, "m2", 1, in_flight_until=SOON)
+    assert await in_flight(subject) == 2
 
 
-async def test_what_watching_shows_of_an_attempt_is_kept(bench: Bench) -> None:
-    await add(bench, "m1")
-    attempt = await sent(bench, "m1")
+async def test_the_observed_result_of_an_attempt_is_stored(subject: Subject) -> None:
+    await add(subject, "m1")
+    attempt = await sent(subject, "m1")
     seen = {**REFAILED, "presumed": True, "in_flight_until": SOON, "deployment": REF}
     seen |= {"made": PUSHED}
     watched = an_attempt(id=attempt.id, outcome=Outcome.FAILED, **seen)
-    await bench.do(lambda tx: tx.attempts.resolve([watched]))
-    kept = await bench.do(lambda tx: tx.attempts.get(attempt.id))
+    await subject.do(lambda tx: tx.attempts.resolve([watched]))
+    kept = await subject.do(lambda tx: tx.attempts.get(attempt.id))
     assert kept == an_attempt(id="m1-1", model_id="m1", episode_id="e-m1", **seen)
 
 
-async def test_a_clock_that_was_set_back_keeps_no_place_for_longer(bench: Bench) -> None:
-    await add(bench, "m1")
+async def test_a_clock_that_was_set_back_holds_no_place_for_longer(subject: Subject) -> None:
+    await add(subject, "m1")
     ahead = NOW + timedelta(days=1)
     until = ahead + timedelta(minutes=7)
-    await sent(bench, "m1", reserved_at=ahead, in_flight_until=until)
-    await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
+    await sent(subject, "m1", reserved_at=ahead, in_flight_until=until)
+    await subject.do(lambda tx: tx.clamp_future())
+    kept = await subject.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
 
 
-async def test_a_clock_that_was_set_back_keeps_a_place_for_as_long_however_often_it_is_noticed(
-    bench: Bench,
+async def test_a_clock_that_was_set_back_moves_the_end_of_a_place_only_once(
+    subject: Subject,
 ) -> None:
-    await add(bench, "m1")
+    await add(subject, "m1")
     ahead = NOW + timedelta(days=1)
     until = ahead + timedelta(minutes=7)
-    await sent(bench, "m1", reserved_at=ahead, sent_at=ahead, in_flight_until=until)
+    await sent(subject, "m1", reserved_at=ahead, sent_at=ahead, in_flight_until=until)
     for _ in range(3):
-        await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
+        await subject.do(lambda tx: tx.clamp_future())
+    kept = await subject.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=7)
 
 
-async def test_a_failure_that_was_presumed_by_a_clock_ahead_keeps_no_place_for_longer(
-    bench: Bench,
+async def test_a_failure_presumed_while_the_clock_was_ahead_holds_no_place_for_longer(
+    subject: Subject,
 ) -> None:
-    await add(bench, "m1")
+    await add(subject, "m1")
     ahead = NOW + timedelta(days=365)
     presumed: dict[str, Any] = REFAILED | {"resolved_at": ahead, "presumed": True}
-    await sent(bench, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
+    await sent(subject, "m1", in_flight_until=ahead + timedelta(minutes=5), **presumed)
     for _ in range(2):
-        await bench.do(lambda tx: tx.clamp_future())
-    kept = await bench.do(lambda tx: tx.attempts.get("m1-1"))
+        await subject.do(lambda tx: tx.clamp_future())
+    kept = await subject.do(lambda tx: tx.attempts.get("m1-1"))
     assert kept is not None
     assert kept.in_flight_until == NOW + timedelta(minutes=5)
 
@@ -172,8 +172,8 @@ def queued(model_id: str, rank: int, ready_at: datetime, **values: Any) -> Targe
     )
 
 
-async def test_how_many_go_before_a_target(bench: Bench) -> None:
-    await bench.add(
+async def test_the_targets_before_one_in_the_queue_are_counted(subject: Subject) -> None:
+    await subject.add(
         queued("b", 0, ago(minutes=5)),
         queued("c", 0, ago(minutes=5)),
         queued("d", 0, ago(minutes=4), decision=Decision(DecisionKind.RETRY)),
@@ -182,7 +182,7 @@ async def test_how_many_go_before_a_target(bench: Bench) -> None:
     )
 
     async def ahead(rank: int, ready_at: datetime, model_id: str) -> int:
-        return await bench.do(
+        return await subject.do(
             lambda tx: tx.queue.ahead(rank, ready_at, model_id, seen_since=ago(minutes=2))
         )
 
@@ -223,64 +223,71 @@ async def test_how_many_go_before_a_target(bench: Bench) -> None:
         pytest.param(healthy(model_id="b", ready_at=ago(minutes=5), queue_rank=0), id="healthy"),
     ],
 )
-async def test_who_does_not_wait_in_the_queue(bench: Bench, other: Target) -> None:
-    await bench.add(other)
-    ahead = await bench.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2)))
+async def test_some_targets_are_not_in_the_queue(subject: Subject, other: Target) -> None:
+    await subject.add(other)
+    ahead = await subject.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2)))
     assert ahead == 0
 
 
-async def test_one_that_cannot_be_seen_leaves_the_queue_and_keeps_its_version(bench: Bench) -> None:
-    await bench.add(queued("b", 0, ago(minutes=5)))
-    await bench.do(lambda tx: tx.queue.leave("b"))
-    assert await bench.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2))) == 0
-    left = await bench.do(lambda tx: tx.targets.get("b"))
+async def test_an_unseen_target_leaves_the_queue_and_keeps_its_version(
+    subject: Subject,
+) -> None:
+    await subject.add(queued("b", 0, ago(minutes=5)))
+    await subject.do(lambda tx: tx.queue.leave("b"))
+    assert await subject.do(lambda tx: tx.queue.ahead(0, NOW, "z", seen_since=ago(minutes=2))) == 0
+    left = await subject.do(lambda tx: tx.targets.get("b"))
     assert left is not None
     assert (left.version, left.ready_at, left.queue_rank) == (0, ago(minutes=5), None)
 
 
-async def test_the_first_that_waits_for_a_reason(bench: Bench) -> None:
-    await bench.add(
+async def test_the_first_target_that_waits_for_a_reason_is_found(subject: Subject) -> None:
+    await subject.add(
         queued("a", 1, ago(minutes=9), decision=IN_FLIGHT),
         queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
         queued("c", 0, ago(minutes=5)),
     )
-    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
     assert (
-        await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_MINUTE_SPENT)) == "c"
+        await subject.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
     )
-    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.API_HELD)) is None
+    assert (
+        await subject.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_MINUTE_SPENT))
+        == "c"
+    )
+    assert await subject.do(lambda tx: tx.queue.first_waiting(DecisionReason.API_HELD)) is None
 
 
-async def test_one_that_no_daemon_watches_is_not_the_first_that_waits(bench: Bench) -> None:
-    await bench.add(
+async def test_an_unwatched_target_is_not_the_first_that_waits(subject: Subject) -> None:
+    await subject.add(
         queued("a", 0, ago(minutes=9), decision=IN_FLIGHT, watched=False),
         queued("b", 0, ago(minutes=3), decision=IN_FLIGHT),
     )
-    assert await bench.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+    assert (
+        await subject.do(lambda tx: tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)) == "b"
+    )
 
 
 # What the key may not retry
 
 
-async def test_how_many_models_a_key_may_not_retry(bench: Bench) -> None:
+async def test_models_that_a_key_may_not_retry_are_counted(subject: Subject) -> None:
     for model_id in ("m1", "m2", "m3", "m4"):
-        await add(bench, model_id)
-    await sent(bench, "m1", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=9), forbidden_key="k1")
-    await sent(bench, "m1", 2, outcome=Outcome.ACCEPTED, sent_at=ago(minutes=8), **REFAILED)
-    await sent(bench, "m2", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=7), forbidden_key="k1")
-    await sent(bench, "m2", 2, outcome=Outcome.FAILED, sent_at=ago(minutes=6), forbidden_key="k1")
-    await sent(bench, "m3", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=5), forbidden_key="k2")
-    await sent(bench, "m4", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=4), forbidden_key="k1")
-    assert await bench.do(lambda tx: tx.usage.forbidden_models("k1")) == 2
-    assert await bench.do(lambda tx: tx.usage.forbidden_models("k2")) == 1
-    assert await bench.do(lambda tx: tx.usage.forbidden_models("k3")) == 0
+        await add(subject, model_id)
+    await sent(subject, "m1", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=9), forbidden_key="k1")
+    await sent(subject, "m1", 2, outcome=Outcome.ACCEPTED, sent_at=ago(minutes=8), **REFAILED)
+    await sent(subject, "m2", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=7), forbidden_key="k1")
+    await sent(subject, "m2", 2, outcome=Outcome.FAILED, sent_at=ago(minutes=6), forbidden_key="k1")
+    await sent(subject, "m3", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=5), forbidden_key="k2")
+    await sent(subject, "m4", 1, outcome=Outcome.FAILED, sent_at=ago(minutes=4), forbidden_key="k1")
+    assert await subject.do(lambda tx: tx.usage.forbidden_models("k1")) == 2
+    assert await subject.do(lambda tx: tx.usage.forbidden_models("k2")) == 1
+    assert await subject.do(lambda tx: tx.usage.forbidden_models("k3")) == 0
 
 
-async def test_a_reason_of_this_program_is_kept_and_one_of_an_older_program_is_believed(
-    bench: Bench,
+async def test_a_reason_of_this_program_is_kept_until_an_older_program_writes_another(
+    subject: Subject,
 ) -> None:
     gave_up = Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
-    await add(bench, "m1", decision=gave_up)
-    kept = await bench.do(lambda tx: tx.targets.get("m1"))
+    await add(subject, "m1", decision=gave_up)
+    kept = await subject.do(lambda tx: tx.targets.get("m1"))
     assert kept is not None
     assert kept.decision == gave_up

@@ -1,34 +1,36 @@
-"""What shows that a ledger went back to an older state, and what is put back then."""
+"""How a ledger shows that it went back to an older state, and how lost attempts are put back."""
 
 from dataclasses import replace
 
-from tests.contract.test_ledger import Bench
+from tests.contract.test_ledger import Subject
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import EpisodeResult, Outcome, Resolution
 from watchdog.engine.ports import Generation, LedgerTransaction
 
 
-async def generation(bench: Bench) -> Generation:
-    return await bench.do(lambda tx: tx.attempts.generation())
+async def generation(subject: Subject) -> Generation:
+    return await subject.do(lambda tx: tx.attempts.generation())
 
 
-async def test_the_generation_grows_when_an_attempt_is_reserved_or_recorded(bench: Bench) -> None:
-    assert await generation(bench) == Generation(0, "")
-    await bench.add(failing(), healthy(model_id="m2"))
-    assert await generation(bench) == Generation(0, "")
+async def test_the_generation_grows_when_an_attempt_is_reserved_or_recorded(
+    subject: Subject,
+) -> None:
+    assert await generation(subject) == Generation(0, "")
+    await subject.add(failing(), healthy(model_id="m2"))
+    assert await generation(subject) == Generation(0, "")
     pending = an_attempt(Outcome.PENDING, id="a 1")
-    await bench.attempts(pending)
-    assert await generation(bench) == Generation(1, "a 1")
+    await subject.attempts(pending)
+    assert await generation(subject) == Generation(1, "a 1")
     unknown = replace(pending, outcome=Outcome.UNKNOWN, sent_at=NOW)
-    await bench.do(lambda tx: tx.attempts.record_answer(unknown))
-    assert await generation(bench) == Generation(2, "a 1")
-    await bench.attempts(an_attempt(id="a2"))
-    assert await generation(bench) == Generation(3, "a2")
+    await subject.do(lambda tx: tx.attempts.record_answer(unknown))
+    assert await generation(subject) == Generation(2, "a 1")
+    await subject.attempts(an_attempt(id="a2"))
+    assert await generation(subject) == Generation(3, "a2")
 
 
-async def test_the_generation_stays_where_nothing_is_reserved_or_recorded(bench: Bench) -> None:
-    await bench.add(failing())
-    await bench.attempts(an_attempt(Outcome.REFUSED))
+async def test_the_generation_stays_if_nothing_is_reserved_or_recorded(subject: Subject) -> None:
+    await subject.add(failing())
+    await subject.attempts(an_attempt(Outcome.REFUSED))
 
     def work(tx: LedgerTransaction) -> bool:
         tx.targets.save(replace(failing(), name="new"))
@@ -38,12 +40,12 @@ async def test_the_generation_stays_where_nothing_is_reserved_or_recorded(bench:
             an_attempt(id="none")
         )
 
-    assert not await bench.do(work)
-    assert await generation(bench) == Generation(1, "a1")
+    assert not await subject.do(work)
+    assert await generation(subject) == Generation(1, "a1")
 
 
-async def test_a_transaction_sees_the_generation_that_it_has_made(bench: Bench) -> None:
-    await bench.add(failing())
+async def test_a_transaction_sees_its_own_changes_of_the_generation(subject: Subject) -> None:
+    await subject.add(failing())
 
     def work(tx: LedgerTransaction) -> list[Generation]:
         before = tx.attempts.generation()
@@ -52,42 +54,44 @@ async def test_a_transaction_sees_the_generation_that_it_has_made(bench: Bench) 
         tx.attempts.add(an_attempt(id="a2"))
         return [before, between, tx.attempts.generation()]
 
-    assert await bench.do(work) == [Generation(0, ""), Generation(1, "a1"), Generation(2, "a2")]
+    assert await subject.do(work) == [Generation(0, ""), Generation(1, "a1"), Generation(2, "a2")]
 
 
-async def test_attempts_without_a_row_are_told(bench: Bench) -> None:
-    await bench.add(failing())
-    await bench.attempts(an_attempt(), an_attempt(id="a2"))
+async def test_attempts_without_a_row_are_found(subject: Subject) -> None:
+    await subject.add(failing())
+    await subject.attempts(an_attempt(), an_attempt(id="a2"))
     asked = ["a1", "a2", *(f"none-{number}" for number in range(1_100))]
-    found = await bench.do(lambda tx: tx.attempts.without_row(asked))
+    found = await subject.do(lambda tx: tx.attempts.without_row(asked))
     assert found == set(asked) - {"a1", "a2"}
-    assert await bench.do(lambda tx: tx.attempts.without_row(())) == frozenset()
+    assert await subject.do(lambda tx: tx.attempts.without_row(())) == frozenset()
 
 
-async def test_an_attempt_is_put_back_with_its_episode_and_charged_as_before(bench: Bench) -> None:
-    await bench.add(failing(episode=an_episode(id="e2")))
+async def test_an_attempt_is_put_back_with_its_episode_and_charged_as_before(
+    subject: Subject,
+) -> None:
+    await subject.add(failing(episode=an_episode(id="e2")))
     sent = an_attempt(reserved_at=ago(seconds=20), sent_at=ago(seconds=10), episode_id="gone")
     ended = an_episode(id="gone", result=EpisodeResult.REMOVED, ended_at=NOW)
-    await bench.do(lambda tx: tx.attempts.put_back([(sent, ended)]))
-    assert await bench.do(lambda tx: tx.attempts.get("a1")) == sent
-    assert ended in await bench.do(lambda tx: tx.episodes.newest("m1", limit=9))
-    assert await bench.do(lambda tx: tx.attempts.of(failing(), since=ago(hours=24))) == (sent,)
-    usage = await bench.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
+    await subject.do(lambda tx: tx.attempts.put_back([(sent, ended)]))
+    assert await subject.do(lambda tx: tx.attempts.get("a1")) == sent
+    assert ended in await subject.do(lambda tx: tx.episodes.newest("m1", limit=9))
+    assert await subject.do(lambda tx: tx.attempts.of(failing(), since=ago(hours=24))) == (sent,)
+    usage = await subject.do(lambda tx: tx.usage.of_fleet(date=None, most=9))
     assert (usage.in_flight, usage.sent, usage.charged) == (1, (sent.sent_at,), (sent.sent_at,))
-    assert await generation(bench) == Generation(1, "a1")
+    assert await generation(subject) == Generation(1, "a1")
 
 
-async def test_an_episode_that_is_there_stays_as_it_is_when_its_attempt_is_put_back(
-    bench: Bench,
+async def test_an_existing_episode_stays_as_it_is_when_its_attempt_is_put_back(
+    subject: Subject,
 ) -> None:
-    await bench.add(failing())
+    await subject.add(failing())
     ended = an_episode(result=EpisodeResult.REMOVED, ended_at=NOW)
-    await bench.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
-    assert await bench.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [an_episode()]
-    assert await bench.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
+    await subject.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
+    assert await subject.do(lambda tx: tx.episodes.newest("m1", limit=9)) == [an_episode()]
+    assert await subject.do(lambda tx: tx.attempts.get("a1")) == an_attempt()
 
 
-async def test_any_number_of_attempts_is_put_back_at_once(bench: Bench) -> None:
+async def test_any_number_of_attempts_is_put_back_at_once(subject: Subject) -> None:
     ended = [
         an_episode(id=f"e{number}", result=EpisodeResult.REMOVED, ended_at=NOW)
         for number in range(600)
@@ -97,19 +101,21 @@ async def test_any_number_of_attempts_is_put_back_at_once(bench: Bench) -> None:
         for each in ended
         for which in ("first", "second")
     ]
-    await bench.do(lambda tx: tx.attempts.put_back(lost))
+    await subject.do(lambda tx: tx.attempts.put_back(lost))
     assert (
-        await bench.do(lambda tx: tx.attempts.without_row([attempt.id for attempt, _ in lost]))
+        await subject.do(lambda tx: tx.attempts.without_row([attempt.id for attempt, _ in lost]))
         == set()
     )
-    assert len(await bench.do(lambda tx: tx.episodes.newest(None, limit=2_000))) == 600
-    assert await generation(bench) == Generation(1_200, "e599-second")
-    await bench.do(lambda tx: tx.attempts.put_back([]))
-    assert await generation(bench) == Generation(1_200, "e599-second")
+    assert len(await subject.do(lambda tx: tx.episodes.newest(None, limit=2_000))) == 600
+    assert await generation(subject) == Generation(1_200, "e599-second")
+    await subject.do(lambda tx: tx.attempts.put_back([]))
+    assert await generation(subject) == Generation(1_200, "e599-second")
 
 
-async def test_what_is_put_back_needs_no_target_and_is_pruned_as_all_else(bench: Bench) -> None:
+async def test_an_attempt_put_back_needs_no_target_and_is_pruned_as_others(
+    subject: Subject,
+) -> None:
     ended = an_episode(result=EpisodeResult.REMOVED, ended_at=ago(days=91))
-    await bench.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
-    assert await bench.do(lambda tx: tx.prune(ago(days=90))) == 2
-    assert await bench.do(lambda tx: tx.attempts.without_row(["a1"])) == {"a1"}
+    await subject.do(lambda tx: tx.attempts.put_back([(an_attempt(), ended)]))
+    assert await subject.do(lambda tx: tx.prune(ago(days=90))) == 2
+    assert await subject.do(lambda tx: tx.attempts.without_row(["a1"])) == {"a1"}

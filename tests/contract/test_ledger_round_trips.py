@@ -1,5 +1,5 @@
-"""How many round trips to a ledger it takes to apply the watch list: as many for a thousand models
-as for ten, because a server may be milliseconds away."""
+"""How many round trips to a ledger are needed to apply the list of watched models: as many for a
+thousand models as for ten, because a server may be milliseconds away."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,12 +9,12 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine, event
 
-from tests.contract.test_ledger import KINDS, Bench, opened
+from tests.contract.test_ledger import KINDS, Subject, opened
 from tests.fakes.fleet import a_fleet, settings_of
 from tests.fakes.records import POLICY, an_attempt, an_episode, failing, healthy
 from watchdog.domain.records import Target
 from watchdog.engine.fleet.overview import overview
-from watchdog.engine.lifecycle.watchlist import begin, enlist, remove_unwanted
+from watchdog.engine.lifecycle.watchlist import begin, remove_unwanted, targets_for_command
 from watchdog.engine.ports import LedgerTransaction, VersionConflict
 from watchdog.engine.settings import MODE, Model, Settings
 
@@ -26,7 +26,7 @@ Work = Callable[[LedgerTransaction, Settings], object]
 
 
 class Counting:
-    """A transaction whose calls are counted: what is in memory has no statements."""
+    """A transaction whose calls are counted, because a ledger in memory executes no statements."""
 
     def __init__(self, tx: LedgerTransaction) -> None:
         self.calls = 0
@@ -95,7 +95,7 @@ def show(tx: LedgerTransaction, settings: Settings) -> None:
 
 
 async def asked(kind: str, folder: Path, count: int, before: Before, work: Work) -> Counts:
-    """How many calls of the port, and how many statements, the work makes."""
+    """How many calls of the port and how many statements the work makes."""
     statements: list[str] = []
     settings = a_watch_list(count)
 
@@ -107,11 +107,11 @@ async def asked(kind: str, folder: Path, count: int, before: Before, work: Work)
         work(cast("LedgerTransaction", counting), settings)
         return counting.calls
 
-    async with opened(kind, folder) as bench:
-        await bench.do(lambda tx: before(tx, settings))
+    async with opened(kind, folder) as subject:
+        await subject.do(lambda tx: before(tx, settings))
         event.listen(Engine, "before_cursor_execute", note)
         try:
-            return await bench.do(counted), len(statements)
+            return await subject.do(counted), len(statements)
         finally:
             event.remove(Engine, "before_cursor_execute", note)
 
@@ -126,8 +126,8 @@ async def asked(kind: str, folder: Path, count: int, before: Before, work: Work)
         pytest.param(as_observed, begin, id="reload-in-retry-mode"),
         pytest.param(others, remove_unwanted, id="heartbeat-that-removes"),
         pytest.param(nothing, declare, id="declare"),
-        pytest.param(nothing, enlist, id="command-on-new-models"),
-        pytest.param(watched, enlist, id="command"),
+        pytest.param(nothing, targets_for_command, id="command-on-new-models"),
+        pytest.param(watched, targets_for_command, id="command"),
         pytest.param(watched, show, id="page"),
     ],
 )
@@ -151,25 +151,25 @@ def the_fleet(count: int, **values: Any) -> list[Target]:
     ]
 
 
-async def test_what_is_written_at_once_is_as_what_is_written_one_by_one(bench: Bench) -> None:
+async def test_targets_written_together_equal_those_written_one_by_one(subject: Subject) -> None:
     targets = the_fleet(3)
-    await bench.do(lambda tx: tx.targets.add_all([*targets[:2], healthy(model_id="m9")]))
-    await bench.add(targets[2])
+    await subject.do(lambda tx: tx.targets.add_all([*targets[:2], healthy(model_id="m9")]))
+    await subject.add(targets[2])
     changed = [replace(each, name="new") for each in the_fleet(3, standing=True)]
-    saved = await bench.do(lambda tx: tx.targets.save_all(changed))
+    saved = await subject.do(lambda tx: tx.targets.save_all(changed))
     assert saved == [replace(each, version=1) for each in changed]
-    assert await bench.do(lambda tx: tx.targets.all()) == [*saved, healthy(model_id="m9")]
-    assert await bench.do(lambda tx: tx.targets.save_all([])) == []
+    assert await subject.do(lambda tx: tx.targets.all()) == [*saved, healthy(model_id="m9")]
+    assert await subject.do(lambda tx: tx.targets.save_all([])) == []
 
 
-async def test_of_what_is_written_at_once_one_conflict_is_the_conflict_of_all(
-    bench: Bench,
+async def test_one_conflict_among_targets_saved_together_is_a_conflict_of_all(
+    subject: Subject,
 ) -> None:
     targets = the_fleet(3)
-    await bench.do(lambda tx: tx.targets.add_all(targets))
-    await bench.do(lambda tx: tx.targets.save(targets[1]))
+    await subject.do(lambda tx: tx.targets.add_all(targets))
+    await subject.do(lambda tx: tx.targets.save(targets[1]))
     with pytest.raises(VersionConflict):
-        await bench.do(
+        await subject.do(
             lambda tx: tx.targets.save_all([replace(each, name="new") for each in targets])
         )
-    assert {each.name for each in await bench.do(lambda tx: tx.targets.all())} == {None}
+    assert {each.name for each in await subject.do(lambda tx: tx.targets.all())} == {None}

@@ -1,12 +1,12 @@
-"""Text from outside in every column that holds any: cleaned, as it normally arrives, and not
-cleaned, as if a caller had forgotten it."""
+"""Text from outside in every column that stores any: cleaned, as it normally arrives, and not
+cleaned, as if a caller had forgotten to clean it."""
 
 from collections.abc import Callable
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.contract.test_ledger import Bench
+from tests.contract.test_ledger import Subject
 from tests.fakes.records import NOW, an_attempt, an_episode, failing
 from watchdog.domain.records import Action, ActionKind, DeploymentRef, Outcome, StatusChange
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, VersionConflict
@@ -27,7 +27,7 @@ HOSTILE = {
 }
 
 Through = Callable[[LedgerTransaction, str], str | None]
-"""Write a text, and read it back."""
+"""Writes a text in a column, and reads it back."""
 
 
 def through_reason(tx: LedgerTransaction, text: str) -> str | None:
@@ -124,10 +124,10 @@ COLUMNS = [
 
 @pytest.mark.parametrize("through", COLUMNS)
 async def test_every_cleaned_text_is_read_back_as_it_was_written(
-    through: Through, bench: Bench
+    through: Through, subject: Subject
 ) -> None:
     class Undone(Exception):
-        """So that the next text finds the ledger as this one did."""
+        """Rolls the transaction back, so that the next text finds the ledger as this one did."""
 
     for name, text in HOSTILE.items():
         cleaned = clean(text, most=100)
@@ -136,22 +136,22 @@ async def test_every_cleaned_text_is_read_back_as_it_was_written(
             raise Undone(through(tx, cleaned))
 
         with pytest.raises(Undone) as undone:
-            await bench.do(check)
+            await subject.do(check)
         assert undone.value.args == (cleaned,), name
 
 
 @pytest.mark.parametrize("through", COLUMNS)
 @pytest.mark.parametrize("name", ["nul", "surrogates"])
 async def test_a_text_that_was_not_cleaned_is_never_an_outage(
-    through: Through, name: str, bench: Bench
+    through: Through, name: str, subject: Subject
 ) -> None:
     """Some ledgers accept it; in the others it is an error of that row only."""
     try:
-        found = await bench.do(lambda tx: through(tx, HOSTILE[name]))
+        found = await subject.do(lambda tx: through(tx, HOSTILE[name]))
     except (LedgerUnavailable, VersionConflict) as error:
         pytest.fail(f"told as {error!r}")
     except (ValueError, SQLAlchemyError):
         found = HOSTILE[name]
     assert found == HOSTILE[name]
-    await bench.do(lambda tx: tx.meta.set("goes", "on"))
-    assert await bench.do(lambda tx: tx.meta.get("goes")) == "on"
+    await subject.do(lambda tx: tx.meta.set("goes", "on"))
+    assert await subject.do(lambda tx: tx.meta.get("goes")) == "on"

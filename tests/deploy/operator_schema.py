@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from tests.deploy.grafana_schema import installed
 _SCRIPT = """
 import * as kinds from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
 import {{ readFileSync }} from "node:fs";
-const manifest = JSON.parse(readFileSync("{path}", "utf8"));
-try {{ new kinds[manifest.kind](manifest).validate(); }}
-catch (error) {{ console.log(error.message); }}
+for (const manifest of JSON.parse(readFileSync("{path}", "utf8"))) {{
+  try {{ new kinds[manifest.kind](manifest).validate(); }}
+  catch (error) {{ console.log(`${{manifest.kind}}: ${{error.message}}`); }}
+}}
 """
 
 _TYPED = """
@@ -22,20 +23,24 @@ export const manifest: I{kind} = {manifest};
 """
 
 
-def complaints(manifest: Mapping[str, Any], folder: Path) -> list[str]:
-    """The errors by the operator's schema, and the fields that the kind does not have."""
-    modules, kind = installed(), manifest["kind"]
+def complaints(manifests: Iterable[Mapping[str, Any]], folder: Path) -> list[str]:
+    """The errors by the operator's schema, and the fields that the kinds do not have. Each begins
+    with the kind of its manifest, of which there is one for each kind."""
+    modules, each = installed(), list(manifests)
     (folder / "node_modules").symlink_to(modules)
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(manifest))
+    path = folder / "manifests.json"
+    path.write_text(json.dumps(each))
     (folder / "validate.mjs").write_text(_SCRIPT.format(path=path))
-    (folder / "typed.ts").write_text(_TYPED.format(kind=kind, manifest=json.dumps(manifest)))
+    typed = [folder / f"{manifest['kind']}.ts" for manifest in each]
+    for file, manifest in zip(typed, each, strict=True):
+        text = _TYPED.format(kind=manifest["kind"], manifest=json.dumps(manifest))
+        file.write_text(text)
     options = ["--noEmit", "--strict", "--skipLibCheck", "--target", "esnext"]
     options += ["--module", "esnext", "--moduleResolution", "bundler"]
     found = []
     for command in (
         ["node", "--preserve-symlinks-main", "validate.mjs"],
-        [str(modules / ".bin/tsc"), *options, "typed.ts"],
+        [str(modules / ".bin/tsc"), *options, *(file.name for file in typed)],
     ):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         found += (done.stdout + done.stderr).splitlines()

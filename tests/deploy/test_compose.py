@@ -11,6 +11,7 @@ import yaml
 from tests.deploy.servers import ROOT
 
 DEPLOY = ROOT / "deploy"
+ALONE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.daemon.yaml").read_text())["services"]
 SERVICES: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
 
 
@@ -27,15 +28,29 @@ def test_it_has_every_service_on_loopback_with_a_fixed_image_version() -> None:
         assert image == "baseten-watchdog" or image.rpartition(":")[2][:1] in "v0123456789"
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_what_is_mounted_is_there(name: str) -> None:
-    for volume in SERVICES[name].get("volumes", []):
+@pytest.mark.parametrize("service", [*SERVICES.values(), *ALONE.values()])
+def test_what_is_mounted_is_there(service: dict[str, Any]) -> None:
+    for volume in service.get("volumes", []):
         source = volume.partition(":")[0]
-        assert not source.startswith(".") or (DEPLOY / source).is_file(), source
+        assert not source.startswith(".") or (DEPLOY / source).exists(), source
+
+
+def test_the_daemon_alone_runs_as_it_does_beside_everything() -> None:
+    alone, beside = ALONE["watchdog"], SERVICES["watchdog"]
+    own = {"build", "depends_on", "command", "environment", "volumes"}
+    assert {k: v for k, v in alone.items() if k not in own} == {
+        k: v for k, v in beside.items() if k not in own
+    }
+    assert alone["stop_grace_period"] == "30s"
+    assert alone["init"] is True
+    folder, _, mounted = alone["volumes"][0].removesuffix(":ro").partition(":")
+    file = Path(alone["environment"]["BASETEN_WATCHDOG_CONFIG"])
+    assert (DEPLOY / folder / file.relative_to(mounted)).is_file()
 
 
 def test_each_program_accepts_its_configuration(tmp_path: Path) -> None:
-    check(sys.executable, "-m", "watchdog", "config", "check", DEPLOY / "compose/watchdog.yaml")
+    for name in ("compose/watchdog.yaml", "compose/daemon/config.yaml"):
+        check(sys.executable, "-m", "watchdog", "config", "check", DEPLOY / name)
     check("amtool", "check-config", DEPLOY / "compose/alertmanager.yaml")
     text = (DEPLOY / "compose/prometheus.yaml").read_text()
     mounted = "/etc/prometheus/rules.yaml"

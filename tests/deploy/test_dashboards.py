@@ -25,6 +25,7 @@ from tests.deploy.grafana_schema import complaints
 from tests.deploy.promql import problems
 from tests.deploy.servers import ROOT
 from tests.fakes.events import OUTCOMES
+from watchdog.domain.causes import Cause
 from watchdog.domain.records import DecisionReason, TargetState
 
 VALUES = {
@@ -109,7 +110,7 @@ def test_every_label_of_a_legend_is_in_the_result() -> None:
                 assert re.search(rf"by \([^)]*\b{label}\b", query.expression), query
 
 
-def test_every_state_reason_and_outcome_has_its_look() -> None:
+def test_every_state_reason_outcome_and_cause_has_its_look() -> None:
     never_suppressed = {
         DecisionReason.UNOBSERVED,
         DecisionReason.HEALTHY,
@@ -121,6 +122,7 @@ def test_every_state_reason_and_outcome_has_its_look() -> None:
     assert set(looks.STATES) == set(TargetState)
     assert set(looks.REASONS) == set(DecisionReason) - never_suppressed
     assert set(looks.OUTCOMES) == set(OUTCOMES)
+    assert set(looks.CAUSES) == set(Cause)
 
 
 def test_every_runbook_that_is_linked_is_there() -> None:
@@ -138,12 +140,19 @@ def test_the_dashboards_link_to_one_another() -> None:
     uids = {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()}
     assert uids == {"fleet.json": links.FLEET, "model.json": links.MODEL}
     for name, other in (("fleet.json", links.MODEL), ("model.json", links.FLEET)):
-        (to_other, to_runbooks) = DASHBOARDS[name]["links"]
+        (to_other, to_runbooks, *_) = DASHBOARDS[name]["links"]
         assert to_other["url"].startswith(f"/d/{other}?${{datasource:queryparam}}&")
         assert to_other["keepTime"]
         assert "model" not in to_other["url"].partition("?")[2]
         assert to_runbooks["url"] == links.RUNBOOKS
     assert f"/d/{links.MODEL}?var-model=" in (FOLDER / "fleet.json").read_text()
+
+
+def test_a_model_leads_to_baseten() -> None:
+    *_, to_model = DASHBOARDS["model.json"]["links"]
+    assert to_model["url"] == "https://app.baseten.co/models/${model}"
+    logs = 'https://app.baseten.co/models/${__data.fields[\\"model_id\\"]}/logs/${__value.raw}'
+    assert logs in (FOLDER / "fleet.json").read_text()
 
 
 def test_every_panel_says_what_it_shows_and_asks_the_chosen_data_source() -> None:

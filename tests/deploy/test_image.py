@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
@@ -17,6 +16,20 @@ from tests.deploy.tools import checkov, run
 
 DOCKERFILE = ROOT / "Dockerfile"
 USER = 65532
+
+# Byte code begins with a number of the Python, flags, and with the flag 1 the hash of its source.
+_STALE = """
+import importlib.util, sys
+from pathlib import Path
+sources = sorted(Path(sys.argv[1]).rglob("*.py"))
+print(len(sources))
+for source in sources:
+    code = Path(importlib.util.cache_from_source(source))
+    expected = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
+    expected += importlib.util.source_hash(source.read_bytes())
+    if not code.exists() or code.read_bytes()[:16] != expected:
+        print(source)
+"""
 
 REASONS = {
     "CKV_DOCKER_7": "the base is an argument; its default has a tag",
@@ -33,7 +46,7 @@ def instructions(name: str) -> list[str]:
 def test_hadolint_and_checkov_find_nothing_wrong() -> None:
     linted = run("hadolint", DOCKERFILE)
     assert (linted.returncode, linted.stdout) == (0, "")
-    assert checkov(DOCKERFILE, "dockerfile", REASONS) == []
+    assert checkov("dockerfile", REASONS, DOCKERFILE) == []
 
 
 def test_it_runs_the_command_itself_as_a_user_with_a_number() -> None:
@@ -42,6 +55,7 @@ def test_it_runs_the_command_itself_as_a_user_with_a_number() -> None:
     (entrypoint,) = instructions("ENTRYPOINT")
     assert json.loads(entrypoint) == ["baseten-watchdog"], "a shell would keep SIGTERM to itself"
     (check,) = instructions("HEALTHCHECK")
+    assert "--timeout=10s" in check
     assert check.endswith('CMD ["baseten-watchdog", "health"]')
     assert instructions("VOLUME") == ["/var/lib/baseten-watchdog"]
 
@@ -74,8 +88,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for verb, options in steps:
         pip = [sys.executable, "-m", "pip", "--python", venv / "bin/python", verb, "--quiet"]
         subprocess.run([*pip, *options.split()], check=True, cwd=folder)
+    _compile(venv)
     yield venv
     shutil.rmtree(folder)
+
+
+def _compile(venv: Path) -> None:
+    """As the Dockerfile does, with the Python of the environment."""
+    (options,) = re.findall(
+        r"RUN /opt/baseten-watchdog/bin/python -m (compileall .+) /opt/baseten-watchdog/lib ",
+        DOCKERFILE.read_text(),
+    )
+    subprocess.run([venv / "bin/python", "-m", *options.split(), venv / "lib"], check=True)
+
+
+def _byte_code(venv: Path) -> dict[Path, bytes]:
+    return {path.relative_to(venv): path.read_bytes() for path in venv.rglob("*.pyc")}
 
 
 def _new_enough(python: str) -> bool:
@@ -97,6 +125,25 @@ def test_what_is_installed_is_what_runs_and_nothing_of_development(installed: Pa
     assert {path for path in shipped if path.name != "__pycache__"} == {
         path for path in wanted if path.name != "__pycache__"
     }
+
+
+def test_no_byte_code_is_stale_whatever_the_times_of_the_files(installed: Path) -> None:
+    """A layer rounds modification times, so that byte code which is checked against them would be
+    compiled anew at each start, on a tree that cannot be written."""
+    command: list[str | Path] = [installed / "bin/python", "-c", _STALE, installed / "lib"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    sources, *stale = checked.stdout.splitlines()
+    assert int(sources) > 1000
+    assert stale == []
+
+
+def test_two_builds_make_the_same_byte_code(installed: Path) -> None:
+    first = _byte_code(installed)
+    for path in first:
+        (installed / path).unlink()
+    _compile(installed)
+    assert _byte_code(installed) == first
 
 
 def test_it_works_for_a_user_without_rights_who_can_write_one_folder(
@@ -125,22 +172,9 @@ def test_it_works_for_a_user_without_rights_who_can_write_one_folder(
         return done
 
     assert do("--version").stdout.startswith("baseten-watchdog ")
-    paused = do("pause", "--all", "--for", "1h")
+    paused = do("pause", "--all", "--for", "1h", "--create")
     assert paused.returncode == 0, paused.stderr
     assert (state / "baseten-watchdog/ledger.db").exists()
     shown = do("status")
     assert shown.returncode == 0, shown.stderr
     assert "paused: all models" in shown.stdout
-
-
-def test_a_wheel_holds_the_package_alone(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    shutil.copytree(ROOT / "watchdog", source / "watchdog")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", tmp_path, source], check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    tops = {Path(name).parts[0] for name in ZipFile(wheel).namelist()}
-    assert {top.partition("-")[0] for top in tops} == {"watchdog", "baseten_watchdog"}

@@ -99,7 +99,7 @@ def test_a_live_daemons_metrics_and_a_real_alert(tmp_path: Path) -> None:
         found = eventually(lambda: _alert(alerts, "BasetenWatchdogTargetExhausted"), "the alert")
         assert found["labels"]["model_id"] == "7hs2v0yb"
         assert found["labels"]["severity"] == "warning"
-        assert found["annotations"]["summary"] == "Gave up on 7hs2v0yb sdxl-dev"
+        assert found["annotations"]["summary"] == "Gave up on 7hs2v0yb sdxl-dev (team images)"
         with urllib.request.urlopen(f"http://{live.address}/metrics") as answer:
             exposition = answer.read()
         checked = promtool("check", "metrics", input=exposition)

@@ -5,6 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.processes import (
     Process,
     cli,
@@ -16,6 +18,7 @@ from tests.fakes.processes import (
     free_port,
     get,
     posts,
+    run,
     running,
     until_looked,
 )
@@ -42,6 +45,39 @@ def test_a_dry_run_needs_no_file_and_sends_nothing(tmp_path: Path) -> None:
             assert process.wait() == 0
         assert posts(api) == []
     assert (tmp_path / "state/baseten-watchdog/ledger.db").exists()
+
+
+@pytest.mark.parametrize("word", ["refuses", "refus3sx"])
+def test_a_model_is_named_by_its_id_or_name(tmp_path: Path, word: str) -> None:
+    with emulator(tmp_path, [REFUSES]) as api:
+        config = config_file(tmp_path, api, [])
+        with running(Process(command("run", "--config", config, "-m", word), environment())) as own:
+            until_looked(api, "refus3sx", 1)
+            own.stop()
+
+
+def test_a_model_that_is_not_there_does_not_keep_the_daemon_from_watching_the_others(
+    tmp_path: Path,
+) -> None:
+    with emulator(tmp_path, [REFUSES]) as api:
+        config = config_file(tmp_path, api, [])
+        arguments = command("run", "--config", config, "-m", "refuse", "-m", "refuses")
+        with running(Process(arguments, environment())) as process:
+            doubt = "--model: there is no model 'refuse': did you mean refuses or refus3sx?"
+            assert process.event("config_warning")["warning"] == doubt
+            assert process.event("started")["targets"] == 2
+            until_looked(api, "refus3sx", 1)
+            process.stop()
+
+
+def test_a_model_is_watched_by_its_id_while_the_api_is_away(tmp_path: Path) -> None:
+    config = config_file(tmp_path, "http://127.0.0.1:1", [])
+    arguments = command("run", "--config", config, "--model", "refus3sx")
+    with running(Process(arguments, environment())) as process:
+        doubt = process.event("config_warning")["warning"]
+        assert doubt.startswith("--model: names cannot be looked up, ids are expected: ")
+        assert process.event("started")["targets"] == 1
+        process.stop()
 
 
 def test_the_page_is_shown_while_something_else_holds_the_ledger(tmp_path: Path) -> None:
@@ -76,3 +112,44 @@ def test_limits_hold_for_a_command_beside_a_daemon_and_for_the_next_daemon(tmp_p
             process.stop()
         assert not any("ledger_created" in line for line in process.lines)
         assert len(posts(api)) == 2
+
+
+def test_a_daemon_does_not_load_what_it_does_not_use(tmp_path: Path) -> None:
+    """Each of these takes memory all day and time at each start."""
+    with emulator(tmp_path, [REFUSES]) as api:
+        webhook = {"name": "ops", "url": "http://127.0.0.1:9/hook"}
+        config = config_file(tmp_path, api, ["refus3sx"], notify=[webhook])
+        python, *arguments = command("run", "--config", config)
+        timed = [python, "-X", "importtime", *arguments]
+        with running(Process(timed, environment())) as process:
+            process.event("gave_up")
+            process.stop()
+    imported = {line.rpartition("|")[2].strip() for line in process.lines if "|" in line}
+    assert imported >= {"httpx", "sqlalchemy", "structlog", "watchdog.app.daemon"}
+    unused = {
+        "alembic",
+        "apprise",
+        "jinja2",
+        "psycopg",
+        "pygments",
+        "rich.console",
+        "sqlalchemy.dialects.postgresql",
+        "typer",
+    }
+    assert imported & unused == set()
+
+
+def test_a_wrong_file_is_told_alike_however_it_is_named(tmp_path: Path) -> None:
+    """`run` has a short way for the options that a container or a service gives it."""
+    file = tmp_path / "wrong.yaml"
+    file.write_text("policy: {jitter: 5}\nwatch: {interval: 5}\n")
+    ended = [
+        run("run", "--config", file),
+        run("run", "-c", file),
+        run("run", f"--config={file}"),
+        run("run", "--dry-run", "--config", file),
+        run("run", BASETEN_WATCHDOG_CONFIG=str(file)),
+    ]
+    (told,) = {(each.returncode, each.stdout, each.stderr) for each in ended}
+    assert told[0] == 2
+    assert [line.partition(": ")[0] for line in told[2].splitlines()] == ["error", "error"]

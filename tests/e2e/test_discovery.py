@@ -77,7 +77,7 @@ def test_models_are_watched_by_team_and_name(tmp_path: Path) -> None:
 
 def state(table: str, model_id: str) -> list[str]:
     words = next(line.split() for line in table.splitlines() if line.startswith(model_id))
-    return [words[2], words[-1]]
+    return [words[3], words[-1]]
 
 
 def test_a_listing_that_fails_changes_nothing_and_changed_patterns_hold_at_once(

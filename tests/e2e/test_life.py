@@ -76,12 +76,12 @@ def test_it_retries_what_fails_obeys_persons_and_says_so_everywhere(tmp_path: Pa
                 'baseten_watchdog_target_state{model_id="refus3sx",state="exhausted"} 1',
                 'baseten_watchdog_deployment_status{model_id="recov3rs",status="ACTIVE"} 1',
                 'baseten_watchdog_retry_attempts_total{model_id="refus3sx",outcome="refused"} 2',
-                'baseten_watchdog_episodes_total{result="recovered"} 1.0',
+                'baseten_watchdog_episodes_total{cause="unknown",result="recovered"} 1.0',
                 'baseten_watchdog_mode_info{mode="retry"} 1.0',
             ):
                 assert line in metrics
             code, page = get(f"http://127.0.0.1:{port}/?q=refuses")
-            assert (code, "1 model needs a person" in page) == (200, True)
+            assert (code, "1 model needs you" in page) == (200, True)
             assert "The API refused two retries in a row" in page
             _, page_of_one = get(f"http://127.0.0.1:{port}/targets/refus3sx")
             assert "source for ***" in page_of_one

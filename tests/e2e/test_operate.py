@@ -33,7 +33,8 @@ def test_the_brake_works_without_a_daemon_and_before_the_first_one(tmp_path: Pat
     llama = model("llama123", "llama", FAILS)
     with emulator(tmp_path, [llama]) as api:
         config = config_file(tmp_path, api, [], models=named(llama))
-        first = cli("pause", "--all", "--for", "1h", "--note", "a\x1b[2J\nb", "--config", config)
+        every = ("--all", "--for", "1h", "--config", config)
+        first = cli("pause", *every, "--create", "--note", "a\x1b[2J\nb")
         assert first.exit_code == 0
         assert first.stderr.startswith("warning: there was no ledger at sqlite:///")
         assert cli("pause", "llama", "--for", "1h", "--config", config).stderr == ""
@@ -59,7 +60,7 @@ def test_a_note_and_a_user_that_are_no_text_pause_all_the_same(tmp_path: Path) -
     llama = model("llama123", "llama", FAILS)
     config = config_file(tmp_path, "http://127.0.0.1:9", [], models=named(llama))
     note, user = os.fsdecode(b"a\xffb\nc") + "x" * 600, os.fsdecode(b"ann\xe9")
-    every = ("pause", "--all", "--for", "1h", "--note", note, "--config", config)
+    every = ("pause", "--all", "--create", "--for", "1h", "--note", note, "--config", config)
     paused = run(*every, LOGNAME=user)
     assert (paused.returncode, paused.stdout[:23]) == (0, "paused all models until")
     status = cli("status", "--config", config).stdout.splitlines()[-1]
@@ -76,7 +77,7 @@ DESK: list[tuple[str, str, int, str]] = [
     ("llama", "retry --force --yes", 0, "llama123{}: accepted"),
     ("llama", "retry --force --yes", 1, "llama123{}: not retried: attempt_under_way"),
     ("llama", "resume", 0, "resumed llama123{}"),
-    ("refuses", "retry", 1, "not retried: refused_twice (--force passes the model's own limits)"),
+    ("refuses", "retry", 1, "not retried: refused_twice (--force ignores the model's own limits)"),
     ("refuses", "resume", 2, "refus3sx{}: not paused"),
     ("refuses", "reset", 2, "give --yes"),
     ("refuses", "pause --for 1h", 0, "paused refus3sx{} until"),
@@ -99,7 +100,7 @@ def test_each_command_on_a_paused_an_exhausted_and_a_recovering_model(tmp_path: 
     with emulator(tmp_path, models) as api:
         config = config_file(tmp_path, api, [], models=named(*models))
         for mark in (BESIDE, AFTERWARDS):
-            cli("pause", f"llama{mark}", "--for", "1h", "--config", config)
+            cli("pause", f"llama{mark}", "--for", "1h", "--create", "--config", config)
         with running(daemon(config)) as process:
             for mark in (BESIDE, AFTERWARDS):
                 process.said("retry_suppressed", f"llama123{mark}")

@@ -56,7 +56,7 @@ def test_a_standby_takes_over_from_a_killed_replica_and_the_limits_hold(tmp_path
         ids = [model["id"] for model in FAIL]
         config = config_file(tmp_path, api, ids, store={"url": url}, fleet={"max_in_flight": 2})
         for name in ids[1:]:
-            cli("pause", name, "--for", "1h", "--config", config)
+            cli("pause", name, "--for", "1h", "--create", "--config", config)
         with replica(config, first_port) as first:
             one = signature(first.event("started")["replica"])
             first.event("replica_active")
@@ -85,7 +85,7 @@ def test_a_standby_takes_over_from_a_killed_replica_and_the_limits_hold(tmp_path
                 assert [post["model_id"] for post in posts(api)] == ["first", "second"]
                 history = cli("history", "--config", config).stdout.splitlines()
                 made = [line.split() for line in history if " attempt " in line]
-                assert [words[5] for words in made] == [other, one]
+                assert [words[6] for words in made] == [other, one]
 
                 server.stop()
                 try:

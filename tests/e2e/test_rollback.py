@@ -64,9 +64,6 @@ def test_the_previous_program_goes_on_where_todays_left_off(kind: str, tmp_path:
     previous = previous_program(tmp_path / "previous")
     with emulator(tmp_path, [FAILS]) as api:
         config = config_file(tmp_path, api, ["fails4vr"], store={"url": url})
-        settings = json.loads(config.read_text())
-        del settings["policy"]["settle"]  # The previous program does not know it.
-        config.write_text(json.dumps(settings))
         with running(daemon(config)) as todays:
             todays.event("retry_accepted")
             todays.stop()

@@ -21,6 +21,7 @@ from tests.fakes.processes import (
     run,
     running,
 )
+from watchdog.ledger.postgres import TRANSACTION
 
 FAILS: dict[str, object] = {
     "id": "fails4vr",
@@ -41,14 +42,19 @@ def sqlite_backup(path: Path) -> Callable[[], object]:
 
 def postgres_backup(url: str) -> Callable[[], object]:
     """Make one of the tables that a fail-over to a server from then would not have; the returned
-    function puts that in their place."""
-    schema = sql.Identifier(Postgres.schema_of(url))
-    copy, tables = sql.Identifier(f"{Postgres.schema_of(url)}_copy"), ("meta", "targets")
+    function puts that in their place, between two transactions of the daemon: one that is running
+    may hold a table that is wanted here, and wait for another one that is already emptied."""
+    name = Postgres.schema_of(url)
+    schema = sql.Identifier(name)
+    copy, tables = sql.Identifier(f"{name}_copy"), ("meta", "targets")
     shared().execute(sql.SQL("CREATE SCHEMA {}").format(copy))
     for table in map(sql.Identifier, tables):
         make = sql.SQL("CREATE TABLE {}.{} AS TABLE {}.{}")
         shared().execute(make.format(copy, table, schema, table))
-    parts = [
+    parts: list[sql.Composed] = [
+        sql.SQL("SELECT pg_advisory_xact_lock({}, hashtext({}))").format(TRANSACTION, name)
+    ]
+    parts += [
         sql.SQL("TRUNCATE {}.{} CASCADE").format(schema, sql.Identifier(table))
         for table in ("attempts", "episodes", *tables)
     ]
@@ -68,7 +74,7 @@ def test_what_was_sent_since_a_backup_still_counts_when_it_is_moved_in(
     with emulator(tmp_path, [FAILS]) as api:
         config = config_file(tmp_path, api, ["fails4vr"], store={"url": url}, policy=LIMITS)
         # Makes the ledger.
-        assert run("pause", "--all", "--for", "1s", "--config", config).returncode == 0
+        assert run("pause", "--all", "--for", "1s", "--create", "--config", config).returncode == 0
         move_in = postgres_backup(url) if kind == "postgresql" else sqlite_backup(path)
         port = free_port()
         with running(daemon(config, BASETEN_WATCHDOG_SERVER__PORT=str(port))) as process:

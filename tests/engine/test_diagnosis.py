@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.engine import World
-from watchdog.domain.finding import Finding
+from watchdog.domain.episode_notes import EpisodeNotes
 from watchdog.engine.ports import Act, AnswerLost, Forbidden
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
@@ -34,7 +34,7 @@ class Asked:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def findings(self) -> list[Finding]:
+    async def findings(self) -> list[EpisodeNotes]:
         found = await self.world.ledger.transact(lambda tx: tx.findings.of("llama"))
         return list(found.values())
 
@@ -57,10 +57,10 @@ async def test_the_error_lines_of_a_new_failure_are_kept_with_its_episode() -> N
     asked = Asked()
     async with asked.running() as world:
         await world.run_for(minutes=2)
-        world.api.log_lines[asked.deployment()] = LINES
+        world.api.logs[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=2)
-    assert await asked.findings() == [Finding(LINES)]
+    assert await asked.findings() == [EpisodeNotes(LINES)]
 
 
 async def test_who_ended_an_episode_is_kept_and_our_own_retries_do_not_count() -> None:
@@ -75,7 +75,7 @@ async def test_who_ended_an_episode_is_kept_and_our_own_retries_do_not_count() -
         asked.acted("MODEL_DEPLOYMENT_RETRIED", own=True, who="API key watchdog")
         world.api.push("llama", "BUILDING")
         await world.run_for(minutes=2)
-    assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
+    assert await asked.findings() == [EpisodeNotes(actor="pushed by ann@example.com")]
 
 
 async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_episode() -> None:
@@ -87,7 +87,7 @@ async def test_an_act_on_another_deployment_of_the_model_is_not_what_ended_the_e
         asked.acted("MODEL_DEPLOYMENT_DEACTIVATED", who="bob@example.com", deployment_id="old")
         world.api.push("llama", "BUILDING")
         await world.run_for(minutes=2)
-    assert await asked.findings() == [Finding(actor="pushed by ann@example.com")]
+    assert await asked.findings() == [EpisodeNotes(actor="pushed by ann@example.com")]
 
 
 async def test_a_key_that_may_not_read_the_audit_log_causes_no_finding_and_no_error() -> None:
@@ -116,7 +116,7 @@ async def test_answers_that_fail_or_are_empty_are_normal() -> None:
 async def test_what_still_waits_when_it_is_turned_off_is_not_asked() -> None:
     asked = Asked()
     async with asked.running() as world:
-        world.api.log_lines[asked.deployment()] = LINES
+        world.api.logs[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=2)
         world.live.current = replace(world.settings, diagnose=False)
@@ -127,7 +127,7 @@ async def test_nothing_is_asked_while_it_is_off() -> None:
     asked = Asked()
     asked.world.diagnose = False
     async with asked.running() as world:
-        world.api.log_lines[asked.deployment()] = LINES
+        world.api.logs[asked.deployment()] = LINES
         world.api.set_status("llama", "BUILD_FAILED")
         await world.run_for(minutes=2)
     assert await asked.findings() == []

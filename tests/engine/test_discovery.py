@@ -1,6 +1,7 @@
 """Rounds of discovery: when they happen, and what a failed one leaves unchanged."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from watchdog.engine.events import (
     ModelsDiscovered,
     ModelsListed,
 )
+from watchdog.engine.fleet import teams
 from watchdog.engine.fleet.discovery import Discoverer, Known, load, save
 from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
@@ -33,22 +35,26 @@ class Rounds:
 
     def __init__(self, known: Known | None = None) -> None:
         self.world = World()
-        self.watched: Known = known or {}
+        self.discovered: Known = known or {}
+        self.teams: teams.Teams = {}
         self.error: LedgerUnavailable | None = None
         self.discoverer = Discoverer(
-            self.world.shared_listing(),
-            self.world.clock,
-            self.world.events.append,
-            known=lambda: self.watched,
-            take_up=self._take_up,
+            self.world.shared_listing(), self.world.clock, self.world.events.append, self
         )
 
-    async def _take_up(self, known: Known) -> None:
+    async def take_up(self, discovered: Known) -> None:
         if self.error is not None:
             raise self.error
-        self.watched = known
+        self.discovered = discovered
 
-    async def after(self, *listing: ListedModel, rules: DiscoveryRules = RULES) -> list[object]:
+    async def learn(self, listed: Sequence[ListedModel]) -> None:
+        if self.error is not None:
+            raise self.error
+        self.teams = {model.id: model.team for model in listed}
+
+    async def after(
+        self, *listing: ListedModel, rules: DiscoveryRules | None = RULES
+    ) -> list[object]:
         """What is told of the next round."""
         self.world.api.listing = listing
         told = len(self.world.events)
@@ -64,7 +70,7 @@ async def test_models_join_and_leave() -> None:
         ModelsDiscovered,
         DiscoveryDone,
     ]
-    assert rounds.watched.keys() == {"m1", "m2"}
+    assert rounds.discovered.keys() == {"m1", "m2"}
     assert await rounds.after(listed("m1")) == [DiscoveryDone]
     assert await rounds.after(listed("m1")) == [ModelsDiscovered, DiscoveryDone]
     told = [event for event in rounds.world.events if isinstance(event, ModelsDiscovered)]
@@ -78,7 +84,7 @@ async def test_a_round_is_made_when_it_is_time_or_when_the_rules_change() -> Non
     await rounds.discoverer.tick(RULES, INTERVAL)
     assert len(rounds.world.events) == told
     await rounds.discoverer.tick(DiscoveryRules(include=("other",)), INTERVAL)
-    assert rounds.watched == {}
+    assert rounds.discovered == {}
 
 
 async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once() -> None:
@@ -90,7 +96,7 @@ async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once
         assert await rounds.after() == []
     rounds.world.api.list_error = None
     assert await rounds.after() == []
-    assert rounds.watched.keys() == {"m1"}
+    assert rounds.discovered.keys() == {"m1"}
     assert await rounds.after(listed("m1"), listed("m2")) == [ModelsDiscovered, DiscoveryDone]
     rounds.world.api.list_error = LOST
     assert await rounds.after() == [DiscoveryFailed]
@@ -102,12 +108,12 @@ async def test_a_listing_of_which_not_all_can_be_read_takes_nobody_away() -> Non
     rounds.world.api.unreadable = 1
     assert await rounds.after(listed("m1")) == [ListingIncomplete, DiscoveryDone]
     assert await rounds.after(listed("m1"), listed("m3")) == [ModelsDiscovered, DiscoveryDone]
-    assert rounds.watched.keys() == {"m1", "m2", "m3"}
+    assert rounds.discovered.keys() == {"m1", "m2", "m3"}
     rounds.world.api.unreadable = 0
     for _ in range(2):
-        assert rounds.watched.keys() == {"m1", "m2", "m3"}
+        assert rounds.discovered.keys() == {"m1", "m2", "m3"}
         await rounds.after(listed("m1"))
-    assert rounds.watched.keys() == {"m1"}
+    assert rounds.discovered.keys() == {"m1"}
 
 
 async def test_two_rounds_take_two_listings_however_soon_they_come() -> None:
@@ -130,25 +136,54 @@ async def test_a_model_that_was_renamed_is_watched_by_its_new_name() -> None:
     rounds = Rounds()
     await rounds.after(listed("m1", "old"))
     assert await rounds.after(listed("m1", "new")) == [DiscoveryDone]
-    assert rounds.watched["m1"].name == "new"
+    assert rounds.discovered["m1"].name == "new"
 
 
 async def test_the_next_one_goes_on_from_what_was_discovered() -> None:
     rounds = Rounds()
     await rounds.after(listed("m1", "llama"))
     ledger = rounds.world.ledger
-    await ledger.transact(lambda tx: save(tx, rounds.watched))
+    await ledger.transact(lambda tx: save(tx, rounds.discovered))
     known = await ledger.transact(load)
-    assert known == rounds.watched
+    assert known == rounds.discovered
     later = Rounds(known)
     later.world.api.list_error = LOST
     assert await later.after() == [DiscoveryFailed]
-    assert later.watched.keys() == {"m1"}
+    assert later.discovered.keys() == {"m1"}
 
 
 async def test_what_was_dropped_meanwhile_is_found_again() -> None:
     rounds = Rounds()
     await rounds.after(listed("m1"))
-    rounds.watched = {}
+    rounds.discovered = {}
     assert await rounds.after(listed("m1")) == [ModelsDiscovered, DiscoveryDone]
-    assert rounds.watched.keys() == {"m1"}
+    assert rounds.discovered.keys() == {"m1"}
+
+
+async def test_a_round_learns_the_teams_of_all_models_also_where_nothing_is_discovered() -> None:
+    rounds = Rounds()
+    models = [listed("m1"), listed("x", team="team-b")]
+    await rounds.after(*models)
+    assert rounds.teams == {"m1": "team-a", "x": "team-b"}
+    rounds = Rounds()
+    assert await rounds.after(*models, rules=None) == []
+    assert rounds.teams == {"m1": "team-a", "x": "team-b"}
+    assert rounds.discovered == {}
+
+
+async def test_a_round_that_only_learns_teams_fails_without_a_line() -> None:
+    rounds = Rounds()
+    rounds.world.api.list_error = LOST
+    assert await rounds.after(rules=None) == []
+    # Once something is to be discovered, the failure matters.
+    rounds.world.api.list_error = None
+    await rounds.after(listed("m1"), rules=None)
+    rounds.world.api.list_error = LOST
+    assert await rounds.after() == [DiscoveryFailed]
+
+
+async def test_the_ledger_keeps_the_teams() -> None:
+    ledger = World().ledger
+    assert await ledger.transact(teams.load) == {}
+    await ledger.transact(lambda tx: teams.save(tx, {"m1": "team-a"}))
+    assert await ledger.transact(teams.load) == {"m1": "team-a"}

@@ -1,6 +1,7 @@
 """The engine in virtual time: what it sends, when, and what it says about it."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -112,14 +113,14 @@ async def test_a_target_that_hangs_does_not_delay_the_others() -> None:
         }
 
 
-async def test_a_steady_fleet_costs_one_transaction_a_tick_and_none_a_check() -> None:
+async def test_a_steady_fleet_costs_no_transaction() -> None:
     world = World(*(f"m{number}" for number in range(50)))
     async with world.running():
         await world.run_for(minutes=2)
         before, checked = world.ledger.transactions, sum(world.api.gets.values())
         await world.run_for(minutes=2)
         assert sum(world.api.gets.values()) - checked >= 50
-        assert world.ledger.transactions - before == 120
+        assert world.ledger.transactions == before
 
 
 async def test_while_the_ledger_is_away_watching_goes_on_and_nothing_is_sent() -> None:
@@ -283,7 +284,10 @@ async def test_a_ledger_that_reads_and_does_not_write_is_away_until_it_writes() 
     async with world.running():
         await world.run_for(minutes=2)
         world.ledger.full = LedgerUnavailable("database or disk is full")
-        await world.run_for(minutes=5)
+        for _ in range(30):  # Nothing but the heartbeats is written.
+            with suppress(LedgerUnavailable):
+                await world.beat()
+            await world.run_for(seconds=5)
         assert [name for name in world.log() if name.startswith("ledger")] == ["ledger_unavailable"]
         world.ledger.full = None
         await world.run_for(minutes=2)

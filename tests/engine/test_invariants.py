@@ -32,7 +32,7 @@ from watchdog.engine.look import Look
 from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
 from watchdog.engine.target.left_behind import resolve_left_behind
-from watchdog.engine.target.record import record_look, reserve, settle
+from watchdog.engine.target.record import record_look, record_outcome, reserve
 
 T = TypeVar("T")
 
@@ -218,15 +218,15 @@ class Limits(RuleBasedStateMachine):
         model_id, (seen, attempt) = process.in_hand.popitem()
         now, (ref, status) = self.clock.time, self.world[model_id]
         if now > attempt.reserved_at + RESERVATION_TTL:
-            self.settle(process, attempt, Outcome.ABANDONED)
+            self.record_outcome(process, attempt, Outcome.ABANDONED)
             return
         if ref != seen.deployment or status not in FAILING:
             look = Look(now, Observation(status, ref, now))
-            self.settle(process, attempt, Outcome.ABANDONED, look)
+            self.record_outcome(process, attempt, Outcome.ABANDONED, look)
             return
         self.posted(attempt, now, charged=outcome.charged or not recorded)
         if recorded:
-            self.settle(process, replace(attempt, sent_at=now), outcome)
+            self.record_outcome(process, replace(attempt, sent_at=now), outcome)
         else:
             self.die(which)
 
@@ -242,14 +242,18 @@ class Limits(RuleBasedStateMachine):
         self.processes[which] = self.start()
         run(self.ledger.transact(resolve_left_behind))
 
-    def settle(
+    def record_outcome(
         self, process: Process, attempt: Attempt, outcome: Outcome, look: Look | None = None
     ) -> None:
         now, resolution = self.clock.time, SENT.get(outcome, Resolution.ANSWERED)
         done = replace(attempt, outcome=outcome, answered_at=now, resolution=resolution)
         if resolution is not None:
             done = replace(done, resolved_at=now)
-        run(self.ledger.transact(lambda tx: settle(tx, process.settings, done, None, look, OPEN)))
+        run(
+            self.ledger.transact(
+                lambda tx: record_outcome(tx, process.settings, done, None, look, OPEN)
+            )
+        )
 
     def posted(self, attempt: Attempt, now: datetime, *, charged: bool) -> None:
         post = Post(attempt.model_id, attempt.episode_id, now, charged)

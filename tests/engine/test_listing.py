@@ -19,7 +19,7 @@ NO_MODEL = NotFound("HTTP 404: no such model", code="404")
 INTERVAL = timedelta(minutes=1)
 
 
-class Bench:
+class Shared:
     """A shared listing, and the API that it asks."""
 
     def __init__(self, *listed: str, empty: tuple[str, ...] = ()) -> None:
@@ -45,124 +45,124 @@ class Bench:
 
 
 async def test_a_404_is_confirmed_by_a_listing_without_the_model() -> None:
-    assert await Bench("other").doubt() is None
+    assert await Shared("other").doubt() is None
 
 
 async def test_a_404_is_confirmed_by_a_listing_without_its_development_deployment() -> None:
-    assert await Bench("other", empty=("llama",)).doubt() is None
+    assert await Shared("other", empty=("llama",)).doubt() is None
 
 
 async def test_a_404_is_not_believed_when_the_listing_has_the_deployment() -> None:
-    assert await Bench("other", "llama").doubt() == (
+    assert await Shared("other", "llama").doubt() == (
         "HTTP 404: no such model, and the list of models has its development deployment"
     )
 
 
 async def test_an_empty_listing_confirms_nothing() -> None:
-    assert await Bench().doubt() == (
+    assert await Shared().doubt() == (
         "HTTP 404: no such model, and the list of models is empty, which confirms nothing"
     )
 
 
 async def test_a_listing_that_cannot_be_read_whole_confirms_nothing() -> None:
-    bench = Bench("other")
-    bench.api.unreadable = 2
-    assert await bench.doubt() == (
+    listing = Shared("other")
+    listing.api.unreadable = 2
+    assert await listing.doubt() == (
         "HTTP 404: no such model, and the list of models has 2 entries that cannot be read"
     )
 
 
 async def test_a_listing_that_fails_confirms_nothing_and_is_not_asked_for_again_at_once() -> None:
-    bench = Bench("other")
-    bench.api.list_error = LOST
+    listing = Shared("other")
+    listing.api.list_error = LOST
     for _ in range(5):
-        assert await bench.doubt() == (
+        assert await listing.doubt() == (
             "HTTP 404: no such model, and the list of models, which is to confirm that, failed: "
             "bad gateway"
         )
-    assert bench.api.listings == 1
-    bench.api.list_error = None
+    assert listing.api.listings == 1
+    listing.api.list_error = None
     await asyncio.sleep(INTERVAL.total_seconds() + 1)
-    assert await bench.doubt() is None
+    assert await listing.doubt() is None
 
 
 async def test_concurrent_readers_of_the_listing_share_one_request() -> None:
-    bench = Bench("other")
+    listing = Shared("other")
     answered = asyncio.Event()
-    bench.api.before_listing = answered
-    asked = [asyncio.create_task(bench.doubt()) for _ in range(100)]
+    listing.api.before_listing = answered
+    asked = [asyncio.create_task(listing.doubt()) for _ in range(100)]
     await asyncio.sleep(1)
-    assert bench.api.listings == 1
+    assert listing.api.listings == 1
     answered.set()
     assert await asyncio.gather(*asked) == [None] * 100
-    assert bench.api.listings == 1
+    assert listing.api.listings == 1
 
 
 async def test_a_listing_serves_for_an_interval() -> None:
-    bench = Bench("other")
+    listing = Shared("other")
     for _ in range(60):
-        await bench.doubt()
+        await listing.doubt()
         await asyncio.sleep(1)
-    await bench.doubt()
-    assert bench.api.listings == 1
+    await listing.doubt()
+    assert listing.api.listings == 1
     await asyncio.sleep(1)
-    await bench.doubt()
-    assert bench.api.listings == 2
+    await listing.doubt()
+    assert listing.api.listings == 2
 
 
 async def test_a_listing_from_before_the_clock_was_set_back_serves_no_more() -> None:
-    bench = Bench("other")
-    bench.world.clock.stepped = timedelta(hours=25)
-    await bench.doubt()
-    bench.world.clock.stepped = timedelta(0)
-    bench.lists("other", "llama")
-    assert await bench.doubt(after=timedelta(0)) is not None
+    listing = Shared("other")
+    listing.world.clock.stepped = timedelta(hours=25)
+    await listing.doubt()
+    listing.world.clock.stepped = timedelta(0)
+    listing.lists("other", "llama")
+    assert await listing.doubt(after=timedelta(0)) is not None
 
 
 async def test_a_listing_says_nothing_of_what_was_seen_since_it_was_asked_for() -> None:
-    bench = Bench("other")
+    listing = Shared("other")
     await asyncio.sleep(5)
-    assert await bench.doubt() is None
+    assert await listing.doubt() is None
     await asyncio.sleep(5)
-    bench.lists("other", "llama")
-    assert await bench.doubt(after=timedelta(seconds=4)) is None
-    assert bench.api.listings == 1
+    listing.lists("other", "llama")
+    assert await listing.doubt(after=timedelta(seconds=4)) is None
+    assert listing.api.listings == 1
     # It was asked for at 5 s, and the model was seen then.
-    assert await bench.doubt(after=timedelta(seconds=5)) is not None
-    assert bench.api.listings == 2
+    assert await listing.doubt(after=timedelta(seconds=5)) is not None
+    assert listing.api.listings == 2
 
 
 async def test_a_listing_under_way_is_too_old_for_what_was_seen_since_it_began() -> None:
-    bench = Bench("other")
-    answered = bench.api.before_listing = asyncio.Event()
-    first = asyncio.create_task(bench.doubt())
+    listing = Shared("other")
+    answered = listing.api.before_listing = asyncio.Event()
+    first = asyncio.create_task(listing.doubt())
     await asyncio.sleep(5)
-    second = asyncio.create_task(bench.doubt(after=timedelta(seconds=3)))
+    second = asyncio.create_task(listing.doubt(after=timedelta(seconds=3)))
     await asyncio.sleep(1)
-    assert bench.api.listings == 1
+    assert listing.api.listings == 1
     answered.set()
     assert [await first, await second] == [None, None]
-    assert bench.api.listings == 2
+    assert listing.api.listings == 2
 
 
 async def test_when_a_waiting_reader_is_cancelled_the_next_one_sends_the_request() -> None:
-    bench = Bench("other")
-    answered = bench.api.before_listing = asyncio.Event()
-    first, second = (asyncio.create_task(bench.doubt()) for _ in range(2))
+    listing = Shared("other")
+    answered = listing.api.before_listing = asyncio.Event()
+    first, second = (asyncio.create_task(listing.doubt()) for _ in range(2))
     await asyncio.sleep(1)
     first.cancel()
     await asyncio.sleep(1)
-    assert bench.api.listings == 2
+    assert listing.api.listings == 2
     answered.set()
     assert await second is None
 
 
 async def test_entries_that_cannot_be_read_are_told_when_their_number_changes() -> None:
-    bench = Bench("other")
+    listing = Shared("other")
     for unreadable in (0, 2, 2, 1, 0, 1):
-        bench.api.unreadable = unreadable
-        await bench.shared.get(after=bench.world.clock.now())
-    events = bench.world.events
+        listing.api.unreadable = unreadable
+        await listing.shared.get(after=listing.world.clock.now())
+    events = listing.world.events
     told = [event.unreadable for event in events if isinstance(event, ListingIncomplete)]
     assert told == [2, 1, 1]
     counted = [event.unreadable for event in events if isinstance(event, ModelsListed)]
@@ -170,12 +170,12 @@ async def test_entries_that_cannot_be_read_are_told_when_their_number_changes() 
 
 
 async def test_the_traceback_of_a_shared_failure_does_not_grow() -> None:
-    bench = Bench()
-    bench.api.list_error = AnswerLost("bad gateway", code="502")
+    listing = Shared()
+    listing.api.list_error = AnswerLost("bad gateway", code="502")
     depths = []
     for _ in range(3):
         with pytest.raises(ApiError) as caught:
-            await bench.shared.get()
+            await listing.shared.get()
         depths.append(len(caught.traceback))
     assert depths[1] == depths[2]
 

@@ -25,7 +25,7 @@ Numbers = dict[tuple[str, ...], float]
 
 SCOPES = {
     "Retries this minute": "minute",
-    "Retries under way": "in_flight",
+    "Retries in flight": "in_flight",
     "Retries in 24 hours": "window",
 }
 

@@ -30,6 +30,7 @@ async def pause(world: World, model_id: str | None, **span: float) -> None:
 
 async def test_a_pause_holds_and_its_end_lets_go() -> None:
     world = World("a", "b")
+    world.models["a"] = replace(world.models["a"], name="llama-dev")
     for model_id in ("a", "b"):
         world.api.set_status(model_id, "BUILD_FAILED")
         world.on_retry(model_id, "ACTIVE")
@@ -45,10 +46,15 @@ async def test_a_pause_holds_and_its_end_lets_go() -> None:
     model_id, when = world.api.posts[1]
     assert model_id == "a"
     assert at(hours=2, seconds=90) <= when <= at(hours=2, seconds=92)
-    acted = [event.action for event in world.events if isinstance(event, OperatorActed)]
-    assert [(each.kind, each.model_id, each.who, each.note) for each in acted] == [
-        (ActionKind.PAUSE, "a", "ann@desk", "incident")
-    ]
+    [acted] = [event for event in world.events if isinstance(event, OperatorActed)]
+    done = acted.action
+    assert (done.kind, done.model_id, done.who, done.note) == (
+        ActionKind.PAUSE,
+        "a",
+        "ann@desk",
+        "incident",
+    )
+    assert acted.model_name == "llama-dev"
     assert [len(e.pauses) for e in world.events if isinstance(e, PausesSeen)] == [0, 1]
 
 
@@ -94,7 +100,7 @@ async def test_a_pause_between_the_reservation_and_the_post_stops_the_post() -> 
     (attempt,) = world.attempts()
     assert (attempt.outcome, attempt.reason) == (
         Outcome.ABANDONED,
-        "a person paused or removed it meanwhile",
+        "it was paused meanwhile",
     )
 
 
@@ -111,7 +117,8 @@ async def test_an_episode_that_somebody_ended_after_the_reservation_stops_the_po
     async with world.running():
         await world.run_for(minutes=2, seconds=1)
     assert world.posts() == []
-    assert [attempt.outcome for attempt in world.attempts()] == [Outcome.ABANDONED]
+    (attempt,) = world.attempts()
+    assert (attempt.outcome, attempt.reason) == (Outcome.ABANDONED, "its episode ended meanwhile")
 
 
 async def test_a_forced_attempt_obeys_a_pause_that_is_newer_than_the_order() -> None:

@@ -38,12 +38,13 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.step import FIRST_LOOK
 from watchdog.engine.look import Look
 from watchdog.engine.ports import VersionConflict
 from watchdog.engine.settings import Model, Settings
 from watchdog.engine.target.left_behind import resolve_left_behind
-from watchdog.engine.target.record import FIRST_LOOK, record_look, reserve, settle
-from watchdog.engine.target.written import Recorded
+from watchdog.engine.target.record import record_look, record_outcome, reserve
+from watchdog.engine.target.recorded import Recorded
 
 INTERVAL, RECOVERY = timedelta(minutes=1), timedelta(seconds=15)
 MODELS = ("m1", *(f"other-{number}" for number in range(60)))
@@ -52,7 +53,7 @@ RETRY = Decision(DecisionKind.RETRY)
 HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(seconds=40))
 
 
-class Bench:
+class Reserving:
     """A ledger with these rows, at a moment that a test chooses, and who works on it."""
 
     def __init__(self, *attempts: Attempt, target: Target | None = None) -> None:
@@ -117,7 +118,7 @@ class Bench:
         assert recorded.after == self.target
         return recorded.after
 
-    def settle(
+    def record_outcome(
         self,
         attempt: Attempt,
         *,
@@ -127,7 +128,7 @@ class Bench:
     ) -> Target:
         recorded = run(
             self.ledger.transact(
-                lambda tx: settle(
+                lambda tx: record_outcome(
                     tx, self.settings, attempt, answered, look, replace(OPEN, hold=hold)
                 )
             )
@@ -148,12 +149,12 @@ def of_others(count: int, attempt: Attempt) -> list[Attempt]:
 
 
 def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
-    bench = Bench(
+    reserving = Reserving(
         refailed(ago(hours=3)),
         refailed(ago(hours=9), episode_id="e0"),
         an_attempt(Outcome.THROTTLED, sent_at=ago(minutes=9)),
     )
-    recorded, attempt = bench.reserve()
+    recorded, attempt = reserving.reserve()
     assert attempt == Attempt(
         id="attempt-1",
         model_id="m1",
@@ -164,12 +165,14 @@ def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
         in_flight_until=NOW + POLICY.stuck_after,
         deployment=REF,
     )
-    assert attempt in bench.attempts
+    assert attempt in reserving.attempts
     assert attempt in recorded.attempts
-    assert recorded.after == bench.target
+    assert recorded.after == reserving.target
     assert not recorded.canary
-    assert bench.target.decision == Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
-    assert bench.target.next_check_at == NOW + RECOVERY
+    assert reserving.target.decision == Decision(
+        DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY
+    )
+    assert reserving.target.next_check_at == NOW + RECOVERY
 
 
 @pytest.mark.parametrize(
@@ -223,12 +226,12 @@ def test_what_is_reserved_is_written_before_anything_is_sent() -> None:
 def test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it(
     attempts: Sequence[Attempt], hold: Hold | None, reason: DecisionReason
 ) -> None:
-    bench = Bench(*attempts)
-    recorded, attempt = bench.reserve(hold)
+    reserving = Reserving(*attempts)
+    recorded, attempt = reserving.reserve(hold)
     assert attempt is None
-    assert len(bench.attempts) == len(attempts)
-    assert recorded.after == bench.target
-    assert bench.target.decision.reason is reason
+    assert len(reserving.attempts) == len(attempts)
+    assert recorded.after == reserving.target
+    assert reserving.target.decision.reason is reason
     assert recorded.step.happened == ()
 
 
@@ -250,24 +253,28 @@ def test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it(
     ],
 )
 def test_below_each_limit_there_is_room(attempts: Sequence[Attempt]) -> None:
-    _, attempt = Bench(*attempts).reserve()
+    _, attempt = Reserving(*attempts).reserve()
     assert attempt is not None
 
 
 def test_a_target_that_somebody_changed_meanwhile_is_not_reserved_for() -> None:
-    bench = Bench()
-    seen = bench.target
-    bench.look("BUILD_FAILED")
-    for stale in (seen, replace(bench.target, model_id="other-1")):
+    reserving = Reserving()
+    seen = reserving.target
+    reserving.look("BUILD_FAILED")
+    for stale in (seen, replace(reserving.target, model_id="other-1")):
         with pytest.raises(VersionConflict, match=stale.model_id):
-            run(bench.ledger.transact(lambda tx: reserve(tx, bench.settings, stale, "a", OPEN)))  # noqa: B023
-    assert bench.attempts == []
+            run(
+                reserving.ledger.transact(
+                    lambda tx: reserve(tx, reserving.settings, stale, "a", OPEN)  # noqa: B023
+                )
+            )
+    assert reserving.attempts == []
 
 
 def test_a_target_without_an_episode_is_not_reserved_for() -> None:
-    bench = Bench(target=failing(episode=None, decision=RETRY))
+    reserving = Reserving(target=failing(episode=None, decision=RETRY))
     with pytest.raises(VersionConflict):
-        bench.reserve()
+        reserving.reserve()
 
 
 @pytest.mark.parametrize(
@@ -287,16 +294,16 @@ def test_a_target_without_an_episode_is_not_reserved_for() -> None:
 def test_the_next_check_is_at_the_interval_or_when_an_attempt_is_due(
     target: Target, status: str, hold: Hold | None, seconds: int
 ) -> None:
-    after = Bench(target=target).look(status, hold=hold)
+    after = Reserving(target=target).look(status, hold=hold)
     assert after.next_check_at == NOW + timedelta(seconds=seconds)
 
 
 def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be() -> None:
     lost = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=ago(seconds=3))
     held = an_attempt(Outcome.PENDING, owner=ALIVE, reserved_at=ago(days=3))
-    bench = Bench(*of_others(1, held), lost)
-    bench.resolve_left_behind()
-    kept, resolved = bench.attempts
+    reserving = Reserving(*of_others(1, held), lost)
+    reserving.resolve_left_behind()
+    kept, resolved = reserving.attempts
     assert kept.outcome is Outcome.PENDING
     assert (resolved.id, resolved.outcome, resolved.sent_at) == ("old-1", Outcome.UNKNOWN, NOW)
     assert resolved.under_way
@@ -317,9 +324,9 @@ def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be() ->
 def test_what_was_left_behind_counts_from_the_latest_moment_at_which_it_was_sent(
     reserved_at: datetime, sent_at: datetime
 ) -> None:
-    bench = Bench(an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=reserved_at))
-    bench.resolve_left_behind()
-    (attempt,) = bench.attempts
+    reserving = Reserving(an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=reserved_at))
+    reserving.resolve_left_behind()
+    (attempt,) = reserving.attempts
     assert (attempt.outcome, attempt.sent_at) == (Outcome.UNKNOWN, sent_at)
 
 
@@ -335,9 +342,9 @@ def test_a_check_resolves_what_was_left_behind_when_it_can_no_longer_be_sent(
     owner: str, seconds_ago: int, outcome: Outcome
 ) -> None:
     reserved_at = ago(seconds=seconds_ago)
-    bench = Bench(an_attempt(Outcome.PENDING, owner=owner, reserved_at=reserved_at))
-    after = bench.look("BUILDING")
-    (attempt,) = bench.attempts
+    reserving = Reserving(an_attempt(Outcome.PENDING, owner=owner, reserved_at=reserved_at))
+    after = reserving.look("BUILDING")
+    (attempt,) = reserving.attempts
     assert attempt.outcome is outcome
     assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
 
@@ -351,30 +358,32 @@ def test_what_was_left_behind_before_a_clock_was_set_back_is_resolved_as_soon(
     """It counts in the fleet's minute while it is pending, whatever its date."""
     tomorrow, noticed = ago(days=-1), ago(seconds=noticed_seconds_ago)
     left = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=tomorrow, ahead_since=noticed)
-    bench = Bench(left)
-    bench.look("BUILDING")
-    (attempt,) = bench.attempts
+    reserving = Reserving(left)
+    reserving.look("BUILDING")
+    (attempt,) = reserving.attempts
     assert attempt.outcome is outcome
 
 
 def test_the_deployment_in_our_own_answer_is_no_push() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
     sent = replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW)
-    after = bench.settle(sent, answered=PUSHED)
+    after = reserving.record_outcome(sent, answered=PUSHED)
     assert after.deployment == PUSHED
     assert after.episode == an_episode(deployment=PUSHED)
-    assert bench.attempts == [replace(sent, made=PUSHED)]
+    assert reserving.attempts == [replace(sent, made=PUSHED)]
     assert after.decision.reason is DecisionReason.ATTEMPT_UNDER_WAY
 
 
 def test_an_answer_that_names_the_same_deployment_changes_nothing() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
-    before = bench.target
-    after = bench.settle(replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW), answered=REF)
+    before = reserving.target
+    after = reserving.record_outcome(
+        replace(attempt, outcome=Outcome.ACCEPTED, sent_at=NOW), answered=REF
+    )
     first_look = NOW + FIRST_LOOK
     assert after == replace(before, version=before.version + 1, next_check_at=first_look)
 
@@ -386,31 +395,31 @@ def abandoned(attempt: Attempt) -> Attempt:
 
 
 def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
     look = Look(NOW, Observation("ACTIVE", REF, NOW))
-    after = bench.settle(abandoned(attempt), look=look)
+    after = reserving.record_outcome(abandoned(attempt), look=look)
     assert (after.health, after.episode) == (Health.HEALTHY, None)
     assert after.decision.reason is DecisionReason.HEALTHY
-    (episode,) = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
+    (episode,) = run(reserving.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert (episode.result, episode.ended_at) == (EpisodeResult.SUPERSEDED, NOW)
 
 
 def test_a_404_at_the_look_again_is_recorded() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
-    after = bench.settle(abandoned(attempt), look=Look(NOW, None))
+    after = reserving.record_outcome(abandoned(attempt), look=Look(NOW, None))
     assert after.missing_since == NOW
     assert after.decision.reason is DecisionReason.MISSING
 
 
 def test_after_a_look_again_that_could_not_see_the_plan_waits_a_little() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
-    after = bench.settle(abandoned(attempt))
+    after = reserving.record_outcome(abandoned(attempt))
     assert after.decision == Decision(
         DecisionKind.WAIT, DecisionReason.LOOK_AGAIN_FAILED, NOW + RECOVERY
     )
@@ -418,64 +427,66 @@ def test_after_a_look_again_that_could_not_see_the_plan_waits_a_little() -> None
 
 
 def test_after_a_429_only_its_hold_is_waited_for() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
     throttled = replace(abandoned(attempt), outcome=Outcome.THROTTLED, sent_at=NOW)
-    after = bench.settle(throttled)
+    after = reserving.record_outcome(throttled)
     assert (after.decision, after.next_check_at) == (RETRY, NOW + INTERVAL)
 
 
 def test_after_a_look_again_that_could_not_see_a_hold_is_still_a_hold() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
-    after = bench.settle(abandoned(attempt), hold=HELD)
+    after = reserving.record_outcome(abandoned(attempt), hold=HELD)
     assert after.decision.reason is DecisionReason.API_HELD
 
 
 def test_an_answer_is_recorded_even_if_its_target_is_gone() -> None:
-    bench = Bench(*of_others(1, an_attempt(Outcome.PENDING)))
-    (pending,) = bench.attempts
+    reserving = Reserving(*of_others(1, an_attempt(Outcome.PENDING)))
+    (pending,) = reserving.attempts
     accepted = replace(pending, outcome=Outcome.ACCEPTED, sent_at=NOW)
     recorded = run(
-        bench.ledger.transact(lambda tx: settle(tx, bench.settings, accepted, REF, None, OPEN))
+        reserving.ledger.transact(
+            lambda tx: record_outcome(tx, reserving.settings, accepted, REF, None, OPEN)
+        )
     )
     assert recorded is None
     ended = replace(accepted, resolution=Resolution.REMOVED, resolved_at=NOW)
-    assert bench.attempts == [ended]
+    assert reserving.attempts == [ended]
 
 
 def test_a_look_at_a_removed_target_is_not_recorded() -> None:
-    bench, look = Bench(), Look(NOW, Observation("ACTIVE", REF, NOW))
+    reserving, look = Reserving(), Look(NOW, Observation("ACTIVE", REF, NOW))
     recorded = run(
-        bench.ledger.transact(
-            lambda tx: record_look(tx, bench.settings, Target("other-1"), look, OPEN)
+        reserving.ledger.transact(
+            lambda tx: record_look(tx, reserving.settings, Target("other-1"), look, OPEN)
         )
     )
     assert recorded is None
 
 
 def test_what_a_look_ends_is_written_down() -> None:
-    bench = Bench(an_attempt())
-    after = bench.look("ACTIVE")
-    (attempt,) = bench.attempts
+    reserving = Reserving(an_attempt())
+    after = reserving.look("ACTIVE")
+    (attempt,) = reserving.attempts
     assert (attempt.resolution, attempt.resolved_at) == (Resolution.RECOVERED, NOW)
     assert after.episode == an_episode(result=EpisodeResult.RECOVERED, ended_at=NOW)
 
 
 def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
-    bench = Bench()
-    after = bench.look("BUILD_FAILED", PUSHED)
+    reserving = Reserving()
+    after = reserving.look("BUILD_FAILED", PUSHED)
     assert after.episode is not None
-    new, old = run(bench.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
+    new, old = run(reserving.ledger.transact(lambda tx: tx.episodes.newest("m1", limit=9)))
     assert new == after.episode
     assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
 
 
 def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
-    bench = Bench()
-    _, attempt = bench.reserve()
+    reserving = Reserving()
+    _, attempt = reserving.reserve()
     assert attempt is not None
     hold = Hold(DecisionReason.API_HELD, NOW + timedelta(minutes=3))
     closed = replace(
@@ -486,17 +497,19 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
         resolved_at=NOW,
     )
     run(
-        bench.ledger.transact(lambda tx: settle(tx, bench.settings, closed, None, None, OPEN, hold))
+        reserving.ledger.transact(
+            lambda tx: record_outcome(tx, reserving.settings, closed, None, None, OPEN, hold)
+        )
     )
-    after = bench.look("BUILD_FAILED")
+    after = reserving.look("BUILD_FAILED")
     assert (after.decision.reason, after.decision.until) == (hold.reason, hold.until)
-    assert bench.reserve()[1] is None
-    bench.time += timedelta(minutes=3)
-    assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY
+    assert reserving.reserve()[1] is None
+    reserving.time += timedelta(minutes=3)
+    assert reserving.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY
 
 
 def test_a_hold_that_a_clock_which_was_ahead_wrote_is_none() -> None:
-    bench = Bench()
+    reserving = Reserving()
     ahead = (NOW + timedelta(days=1)).isoformat()
-    run(bench.ledger.transact(lambda tx: tx.meta.set("held_until", ahead)))
-    assert bench.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY
+    run(reserving.ledger.transact(lambda tx: tx.meta.set("held_until", ahead)))
+    assert reserving.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY

@@ -1,4 +1,4 @@
-"""The real adapter in front of a scripted server."""
+"""The real adapter, connected to a scripted server."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,7 +27,7 @@ RETRIED = {"retried": True, "reason": None, "deployment": DEPLOYMENT}
 
 
 class ManualClock:
-    """Stands still until a test moves it. Waits are real."""
+    """A clock that stands still until a test moves it. Waits take real time."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 3, 1, tzinfo=UTC)
@@ -44,12 +44,13 @@ class ManualClock:
         self._seconds += timedelta(**span).total_seconds()
 
     def step(self, **span: float) -> None:
-        """Move what it says is the time, while none passes."""
+        """Step the wall clock, while no time passes."""
         self._now += timedelta(**span)
 
 
 class Baseten:
-    """Handles requests: per method and path what to reply, once or from now on."""
+    """Replies to requests. For each method and path a test sets what to reply, once or from now
+    on."""
 
     def __init__(self) -> None:
         self._always: dict[str, Reply | bytes | None] = {
@@ -87,11 +88,11 @@ class Setup:
         return [event for event in self.events if isinstance(event, kind)]
 
     def codes(self) -> list[tuple[str, str]]:
-        """Operation and code of each request told."""
+        """Operation and code of each request that was reported."""
         return [(event.operation, event.code) for event in self.told(ApiRequested)]
 
     def asked(self) -> list[str]:
-        """Method and path of each request that came."""
+        """Method and path of each request that arrived."""
         return [f"{request.method} {request.target}" for request in self.server.requests]
 
 
@@ -125,7 +126,7 @@ async def running(
     concurrency: int = 20,
     rate: float = 1e6,
 ) -> AsyncIterator[Setup]:
-    """An adapter and its server, both ended when done."""
+    """An adapter and its server, which are both closed at the end."""
     baseten, clock, events = Baseten(), ManualClock(), list[Event]()
     async with ScriptedServer(baseten) as server:
         api = make_api(

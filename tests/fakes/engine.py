@@ -1,4 +1,4 @@
-"""The engine with fakes around it, in virtual time."""
+"""The engine with fakes of its ports, in virtual time."""
 
 import asyncio
 import itertools
@@ -10,8 +10,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tests.fakes.ledger import InMemoryLedger
+from tests.fakes.receivers import ScriptedReceivers
 from tests.fakes.scripted_api import ScriptedApi
 from watchdog.domain.breaker import BreakerRules
+from watchdog.domain.causes import Match  # noqa: TC001
+from watchdog.domain.outbox import Receiver  # noqa: TC001
 from watchdog.domain.records import (
     Attempt,
     DecisionReason,
@@ -23,13 +26,14 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.engine.events import Event, TargetChanged, TargetUnrecorded
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
-from watchdog.engine.lifecycle.sweep import TICK, Sweep
+from watchdog.engine.lifecycle.sender import SENDING, Sender
 from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable, Listener, Throttled
-from watchdog.engine.settings import LiveSettings, Model, Settings
+from watchdog.engine.settings import TICK, LiveSettings, Model, Settings, no_patterns
 from watchdog.engine.target import operate
 from watchdog.engine.target.attempt import Retrier
 
@@ -65,12 +69,12 @@ NEVER_OPENS = replace(BREAKER, min_failures=1000, max_failures=1000)
 
 
 def at(**ago: float) -> datetime:
-    """A moment so long after the start."""
+    """A moment this long after the start."""
     return START + timedelta(**ago)
 
 
 class LoopClock:
-    """Follows the running loop's virtual time."""
+    """A clock that follows the running loop's virtual time."""
 
     def __init__(self) -> None:
         self.stepped = timedelta(0)
@@ -79,7 +83,7 @@ class LoopClock:
         return START + self.stepped + timedelta(seconds=round(self.monotonic(), 6))
 
     def apis(self) -> datetime:
-        """What the API's clock says: a year on, and it never steps."""
+        """The time of the API's clock: it is a year ahead, and never steps."""
         return at(days=365, seconds=int(self.monotonic()))
 
     def monotonic(self) -> float:
@@ -87,7 +91,7 @@ class LoopClock:
 
 
 class World:
-    """Some models, a Baseten, a ledger, and a daemon's engine that runs, stops and crashes."""
+    """Some models, a scripted API, a ledger, and a daemon's engine that can run, stop and crash."""
 
     def __init__(
         self,
@@ -105,8 +109,12 @@ class World:
         self.ledger = InMemoryLedger(self.clock)
         self.observe = observe
         self.diagnose = False
+        self.match: Match = no_patterns
+        self.receivers: tuple[Receiver, ...] = ()
+        self.notifier = ScriptedReceivers(self.clock)
+        self._sends_at = START
         self.events: list[Event] = []
-        self.listeners: list[Listener] = []  # what the daemon's next life tells its events too
+        self.listeners: list[Listener] = []  # added to each engine that starts
         self.models = {
             model_id: Model(name=None, policy=Policy(**POLICY | policy)) for model_id in model_ids
         }
@@ -116,7 +124,7 @@ class World:
         self._lives = itertools.count(1)
         self._ids = (f"attempt-{number}" for number in itertools.count(1))
         self._engine: Engine | None = None
-        self._sweep: Sweep | None = None
+        self._term: Term | None = None
         self._owner = ""
 
     @asynccontextmanager
@@ -128,7 +136,7 @@ class World:
             await self.stop()
 
     def shared_listing(self) -> SharedListing:
-        """A list of models for a process that runs beside the daemon."""
+        """The shared listing of a process that runs at the same time as the daemon."""
         settings = self._settings_of("beside", self.models, observe=self.observe)
         return self._make_engine(self.ledger, settings).listing
 
@@ -139,20 +147,28 @@ class World:
         engine = self._engine = self._make_engine(self.ledger, settings)
         for listener in self.listeners:
             engine.listener.add(listener)
+        await self.beat()
+        self._term = Term(engine)
+        await self._term.take_up(settings, {}, {}, lambda: None)
+        self._term.sweep.start()
+
+    async def beat(self) -> None:
+        """Write a heartbeat of the running process."""
         now = self.clock.now()
         replica = Replica(self._owner, "0.1.0", now, now, now, active=True)
-        await self.ledger.transact(lambda tx: tx.replicas.save(replica))
-        self._sweep = await engine.begin_sweep()
-        self._sweep.start()
+        await self.transact(lambda tx: tx.replicas.save(replica))
 
     def _make_engine(self, ledger: InMemoryLedger, settings: Settings) -> Engine:
+        condition = Condition()
         return Engine(
             self.api,
             ledger,
             self.clock,
-            Fanout([self.events.append]),
+            Fanout([self.events.append, condition]),
             settings,
             new_id=partial(next, self._ids),
+            notifier=self.notifier,
+            condition=condition,
         )
 
     def _settings_of(self, owner: str, models: Mapping[str, Model], *, observe: bool) -> Settings:
@@ -168,13 +184,15 @@ class World:
             concurrency=self._concurrency,
             max_rate=50,
             diagnose=self.diagnose,
+            match=self.match,
+            receivers=self.receivers,
         )
 
     async def check_retry(
         self, *model_ids: str, observe: bool = False, **policy: Any
     ) -> dict[str, Target]:
-        """What `check --retry` does in a process of its own, of all models or these; the targets as
-        it shows them."""
+        """Do what `check --retry` does in a separate process, for these models, or for all if none
+        is given. Returns the targets as the command shows them."""
         models = {
             model_id: replace(model, policy=replace(model.policy, **policy))
             for model_id, model in self.models.items()
@@ -188,7 +206,7 @@ class World:
 
     @property
     def engine(self) -> Engine:
-        """That of the daemon's present or latest life."""
+        """The engine of the daemon's present or last life."""
         assert self._engine is not None, "it has never run"
         return self._engine
 
@@ -204,17 +222,22 @@ class World:
     def retrier(self) -> Retrier:
         return self.engine.retrier
 
+    @property
+    def sender(self) -> Sender:
+        assert self.engine.sender is not None
+        return self.engine.sender
+
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
-        """One transaction of the process that runs."""
+        """One transaction of the running process."""
         assert self._engine is not None
         return await self._engine.ledger.transact(work)
 
     async def force(self, model_id: str) -> None:
-        """What `retry --force` does."""
+        """Do what `retry --force` does."""
         await self.engine.checker.check(self.target(model_id), forced=True)
 
     async def force_by_command(self, model_id: str) -> None:
-        """What `retry --force` does in a process of its own."""
+        """Do what `retry --force` does in a separate process."""
         settings = self._settings_of(
             f"command:{next(self._lives)}", {model_id: self.models[model_id]}, observe=self.observe
         )
@@ -223,51 +246,56 @@ class World:
         self.ledger.dead_owners.add(settings.owner)
 
     async def reset(self, model_id: str) -> None:
-        """What `reset` does."""
+        """Do what `reset` does."""
         settings, target = self.settings, self.target(model_id)
         await self.ledger.transact(
             lambda tx: operate.reset(tx, settings, target, who="ann@desk", note="")
         )
 
     async def reload(self, **changes: Any) -> None:
-        """Take up the models as they are now, as the daemon does when its file changes."""
-        assert self._sweep is not None
+        """Apply the models as they are now, as the daemon does when its file changes."""
+        assert self._term is not None
         settings = replace(self.settings, models=dict(self.models), observe=self.observe, **changes)
-        term = Term(self.engine, self._sweep)
-        known = await term.take_up(settings, {})
-        self.live.current = settings
-        self.ledger.observe = self.observe
-        term.changed(known)
+
+        def put_in_force() -> None:
+            self.live.current = settings
+            self.ledger.observe = self.observe
+
+        await self._term.take_up(settings, {}, {}, put_in_force)
 
     async def run_for(self, *, every: timedelta = TICK, **span: float) -> None:
-        """Tick for so long, as the scheduler would; more seldom where a test has long to run."""
+        """Tick for so long, as the scheduler would; less often if a test runs for long."""
         ends = self.clock.now() + timedelta(**span)
         while self.clock.now() < ends:
             await self.tick()
             await asyncio.sleep(every.total_seconds())
 
     async def tick(self) -> None:
-        assert self._sweep is not None
+        assert self._term is not None
         await self.engine.breaker.tick()
-        await self._sweep.tick()
+        await self._term.sweep.tick()
+        if self.receivers and self.clock.now() >= self._sends_at:
+            self._sends_at = self.clock.now() + SENDING
+            await self.sender.tick()
 
     async def attend_to_the_breaker(self) -> None:
-        """What a tick of the daemon does before its checks."""
+        """Do what a tick of the daemon does before its checks."""
         await self.engine.breaker.tick()
 
     async def stop(self) -> None:
-        if self._sweep is not None:
-            sweep, retrier = self._sweep, self.engine.retrier
-            self._sweep = None
+        if self._term is not None:
+            sweep, retrier = self._term.sweep, self.engine.retrier
+            self._term = None
             retrier.send_nothing_more()
             await sweep.stop(timedelta(seconds=10))
+            await self.sender.stop(timedelta(seconds=10))
             await retrier.finish()
             with suppress(LedgerUnavailable):
                 await self.ledger.transact(lambda tx: tx.replicas.remove(self._owner))
 
     async def crash(self) -> None:
-        """End as a killed process does: it sends and records nothing more."""
-        self._sweep = None
+        """End like a killed process: nothing more is sent or recorded."""
+        self._term = None
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -282,7 +310,7 @@ class World:
         then: tuple[str, timedelta] | None = None,
         effect: Callable[[], object] = lambda: None,
     ) -> None:
-        """What an accepted retry does to a model."""
+        """Set what an accepted retry does to a model."""
 
         def retried() -> None:
             self.api.set_status(model_id, status)

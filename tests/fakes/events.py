@@ -1,9 +1,12 @@
-"""One event of each kind, with everything in it that can be in it."""
+"""One event of each kind, with every field set."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.fakes.records import FLEET, NOW, POLICY, PUSHED, REF, an_attempt, an_episode, failing
 from watchdog.domain.breaker import ClosedBy
+from watchdog.domain.causes import Cause, Finding, Sureness
+from watchdog.domain.notices import NoticeEvent
 from watchdog.domain.records import (
     Action,
     ActionKind,
@@ -35,6 +38,10 @@ LOGGED: dict[str, e.Event] = {
         targets=1,
         limits=LIMITS,
         ledger="sqlite:///ledger.db",
+        page="http://127.0.0.1:9464/",
+        metrics="http://127.0.0.1:9464/metrics",
+        config="/etc/baseten-watchdog.yaml",
+        api="https://api.baseten.co",
     ),
     "stopped": e.Stopped(abandoned_checks=1),
     "replica_active": e.BecameActive(),
@@ -46,7 +53,7 @@ LOGGED: dict[str, e.Event] = {
     "discovery_failed": e.DiscoveryFailed(error="bad gateway"),
     "listing_incomplete": e.ListingIncomplete(listed=7, unreadable=1),
     "config_reload_failed": e.ConfigReloadFailed(problems=("a.yaml:3: not YAML", "and more")),
-    "operator_action": e.OperatorActed(action=PAUSE),
+    "operator_action": e.OperatorActed(action=PAUSE, model_name="llama-dev"),
     "config_warning": e.ConfigDoubtful(warning="policy.retry_on: empty"),
     "ledger_created": e.LedgerCreated(ledger="sqlite:///ledger.db"),
     "ledger_unavailable": e.LedgerLost(error="disk full"),
@@ -68,18 +75,30 @@ LOGGED: dict[str, e.Event] = {
     "breaker_closed": e.BreakerClosed(
         closed_by=ClosedBy.CANARY, canary="m1", after=timedelta(minutes=20)
     ),
+    "notification_sent": e.NotificationSent(receiver="ops", notices=2, answer="HTTP 200: ok"),
+    "notification_failed": e.NotificationFailed(
+        receiver="ops", notices=2, answer="HTTP 503", tries=3
+    ),
+    "notification_dropped": e.NotificationDropped(
+        receiver="ops", notice=NoticeEvent.GAVE_UP, about="m1"
+    ),
     "retries_forbidden": e.RetriesForbidden(models=3, probe_at=UNTIL),
     "retries_allowed": e.RetriesAllowed(after=timedelta(hours=2)),
     "auth_failed": e.AuthFailed(code="401", hold=HOLD),
     "auth_recovered": e.AuthRecovered(),
     "check_failed": e.CheckFailed(target=TARGET, code="502", error="bad gateway", in_a_row=10),
     "deployment_failing": e.DeploymentFailing(target=TARGET, episode=an_episode(), reopened=True),
+    "cause_found": e.CauseFound(
+        target=TARGET, finding=Finding(Cause.NETWORK, Sureness.CERTAIN, "a line", "a pattern")
+    ),
     "deployment_failed_again": e.DeploymentFailedAgain(target=TARGET, attempt=ATTEMPT),
     "retry_reserved": e.RetryReserved(target=TARGET, attempt=ATTEMPT),
     "retry_deployment_mismatch": e.RetryMismatched(
         target=TARGET, attempt=ATTEMPT, observed=REF, answered=PUSHED
     ),
-    "retry_suppressed": e.RetrySuppressed(target=TARGET, decision=WAITING),
+    "retry_suppressed": e.RetrySuppressed(
+        target=TARGET, decision=replace(WAITING, reason=DecisionReason.WINDOW_SPENT)
+    ),
     "gave_up": e.GaveUp(target=TARGET, decision=GAVE_UP, attempts_used=4),
     "recovered": e.Recovered(
         target=TARGET, episode=ENDED, after=timedelta(minutes=7), attempts_used=2
@@ -95,7 +114,7 @@ LOGGED: dict[str, e.Event] = {
     name: e.RetryAnswered(target=TARGET, attempt=an_attempt(outcome, number=2, reason="because"))
     for outcome, name in e.RetryAnswered.LOG_NAMES.items()
 }
-"""By the name of its log line."""
+"""The events that are logged, by their name in the log."""
 
 QUIET: list[e.Event] = [
     e.FleetSeen(fleet=FLEET),
@@ -107,8 +126,10 @@ QUIET: list[e.Event] = [
     e.LedgerOpened(created_at=NOW),
     e.LedgerTransacted(duration_seconds=0.002),
     e.WatchingSeen(count=2),
+    e.NotificationsWaiting(count=2, receivers=("ops",)),
     e.DiscoveryDone(at=NOW, discovered=2),
     e.ModelsListed(listed=7, unreadable=1),
+    e.TeamsSeen(teams={"m1": "team-a"}),
     e.SweepDone(at=NOW, first=True),
     e.ApiRequested(operation="get_deployment", code="200", duration_seconds=0.1),
     e.TargetChanged(target=TARGET, policy=POLICY, attempts=(ATTEMPT,)),
@@ -117,6 +138,6 @@ QUIET: list[e.Event] = [
     e.CheckDone(model_id="m1", result="healthy", observed_at=NOW),
     e.TargetForgotten(model_id="m1"),
 ]
-"""Those that no log line tells."""
+"""The events that are not logged."""
 
 OUTCOMES = [outcome for outcome in Outcome if outcome is not Outcome.PENDING]

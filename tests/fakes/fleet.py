@@ -1,4 +1,4 @@
-"""A fleet with something of everything, written into a ledger as a daemon would have left it."""
+"""A fleet with targets in many states, written into a ledger as a daemon would have left it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,10 +29,10 @@ from watchdog.engine.settings import Model, Settings
 OWNER = "daemon:watchdog-0:5f3a2c11"
 OTHER = "daemon:watchdog-1:99aa00ff"
 HOSTILE = "<script>document.title='pwned'</script>\x1b[31m\u202e"
-"""Markup, an escape sequence and an override of the reading direction."""
+"""Markup, an escape sequence, and a character that reverses the text direction."""
 
 Past = list[tuple[float, str | None]]
-"""How many hours ago which status began."""
+"""Statuses, each with how many hours ago it began."""
 
 
 def _decided(kind: DecisionKind, reason: DecisionReason, **ahead: float) -> Decision:
@@ -56,7 +56,7 @@ def _ill(model_id: str, hours: float, decision: Decision, **values: Any) -> Targ
 
 
 class Seeded:
-    """Targets with what they went through."""
+    """Targets with their histories."""
 
     def __init__(self) -> None:
         self.targets: list[Target] = []
@@ -95,7 +95,8 @@ class Seeded:
 
 
 def tried(hours: float, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:
-    """An attempt so long ago, after which it failed again, unless it says otherwise."""
+    """An attempt so many hours ago, after which the target failed again unless the values say
+    otherwise."""
     at = ago(hours=hours)
     given: dict[str, Any] = {
         "reserved_at": at,
@@ -172,7 +173,7 @@ def _notable(fleet: Seeded) -> None:
 
 
 def a_fleet(count: int = 12, *, hostile: bool = False) -> Seeded:
-    """So many targets: the seven that something is to be told of, and well ones."""
+    """So many targets: seven that each need attention, and healthy ones."""
     fleet = Seeded()
     _notable(fleet)
     if hostile:
@@ -200,7 +201,7 @@ def _names() -> Iterator[str]:
 
 
 def settings_of(fleet: Seeded, **values: Any) -> Settings:
-    """Settings that watch these, in retry mode, unless they say otherwise."""
+    """Settings that watch these targets, in retry mode unless the values say otherwise."""
     made = Settings(
         observe=False,
         owner=OWNER,

@@ -1,4 +1,4 @@
-"""A web server and a CONNECT proxy on loopback that do what a test says, down to the bytes."""
+"""A web server and a CONNECT proxy on loopback that send exactly the bytes that a test sets."""
 
 import asyncio
 import json
@@ -22,11 +22,13 @@ class Request:
     target: str
     headers: Mapping[str, str]
     connection: int
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`body` is bytes as they are, or anything that becomes JSON. `length` may lie about it."""
+    """`body` is bytes that are sent as they are, or a value that is sent as JSON. `length` may be a
+    wrong length of it."""
 
     status: int = 200
     body: object = field(default_factory=dict)
@@ -42,11 +44,12 @@ class Reply:
 
 
 Handler = Callable[[Request], Awaitable["Reply | bytes | None"]]
-"""Gives a reply; raw bytes, after which the connection is closed; or None, to close it at once."""
+"""Returns a reply; or raw bytes, after which the connection is closed; or None, to close it at
+once."""
 
 
 class _Listening:
-    """Accepts connections while it is entered, and leaves nothing open."""
+    """Accepts connections in its `with` block, and closes everything at the end."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +78,8 @@ class _Listening:
         self._server.close()
 
     async def all_closed(self) -> None:
-        """Wait until this end has closed every connection, so that the other end can know."""
+        """Wait until this side has closed every connection, so that the other side can notice
+        it."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(*(closed.wait() for closed in self._closed))
 
@@ -122,7 +126,7 @@ class ScriptedServer(_Listening):
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
     async def arrived(self, count: int) -> None:
-        """Wait until so many requests have come, ever."""
+        """Wait until so many requests have arrived since the start."""
         async with self._arrived, asyncio.timeout(PATIENCE_SECONDS):
             await self._arrived.wait_for(lambda: len(self.requests) >= count)
 
@@ -134,7 +138,8 @@ class ScriptedServer(_Listening):
     ) -> None:
         while True:
             method, target, headers = await _read_head(reader)
-            request = Request(method, target, headers, number)
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            request = Request(method, target, headers, number, body)
             self.requests.append(request)
             async with self._arrived:
                 self._arrived.notify_all()
@@ -148,7 +153,8 @@ class ScriptedServer(_Listening):
 
 
 class ConnectProxy(_Listening):
-    """A CONNECT proxy that connects every name to `upstream_port`, or rejects all with a status."""
+    """A CONNECT proxy that connects every host name to `upstream_port`, or rejects all requests
+    with a status."""
 
     def __init__(self, upstream_port: int, *, refuse_with: int | None = None) -> None:
         super().__init__()

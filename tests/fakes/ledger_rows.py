@@ -1,15 +1,16 @@
 """The transactions of a ledger in memory, by noun as in `engine.ports`."""
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.fakes.usage import usage_of
 from watchdog.domain.breaker import Canary, Opening
-from watchdog.domain.finding import Finding
+from watchdog.domain.episode_notes import EpisodeNotes
 from watchdog.domain.limits import sent_or_reserved_at
+from watchdog.domain.outbox import Said, Waiting
+from watchdog.domain.plan import Claim, share
 from watchdog.domain.queue import is_queued
 from watchdog.domain.records import (
     Action,
@@ -26,6 +27,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.engine.ports import (
+    Due,
     FleetUsage,
     Generation,
     VersionConflict,
@@ -48,8 +50,10 @@ class Rows:
     replicas: dict[str, Replica] = field(default_factory=dict)
     configured: dict[str, frozenset[str]] = field(default_factory=dict)
     statuses: dict[tuple[str, datetime], StatusChange] = field(default_factory=dict)
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, EpisodeNotes] = field(default_factory=dict)
     breakages: dict[int, Breakage] = field(default_factory=dict)
+    notices: dict[int, Waiting] = field(default_factory=dict)
+    said: dict[tuple[str, str], Said] = field(default_factory=dict)
 
 
 TARGET_TIMES = (
@@ -66,7 +70,7 @@ TARGET_TIMES = (
 
 @dataclass(frozen=True)
 class _Noun:
-    """What is about one noun in a transaction."""
+    """The part of a transaction that is about one noun."""
 
     _tx: "Transaction"
     _rows: Rows
@@ -74,31 +78,43 @@ class _Noun:
 
 
 class _Targets(_Noun):
-    def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> list[Target]:
-        due = [
-            target
-            for target in self._rows.targets.values()
-            if target.watched
-            and target.next_check_at is not None
-            and not until < target.next_check_at <= farthest_plan(self._now, interval)
-        ]
-        due = sorted(due, key=lambda target: (target.next_check_at, target.model_id))[:limit]
-        for target in due:
-            later = self._now + interval * 0.95 + _share(target.model_id, interval * 0.1)
-            self._rows.targets[target.model_id] = replace(target, next_check_at=later)
-        ahead = farthest_plan(self._now, interval)
-        found = [self._joined(target) for target in due]
-        return [
-            replace(
-                t,
-                next_check_at=self._now if (t.next_check_at or ahead) > ahead else t.next_check_at,
-            )
-            for t in found
-        ]
+    def due(
+        self, until: datetime, *, limit: int, interval: timedelta, claims: Mapping[str, Claim]
+    ) -> list[Due]:
+        found = []
+        for target in self._rows.targets.values():
+            if not target.watched or target.next_check_at is None:
+                continue
+            own, at = claims.get(target.model_id), target.next_check_at
+            if own is not None and own.counts_for(target.version, at):
+                at = own.next_at
+            if at > farthest_plan(self._now, interval):
+                at = self._now
+            if at <= until:
+                found.append(Due(self._joined(target), at))
+        return sorted(found, key=lambda due: (due.at, due.target.model_id))[:limit]
+
+    def next_planned(self, after: datetime) -> datetime | None:
+        plans = [each.next_check_at for each in self._rows.targets.values() if each.watched]
+        return min((each for each in plans if each is not None and each > after), default=None)
+
+    def plan(self, claims: Mapping[str, Claim]) -> None:
+        for model_id, claim in claims.items():
+            target = self._rows.targets.get(model_id)
+            at = target.next_check_at if target is not None else None
+            if target is not None and at is not None and claim.counts_for(target.version, at):
+                self._rows.targets[model_id] = replace(target, next_check_at=claim.next_at)
 
     def get(self, model_id: str) -> Target | None:
         target = self._rows.targets.get(model_id)
         return None if target is None else self._joined(target)
+
+    def some(self, model_ids: Collection[str]) -> list[Target]:
+        return [
+            self._joined(self._rows.targets[each])
+            for each in model_ids
+            if each in self._rows.targets
+        ]
 
     def all(self) -> list[Target]:
         return [self._joined(target) for _, target in sorted(self._rows.targets.items())]
@@ -130,13 +146,16 @@ class _Targets(_Noun):
 
     def make_due(self, model_id: str, at: datetime) -> None:
         target = self._rows.targets.get(model_id)
-        if target is not None and target.next_check_at is not None and target.next_check_at > at:
-            self._rows.targets[model_id] = replace(target, next_check_at=at)
+        if target is None or target.next_check_at is None:
+            return
+        earlier = target.next_check_at - timedelta(microseconds=1)
+        at = at if target.next_check_at > at else earlier
+        self._rows.targets[model_id] = replace(target, next_check_at=at)
 
     def spread_checks(self, within: timedelta) -> None:
         for model_id, target in self._rows.targets.items():
             if target.watched:
-                self.make_due(model_id, self._now + _share(model_id, within))
+                self.make_due(model_id, self._now + share(model_id, within))
 
     def watched(self) -> list[str]:
         return [target.model_id for target in self._rows.targets.values() if target.watched]
@@ -244,14 +263,14 @@ class _Episodes(_Noun):
 
 class _Findings(_Noun):
     def note_error_lines(self, episode_id: str, lines: tuple[str, ...]) -> None:
-        found = self._rows.findings.get(episode_id, Finding())
+        found = self._rows.findings.get(episode_id, EpisodeNotes())
         self._rows.findings[episode_id] = replace(found, error_lines=lines)
 
     def note_actor(self, episode_id: str, actor: str) -> None:
-        found = self._rows.findings.get(episode_id, Finding())
+        found = self._rows.findings.get(episode_id, EpisodeNotes())
         self._rows.findings[episode_id] = replace(found, actor=actor)
 
-    def of(self, model_id: str) -> dict[str, Finding]:
+    def of(self, model_id: str) -> dict[str, EpisodeNotes]:
         own = {e.id for e in self._rows.episodes.values() if e.model_id == model_id}
         return {each: found for each, found in self._rows.findings.items() if each in own}
 
@@ -451,8 +470,40 @@ class _Replicas(_Noun):
         return frozenset[str]().union(*known)
 
 
+class _Notices(_Noun):
+    def waiting(self, receiver: str | None = None, subject: str | None = None) -> list[Waiting]:
+        return [
+            each
+            for _, each in sorted(self._rows.notices.items())
+            if receiver in (None, each.receiver) and subject in (None, each.notice.subject)
+        ]
+
+    def put(self, waiting: Sequence[Waiting]) -> None:
+        for each in waiting:
+            if each.id is None:
+                number = max(self._rows.notices, default=0) + 1
+                self._rows.notices[number] = replace(each, id=number)
+            elif each.id in self._rows.notices:
+                self._rows.notices[each.id] = each
+
+    def remove(self, waiting: Collection[Waiting]) -> None:
+        for each in waiting:
+            self._rows.notices.pop(each.id or 0, None)
+
+    def said(self, receiver: str, subject: str) -> Said | None:
+        return self._rows.said.get((receiver, subject))
+
+    def note_said(self, heard: Said) -> None:
+        self._rows.said[heard.receiver, heard.subject] = heard
+
+    def forget(self, subjects: Collection[str]) -> None:
+        self.remove([w for w in self.waiting() if w.notice.subject in subjects and not w.tries])
+        for key in [key for key in self._rows.said if key[1] in subjects]:
+            del self._rows.said[key]
+
+
 class _Breaker(_Noun):
-    def broken(
+    def began_to_fail(
         self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
     ) -> list[datetime]:
         times = (t.broke_at for t in self._counted(among, but) if t.broke_at is not None)
@@ -576,6 +627,7 @@ class Transaction:
         self.usage = _Usage(self, rows, now)
         self.actions = _Actions(self, rows, now)
         self.replicas = _Replicas(self, rows, now)
+        self.notices = _Notices(self, rows, now)
         self.breaker = _Breaker(self, rows, now)
         self.meta = _Meta(self, rows, now)
 
@@ -595,6 +647,7 @@ class Transaction:
         _clamp(self._rows.canaries, ("named_at", "ended_at"), self._now)
         _clamp(self._rows.actions, ("at", "ended_at"), self._now)
         _clamp(self._rows.breakages, ("began_at", "ended_at"), self._now)
+        _clamp(self._rows.said, ("at",), self._now)
         self.attempts.note_ahead()
 
     def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
@@ -626,12 +679,6 @@ def _place(target: Target) -> tuple[int, datetime, str]:
     assert target.queue_rank is not None
     assert target.ready_at is not None
     return target.queue_rank, target.ready_at, target.model_id
-
-
-def _share(model_id: str, span: timedelta) -> timedelta:
-    """A target's own part of a span, in whole microseconds."""
-    spread = int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48
-    return timedelta(microseconds=int(spread * (span // timedelta(microseconds=1))))
 
 
 def _clamp(rows: dict[Any, Any], names: Iterable[str], now: datetime) -> None:

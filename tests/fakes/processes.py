@@ -1,4 +1,4 @@
-"""Real processes: the daemon and the emulator, as a user starts them, and commands beside them."""
+"""Real processes: the daemon and the emulator, as a user starts them, and commands."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from watchdog.cli import app
+from watchdog.cli.program import app
 
 KEY = "test-key-5f3a"
 PATIENCE_SECONDS = 300
-"""A bound for a machine that is very busy; nothing waits so long when all is well."""
+"""A limit for a very busy machine, in seconds; no test that passes waits this long."""
 
 _LOOK_AGAIN_SECONDS = 0.05
 
@@ -40,14 +40,14 @@ def command(*arguments: str | Path) -> list[str]:
 
 
 def cli(*arguments: str | Path, **env: str) -> Result:
-    """Run one command to its end, in this process: a new one takes most of a second to import
-    what it needs."""
+    """Run one command to its end in this process: a new process takes most of a second for its
+    imports."""
     runner = CliRunner(env={"BASETEN_API_KEY": KEY, **env})
     return runner.invoke(app, list(map(str, arguments)), catch_exceptions=False)
 
 
 def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end, in a process of its own."""
+    """Run one command to its end in a separate process."""
     return subprocess.run(
         command(*arguments),
         env=environment(**env),
@@ -59,13 +59,15 @@ def run(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 class Process:
-    """A process whose output is read as it comes."""
+    """A process whose output is read while it runs."""
 
-    def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, arguments: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None
+    ) -> None:
         self.lines: list[str] = []
         self._queue: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
-            arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            arguments, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -81,7 +83,7 @@ class Process:
         self._queue.put(None)
 
     def until(self, text: str) -> str:
-        """The next line with this text in it."""
+        """Wait for the next line that contains this text."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             left = max(0.0, deadline - time.monotonic())
@@ -97,12 +99,12 @@ class Process:
                 return line
 
     def event(self, name: str) -> dict[str, Any]:
-        """The next log line of this event."""
+        """Wait for the next log line of this event."""
         found: dict[str, Any] = json.loads(self.until(f'"event": "{name}"'))
         return found
 
     def said(self, name: str, model_id: str) -> dict[str, Any]:
-        """The log line of this event about this model, which may have come before."""
+        """The log line of this event about this model, which may already have been read."""
         for line in self.lines:
             if f'"event": "{name}"' in line and f'"model_id": "{model_id}"' in line:
                 found: dict[str, Any] = json.loads(line)
@@ -115,7 +117,7 @@ class Process:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        """The exit status, once it ends and all its output is read."""
+        """Wait until it ends, read all its output, and return the exit status."""
         status = self._process.wait(PATIENCE_SECONDS)
         self._reader.join(PATIENCE_SECONDS)
         while (line := self._queue.get_nowait()) is not None:
@@ -125,7 +127,7 @@ class Process:
         return status
 
     def stop(self) -> None:
-        """End it in order."""
+        """End it by SIGTERM, and check that it exits with 0."""
         self.signal(signal.SIGTERM)
         assert self.wait() == 0, "".join(self.lines)
 
@@ -136,7 +138,7 @@ class Process:
 
 
 def eventually(holds: Callable[[], object]) -> None:
-    """Ask until it is so."""
+    """Call `holds` again until it returns something true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := holds()):
         assert time.monotonic() < deadline, f"it still is {found!r}"
@@ -144,7 +146,8 @@ def eventually(holds: Callable[[], object]) -> None:
 
 
 def free_port() -> int:
-    """One that nobody listens on at this moment, and that no connection is given by itself."""
+    """A port on which no process listens now, outside the range from which the system assigns ports
+    to connections."""
     while True:
         port = random.randrange(15_000, 30_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -152,7 +155,7 @@ def free_port() -> int:
 
 
 def get(url: str) -> tuple[int, str]:
-    """The status and the text of what is there."""
+    """The HTTP status and the text of the answer."""
     try:
         with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode()
@@ -171,8 +174,8 @@ def running(process: Process) -> Iterator[Process]:
 
 @contextmanager
 def emulator(folder: Path, models: Sequence[Model], *, time_scale: float = 1) -> Iterator[str]:
-    """An emulator with these models; its URL. The limits are the watchdog's to keep: a 429 would
-    hide that it does not."""
+    """An emulator with these models; yields its URL. It has no rate limits, because a 429 would
+    hide that the watchdog does not keep its own."""
     scenario = folder / "scenario.yaml"
     limits = {"requests_per_second": None, "retries_per_minute": None}
     scenario.write_text(json.dumps({"models": models, "limits": limits}))
@@ -191,12 +194,12 @@ def requests(url: str) -> list[dict[str, Any]]:
 
 
 def put_faults(url: str, faults: Sequence[Mapping[str, Any]]) -> None:
-    """Let these inject the emulator's requests from now on, in place of those before."""
+    """Set the faults that the emulator injects from now on, in place of the previous ones."""
     _send(f"{url}/_emulator/faults", "PUT", faults)
 
 
 def set_status(url: str, model_id: str, status: str) -> None:
-    """Put a model's deployment in this status, until the next push or retry."""
+    """Set the status of a model's deployment, until the next push or retry."""
     _send(f"{url}/_emulator/models/{model_id}/status", "POST", {"status": status})
 
 
@@ -206,12 +209,12 @@ def _send(url: str, method: str, body: object) -> None:
 
 
 def posts(url: str) -> list[dict[str, Any]]:
-    """The retries that the emulator was asked for."""
+    """The retry requests that the emulator received."""
     return [request for request in requests(url) if request["operation"] == "retry"]
 
 
 def until_looked(url: str, model_id: str, times: int = 3, *, finds: str | None = None) -> None:
-    """Wait until somebody has looked at this model so many times more, and found this status."""
+    """Wait until the model was looked at so many times more, with this status if one is given."""
     begun = len(requests(url))
 
     def looked() -> bool:
@@ -228,7 +231,8 @@ def until_looked(url: str, model_id: str, times: int = 3, *, finds: str | None =
 
 
 def config_file(folder: Path, url: str, model_ids: Sequence[str], **sections: Any) -> Path:
-    """A configuration with a fast pace, there as a whole or not at all; JSON is YAML."""
+    """Write a configuration with short times. The file is replaced in one step, and is written as
+    JSON, which is valid YAML."""
     settings = {
         "baseten": {"base_url": url, "timeout": "20s"},
         "watch": {"interval": "1s", "recovery_interval": "1s"},
@@ -263,6 +267,6 @@ def daemon(config: Path, **env: str) -> Process:
 
 
 def targets(config: Path) -> dict[str, dict[str, Any]]:
-    """What `status` says of each, by its id."""
+    """What `status` shows of each target, by its id."""
     shown = json.loads(cli("status", "--json", "--config", config).stdout)
     return {target["model_id"]: target for target in shown["targets"]}

@@ -1,4 +1,5 @@
-"""A name that leads to one server or another, some milliseconds away: a TCP proxy on loopback."""
+"""An address that leads to one server or another, some milliseconds away: a TCP proxy on
+loopback."""
 
 import asyncio
 import threading
@@ -13,7 +14,7 @@ _CHUNK = 65536
 
 
 class Proxy:
-    """In a thread of its own. `delay` seconds pass in each direction."""
+    """The proxy runs in a separate thread, and delays data by `delay` seconds in each direction."""
 
     def __init__(self, target_port: int, delay: float = 0.0) -> None:
         self.delay = delay
@@ -26,7 +27,7 @@ class Proxy:
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def lead_to(self, target_port: int, *, cut: bool = False) -> None:
-        """Where new connections go from now on; with `cut` the present ones end."""
+        """Set where new connections go from now on. With `cut` the present ones are closed."""
         self._target_port = target_port
         if cut:
             self._run(self._cut())
@@ -70,7 +71,8 @@ class Proxy:
                         each.transport.abort()
 
     async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        """What comes after other data waits no longer than those: delay is not a narrow line."""
+        """Data that follows other data is not delayed further: this is a delay, and not a limit of
+        the bandwidth."""
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
 
         async def deliver() -> None:

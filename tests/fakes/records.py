@@ -1,4 +1,4 @@
-"""Records with defaults, so that a test names only what matters to it."""
+"""Records with defaults, so that a test gives only the values that matter to it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
-from watchdog.domain.transition import Timing
+from watchdog.domain.step import Timing
 from watchdog.engine.ports import Access
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -54,7 +54,7 @@ def ago(**span: float) -> datetime:
 
 
 def an_episode(**values: Any) -> Episode:
-    """Open, and failing for a day."""
+    """An open episode, which began a day ago."""
     episode = Episode(
         id="e1",
         model_id="m1",
@@ -67,7 +67,7 @@ def an_episode(**values: Any) -> Episode:
 
 
 def failing(**values: Any) -> Target:
-    """Failing for a day, in an open episode."""
+    """A target that has been failing for a day, in an open episode."""
     target = Target(
         model_id="m1",
         status="BUILD_FAILED",
@@ -89,7 +89,7 @@ def healthy(**values: Any) -> Target:
 
 
 def an_attempt(outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:
-    """Sent a minute ago and under way, or closed by its answer."""
+    """An attempt that was sent a minute ago, and is under way unless its answer resolved it."""
     attempt = Attempt(
         id="a1",
         model_id="m1",
@@ -107,7 +107,7 @@ def an_attempt(outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:
 
 
 def refailed(at: datetime, outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:
-    """An attempt that did not help, as was seen then."""
+    """An attempt that did not help; that was seen at this moment."""
     sent = at - timedelta(minutes=4)
     return an_attempt(
         outcome,
@@ -125,9 +125,9 @@ def observed(status: str, deployment: DeploymentRef = REF, at: datetime = NOW) -
 
 
 def inactive(by: Actor | None = None, at: datetime = NOW) -> Observation:
-    """Deactivated by whom, as far as it is known."""
+    """An observation of INACTIVE, with who deactivated it if that is known."""
     return Observation("INACTIVE", REF, at, deactivated_by=by)
 
 
 OPEN = Access(hold=None, key_mark="k3y")
-"""The API lets everything pass."""
+"""Access to an API that holds nothing."""

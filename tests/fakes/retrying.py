@@ -1,4 +1,4 @@
-"""A retry without questions."""
+"""A retry without the last checks."""
 
 from watchdog.engine.ports import BasetenApi, RetryAnswer
 

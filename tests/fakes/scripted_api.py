@@ -1,4 +1,4 @@
-"""A Baseten whose models do what a test says, in the running loop's time."""
+"""A Baseten API whose models do what a test sets, in the running loop's time."""
 
 import asyncio
 from collections import Counter
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from watchdog.domain.causes import Startup
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import DeploymentRef, Hold
@@ -43,8 +44,8 @@ class _Model:
 
 
 class ScriptedApi:
-    """Models start out ACTIVE. `posts` are the retries executed, `gets` the looks at each model.
-    `date` is its own clock, which its looks tell if it is there."""
+    """Models are ACTIVE at first. `posts` are the executed retries, `gets` the numbers of looks at
+    each model. `date` is the API's own clock; if it is set, looks return its time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -57,7 +58,10 @@ class ScriptedApi:
         self.listings = 0
         self.before_listing: asyncio.Event | None = None
         self.list_error: ApiError | None = None
-        self.log_lines: dict[str, Sequence[str]] = {}
+        self.logs: dict[str, Sequence[str]] = {}
+        self.log_reads: list[tuple[datetime, datetime]] = []
+        self.before_log: asyncio.Event | None = None
+        self.starts: dict[str, Sequence[Startup]] = {}
         self.audit: dict[str, Sequence[Act]] = {}
         self.audits: Counter[str] = Counter()
         self.log_error: ApiError | None = None
@@ -81,27 +85,37 @@ class ScriptedApi:
         model.deployment = replace(model.deployment, opted_out=opted_out)
 
     def push(self, model_id: str, status: str) -> None:
-        """A person pushes: the slot keeps its id, and is new all the same."""
+        """An operator pushes: the deployment keeps its id, but is a new one."""
         model = self.model(model_id)
         ref = model.deployment.ref
         newer = replace(ref, created_at=ref.created_at + timedelta(days=1))
         model.deployment = Deployment(newer, status)
 
     def lists(self, *model_ids: str) -> None:
-        """These models are listed from now on, each with a development deployment."""
+        """Set the models that are listed from now on, each with a development deployment."""
         self.listing = [ListedModel(each, each, "team", True) for each in model_ids]
 
     def delete(self, model_id: str) -> None:
-        """Neither a look nor the list of models finds it any more."""
+        """Delete a model: neither a look nor the listing finds it any more."""
         self.model(model_id).get_error = NotFound("HTTP 404: no such model", code="404")
         self.lists("another")
 
-    async def error_lines(
+    async def log_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
-    ) -> Sequence[str]:
+    ) -> tuple[str, ...]:
+        self.log_reads.append((since, until))
+        if self.before_log is not None:
+            await self.before_log.wait()
         if (error := self.log_error) is not None:
             raise error
-        return self.log_lines.get(deployment_id, ())
+        return tuple(self.logs.get(deployment_id, ()))
+
+    async def startups(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> Sequence[Startup]:
+        if (error := self.log_error) is not None:
+            raise error
+        return self.starts.get(deployment_id, ())
 
     async def acts(
         self, model_id: str, deployment_ids: Collection[str], *, since: datetime

@@ -1,4 +1,4 @@
-"""Two PostgreSQL servers, one of which follows the other, and a name that leads to either."""
+"""Two PostgreSQL servers, of which one follows the other, and an address that leads to either."""
 
 import time
 
@@ -12,8 +12,8 @@ _POLL_SECONDS = 0.05
 
 
 class Servers:
-    """`primary` can be written, `other` follows it, and `name` leads to the primary until somebody
-    says otherwise."""
+    """`primary` is writable, `other` follows it, and `name` leads to the first primary until
+    `lead_to_the_primary` is called."""
 
     def __init__(self, port: int | None = None, *, delay: float = 0.0) -> None:
         self.primary = Postgres(port)
@@ -21,13 +21,14 @@ class Servers:
         self.name = Proxy(self.primary.port, delay)
 
     def url(self, query: str = "", *, schema: str | None = None) -> str:
-        """By the name."""
+        """The URL with the address of `name`."""
         port = self.primary.port
         return self.primary.url(schema).replace(f":{port}/", f":{self.name.port}/") + query
 
     def switch(self) -> None:
-        """What the other has is complete, and it can be written from now on. The primary has ended
-        in order and follows it. The name leads to where it led."""
+        """Make the other server the primary, after it has received everything. The old primary is
+        stopped in an orderly way and follows the new one. The address still leads to the old
+        primary."""
         self._wait_until_followed()
         self.primary.end()
         self.other.promote()
@@ -35,7 +36,7 @@ class Servers:
         self.primary, self.other = self.other, self.primary
 
     def lead_to_the_primary(self) -> None:
-        """New connections, that is: those that there are stay where they are."""
+        """Lead new connections to the present primary. Existing connections stay where they are."""
         self.name.lead_to(self.primary.port)
 
     def remove(self) -> None:
@@ -44,8 +45,8 @@ class Servers:
             each.remove()
 
     def _wait_until_followed(self) -> None:
-        """After a crash it takes seconds until the other asks again, and what it lacks then would
-        be lost."""
+        """After a crash it takes seconds until the other server connects again, and what it has not
+        received by then would be lost."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         query = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
         with psycopg.connect(f"{self.primary.address} dbname=postgres", autocommit=True) as asking:

@@ -1,5 +1,6 @@
-"""The daemon's page over a real socket, with a ledger in memory behind it."""
+"""The daemon's page over a real socket, with a ledger in memory."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +14,11 @@ from watchdog.app.viewing import Viewing
 from watchdog.engine.events import ApiRequested, BecameActive
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.settings import LiveSettings
-from watchdog.web import About, Page, WebServer, build_app
+from watchdog.web import About, WebServer, build_app, view_routes
 
 
 class StoppedClock:
-    """One that only a test moves."""
+    """A clock that only a test moves."""
 
     def __init__(self) -> None:
         self.at = NOW
@@ -31,9 +32,16 @@ class StoppedClock:
 
 
 class Site:
-    """`start` it, and `stop` it."""
+    """A page; a test must `start` and `stop` it. `cpu` is the time that reading the ledger seems to
+    take."""
 
-    def __init__(self, fleet: Seeded | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        fleet: Seeded | None = None,
+        *,
+        cpu: Callable[[], float] = lambda: 0.0,
+        **settings: Any,
+    ) -> None:
         self.fleet = fleet or a_fleet()
         self.clock = StoppedClock()
         self.ledger = InMemoryLedger(self.clock)
@@ -47,12 +55,13 @@ class Site:
             self.clock,
             about=About(version="0.1.0", ledger="SQLite"),
             condition=self.condition,
+            cpu=cpu,
         )
         app = build_app(
             metrics={"text/plain": lambda: iter(())},
             alive=lambda: None,
             ready=lambda: (),
-            more=Page(self.view).routes,
+            more=view_routes(self.view),
         )
         self.server = WebServer(app, host="127.0.0.1", port=0)
 
@@ -68,5 +77,5 @@ class Site:
             return await client.request(method, path)
 
     def later(self) -> None:
-        """So much later that nothing is remembered."""
+        """Move the clock so far that nothing cached is used."""
         self.clock.seconds += 60

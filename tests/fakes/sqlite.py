@@ -1,4 +1,5 @@
-"""Listening to what the ledger does with its engine, for the faults that only this can be given."""
+"""Listens to the events of a ledger's engine, to inject faults that cannot be injected
+otherwise."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from sqlalchemy import Engine, event
 
 @contextmanager
 def listening(name: str, listener: Callable[..., None]) -> Iterator[None]:
-    """Have all engines call it at this event of SQLAlchemy's."""
+    """Make all engines call it at this event of SQLAlchemy."""
     event.listen(Engine, name, listener)
     try:
         yield

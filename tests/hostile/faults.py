@@ -13,7 +13,7 @@ from tests.hostile.rows import VICTIM, Cause, CauseOfOne
 from tests.hostile.seen import log
 from tests.hostile.stage import Stage
 
-LOOK, RETRY = "get_deployment", "retry"
+LOOK, RETRY, LOG, STARTUPS = "get_deployment", "retry", "get_logs", "list_startups"
 
 
 def fault(kind: str, operation: str | None = None, **options: Any) -> Fault:

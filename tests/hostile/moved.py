@@ -22,7 +22,7 @@ from sqlalchemy import Engine, event
 
 import watchdog.app.ticking
 from watchdog.app.daemon import Daemon
-from watchdog.cli.run import until_signalled
+from watchdog.cli.daemon import until_signalled
 from watchdog.clock import SystemClock
 from watchdog.config import load_config
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tests.hostile import worlds
-from tests.hostile.faults import LOOK, RETRY, fault, of_one
+from tests.hostile.faults import LOG, LOOK, RETRY, STARTUPS, fault, of_one
 from tests.hostile.rows import BUILDS_ON, FAILS_AGAIN, OneModel
 from tests.hostile.seen import (
     CLEAN_EVERYWHERE,
@@ -54,6 +54,14 @@ def executed_retry(row_id: str, wrong: str, kind: str) -> OneModel:
             attempts(model_id, "unknown"),
         ],
         posts=1,
+    )
+
+
+def no_log(row_id: str, wrong: str, kind: str) -> OneModel:
+    """Nobody can know why it failed, and it is retried as if the cause were unknown."""
+    faults = (fault(kind, LOG), fault(kind, STARTUPS))
+    return OneModel(
+        id=row_id, wrong=wrong, cause=of_one(*faults, fails=True), seen=recovers, posts=1
     )
 
 
@@ -132,6 +140,17 @@ TIMEOUTS = [
     OneModel(id="retry-503", wrong="a retry is answered with an HTML page (503)",
              cause=of_one(fault("unavailable", RETRY), fails=True), seen=unknown),
     executed_retry("retry-answer-lost", "a retry is executed, and never answered", "lost_answer"),
+]
+
+LOGS = [
+    no_log("log-hangs", "the log of a failure is never answered", "hang"),
+    no_log("log-reset", "the connection is reset before the log is answered", "reset"),
+    no_log("log-503", "the log is answered with an HTML page (503)", "unavailable"),
+    no_log("log-403", "the key may not read logs (403)", "forbidden"),
+    no_log("log-429", "the log is answered with 429", "throttled"),
+    no_log("log-truncated", "the answer with the log ends in the middle", "truncated"),
+    no_log("log-ill-typed", "texts are numbers and numbers texts in the log", "ill_typed"),
+    no_log("log-50-mb", "the answer with the log is 50 MB long", "huge"),
 ]
 
 PEOPLE = [

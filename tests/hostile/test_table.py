@@ -19,7 +19,7 @@ import pytest
 from tests.hostile.emulated import emulated
 from tests.hostile.rows import VICTIM, OneDaemon, OneModel, Refused, model, play_together
 from tests.hostile.table_daemon import API, CLOCKS, LEDGERS, PROCESSES
-from tests.hostile.table_models import LOOKS, PEOPLE, RETRIES, TIMEOUTS
+from tests.hostile.table_models import LOGS, LOOKS, PEOPLE, RETRIES, TIMEOUTS
 from tests.hostile.table_starts import STARTS
 
 ABREAST = 12
@@ -53,6 +53,7 @@ def test_a_daemon_survives(
     ("rows", "timeout"),
     [
         pytest.param([*LOOKS, *RETRIES, *PEOPLE], "20s", id="within-a-long-timeout"),
+        pytest.param(LOGS, "20s", id="logs"),
         # Each of these waits for as long at least once.
         pytest.param(TIMEOUTS, "4s", id="beyond-a-short-timeout"),
     ],
@@ -65,9 +66,9 @@ def test_one_model_harms_no_other(
 
 def test_no_two_rows_share_an_id() -> None:
     alone = [*LEDGERS, *CLOCKS, *PROCESSES, *API]
-    together = [*LOOKS, *RETRIES, *PEOPLE, *TIMEOUTS]
+    together = [*LOOKS, *RETRIES, *LOGS, *PEOPLE, *TIMEOUTS]
     ids = [row.id for rows in (STARTS, alone, together) for row in rows]
-    assert len(set(ids)) == len(ids) == 86
+    assert len(set(ids)) == len(ids) == 94
 
 
 def play_abreast(

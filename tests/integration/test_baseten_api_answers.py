@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,6 +120,40 @@ async def test_a_broken_answer_is_lost(request_name: str, reply: bytes | None) -
         error = await _caught(setup, request_name)
         assert (type(error), error.code) == (AnswerLost, "connect")
         assert setup.asked() == [request_name]
+
+
+_CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "more", "code"),
+    [
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n", "connect", id="informational"),
+        pytest.param(b"", b"HTTP/1.1 103 A\r\nLink: a\r\n\r\n", "connect", id="early_hints"),
+        pytest.param(b"", b"HTTP/1.1 200 OK\r\nA: " + b"a" * 999, "connect", id="head"),
+        pytest.param(_CHUNKS, b"1\r\n \r\n", "invalid_body", id="chunks_of_one_byte"),
+    ],
+)
+@pytest.mark.parametrize("request_name", [GET, POST], ids=["get", "post"])
+async def test_an_answer_without_an_end_is_not_read_until_the_time_out(
+    request_name: str, first: bytes, more: bytes, code: str
+) -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        with suppress(OSError):
+            while not writer.is_closing():
+                writer.write(more * 100)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(flood, HOST, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        api = make_api(f"http://{HOST}:{port}")
+        with pytest.raises(AnswerLost) as caught:
+            await (api.get_deployment("m1") if request_name == GET else retry(api, "m1"))
+        assert caught.value.code == code
+        await api.close()
 
 
 @pytest.mark.parametrize(
@@ -304,6 +339,13 @@ async def test_a_huge_error_page_is_still_the_error_that_it_is() -> None:
         ({"errors": ["a", {"message": "b"}]}, "HTTP 400: a; b"),
         ({"errors": {"detail": "a"}}, "HTTP 400: a"),
         ({"message": None, "error": {"code": 7}, "detail": "a"}, "HTTP 400: a"),
+        ({"title": "Bad request", "detail": "a", "status": 400}, "HTTP 400: a"),
+        ({"error": "invalid", "error_description": "a"}, "HTTP 400: a"),
+        ({"errors": {"name": ["is bad"], "id": "is odd"}}, "HTTP 400: name: is bad; id: is odd"),
+        ({"error": {"code": "RATE", "status": 400}}, "HTTP 400: RATE"),
+        (b'["a", "b"]', "HTTP 400: a; b"),
+        (b'"a"', "HTTP 400: a"),
+        (b"7", "HTTP 400: (no message)"),
         ({"error": {"nested": 1}}, "HTTP 400: (no message)"),
         (b"<html>", "HTTP 400: (no message)"),
         ({"message": "a\nb\x1b[31m\u202e\u2028c"}, r"HTTP 400: a\nb\x1b[31m\u202e\u2028c"),
@@ -320,6 +362,13 @@ async def test_a_huge_error_page_is_still_the_error_that_it_is() -> None:
         "list_of_errors",
         "mapping_in_errors",
         "first_that_says_something",
+        "problem",
+        "oauth",
+        "by_field",
+        "code_alone",
+        "list",
+        "text",
+        "number",
         "object",
         "html",
         "controls",
@@ -404,6 +453,10 @@ async def test_requests_say_who_asks() -> None:
     [
         ({"watchdog": "off"}, True),
         ({"watchdog": "Off"}, True),
+        ({"watchdog": "Disabled"}, True),
+        ({"watchdog": "'off'"}, True),
+        ({"watchdog": 0.0}, True),
+        ({"watchdog": "enabled"}, False),
         ({"watchdog": " OFF "}, True),
         ({"watchdog": "false"}, True),
         ({"watchdog": "No"}, True),
@@ -482,7 +535,8 @@ async def test_a_list_of_ten_thousand_models_is_read() -> None:
 
 SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 2, 1, 0, 30, tzinfo=UTC)
 _SPAN = "start_epoch_millis=1769904000000&end_epoch_millis=1769905800000"
-_LOGS = f"GET /v1/models/m1/deployments/d%2F1/logs?{_SPAN}&direction=desc&limit=20"
+_LOGS = f"GET /v1/models/m1/deployments/d%2F1/logs?{_SPAN}&direction=desc&limit=500"
+_STARTUPS = f"GET /v1/models/m1/deployments/d%2F1/startups?{_SPAN}&direction=desc&limit=10"
 _AUDIT = (
     "GET /v1/models/m1/audit_logs?start_epoch_millis=1769904000000&limit=200&deployment_ids=d%2F1"
     "&event_type_groups=DEPLOYED&event_type_groups=PROMOTED"
@@ -494,21 +548,43 @@ def _lines(*messages: str) -> Reply:
     return Reply(body={"logs": [{"message": each, "level": None} for each in messages]})
 
 
-async def test_the_lines_of_errors_come_oldest_first_and_without_the_key() -> None:
+async def test_the_lines_of_a_log_come_oldest_first_and_without_the_key() -> None:
     async with running() as setup:
-        setup.baseten.always(f"{_LOGS}&min_level=ERROR", _lines(f"key {KEY}", "a\x1b[2Jb"))
-        found = await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL)
-        assert found == ["a\\x1b[2Jb", "key ***"]
-
-
-async def test_where_no_line_is_marked_as_an_error_the_last_ones_are_asked_for() -> None:
-    async with running() as setup:
-        setup.baseten.always(f"{_LOGS}&min_level=ERROR", _lines())
-        setup.baseten.always(_LOGS, _lines("second", "first"))
-        found = await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL)
-        assert found == ["first", "second"]
+        setup.baseten.always(_LOGS, _lines(f"\x1b[31mkey {KEY}\x1b[0m", "50%\r100%", "a\x07b", ""))
+        found = await setup.api.log_lines("m1", "d/1", since=SINCE, until=UNTIL)
+        assert found == ("a\\x07b", "100%", "key ***")
         setup.baseten.always(_LOGS, _lines())
-        assert await setup.api.error_lines("m1", "d/1", since=SINCE, until=UNTIL) == []
+        assert await setup.api.log_lines("m1", "d/1", since=SINCE, until=UNTIL) == ()
+
+
+async def test_lines_from_before_the_wanted_time_are_left_out() -> None:
+    nanoseconds = int(SINCE.timestamp()) * 10**9
+    lines = [
+        {"message": "at that time", "timestamp": str(nanoseconds)},
+        {"message": "no time that can be read", "timestamp": "yesterday"},
+        {"message": "before", "timestamp": str(nanoseconds - 1)},
+    ]
+    async with running() as setup:
+        setup.baseten.always(_LOGS, Reply(body={"logs": lines}))
+        found = await setup.api.log_lines("m1", "d/1", since=SINCE, until=UNTIL)
+        assert found == ("no time that can be read", "at that time")
+
+
+async def test_the_phases_of_the_starts_come_oldest_first() -> None:
+    def start(outcome: str, *phases: tuple[str, str]) -> dict[str, object]:
+        summary = [{"phase": phase, "status": status} for phase, status in phases]
+        return {"outcome": outcome, "phase_summary": summary}
+
+    newest = start("STALLED", ("SCHEDULING", "FAILED"))
+    oldest = start("FAILED", ("SCHEDULING", "COMPLETED"), ("IMAGE_PULL", "FAILED"))
+    async with running() as setup:
+        setup.baseten.always(_STARTUPS, Reply(body={"items": [newest, "unreadable", oldest]}))
+        found = await setup.api.startups("m1", "d/1", since=SINCE, until=UNTIL)
+    assert [(each.phase, each.outcome) for each in found] == [
+        ("SCHEDULING", "SUCCESS"),
+        ("IMAGE_PULL", "FAILED"),
+        ("SCHEDULING", "STALLED"),
+    ]
 
 
 @pytest.mark.parametrize(

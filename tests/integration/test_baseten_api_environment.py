@@ -1,6 +1,8 @@
 """What comes from outside: proxies and CAs in the environment, the key and its file."""
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,8 +13,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.fakes.baseten_http import KEY, Baseten, make_api
-from tests.fakes.http_server import HOST, ConnectProxy, Request, ScriptedServer
+from tests.fakes.baseten_http import DEPLOYMENT, KEY, MODEL, Baseten, make_api
+from tests.fakes.http_server import HOST, ConnectProxy, Reply, Request, ScriptedServer
 from tests.fakes.retrying import retry
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi, KeySource
 from watchdog.engine.ports import AnswerLost, NotSent
@@ -32,6 +34,16 @@ class Network:
     server: ScriptedServer
     baseten: Baseten
     ca_file: Path
+    tls: ssl.SSLContext
+
+    def rotate(self) -> bytes:
+        """The server has a certificate of another CA, which is returned, and ends the connections
+        that are idle with its next answer."""
+        ca = trustme.CA()
+        ca.issue_cert(NAME, HOST).configure_cert(self.tls)
+        closing = Reply(body=DEPLOYMENT, headers={"Connection": "close"})
+        self.baseten.once(f"GET {MODEL}", closing)
+        return ca.cert_pem.bytes()
 
 
 @asynccontextmanager
@@ -44,7 +56,7 @@ async def network(tmp_path: Path) -> AsyncIterator[Network]:
     ca.cert_pem.write_to_path(str(ca_file))
     baseten = Baseten()
     async with ScriptedServer(baseten, tls=tls) as server:
-        yield Network(server, baseten, ca_file)
+        yield Network(server, baseten, ca_file, tls)
 
 
 @asynccontextmanager
@@ -94,7 +106,24 @@ async def test_all_proxy_works_without_a_scheme(
         assert proxy.asked == [f"CONNECT {NAME}:443"]
 
 
-@pytest.mark.parametrize("directly", [HOST, f"elsewhere.test, {HOST}", "*", "elsewhere.test, *"])
+@pytest.mark.parametrize("host", [HOST, "localhost", "LOCALHOST", "127.0.0.2"])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_the_loopback_is_reached_directly_so_that_no_proxy_sees_the_key(
+    monkeypatch: pytest.MonkeyPatch, host: str, variable: str
+) -> None:
+    async with ConnectProxy(1) as proxy, ScriptedServer(Baseten()) as server:
+        monkeypatch.setenv(variable, proxy.url)
+        async with api_at(f"http://{host}:{server.port}") as api:
+            if host == "127.0.0.2":
+                with pytest.raises(NotSent):
+                    await _look(api)
+            else:
+                await _look(api)
+                await _retry(api)
+        assert proxy.connections == 0
+
+
+@pytest.mark.parametrize("directly", [NAME, f"elsewhere.test, {NAME}", "*", "elsewhere.test, *"])
 async def test_hosts_in_no_proxy_are_reached_directly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directly: str
 ) -> None:
@@ -102,7 +131,11 @@ async def test_hosts_in_no_proxy_are_reached_directly(
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         monkeypatch.setenv("NO_PROXY", directly)
         monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
-        async with api_at(net.server.url) as api:
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda _, *more, **named: resolve(HOST, *more, **named)
+        )
+        async with api_at(f"https://{NAME}:{net.server.port}") as api:
             await _look(api)
             await _retry(api)
         assert proxy.asked == []
@@ -283,6 +316,63 @@ def test_a_key_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
 
 def test_the_key_is_in_no_repr(tmp_path: Path) -> None:
     assert KEY not in repr(KeySource(value=KEY))
+
+
+async def test_another_ca_is_trusted_as_soon_as_its_file_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net:
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(net.server.url) as api:
+            await _look(api)
+            newer = tmp_path / "newer.pem"
+            newer.write_bytes(net.rotate())
+            await _look(api)
+            for ask in (_look, _retry):
+                with pytest.raises(NotSent, match="certificate verify failed"):
+                    await ask(api)
+            newer.replace(net.ca_file)
+            await _retry(api)
+            await _look(api)
+            net.ca_file.write_text("not a certificate")
+            await _look(api)
+            net.ca_file.unlink()
+            await _look(api)
+
+
+async def test_a_connection_that_went_by_an_earlier_ca_is_not_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net:
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        async with api_at(net.server.url) as api:
+            await _look(api)
+            net.ca_file.write_bytes(trustme.CA().cert_pem.bytes())
+            with pytest.raises(NotSent, match="certificate verify failed"):
+                await _look(api)
+
+
+async def test_the_cas_are_read_again_on_demand_though_their_file_looks_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with network(tmp_path) as net:
+        monkeypatch.setenv("SSL_CERT_FILE", str(net.ca_file))
+        size = 10_000
+        net.ca_file.write_bytes(net.ca_file.read_bytes().ljust(size))
+        before = net.ca_file.stat()
+        async with api_at(net.server.url) as api:
+            await _look(api)
+            net.ca_file.write_bytes(net.rotate().ljust(size))
+            os.utime(net.ca_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+            await _look(api)
+            with pytest.raises(NotSent):
+                await _look(api)
+            api.read_authorities()
+            await _look(api)
+            net.ca_file.write_text("not a certificate")
+            with pytest.raises(ApiSetupError, match="SSL_CERT_FILE"):
+                api.read_authorities()
+            await _look(api)
 
 
 async def test_settings_that_cannot_be_taken_up_change_nothing(

@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.processes import cli, config_file, emulator, free_port, posts
+from tests.fakes.processes import (
+    cli,
+    config_file,
+    emulator,
+    free_port,
+    posts,
+)
 
 LOOKED_AT = ("ACTIVE", "SCALED_TO_ZERO", "BUILDING", "BUILD_FAILED", "UNHEALTHY")
 FAILS: list[Any] = [["BUILD_FAILED"], [{"BUILDING": "1h"}, "ACTIVE"]]
@@ -80,21 +86,27 @@ def test_check_says_when_the_api_cannot_be_asked(tmp_path: Path) -> None:
     [
         pytest.param("check", {}, "no models to check", id="nothing-to-check"),
         pytest.param("run --model m", {"BASETEN_API_KEY": ""}, "no API key", id="no-key"),
-        pytest.param("run --model ../x", {}, "models[0].id", id="bad-id"),
+        pytest.param("run --model ../x", {}, "no model '../x'", id="bad-id"),
         pytest.param("run --config nowhere.yaml", {}, "nowhere.yaml", id="no-file"),
         pytest.param("status", {}, "there is no ledger", id="no-ledger"),
         pytest.param(
             "run --model m", {"SSL_CERT_FILE": "/nowhere.pem"}, "SSL_CERT", id="bad-authority"
         ),
         pytest.param(
-            "run --model m",
-            {"BASETEN_WATCHDOG_STORE__URL": "sqlite:////proc/nowhere/x.db"},
+            "run",
+            {
+                "BASETEN_WATCHDOG_MODELS": '[{"id": "m"}]',
+                "BASETEN_WATCHDOG_STORE__URL": "sqlite:////proc/nowhere/x.db",
+            },
             "/proc/nowhere/x.db cannot be used",
             id="no-place-for-a-ledger",
         ),
         pytest.param(
-            "run --model m",
-            {"BASETEN_WATCHDOG_SERVER__HOST": "192.0.2.1"},
+            "run",
+            {
+                "BASETEN_WATCHDOG_MODELS": '[{"id": "m"}]',
+                "BASETEN_WATCHDOG_SERVER__HOST": "192.0.2.1",
+            },
             "cannot listen on 192.0.2.1",
             id="no-such-address",
         ),
@@ -131,10 +143,21 @@ def test_a_users_mistake_is_one_line_and_exit_status_2(
 )
 def test_each_wrong_use_is_one_line(arguments: str, says: str, tmp_path: Path) -> None:
     config = config_of(tmp_path, "http://127.0.0.1:9", "first")
+    assert cli("pause", "--all", "--for", "1h", "--create", "--config", config).exit_code == 0
     wrong = cli(*arguments.split(), "--config", config)
     assert wrong.exit_code == 2
     assert says in wrong.stderr
     assert len(wrong.stderr.splitlines()) == 1
+
+
+def test_an_operator_may_say_who_orders_it(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "http://127.0.0.1:9", "first")
+    every = ("--all", "--config", config)
+    assert cli("pause", *every, "--for", "1h", "--create", "--by", " ann\x1b ").exit_code == 0
+    assert "ann\\x1b" in cli("status", "--config", config).stdout
+    assert cli("resume", *every).exit_code == 0
+    shown = json.loads(cli("history", "--json", "--config", config).stdout)
+    assert "@" in {each["action"]: each["who"] for each in shown["actions"]}["resume"]
 
 
 def test_version_and_help() -> None:
@@ -144,13 +167,32 @@ def test_version_and_help() -> None:
         assert name in shown
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["pause --all --for 1h", "resume --all", "reset first --yes", "retry first", "status"],
+)
+def test_a_command_makes_no_ledger_that_no_daemon_uses(
+    command: str, api: str, tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, api, "first", store={"url": "sqlite:///state/ledger.db"})
+    done = cli(*command.split(), "--config", config)
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert f"there is no ledger at {tmp_path}/state/ledger.db: " in line
+    assert "--config" in line
+    assert ("--create" in line) is (command != "status")
+    assert not (tmp_path / "state").exists()
+    assert sent(api, "first123") == 0
+
+
 def test_a_manual_retry_that_is_waited_for(api: str, tmp_path: Path) -> None:
     names = ("fixed", "refuses", "active")
     config = config_of(tmp_path, api, *names, policy={"first_delay": "1h"})
-    early = cli("retry", "fixed", "--config", config)
+    early = cli("retry", "fixed", "--create", "--config", config)
     assert early.exit_code == 1
     assert "not retried: first_delay, in " in early.stderr
-    assert "--force passes the model's own limits" in early.stderr
+    assert "--force ignores the model's own limits" in early.stderr
     forced = ("--force", "--yes", "--config", config)
     done = cli("retry", "fixed", "--wait", *forced)
     assert done.exit_code == 0, done.stderr
@@ -166,7 +208,7 @@ def test_a_manual_retry_that_is_waited_for(api: str, tmp_path: Path) -> None:
 
 def test_the_fleets_limits_are_passed_by_nobody(api: str, tmp_path: Path) -> None:
     config = config_of(tmp_path, api, "first", "second", fleet={"max_in_flight": 1})
-    done = cli("retry", "first", "--config", config)
+    done = cli("retry", "first", "--create", "--config", config)
     assert done.exit_code == 0, done.stderr
     over = cli("retry", "second", "--force", "--yes", "--config", config)
     assert over.exit_code == 1
@@ -184,7 +226,8 @@ def test_every_text_is_printed_whatever_the_terminals_encoding(
     named = tmp_path / "config-日本-\udcff.yaml"
     config = config_file(tmp_path, "http://127.0.0.1:1", ["abc123"])
     shutil.move(config, named)
-    assert cli("pause", "--all", "--for", "1h", "--note", "日本", "-c", named).exit_code == 0
+    every = ("--all", "--create", "--for", "1h")
+    assert cli("pause", *every, "--note", "日本", "-c", named).exit_code == 0
     ran = subprocess.run(
         [sys.executable, "-m", "watchdog", *command.split(), "-c", named],
         env=os.environ | {"PYTHONIOENCODING": encoding},
@@ -193,3 +236,23 @@ def test_every_text_is_printed_whatever_the_terminals_encoding(
     )
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert any(text in ran.stdout for text in ("日本".encode(), rb"\u65e5\u672c"))
+
+
+@pytest.mark.parametrize(
+    ("command", "sections"),
+    [
+        pytest.param("check", {}, id="check"),
+        pytest.param("check", {"discovery": {"include": ["*"]}}, id="check-what-is-discovered"),
+        pytest.param("models", {"discovery": {"include": ["*"]}}, id="models"),
+        pytest.param("retry first --create", {}, id="retry"),
+    ],
+)
+def test_a_refused_key_is_one_line_and_exit_status_2(
+    command: str, sections: dict[str, Any], api: str, tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, api, "first", **sections)
+    done = cli(*command.split(), "--config", config, BASETEN_API_KEY="another-key")
+    assert done.exit_code == 2, done.stderr
+    assert done.stderr.startswith("error: the API refuses the key: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

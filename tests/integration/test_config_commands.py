@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from watchdog.cli import app
+from watchdog.cli.program import app
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -31,6 +31,18 @@ def test_a_pipe_gets_one_line_for_each_record(forced: dict[str, str], tmp_path: 
     assert sum("store.url" in line and str(path) in line for line in lines) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [("--version",), ("--help",), ("status", "--help"), ("config", "show")]
+)
+def test_a_closed_pipe_is_no_error_and_no_result(arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "watchdog", *arguments]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 def test_check_says_that_a_file_is_ok(path: Path) -> None:
     path.write_text("models: [{id: abc123}]")
 
@@ -49,6 +61,24 @@ def test_the_file_may_be_named_by_the_environment(
     assert "abc123" in shown.stdout
 
 
+@pytest.mark.parametrize("command", ["check", "show"])
+@pytest.mark.parametrize(
+    "named", [("{}",), ("--config", "{}"), ("-c", "{}"), ()], ids=["argument", "option", "c", "env"]
+)
+def test_the_file_is_named_in_one_way_or_the_other(
+    named: tuple[str, ...], command: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("models: [{id: abc123}]")
+    # An argument and an option go before the variable.
+    monkeypatch.setenv("BASETEN_WATCHDOG_CONFIG", "/nowhere.yaml" if named else str(path))
+    result = run(command, *(each.format(path) for each in named))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert str(path) in result.stdout
+
+    both = run(command, str(path), "--config", str(path))
+    assert (both.exit_code, both.stderr) == (2, "error: give either FILE or --config FILE\n")
+
+
 def test_check_warns_and_says_ok(path: Path) -> None:
     path.write_text("policy: {retry_on: []}")
 
@@ -58,6 +88,49 @@ def test_check_warns_and_says_ok(path: Path) -> None:
     assert result.stderr == (
         f"warning: {path}: policy.retry_on: empty, so nothing is ever retried\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (None, 0, "warning: {path}: baseten.api_key_file: {key} is not on this machine"),
+        ("", 2, "error: {path}: no API key: the file {key} is empty"),
+        ("a\nb", 2, "error: {path}: the API key from {key} is not one"),
+        (" some-key\n", 0, ""),
+    ],
+    ids=["missing", "empty", "two-lines", "good"],
+)
+def test_check_reads_a_key_file_that_is_there(
+    content: str | None, code: int, says: str, path: Path
+) -> None:
+    key = path.with_name("key")
+    path.write_text("baseten: {api_key_file: key}")
+    if content is not None:
+        key.write_text(content)
+
+    result = run("check", str(path))
+
+    assert result.exit_code == code
+    assert result.stderr.startswith(says.format(path=path, key=key))
+    assert len(result.stderr.splitlines()) == (1 if says else 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "seen"),
+    [
+        ("u:hunter2@db/ledger?sslpassword=s3cr3t", 0, "u:***@db/ledger?sslpassword=***"),
+        ("u:hunter2@s3cr3t@db/ledger", 2, "write each @ as %40"),
+    ],
+)
+def test_no_secret_of_the_ledgers_url_is_shown(url: str, code: int, seen: str, path: Path) -> None:
+    path.write_text(f"store: {{url: 'postgresql+psycopg://{url}'}}")
+
+    shown, checked = run("show", "--config", str(path)), run("check", str(path))
+
+    assert (shown.exit_code, checked.exit_code) == (code, code)
+    assert seen in shown.output
+    assert "hunter2" not in shown.output + checked.output
+    assert "s3cr3t" not in shown.output + checked.output
 
 
 def test_check_tells_every_error_at_once(path: Path) -> None:
@@ -102,6 +175,36 @@ def test_show_as_json_has_of_a_model_only_what_it_overrides(path: Path) -> None:
     assert settings["models"]["source"] == f"file {path}"
 
 
+def test_show_has_a_line_for_each_key_of_a_rule(path: Path) -> None:
+    path.write_text(
+        "rules:\n- {match: [team-a/*, llama-*], policy: {backoff: 90s}}\n- {match: [x], policy: {}}"
+    )
+
+    rows = {
+        line.split()[0]: line.split(maxsplit=1)[1].split("  ")[0]
+        for line in run("show", "--config", str(path)).stdout.splitlines()
+        if line.startswith("rules")
+    }
+    assert rows == {
+        "rules[0].match": "team-a/*, llama-*",
+        "rules[0].policy.backoff": "1m30s",
+        "rules[1].match": "x",
+        "rules[1].policy": "-",
+    }
+    settings = json.loads(run("show", "--json", "--config", str(path)).stdout)["settings"]
+    rule = next(row for row in settings if row["setting"] == "rules[0].match")
+    assert rule["value"] == ["team-a/*", "llama-*"]
+    assert rule["source"] == f"file {path}"
+
+
 def test_schema_prints_the_schema_that_the_example_names() -> None:
     assert run("schema").stdout == (CONFIG / "schema.json").read_text()
     assert "$schema=schema.json" in (CONFIG / "example.yaml").read_text()
+
+
+def test_the_values_are_shown_as_a_file_has_them(path: Path) -> None:
+    path.write_text("models: [{id: m1}]\n")
+    shown = run("show", str(path))
+    values = {line.split()[0]: line.split()[1] for line in shown.stdout.splitlines()}
+    assert values["diagnose"] == "true"
+    assert not {"True", "False", "None"} & set(values.values())

@@ -2,17 +2,29 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg import sql
 
 from tests.fakes.http_server import HOST, Reply, Request, ScriptedServer
-from tests.fakes.processes import cli, config_file, emulator, free_port
-from watchdog.app.diagnosed import Verdict
-from watchdog.app.doctor_api import api_findings
+from tests.fakes.postgres import shared
+from tests.fakes.processes import (
+    cli,
+    config_file,
+    daemon,
+    emulator,
+    eventually,
+    free_port,
+    running,
+)
+from watchdog import __version__
+from watchdog.app.doctor_api import api_results
+from watchdog.app.doctor_result import Verdict
 from watchdog.config import load_config
 
 MODELS: list[dict[str, Any]] = [
@@ -49,16 +61,41 @@ def test_all_is_well(api: str, tmp_path: Path) -> None:
         "audit log": "ok",
         "retry permission": "unknown",
         "ledger": "ok",
+        "notifications": "ok",
         "network": "ok",
         "page": "ok",
     }
     assert not (tmp_path / "ledger.db").exists()
 
 
+def test_doctor_says_where_and_how_the_key_is_accepted(api: str, tmp_path: Path) -> None:
+    _, found = results(config_file(tmp_path, api, ["aaaa1111"]))
+    accepted = f"accepted by {api} as api-key; it sees 2 models of default"
+    assert found["key"] == ("ok", accepted)
+
+
+def test_doctor_says_whether_the_running_daemon_has_this_configuration(
+    api: str, tmp_path: Path
+) -> None:
+    config = config_file(tmp_path, api, ["aaaa1111", "bbbb1111"])
+    with running(daemon(config)):
+        eventually(lambda: "is active" in results(config)[1]["ledger"][1])
+        told = results(config)[1]["ledger"]
+        store = {"url": f"sqlite:///{tmp_path}/ledger.db"}
+        (tmp_path / "other").mkdir()
+        other = results(config_file(tmp_path / "other", api, ["aaaa1111"], store=store))[1][
+            "ledger"
+        ]
+    assert told[0] == other[0] == "ok"
+    assert told[1].endswith(f"version {__version__}, with the same models configured")
+    assert other[1].endswith(f"version {__version__}, with other models configured")
+
+
 def test_doctor_prints_a_sign_and_a_remedy(api: str, tmp_path: Path) -> None:
     shown = cli("doctor", "--config", config_file(tmp_path, api, ["nosuch11"]))
     assert shown.exit_code == 1
     assert "✗ model nosuch11" in shown.stdout
+    assert re.fullmatch("[0-9]+ right, 1 wrong, 1 not known", shown.stdout.splitlines()[-1])
     assert "`baseten-watchdog models` lists them" in shown.stdout
 
 
@@ -67,9 +104,12 @@ def test_doctor_prints_a_sign_and_a_remedy(api: str, tmp_path: Path) -> None:
     [
         ({"models": [{"id": "nosuch11"}]}, "model nosuch11", "no model that the key sees"),
         ({"models": []}, "models", "nothing is configured"),
+        ({"models": [{"id": "aaaa1111", "team": "x"}]}, "model aaaa1111", "and the configuration"),
         ({"watch": {"interval": "1s"}, "baseten": {"max_requests_per_second": 1}}, "limits", "2 m"),
         ({"discovery": {"include": ["none-*"]}}, "discovery", "no model"),
         ({"store": {"url": "sqlite:////dev/null/ledger.db"}}, "ledger", "cannot be"),
+        ({"notify": [{"name": "ops", "url": "none://x"}]}, "notifications", "notify: ops: its URL"),
+        ({"notify": [{"name": "ops", "url_file": "nosuch"}]}, "notifications", "cannot be read"),
     ],
 )
 def test_what_is_wrong_is_named(
@@ -79,6 +119,43 @@ def test_what_is_wrong_is_named(
     assert code == 1
     assert found[name][0] == "wrong"
     assert text in found[name][1]
+
+
+def test_receivers_that_can_be_used_are_named(api: str, tmp_path: Path) -> None:
+    receivers = [{"name": "ops", "url": "http://127.0.0.1:1/s3cr3t"}]
+    code, found = results(config_file(tmp_path, api, ["aaaa1111"], notify=receivers))
+    assert (code, found["notifications"][0]) == (0, "ok")
+    assert "the URLs of ops can be used" in found["notifications"][1]
+    assert "s3cr3t" not in found["notifications"][1]
+
+
+def test_a_server_that_may_lose_what_it_confirmed_is_named(api: str, tmp_path: Path) -> None:
+    """The test's own server has `fsync` off."""
+    store = {"url": f"{shared().new_schema()}%20-csynchronous_commit%3Doff"}
+    config = config_file(tmp_path, api, ["bbbb1111"], store=store)
+    assert cli("check", "--retry", "--config", config).exit_code == 0
+    code, found = results(config)
+    assert (code, found["durability"][0]) == (1, "wrong")
+    assert found["durability"][1].startswith("the server has fsync, synchronous_commit off: ")
+
+
+def test_a_server_that_keeps_what_it_confirmed_is_right(api: str, tmp_path: Path) -> None:
+    url = shared().new_schema()
+    make = "CREATE VIEW {}.pg_settings AS SELECT 'fsync' AS name, 'on' AS setting"
+    schema = sql.Identifier(shared().schema_of(url))
+    shared().execute(sql.SQL(make).format(schema))
+    config = config_file(tmp_path, api, ["bbbb1111"], store={"url": url})
+    assert cli("check", "--retry", "--config", config).exit_code == 0
+    code, found = results(config)
+    assert (code, found["durability"][0]) == (0, "ok")
+
+
+def test_a_rule_that_the_file_keeps_from_a_model_is_named(api: str, tmp_path: Path) -> None:
+    rules = [{"match": ["default/*"], "policy": {}}]
+    given = [{"id": "aaaa1111", "team": "default"}, {"id": "bbbb1111"}]
+    code, found = results(config_file(tmp_path, api, [], models=given, rules=rules))
+    assert (code, found["rules"][0]) == (0, "unknown")
+    assert "does not apply to bbbb1111" in found["rules"][1]
 
 
 def test_a_refused_key_is_named_once(api: str, tmp_path: Path) -> None:
@@ -109,7 +186,7 @@ async def test_a_refused_key_is_tried_once_by_the_other_scheme(
         url = f"http://{HOST}:{server.port}"
         file = config_file(tmp_path, url, ["aaaa1111"], baseten={"auth_scheme": configured})
         [found] = [
-            each async for each in api_findings(load_config(file), {"BASETEN_API_KEY": "some-key"})
+            each async for each in api_results(load_config(file), {"BASETEN_API_KEY": "some-key"})
         ]
     assert (found.name, found.verdict) == ("key", Verdict.BAD)
     assert text in found.text

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from tests.fakes.http_client import client_of
+from watchdog.baseten_api import requests
+from watchdog.emulator.faults import Operation
 from watchdog.emulator.scenario import Scenario
 from watchdog.emulator.server import Emulator
 
@@ -60,6 +62,57 @@ async def client(emulator: Emulator) -> AsyncIterator[httpx.AsyncClient]:
 
 def development(model_id: str) -> str:
     return f"/v1/models/{model_id}/deployments/development"
+
+
+PATHS = {
+    Operation.LIST_MODELS: "GET /v1/models",
+    Operation.GET_MODEL: "GET /v1/models/failing1",
+    Operation.LIST_DEPLOYMENTS: "GET /v1/models/failing1/deployments",
+    Operation.GET_DEPLOYMENT: "GET /v1/models/failing1/deployments/development",
+    Operation.RETRY: "POST /v1/models/failing1/deployments/development/retry",
+    Operation.GET_LOGS: "GET /v1/models/failing1/deployments/ID/logs",
+    Operation.LIST_AUDIT_LOGS: "GET /v1/models/failing1/audit_logs",
+    Operation.LIST_STARTUPS: "GET /v1/models/failing1/deployments/ID/startups?SPAN",
+}
+
+
+@pytest.mark.parametrize("operation", Operation)
+async def test_each_operation_has_a_path_and_an_answer(
+    emulator: Emulator, client: httpx.AsyncClient, time: Time, operation: Operation
+) -> None:
+    now = int(time.now.timestamp() * 1000)
+    span = f"start_epoch_millis={now - 1000}&end_epoch_millis={now}"
+    deployment_id = emulator.workspace.development("failing1", time.now).id
+    method, path = PATHS[operation].split()
+    path = path.replace("/ID/", f"/{deployment_id}/").replace("SPAN", span)
+    assert (await client.request(method, path)).status_code == 200
+    assert emulator.workspace.requests[-1].operation == operation
+
+
+ASKED = {
+    each.operation: each
+    for each in (
+        requests.list_models(),
+        requests.get_deployment("failing1"),
+        requests.retry("failing1"),
+        requests.get_logs("failing1", "ID", since=START, until=START),
+        requests.list_startups("failing1", "ID", since=START, until=START),
+        requests.list_audit_logs("failing1", ["ID"], since=START),
+    )
+}
+"""A request of the client's for each operation."""
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [word for name, word in vars(requests).items() if name.isupper() and isinstance(word, str)],
+)
+async def test_the_client_names_each_operation_as_the_emulator_does(
+    emulator: Emulator, client: httpx.AsyncClient, operation: str
+) -> None:
+    wanted = ASKED[operation]
+    await client.request(wanted.method, wanted.path)
+    assert emulator.workspace.requests[-1].operation == operation
 
 
 async def test_each_answer_tells_the_time(client: httpx.AsyncClient, time: Time) -> None:

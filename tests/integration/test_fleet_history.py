@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.fakes.records import NOW, ago
-from watchdog.cli import app
+from watchdog.cli.program import app
 from watchdog.clock import SystemClock
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.engine.ports import LedgerTransaction
@@ -79,10 +79,10 @@ def test_it_is_told_newest_first(config: Path) -> None:
         "canary model-c under way",
         "breaker opened - open 3 models began to fail, 0 did not",
         "breaker closed - canary_passed after 2h",
-        "canary model-b unsent could not be retried; another one took its turn",
+        "canary model-b unsent was not retried in time; the next canary is named",
         "canary model-a failed after 10m",
         "breaker opened - closed 4 models began to fail, 2 did not",
-        "breaker closed - lapsed after 1d4h; nobody was there to judge it for the last 24h",
+        "breaker closed - lapsed after 1d4h; no process judged it for the last 24h",
         "breaker opened - closed 4 models began to fail, 2 did not",
     ]
     shortest = run("history", "--fleet", "--limit", "1", "--config", config).splitlines()[1:]

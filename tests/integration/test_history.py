@@ -2,15 +2,29 @@
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
-from tests.fakes.records import NOW, ago, healthy
-from watchdog.cli import app
+from tests.fakes.records import NOW, ago, an_attempt, an_episode, healthy
+from watchdog.cli.history_lines import Past, retry_results
+from watchdog.cli.program import app
 from watchdog.clock import SystemClock
-from watchdog.domain.records import Breakage, Decision, DecisionKind, DecisionReason, Health
+from watchdog.domain.breaker import Opening
+from watchdog.domain.records import (
+    Action,
+    ActionKind,
+    Breakage,
+    Decision,
+    DecisionKind,
+    DecisionReason,
+    EpisodeResult,
+    Health,
+    Resolution,
+)
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.ledger import Role, SqlLedger
 
@@ -51,9 +65,62 @@ def _run(folder: Path, *arguments: str) -> str:
 
 def test_the_history_says_since_when_and_until_when_a_model_was_broken(tmp_path: Path) -> None:
     lines = _run(tmp_path, "history").splitlines()[1:]
-    found = ["broken: UNHEALTHY", "broken: missing", "broken: INACTIVE"]
+    found = ["broken: UNHEALTHY", "broken: missing", "broken ended", "broken: INACTIVE"]
     assert [next(each for each in found if each in line) for line in lines] == found
-    assert "after 2h" in lines[-1]
+    assert "broken for 2h" in lines[2]
+
+
+def test_the_history_begins_when_it_is_told_to(tmp_path: Path) -> None:
+    hours = (SystemClock().now() - NOW) // timedelta(hours=1)
+    since = ("history", "--since", f"{hours + 8}h")
+    lines = _run(tmp_path, *since).splitlines()[1:]
+    assert ["broken: INACTIVE" in line for line in lines] == [False, False, False]
+    assert "broken ended" in lines[-1]
+    found = json.loads(_run(tmp_path, *since, "--json"))["broken"]
+    assert [each["status"] for each in found] == ["UNHEALTHY", None, "INACTIVE"]
+    assert _run(tmp_path, "history", "model-a", "--since", "1s").count("broken:") == 0
+
+
+RETRY, TWICE, PAUSE = (
+    Action(ago(minutes=50), ActionKind.RETRY, "model-a", "ann@desk", "", id=1),
+    Action(ago(minutes=30), ActionKind.RETRY, "model-a", "ann@desk", "", id=2),
+    Action(ago(minutes=20), ActionKind.PAUSE, None, "ann@desk", "incident", until=ago(minutes=10)),
+)
+RECOVERED = EpisodeResult.RECOVERED
+OWN = an_attempt(
+    model_id="model-a",
+    owner="command:desk:5f3a2c",
+    reserved_at=ago(minutes=50) + timedelta(seconds=2),
+    resolution=Resolution.RECOVERED,
+    resolved_at=ago(minutes=40),
+)
+DAEMONS = an_attempt(
+    id="a2", model_id="model-a", owner="daemon:pod:1", reserved_at=ago(minutes=29, seconds=50)
+)
+
+
+def test_what_came_of_a_retry_that_an_operator_ordered() -> None:
+    assert retry_results([TWICE, RETRY, PAUSE], [DAEMONS, OWN]) == {1: "recovered", 2: "not sent"}
+    again = replace(RETRY, at=RETRY.at + timedelta(seconds=1), id=3)
+    assert retry_results([again, RETRY], [OWN]) == {1: "not sent", 3: "recovered"}
+
+
+def test_the_history_of_all_is_one_list_in_true_order() -> None:
+    opening = Opening("o1", ago(minutes=45), 3, 1, condition_until=ago(minutes=35))
+    past = Past(
+        [replace(an_episode(), opened_at=ago(hours=2), ended_at=ago(minutes=40), result=RECOVERED)],
+        [OWN], [RETRY, PAUSE], [LASTS], [opening], [],
+        findings={}, names={}, start=None, cut=False, one=False,
+    )  # fmt: skip
+    assert [cells[1] for _, cells in past.lines()] == [
+        "pause",
+        "failing ended",
+        "breaker opened",
+        "attempt 1",
+        "retry",
+        "broken: UNHEALTHY",
+        "failing: BUILD_FAILED",
+    ]
 
 
 def test_the_history_of_one_model_as_json_has_its_breakages(tmp_path: Path) -> None:

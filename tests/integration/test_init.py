@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.fakes.processes import cli, emulator, free_port
-from watchdog.cli.options import CONFIG_NAME
+from watchdog.files.places import CONFIG_NAME
 
 MODELS = [
     {"id": "aaaa1111", "name": "llama", "team": "chat", "deploys": [["BUILD_FAILED"]]},
@@ -56,6 +56,7 @@ def test_models_lists_the_workspace_where_nothing_is_configured() -> None:
         (("sdxl",), ["bbbb1111"]),
         (("cccc1111", "sdxl"), ["cccc1111", "bbbb1111"]),
         (("chat/*",), ["aaaa1111", "cccc1111"]),
+        (("*a*", "sd*"), ["aaaa1111", "bbbb1111"]),
     ],
 )
 def test_init_writes_what_was_chosen(arguments: tuple[str, ...], ids: list[str]) -> None:
@@ -72,7 +73,7 @@ def test_init_asks_a_person_who_named_nothing() -> None:
     from typer.testing import CliRunner
 
     from tests.fakes.processes import KEY
-    from watchdog.cli import app
+    from watchdog.cli.program import app
 
     runner = CliRunner(env={"BASETEN_API_KEY": KEY})
     written = runner.invoke(app, ["init"], input="1, sdxl\ny\n", catch_exceptions=False)
@@ -88,6 +89,7 @@ def test_init_asks_a_person_who_named_nothing() -> None:
     [
         (("--yes",), "--yes needs to know what to watch"),
         (("lama",), "'lama' is no number, id, name or pattern of a model in the list"),
+        (("chat*",), "'chat*' is no number, id, name or pattern of a model in the list"),
         (("4",), "'4' is no number, id, name or pattern of a model in the list"),
         (("--all", "-o", "no/such/folder.yaml"), "no/such/folder.yaml: cannot be written"),
     ],
@@ -114,6 +116,45 @@ def test_a_refused_key_is_one_line(command: tuple[str, ...]) -> None:
     assert refused.stderr.startswith("error: the API refuses the key: HTTP 403")
     assert refused.stderr.count("\n") == 1
     assert refused.stdout == ""
+
+
+@pytest.mark.parametrize("named", ["sdxl", "bbbb1111"])
+def test_check_takes_names_without_a_configuration(named: str) -> None:
+    told = cli("check", "--model", named, "--json")
+    assert told.exit_code == 0, told.stderr
+    assert [row["model_id"] for row in json.loads(told.stdout)["targets"]] == ["bbbb1111"]
+
+
+def test_check_takes_configured_names_without_a_question_to_the_api() -> None:
+    Path(CONFIG_NAME).write_text("models: [{id: bbbb1111, name: my-own}, {id: aaaa1111}]\n")
+    told = cli("check", "--model", "my-own", "--json")
+    assert told.exit_code == 0, told.stderr
+    assert [row["model_name"] for row in json.loads(told.stdout)["targets"]] == ["my-own"]
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("lama", "there is no model 'lama': did you mean llama?"),
+        ("zzzzzzzz", "there is no model 'zzzzzzzz': `models` lists those that the key sees"),
+    ],
+)
+def test_check_of_a_model_that_is_not_there_is_one_line(named: str, says: str) -> None:
+    refused = cli("check", "--model", named)
+    assert (refused.exit_code, refused.stderr, refused.stdout) == (2, f"error: {says}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("lama", "did you mean llama?"),
+        ("bbbb1112", "did you mean bbbb1111?"),
+    ],
+)
+def test_init_says_what_a_mistyped_word_may_mean(word: str, says: str) -> None:
+    refused = cli("init", word)
+    assert refused.exit_code == 2
+    assert refused.stderr.endswith(f"model in the list: {says}\n")
 
 
 def test_an_api_that_does_not_answer_is_one_line() -> None:

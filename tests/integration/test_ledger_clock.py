@@ -31,7 +31,7 @@ class Machine:
         self.seconds += span.total_seconds()
 
     def opened(self, folder: Path, role: Role) -> tuple[SqlLedger, SystemClock]:
-        """As `app.parts.open_ledger` does it."""
+        """As `app.ledger.open_ledger` does it."""
         clock = SystemClock(wall=lambda: self.wall, steady=lambda: self.seconds)
         url = f"sqlite:///{folder}/ledger.db"
         ledger = SqlLedger.open(url, role=role, clock=clock, base_url=BASE_URL)

@@ -336,7 +336,7 @@ async def test_a_ledger_that_becomes_another_is_not_used(
     with another_process(path) as other:
         version = other.execute("SELECT version_num FROM alembic_version").fetchone()[0]
         other.execute(change)
-        await unavailable(ledger, "is another one than was opened: put that back, or restart")
+        await unavailable(ledger, "is not the one that was opened: put that one back, or restart")
         other.execute(back.replace("0002", version))
     await works(ledger)
 
@@ -372,7 +372,7 @@ async def test_a_copy_put_in_its_place_is_used_and_another_ledger_is_not(
     await use(opened(tmp_path / "b", clock=Later()), lambda tx: tx.meta.set("a", "another's"))
     (tmp_path / "b/state/ledger.db").rename(path)
     await unavailable(ledger, "was replaced")
-    await unavailable(ledger, "is another one than was opened")
+    await unavailable(ledger, "is not the one that was opened")
     (tmp_path / "copy.db").rename(path)
     await unavailable(ledger, "was replaced")
     await works(ledger)

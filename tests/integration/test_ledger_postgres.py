@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -19,9 +20,10 @@ from tests.fakes.postgres import Postgres, shared
 from tests.fakes.processes import PATIENCE_SECONDS
 from tests.fakes.proxy import Proxy
 from tests.fakes.records import failing
+from tests.fakes.schemas import described
 from tests.integration.test_ledger_sqlite import BASE_URL, use
+from watchdog.app.ledger import open_ledger
 from watchdog.app.operate import change_ledger
-from watchdog.app.parts import open_ledger
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Target
@@ -31,7 +33,8 @@ from watchdog.engine.settings import Settings
 from watchdog.engine.target import operate
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger, postgres
 from watchdog.ledger.line import Line
-from watchdog.ledger.schema import metadata
+from watchdog.ledger.opening import create, migrate_all
+from watchdog.ledger.schema import metadata, use_on_postgresql
 
 
 def opened(url: str, role: Role = Role.DAEMON, **more: Any) -> SqlLedger:
@@ -81,12 +84,46 @@ async def becomes_active(ledger: SqlLedger) -> int:
     return term
 
 
-async def test_the_migrations_make_the_schema(url: str) -> None:
-    await use(opened(url))
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    engine.dispose()
+async def test_a_deadlock_with_another_program_is_an_outage(url: str) -> None:
+    """Such as one that restores a backup, table by table."""
+    ledger, schema = opened(url), sql.Identifier(Postgres.schema_of(url))
+    lock = sql.SQL("LOCK TABLE {}.{} IN ACCESS EXCLUSIVE MODE")
+    first, second = (lock.format(schema, sql.Identifier(name)) for name in ("attempts", "targets"))
+    with (
+        psycopg.connect(f"{shared().address} dbname=postgres") as other,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        # So the server ends the transaction of the ledger, and not this one.
+        other.execute("SET deadlock_timeout = '1h'")
+        other.execute(first)
+
+        def both(tx: LedgerTransaction) -> None:
+            tx.targets.watched()
+            beside.submit(other.execute, second)
+            while not shared().is_waiting(other.info.backend_pid):
+                pass
+            tx.attempts.pending()
+
+        with pytest.raises(LedgerUnavailable, match="deadlock detected"):
+            await ledger.transact(both)
+        beside.shutdown()
+        other.rollback()
+        assert await ledger.transact(lambda tx: tx.attempts.pending()) == []
+    await ledger.close()
+
+
+def test_a_new_ledger_has_the_schema_that_all_migrations_make() -> None:
+    use_on_postgresql()
+    found = []
+    for make in (create, migrate_all):
+        engine = create_engine(shared().new_schema())
+        with engine.begin() as connection:
+            make(connection)
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+            found.append(described(connection))
+        engine.dispose()
+    assert found[0] == found[1]
 
 
 async def test_ten_replicas_that_start_at_once_make_one_ledger(url: str) -> None:
@@ -217,7 +254,7 @@ async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_
         until = operate.pause(tx, None, span=timedelta(hours=2), who="ann", note="")
         return operate.holds(tx, settings, until)
 
-    assert await change_ledger(config, pause) == (True, False)
+    assert await change_ledger(config, pause, make=False) == (True, False)
 
 
 def step_clock(url: str, ahead: timedelta) -> None:
@@ -295,7 +332,7 @@ async def test_texts_and_times_are_the_same_whatever_form_was_asked_for(
 
 def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
     url = "postgresql+psycopg://watchdog:hunter2@127.0.0.1:1/postgres"
-    with pytest.raises(LedgerSetupError, match="see that the server runs") as refused:
+    with pytest.raises(LedgerSetupError, match="check that the server is running") as refused:
         opened(url)
     assert "hunter2" not in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -328,7 +365,7 @@ async def test_a_server_that_leaves_calls_without_an_answer_is_an_outage(
             both = [ledger.transact(lambda tx: tx.meta.get("a")), ledger.hold_active()]
             found = await asyncio.gather(*both, return_exceptions=True)
         assert [type(each) for each in found] == [LedgerUnavailable] * 2
-        why = "does not answer: nothing was heard for 0.5 s, and so the connection was given up"
+        why = "does not answer: the server was silent for 0.5 s, and the connection was closed"
         assert str(found[0]).endswith(why)
     finally:
         server.thaw()

@@ -18,11 +18,13 @@ from sqlalchemy import create_engine
 
 from tests.contract.test_ledger import MINUTE, FixedClock
 from tests.fakes.records import NOW, ago, failing, healthy
+from tests.fakes.schemas import described
 from tests.fakes.sqlite import listening
+from watchdog.domain.plan import Claim
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.ledger import LedgerMissing, LedgerSetupError, Role, SqlLedger
-from watchdog.ledger.opening import SCHEMA
+from watchdog.ledger.opening import SCHEMA, create, migrate_all
 from watchdog.ledger.schema import metadata
 
 BASE_URL = "https://api.example.com"
@@ -199,42 +201,78 @@ async def test_a_cancelled_caller_does_not_undo_a_transaction(tmp_path: Path) ->
     assert await use(ledger, lambda tx: tx.meta.get("a")) == "b"
 
 
-async def test_the_migrations_make_the_schema_that_the_code_uses(tmp_path: Path) -> None:
-    await use(opened(tmp_path))
-    engine = create_engine(f"sqlite:///{tmp_path}/state/ledger.db")
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert context.get_current_revision() == SCHEMA
-        assert compare_metadata(context, metadata) == []
-    engine.dispose()
+def test_a_new_ledger_has_the_schema_that_all_migrations_make(tmp_path: Path) -> None:
+    found = []
+    for make in (create, migrate_all):
+        engine = create_engine(f"sqlite:///{tmp_path}/{make.__name__}.db")
+        with engine.begin() as connection:
+            make(connection)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection)
+            assert context.get_current_revision() == SCHEMA
+            assert compare_metadata(context, metadata) == []
+            found.append(described(connection))
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+async def plans_of(folder: Path, work: Callable[[Any], Any]) -> dict[str, list[str]]:
+    """SQLite's plan of each statement that the work executes on a new ledger."""
+    ledger = opened(folder)
+    statements: dict[str, Any] = {}
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE")):
+            statements[statement] = parameters
+
+    with listening("before_cursor_execute", note):
+        await use(ledger, work)
+    with sqlite3.connect(folder / "state/ledger.db") as connection:
+        plans = {
+            statement: connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            for statement, parameters in statements.items()
+        }
+    connection.close()
+    return {statement: [row[3] for row in plan] for statement, plan in plans.items()}
 
 
 async def test_no_query_of_a_tick_or_a_reservation_reads_a_whole_table(tmp_path: Path) -> None:
     """So that claims and reservations stay as fast however long the history is."""
-    ledger = opened(tmp_path)
-    statements: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((statement, parameters))
 
     def work(tx: Any) -> None:
-        tx.targets.claim_due(NOW, limit=9, interval=MINUTE)
+        tx.targets.due(NOW, limit=9, interval=MINUTE, claims={})
+        tx.targets.next_planned(NOW)
+        tx.targets.plan({"m1": Claim(0, NOW, NOW)})
         tx.targets.get("m1")
         tx.attempts.of(failing(), since=ago(hours=24), dated=ago(hours=24))
         tx.usage.of_fleet(date=NOW, most=50)
         tx.attempts.pending()
+        tx.queue.ahead(1, NOW, "m1", seen_since=ago(hours=1))
+        tx.queue.first_waiting(DecisionReason.FLEET_IN_FLIGHT)
 
-    with listening("before_cursor_execute", note):
-        await use(ledger, work)
-    with sqlite3.connect(tmp_path / "state/ledger.db") as connection:
-        for statement, parameters in statements:
-            if statement.startswith(("SELECT", "UPDATE")):
-                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-                whole = [row[3] for row in plan if row[3].startswith("SCAN")]
-                # The index of the pending ones holds nothing else.
-                assert whole in ([], ["SCAN attempts USING INDEX uq_attempts_pending"]), statement
-    connection.close()
-    assert len(statements) >= 7
+    plans = await plans_of(tmp_path, work)
+    for statement, plan in plans.items():
+        whole = {line for line in plan if line.startswith(("SCAN attempts", "SCAN targets"))}
+        # These indexes hold only the pending attempts and the targets that wait.
+        some = {
+            "SCAN attempts USING INDEX uq_attempts_pending",
+            "SCAN targets USING INDEX ix_targets_queued",
+        }
+        assert whole <= some, statement
+    assert len(plans) >= 8
+
+
+async def test_what_the_breaker_counts_is_read_from_one_index(tmp_path: Path) -> None:
+    """So that a decision about a failing target is as fast in a large fleet."""
+
+    def work(tx: Any) -> None:
+        tx.breaker.began_to_fail(ago(hours=1), among=None, but="m1", most=9)
+        tx.breaker.not_failing(ago(hours=1), among=None, but="m1")
+
+    for statement, plan in (await plans_of(tmp_path, work)).items():
+        read = [line for line in plan if " targets " in line]
+        assert read, statement
+        assert all("COVERING INDEX ix_targets_breaker" in line for line in read), statement
 
 
 async def test_no_command_migrates_the_ledger_under_a_daemon_of_an_older_version(

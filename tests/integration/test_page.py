@@ -10,11 +10,15 @@ from typing import TypeVar
 import httpx
 import pytest
 
+from tests.fakes.events import LOGGED
 from tests.fakes.fleet import HOSTILE, a_fleet
 from tests.fakes.records import NOW
 from tests.fakes.site import Site
 from tests.fakes.sqlite import listening
+from watchdog.domain.causes import Cause, Explanation
+from watchdog.domain.records import Health
 from watchdog.engine.events import BecameStandby
+from watchdog.engine.fleet import teams
 from watchdog.engine.fleet.overview import overview
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger import Role, SqlLedger
@@ -83,18 +87,81 @@ async def test_a_target_is_a_row_with_all_that_matters(site: Site) -> None:
     page = Html(await site.get("/"))
     model, state, status, day, used, window, following, why = page.row("llama-dev")
     assert model == "llama-devq81xw5rl"
-    assert state == "failing, waits"
+    assert state == "waiting"
     assert status == "BUILD_FAILED 24m ago"
     assert day == "Last 24 hours: failing 24m, healthy 23h36m, 1 retry"
     assert (used, window) == ("1 of 4", "1 of 6")
     assert following == "in 7m"
-    assert why == "The last retry did not help: the next one waits longer. backoff"
+    assert why == "The last retry did not help: the next one waits longer. backoff logs"
+
+
+async def test_a_cause_is_shown_with_the_command_that_shows_its_lines() -> None:
+    fleet = a_fleet(8)
+    index = next(i for i, each in enumerate(fleet.targets) if each.model_id == "q81xw5rl")
+    target = fleet.targets[index]
+    assert target.episode is not None
+    explained = replace(target.episode, explanation=Explanation(Cause.DEPENDENCY, "m", NOW))
+    fleet.targets[index] = replace(target, episode=explained)
+    site = Site(fleet)
+    await site.start()
+    try:
+        assert "Cause: dependency" in Html(await site.get("/")).row("llama-dev")[-1]
+        page = Html(await site.get("/targets/q81xw5rl"))
+        assert f"Cause: {Cause.DEPENDENCY.sentence} dependency" in page.text
+        assert "baseten-watchdog history q81xw5rl" in page.text
+        assert "Cause:" not in Html(await site.get("/targets/7hs2v0yb")).text
+    finally:
+        await site.stop()
+
+
+async def test_a_model_leads_to_its_page_and_its_logs_in_baseten() -> None:
+    site = Site(a_fleet(8), app_url="https://app.example.com")
+    await site.start()
+    try:
+        links = {each["href"] for each in Html(await site.get("/targets/7hs2v0yb")).all("a")}
+        model = "https://app.example.com/models/7hs2v0yb"
+        assert {model, f"{model}/logs/d1"} <= links
+        assert f"{model}/logs/d1" in {each["href"] for each in Html(await site.get("/")).all("a")}
+    finally:
+        await site.stop()
+
+
+async def test_the_commands_of_a_model_are_ready_to_copy(site: Site) -> None:
+    text = Html(await site.get("/targets/7hs2v0yb")).text
+    for command in ("history 7hs2v0yb", "pause 7hs2v0yb --for 2h", "retry 7hs2v0yb"):
+        assert f"baseten-watchdog {command}" in text
+
+
+async def test_what_happened_lately_is_below_it(site: Site) -> None:
+    page = Html(await site.get("/"))
+    assert page.row("2026-03-01 09:00:00") == [
+        "2026-03-01 09:00:00",
+        "mistral-dev",
+        "reset its attempts",
+        "weights uploaded anew",
+        "ann@desk",
+    ]
+    assert page.row("2026-03-01 10:48:00")[1:3] == ["sdxl-dev", "retry 4: accepted"]
+
+
+async def test_an_empty_fleet_says_what_to_do() -> None:
+    fleet = a_fleet(0)
+    fleet.targets.clear()
+    fleet.attempts.clear()
+    site = Site(fleet)
+    await site.start()
+    try:
+        text = Html(await site.get("/")).text
+        for part in ("No model is watched", "models:", "discovery:", "baseten-watchdog init"):
+            assert part in text
+    finally:
+        await site.stop()
 
 
 async def test_the_fleet_is_told_above_it(site: Site) -> None:
     page = Html(await site.get("/"))
     for text in (
-        "2 models need a person",
+        "2 models need you",
         "As of 2026-03-01 12:00:00 UTC",
         "answers key accepted",
         "answers SQLite",
@@ -159,6 +226,15 @@ async def test_it_is_filtered_by_its_address(query: str, names: list[str], site:
     assert ("No model matches" in page.text) is not bool(names)
 
 
+async def test_a_team_is_shown_and_is_filtered_by(site: Site) -> None:
+    await site.ledger.transact(lambda tx: teams.save(tx, {"q81xw5rl": "Chat <b>"}))
+    page = Html(await site.get("/?q=chat"))
+    assert page.names == ["q81xw5rl"]
+    assert "Chat <b>" in page.text
+    assert "TeamChat <b>" in Html(await site.get("/targets/q81xw5rl")).text
+    assert "Team-" in Html(await site.get("/targets/m6z3p9td")).text
+
+
 @pytest.mark.parametrize(
     ("sort", "first", "last"),
     [
@@ -202,7 +278,7 @@ async def test_one_target_has_a_page_of_its_own(site: Site) -> None:
     assert page.row("2026-03-01 10:48:00")[1:] == [
         "4",
         "accepted",
-        "it failed again",
+        "it failed again refailed",
         "CUDA 12.4 is not available on this accelerator",
         "watchdog-0/5f3a2c",
     ]
@@ -280,6 +356,102 @@ async def test_many_readers_are_one_reading(site: Site) -> None:
     site.clock.seconds = 1.0
     await site.get("/")
     assert site.ledger.transactions == before + 2
+
+
+@pytest.fixture
+async def large() -> AsyncIterator[Site]:
+    made = Site(a_fleet(250))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_large_fleet_is_shown_in_pages_the_most_urgent_first(large: Site) -> None:
+    pages = [Html(await large.get(f"/?page={number}")) for number in (1, 2, 3)]
+    assert [len(page.names) for page in pages] == [100, 100, 50]
+    assert pages[0].names[0] == "7hs2v0yb"
+    names = [name for page in pages for name in page.names]
+    assert sorted(names) == sorted(each.model_id for each in large.fleet.targets)
+    for page, shown in zip(pages, ("1 to 100", "101 to 200", "201 to 250"), strict=True):
+        assert f"{shown} of 250 models" in page.text
+        assert "1 model needs you" in page.text
+        assert "all 250" in page.text
+
+
+async def test_each_page_leads_to_the_one_before_and_after_it(large: Site) -> None:
+    path, seen = "/?sort=model&state=healthy", []
+    while path:
+        page = Html(await large.get(path))
+        seen.append(page.names)
+        links = {each.get("rel"): each["href"] for each in page.all("a") if "rel" in each}
+        assert ("prev" in links) == (len(seen) > 1)
+        path = f"/{links['next']}".partition("#")[0] if "next" in links else ""
+    assert len(seen) == 3
+    shown = [name for names in seen for name in names]
+    assert shown == sorted(set(shown), key=shown.index)
+    assert len(shown) == sum(each.health is Health.HEALTHY for each in large.fleet.targets)
+
+
+async def test_another_order_or_filter_begins_with_its_first_page(large: Site) -> None:
+    page = Html(await large.get("/?page=3"))
+    soft = [each["href"] or "" for each in page.all("a") if "data-soft" in each]
+    assert soft
+    assert not any("page=" in href for href in soft)
+
+
+@pytest.mark.parametrize(
+    ("number", "first"),
+    [("4", 201), ("999999999", 201), ("0", 1), ("-1", 1), ("x", 1), ("9" * 5000, 1), ("", 1)],
+)
+async def test_a_page_that_does_not_exist_is_the_nearest(
+    number: str, first: int, large: Site
+) -> None:
+    assert f"{first} to " in Html(await large.get(f"/?page={number}")).text
+
+
+async def test_a_page_is_as_large_however_large_the_fleet_is(large: Site) -> None:
+    twice = Site(a_fleet(500))
+    await twice.start()
+    try:
+        sizes = [len((await each.get("/?sort=model")).content) for each in (large, twice)]
+    finally:
+        await twice.stop()
+    assert sizes[1] < 1.05 * sizes[0]
+
+
+async def test_what_is_shown_is_new_though_the_reading_is_kept(site: Site) -> None:
+    assert "answers key accepted" in Html(await site.get("/")).text
+    assert [len(Html(await site.get("/?q=llama")).names) for _ in range(2)] == [1, 1]
+    site.condition(LOGGED["auth_failed"])
+    page = Html(await site.get("/?q=llama"))
+    assert "refuses the key" in page.text
+    assert page.names == ["q81xw5rl"]
+
+
+async def test_a_reading_that_took_long_is_kept_for_longer(tmp_path: Path) -> None:
+    site = Site(cpu=iter([0.0, 0.5, 10.0, 10.5]).__next__)
+    await site.start()
+    try:
+        before = site.ledger.transactions
+        for seconds, readings in ((0.0, 1), (19.9, 1), (20.0, 2)):
+            site.clock.seconds = seconds
+            await site.get("/")
+            assert site.ledger.transactions == before + readings
+    finally:
+        await site.stop()
+
+
+async def test_more_requests_than_may_wait_are_refused_at_once(site: Site) -> None:
+    path = "/targets/7hs2v0yb"
+    site.ledger.opens_with = asyncio.Event()
+    asked = [asyncio.ensure_future(site.get(path)) for _ in range(17)]
+    (first,), waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    refused = first.result()
+    assert (refused.status_code, refused.text) == (503, "too many pages at once\n")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert (await site.get("/healthz")).status_code == 200
+    site.ledger.opens_with.set()
+    assert {each.status_code for each in await asyncio.gather(*waiting)} == {200}
 
 
 async def test_the_number_of_queries_does_not_grow_with_the_fleet(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The daemon's own server, over a real socket."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -134,7 +136,7 @@ async def test_it_is_alive_while_the_loop_ticks_whatever_else_is_wrong(site: Sit
         ),
         pytest.param(
             [LOGGED["replica_standby"], LOGGED["replica_active"]],
-            ["the watch list is not taken up yet"],
+            ["the list of watched models is not applied yet"],
             id="active-again-and-not-watching-yet",
         ),
         pytest.param(
@@ -188,6 +190,12 @@ async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
     with pytest.raises(PortTaken) as told:
         WebServer(app, host=host, port=0)
     assert str(told.value) == f"cannot listen on {host}: not a host name: fix server.host"
+
+
+async def test_an_address_of_another_machine_is_no_matter_of_the_port() -> None:
+    app = build_app(metrics={"text/x": lambda: iter(())}, alive=lambda: None, ready=lambda: ())
+    with pytest.raises(PortTaken, match=r"set another server\.host$"):
+        WebServer(app, host="192.0.2.1", port=0)
 
 
 def _has_ipv6() -> bool:
@@ -275,3 +283,36 @@ async def test_one_address_serves_both_families() -> None:
                 assert (await client.get(f"http://{host}:{port}/metrics")).status_code == 200
     finally:
         await site.server.stop()
+
+
+class _SocketWithoutIpv6(socket.socket):
+    """As on a machine that was started with IPv6 disabled."""
+
+    def __init__(self, family: int = -1, *more: Any, **named: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        super().__init__(family, *more, **named)
+
+
+async def test_all_addresses_are_those_of_ipv4_where_there_is_no_ipv6(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", _SocketWithoutIpv6)
+        site = Site(host="::")
+        with pytest.raises(PortTaken, match="Address family not supported"):
+            Site(host="::1")
+    await site.server.start()
+    assert site.server.host == "0.0.0.0"
+    async with client_of(f"http://127.0.0.1:{site.server.port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await site.server.stop()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+async def test_all_addresses_of_ipv6_are_those_of_ipv4_too(address: str) -> None:
+    site = Site(host="::")
+    await site.server.start()
+    async with client_of(f"http://{address}:{site.server.port}") as client:
+        assert (await client.get("/healthz")).status_code == 200
+    await site.server.stop()

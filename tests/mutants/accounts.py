@@ -100,7 +100,7 @@ ACCOUNTS = (
         "a late answer replaces what is settled",
         "Resolution is conditional on pending; only the owner's real answer may replace unknown.",
         seams.sql_record_answer(_overwrite),
-        caught_by=f"{LEDGER}test_an_answer_replaces_what_was_not_known_and_nothing_else",
+        caught_by=f"{LEDGER}test_an_answer_replaces_only_an_outcome_that_was_not_known",
     ),
     mutant(
         "a second pending takes the place of the first",

@@ -26,7 +26,7 @@ def _forced_anyway(right: Any, target: Any, attempts: Any, fleet: Any, *args: An
 OPERATORS = (
     mutant(
         "a pause does not hold",
-        "pause: a person said hands off, with an expiry and a note.",
+        "pause: an operator stops the retries, with an expiry and a note.",
         seams.is_paused(lambda *_: False),
         seams.ledger("actions.pauses", lambda tx: ()),
         caught_by=f"{OPERATE}test_a_pause_holds_and_its_end_lets_go",
@@ -48,7 +48,7 @@ OPERATORS = (
     ),
     mutant(
         "force passes the fleet's limits",
-        "--force passes the model's own limits, never the fleet's.",
+        "--force ignores the model's own limits, never the fleet's.",
         seams.decide(_forced_anyway),
         caught_by=f"{OPERATE}test_a_forced_attempt_obeys_the_fleets_limits_and_a_target_that_does_not_fail",
     ),

@@ -1,6 +1,6 @@
 """Watchdogs that retry too often or too soon: the limits, the waits, and the clock."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.mutants import seams
 from tests.mutants.mutant import ATTEMPT, ENGINE, RESERVATION, mutant
 from tests.mutants.replacing import Change
 from watchdog.domain.backoff import backoff
-from watchdog.domain.records import DecisionKind, DecisionReason, Policy, Standing
+from watchdog.domain.records import DecisionKind, DecisionReason, FleetLimits, Policy, Standing
 from watchdog.engine.settings import Settings
 
 LIMITS = f"{RESERVATION}test_each_limit_is_computed_anew_and_nothing_is_reserved_beyond_it"
@@ -59,23 +59,14 @@ LIMITED = (
         _one_more_each("max_attempts_per_window"),
         caught_by=LIMITS,
     ),
-    mutant(
-        "a POST too many in a minute",
-        "Fleet: max_retries_per_minute.",
-        _one_more("max_retries_per_minute"),
-        caught_by=LIMITS,
-    ),
-    mutant(
-        "an attempt too many in flight",
-        "Fleet: max_in_flight.",
-        _one_more("max_in_flight"),
-        caught_by=LIMITS,
-    ),
-    mutant(
-        "an attempt too many in a day",
-        "Fleet: max_attempts_per_window in 24 h.",
-        _one_more("max_attempts_per_window"),
-        caught_by=LIMITS,
+    *(
+        mutant(
+            f"one more than fleet.{each.name}",
+            f"Fleet: {each.name}.",
+            _one_more(each.name),
+            caught_by=LIMITS,
+        )
+        for each in fields(FleetLimits)
     ),
     mutant(
         "what was sent is not read",
@@ -134,8 +125,10 @@ LIMITED = (
 )
 
 
-def _due_after_the_post(right: Any, failing_since: Any, attempts: Any, policy: Policy) -> Any:
-    due, reason = right(failing_since, attempts, policy)
+def _due_after_the_post(
+    right: Any, failing_since: Any, attempts: Any, policy: Policy, cause: Any = None
+) -> Any:
+    due, reason = right(failing_since, attempts, policy, cause)
     sent = [attempt for attempt in attempts if attempt.sent_at is not None]
     if reason is not DecisionReason.BACKOFF or not sent:
         return due, reason

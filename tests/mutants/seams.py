@@ -14,7 +14,18 @@ from tests.mutants.replacing import Broken, Change, everywhere, member
 from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.baseten_api.gate import Gate
 from watchdog.clock import SystemClock
-from watchdog.domain import backoff, breaker, discovery, effects, limits, policy, status, transition
+from watchdog.domain import (
+    backoff,
+    breaker,
+    discovery,
+    effects,
+    episode,
+    limits,
+    policy,
+    removal,
+    status,
+    transition,
+)
 from watchdog.domain.records import Outcome, Policy
 from watchdog.engine.fleet import eligible, judges
 from watchdog.engine.fleet.listing import SharedListing
@@ -29,9 +40,9 @@ from watchdog.ledger.transaction import SqlTransaction
 
 decide = partial(everywhere, policy.decide)
 observe = partial(everywhere, transition.observe)
-missed = partial(everywhere, transition.missed)
+missed = partial(everywhere, removal.missed)
 named_in_answer = partial(everywhere, effects.named_in_answer)
-reset_target = partial(everywhere, transition.reset)
+reset_target = partial(everywhere, episode.reset)
 health_of = partial(everywhere, status.health_of)
 is_paused = partial(everywhere, status.is_paused)
 room_at = partial(everywhere, limits.room_at)

@@ -1,4 +1,4 @@
-"""`python -m tests.simulation [--seeds N] [--first SEED] [--seed SEED]`: see `make simulate`."""
+"""`python -m tests.simulation [--seeds N] [--first SEED] [--seed SEED]`: see `make seeds`."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from tests.simulation.running import digest, run, verdict
 from tests.simulation.seeds import make
 
 _TOLD = 20
-"""Of more failing seeds than this only the numbers are told."""
+"""If more seeds fail than this, only their numbers are printed."""
 
 
 def main() -> int:

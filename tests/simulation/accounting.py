@@ -1,7 +1,8 @@
-"""The ledger's account of what was sent, compared with what the API saw.
+"""Compares the ledger's attempts with the POSTs that the API saw.
 
-Each POST has exactly one attempt; `accepted`, `refused`, `throttled` have one POST; `unknown`,
-`failed` at most one; `abandoned`, `dry_run` none. And no outcome says what was not answered.
+Each POST has exactly one attempt. An `accepted`, `refused` or `throttled` attempt has one POST, an
+`unknown` or `failed` one at most one, an `abandoned` or `dry_run` one none. And each outcome agrees
+with the answer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from tests.simulation.scenario import Scenario
 from tests.simulation.verdict import Violation, refused
 
 _RECORDED_WITHIN = 30.0
-"""So long after its answer a process that lives has surely recorded it."""
+"""Seconds after an answer by which a process that is alive has certainly recorded it."""
 
 
 def check_accounting(
@@ -49,8 +50,8 @@ def check_accounting(
 def attempt_of(
     post: Request, attempts: Sequence[dict[str, Any]], log: Log
 ) -> dict[str, Any] | None:
-    """The last one that its sender began for that model before. The rows' own times will not do:
-    a clock that is set back moves them."""
+    """The last attempt that the POST's sender began for that model before it. The times in the rows
+    cannot be used: they change when the clock is set back."""
     own = [
         row
         for row in attempts
@@ -62,7 +63,8 @@ def attempt_of(
 
 
 def _not_looked_again(post: Request, begun: float, log: Log) -> Iterator[Violation]:
-    """The look that led to the reservation is not enough."""
+    """There must be a look after the reservation. The one that led to the reservation is not
+    enough."""
     again = [
         look
         for look in log.requests[: post.number]

@@ -1,14 +1,14 @@
-"""The breaker, from the API's log alone.
+"""Checks the breaker by the API's log alone.
 
-Of what the judging process was shown, this counts only what cannot be doubted: a model that was
-seen `ACTIVE` and then failing began to fail; every other model counts as one that does not fail.
-While these alone are too many the breaker is open, and nothing may be sent until a `cooldown`
-after that. Then it may only close when a model that failed was seen well, or when none is left to
-be a canary. As long as neither can have happened, POSTs are a `cooldown` apart.
+Of what the judging process was shown, this counts only what is certain: a model that was seen
+`ACTIVE` and then failing began to fail; every other model counts as not failing. While the certain
+failures alone are too many, the breaker is open, and nothing may be sent until a `cooldown` after
+that. After that the breaker may close only when a model that failed was seen healthy, or when no
+target can be a canary. While neither can have happened, POSTs are at least a `cooldown` apart.
 
-Who judges is a daemon that retries or, where there is none, a command with every model. What the
-looks of others did to the record is not known, and a clock that steps makes every span uncertain:
-such worlds are left alone.
+The judge is a daemon that retries or, if there is none, a command with every model. It is not known
+what the looks of other processes changed in the record, and a clock that steps makes every time
+span uncertain: scenarios with these are not checked.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from tests.simulation.scenario import FAILING, BreakerPlan, Scenario
 from tests.simulation.verdict import Violation, of_model, posts, surely_charged, useful
 
 _RECORDED_WITHIN = 10.0
-"""So long after its answer a process that lives has recorded it."""
+"""Seconds after an answer by which a process that is alive has recorded it."""
 
 
 def check_breaker(
@@ -64,14 +64,14 @@ def _recent(moments: Sequence[float], now: float, plan: BreakerPlan) -> list[flo
 
 
 def _too_many(failures: int, count: int, plan: BreakerPlan) -> bool:
-    """However many of the others are seen not failing."""
+    """Whether the failures are too many even if all other models count as not failing."""
     if failures < plan.min_failures:
         return False
     return failures > plan.ratio * count or failures >= plan.max_failures
 
 
 def _holds_until(moments: Sequence[float], opened: float, count: int, plan: BreakerPlan) -> float:
-    """Until when the condition surely holds without a break."""
+    """Until when the condition certainly holds without interruption."""
     until = opened
     while True:
         recent = sorted(_recent([at for at in moments if at <= until], until, plan), reverse=True)
@@ -89,7 +89,7 @@ def _while_open(
     seen: "_Seen",
     plan: BreakerPlan,
 ) -> Iterator[Violation]:
-    """The POSTs that were reserved since the breaker surely opened."""
+    """Checks the POSTs that were reserved after the breaker had certainly opened."""
     last: Request | None = None
     for at, post in reserved:
         if at <= opened:
@@ -106,7 +106,7 @@ def _while_open(
 
 
 class _Seen:
-    """What the judge was shown. `began` are the moments at which models surely began to fail."""
+    """What the judge was shown. `began` are the moments at which models certainly began to fail."""
 
     def __init__(self, scenario: Scenario, log: Log) -> None:
         self._scenario = scenario
@@ -123,7 +123,8 @@ class _Seen:
         self.began = [each for model in scenario.models for each in self._began(model.id)]
 
     def may_have_closed(self, opened: float, by: float) -> bool:
-        """Whether one that failed was seen well, or none may have been waiting."""
+        """Whether a model that failed was seen not failing, or it is possible that no model was
+        waiting."""
         waits = False
         for model_id, looks in self._looks.items():
             shown = [look for look in looks if look.delivered is not None and look.delivered < by]
@@ -136,7 +137,8 @@ class _Seen:
         return not waits
 
     def _surely_waits(self, model_id: str, shown: Sequence[Request], by: float) -> bool:
-        """It was never shown otherwise, and has budgets left, whatever happened to it."""
+        """Whether the model certainly waits: all looks since then showed its status, and it has a
+        budget left even if every POST was charged."""
         rules = self._scenario.rules(model_id)
         sent = [post for post in self._posts[model_id] if post.departed < by]
         return (
@@ -165,7 +167,8 @@ class _Seen:
 
 
 def _judges(scenario: Scenario, log: Log) -> set[str]:
-    """The processes whose looks count: daemons; without any, the commands that have every model."""
+    """The processes whose looks count: the daemons or, if there is none, the commands that have
+    every model."""
     role = "daemon" if scenario.cron is None else "command"
     return {
         one.who

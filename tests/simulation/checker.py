@@ -1,13 +1,11 @@
-"""Proves for one run the promises of docs/semantics.md.
+"""Checks for one run that the promises of docs/semantics.md were kept. It knows the scenario, the
+API's request log and when each process was alive; it uses the ledger's rows only for the
+accounting. It imports nothing of the watchdog: it computes each rule itself.
 
-It knows the scenario, the API's request log and when processes lived; the ledger's rows only for
-the accounting. It imports nothing of the watchdog: each rule is computed anew.
-
-What the rules allow for, and no more (docs/semantics.md, section 20):
-- ledger time is what a process's clock says; a step of the wall clock while none runs is believed;
-- a status may change between the look again and the POST, and lag by the time-out and a
-  `recovery_interval` after a POST of ours: nobody can know;
-- a POST waits for its turn at the gate after its `sent_at`.
+The rules tolerate only this (docs/semantics.md, section 20). Ledger time is the time of a process's
+clock, and a step of the wall clock while no process runs is accepted as true. A status may change
+between the second look and the POST, and may lag by the time-out and a `recovery_interval` after a
+POST of ours: no client can know. A POST waits for its turn at the gate after its `sent_at`.
 """
 
 from tests.simulation.accounting import check_accounting
@@ -26,13 +24,13 @@ from tests.simulation.verdict import Violation
 
 
 def check(result: Result) -> list[Violation]:
-    """What was broken, in the order of time."""
+    """The violations, in the order of time."""
     liveness = check_liveness(result.scenario, result.log, result.statuses, result.ended_at)
     return sorted([*check_safety(result), *liveness], key=lambda each: each.at)
 
 
 def check_safety(result: Result) -> list[Violation]:
-    """What was done that must not be."""
+    """The violations of rules that forbid something."""
     scenario, log = result.scenario, result.log
     return [
         *check_clocks(log),
@@ -49,8 +47,8 @@ def check_safety(result: Result) -> list[Violation]:
 
 
 def settled(result: Result) -> bool:
-    """Whether nothing is left to wait for: neither for a build, nor for a retry, nor to judge who
-    deactivated what."""
+    """Whether nothing is left to wait for: no build, no retry, and no decision who deactivated a
+    deployment."""
     judged = not result.scenario.audited or is_judged(result)
     return (
         judged
@@ -59,10 +57,9 @@ def settled(result: Result) -> bool:
     )
 
 
-def report(
-    log: Log, violations: list[Violation], seed: int, *, replay: str = "make simulate"
-) -> str:
-    """For people: what was broken, the lines of the log that show it, how to see it again."""
+def report(log: Log, violations: list[Violation], seed: int, *, replay: str = "make seeds") -> str:
+    """A text about the violations: what was violated, the lines of the log that show it, and how to
+    repeat the run."""
     first = violations[0]
     lines = log.lines(model_id=first.model_id, until=first.at + 60).splitlines()[-60:]
     return "\n".join(

@@ -1,6 +1,7 @@
-"""That each process's clock keeps its promise: a step of the wall clock moves nothing while it
-runs, and is adopted by no more than a hundredth of the time that passes. One that happens while
-it is down is believed. A command goes by the daemon's clock while one lives."""
+"""Checks the promise of each process's clock. A step of the wall clock does not step it while the
+process runs; the difference is adopted by no more than a hundredth of the time that passes. A step
+while the process is down is accepted as true. A command uses the daemon's clock while a daemon is
+alive."""
 
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from tests.simulation.verdict import ROUNDING, Violation
 _ADOPTED = 0.01
 
 _NOTED = 0.05
-"""A daemon notes for commands what time it is, about so exactly."""
+"""Seconds by which the time that a daemon writes for commands may be wrong."""
 
 
 def check_clocks(log: Log) -> Iterator[Violation]:
@@ -27,7 +28,7 @@ def check_clocks(log: Log) -> Iterator[Violation]:
 
 
 def _daemon_at(moment: float, log: Log) -> Happened | None:
-    """The start of the daemon that lived then."""
+    """The start of the daemon that was alive then."""
     start: Happened | None = None
     for one in log.happened:
         if one.at >= moment:

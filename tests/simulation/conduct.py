@@ -1,4 +1,5 @@
-"""How each POST must come about: looked at just before, failing, not held, not merely observed."""
+"""Checks the conditions of each POST: a look just before it saw the model failing, no hold was in
+force, and the process was not in observe mode."""
 
 from collections.abc import Iterator, Sequence
 
@@ -51,13 +52,13 @@ def _looked_before(
     if post.before in FAILING or post.arrived is None:
         return
     if post.stopped:
-        return  # Whatever happened while its sender was stopped: it was charged for that.
+        return  # Its sender was stopped, so it could not know of a change.
     if not look.stale:
         between = [p for p in before if _began_between(p, look, post)]
         if between:
             text = f"it was {post.before}: #{between[-1].number} was under way"
             yield _violation("not failing", post, text)
-        return  # It changed after the look: no client can rule that out.
+        return  # The status changed after the look: no client can prevent that.
     ours = [p for p in before if p.executed and (p.arrived or 0) <= (look.arrived or 0)]
     if ours and heard_at(look) <= ours[-1].clock + _lag(scenario):
         text = f"it was {post.before}, and #{ours[-1].number} too recent to believe #{look.number}"
@@ -65,14 +66,16 @@ def _looked_before(
 
 
 def _began_between(other: Request, look: Request, post: Request) -> bool:
-    """Whether another POST took effect after the look, though its sender was alive to know."""
+    """Whether another POST was executed between the look and this POST, and its sender was alive to
+    get the answer."""
     if not other.executed or other.arrived is None or look.arrived is None:
         return False
     return look.arrived < other.arrived <= (post.arrived or 0) and other.delivered is not None
 
 
 def _lag(scenario: Scenario) -> float:
-    """Statuses lag: what is seen so soon after a POST says nothing of it."""
+    """Seconds after a POST in which a look may not show the POST's effect yet, because statuses
+    lag."""
     return scenario.timeout + scenario.recovery_interval - gate_wait(scenario)
 
 
@@ -82,8 +85,9 @@ def _first_act(log: Log, model_id: str) -> float:
 
 
 def _standing(requests: Sequence[Request], acted: float) -> Iterator[Violation]:
-    """A failure that stood when it was first seen is left alone until it changes: until a person
-    acts, or another status or deployment is shown. A 404 alone changes nothing."""
+    """A model that was failing when it was first seen is not retried until it changes: until an
+    operator acts on it, or a look shows another status or deployment. A 404 alone changes
+    nothing."""
     first: Request | None = None
     for request in requests:
         if request.departed >= acted:
@@ -120,8 +124,8 @@ def _holds(own: Sequence[Request], reaction: float) -> Iterator[Violation]:
 
 
 def _of_one_burst(other: Request, throttled: Request) -> bool:
-    """Whether a hold began, for another 429, while this request was under way: one that does not
-    say for how long then adds nothing to it."""
+    """Whether a hold began because of another 429 while this request was under way. If this
+    request's 429 gives no time, it does not extend that hold."""
     return (
         other.code == 429
         and other.operation == throttled.operation
@@ -131,7 +135,8 @@ def _of_one_burst(other: Request, throttled: Request) -> bool:
 
 
 def _key_refused(own: Sequence[Request]) -> Iterator[Violation]:
-    """After a 401 nothing is sent for a minute, unless something else shows the key to be good."""
+    """After a 401 nothing is sent for a minute, unless another answer shows that the key is
+    accepted."""
     for denied in own:
         if denied.code != 401 or denied.delivered is None or denied.operation == "list":
             continue

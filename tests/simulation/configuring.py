@@ -1,4 +1,4 @@
-"""A scenario's rules in the watchdog's own words."""
+"""Converts a scenario's rules to the watchdog's types."""
 
 from datetime import timedelta
 
@@ -9,12 +9,12 @@ from watchdog.engine.settings import Model, Settings
 
 
 def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
-    limits, breaker = scenario.limits, scenario.breaker
+    breaker = scenario.breaker
     return Settings(
         observe=observe,
         owner=owner,
         models={model.id: Model(model.id, make_policy(model.rules)) for model in scenario.models},
-        limits=FleetLimits(limits.per_minute, limits.in_flight, limits.per_day),
+        limits=make_limits(scenario),
         breaker=BreakerRules(
             breaker.min_failures,
             breaker.ratio,
@@ -29,6 +29,11 @@ def make_settings(scenario: Scenario, owner: str, *, observe: bool) -> Settings:
         max_rate=scenario.max_rate,
         diagnose=scenario.audited,
     )
+
+
+def make_limits(scenario: Scenario) -> FleetLimits:
+    limits = scenario.limits
+    return FleetLimits(limits.per_minute, limits.in_flight, limits.per_day)
 
 
 def make_policy(rules: Rules) -> Policy:

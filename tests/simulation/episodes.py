@@ -1,17 +1,18 @@
-"""The limits within an episode: how many POSTs one failure may cost, and how far apart.
+"""Checks the limits within an episode: how many POSTs one failure may cost, and how far apart they
+are.
 
-What ends an episode is known to the scenario: a person's act on the model, or health for
-`healthy_reset`. Without either it is one failure, whatever the answers seem to say. It is not
-enough to follow the answers and to take every change in them for an end: a status that lags behind
-our own POST then excuses the next ones, exactly as it misleads the watchdog, and a checker that
-believes the watchdog's own excuse cannot find it at fault.
+The scenario knows what ends an episode: an operator's act on the model, or health for
+`healthy_reset`. Without either it is one failure, whatever the answers seem to show. This must not
+simply follow the answers and take every change in them for an end. A status that lags behind our
+own POST would then excuse the next POSTs, in the same way as it misleads the watchdog, and the
+checker could not find the mistake.
 
-A change in the answers without an act is allowed to end an episode where the watchdog cannot know
-better: none of its POSTs is younger than `stuck_after` and without an observed end, which is a
-failing look after one that showed another status; or each such POST was put down for a change of
-identity already. When the answers go back in time, or when one
-to a POST named a deployment that never was, nobody can tell either. A crash may cut short what was
-recorded, so whatever this reports is wrong for certain.
+A change in the answers without an act may end an episode if the watchdog cannot know better. That
+is so if the episode has no POST that is younger than `stuck_after` and without an observed end (a
+failing look after one that showed another status), or if each such POST was already taken to be the
+cause of another change of identity. It is also so if the answers went back in time, or if the
+answer to a POST named a deployment that never existed. A crash may have prevented a record, so only
+what is certainly wrong is reported.
 """
 
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from tests.simulation.verdict import (
 )
 
 _ACTED_AGO = 60.0
-"""So long after an act whatever was on its way then has arrived."""
+"""Seconds after an act by which every answer that was under way then has arrived."""
 
 
 def check_episodes(scenario: Scenario, log: Log) -> Iterator[Violation]:
@@ -72,12 +73,15 @@ def _is_act(one: Happened, model_id: str) -> bool:
 
 @dataclass
 class _Follower:
-    """What is surely so of one target's episode. `open` are the POSTs without an observed end, and
-    `moved` tells that another status was seen since the last one. `acted` is when a person last did
-    something that perhaps not every process has seen yet, `shown` the first look that did show it.
-    `run` are the failing looks since any other, `failing` the first one ever; `gone` are the
-    identities shown before the present one, and `went_back` tells that one of them was shown again;
-    `adopted` are the numbers of the POSTs to which a change of identity was put down."""
+    """What is certain about one target's episode.
+
+    `open` are the POSTs without an observed end; `moved` says that another status was seen since
+    the last one. `acted` is when an operator last did something that perhaps not every process has
+    seen yet, `shown` the first look that showed it. `run` are the failing looks since the last look
+    that was not failing, `failing` is the first failing look of the run. `gone` are the identities
+    that were shown before the present one; `went_back` says that one of them was shown again.
+    `adopted` are the numbers of the POSTs that were taken to be the cause of a change of identity.
+    """
 
     scenario: Scenario
     rules: Rules
@@ -102,7 +106,8 @@ class _Follower:
         self.acted, self.shown = at, None
 
     def put_back(self) -> None:
-        """An older ledger may know neither the episode nor that it was seen otherwise since."""
+        """An older ledger was put in place: it may know neither the episode, nor that another
+        status was seen since."""
         self._may_end()
         if self.failing is not None:
             self.run.insert(0, self.failing)
@@ -139,8 +144,8 @@ class _Follower:
                 self._may_end()
 
     def _note_shown(self, look: Request, acted: float) -> None:
-        """The act is history once one process has seen the truth after it twice: the first look
-        was recorded before the second."""
+        """The act no longer matters after one process has made two looks that showed the truth
+        after it: the first was recorded before the second."""
         if look.stale or look.arrived is None or look.arrived <= acted:
             return
         if self.shown is None or self.shown.client != look.client:
@@ -165,18 +170,20 @@ class _Follower:
             self.moved = False
 
     def _refused_twice(self, first: Request, second: Request, now: Request) -> bool:
-        """And no process ended meanwhile, with an answer unrecorded or an attempt unsent."""
+        """Whether both were refused, and no process ended in the meantime, which may have left an
+        answer unrecorded or an attempt unsent."""
         ended = any(first.departed <= at <= now.departed for at in self.kills)
         return refused(first) and refused(second) and not ended
 
     @property
     def _slop(self) -> float:
-        """An answer is heard a moment before its time is read."""
+        """Seconds by which times may be wrong: an answer arrives a moment before its time is
+        read."""
         return 2 * self.scenario.latency + 1
 
     def _at_most(self, earlier: Request, later: Request) -> bool:
-        """Whether the watchdog may take the time between for a `healthy_reset`. In each restart
-        the clock may have been stepped, and as much as two intervals are believed."""
+        """Whether the time between may be a `healthy_reset` for the watchdog. The clock may have
+        stepped at each restart, and up to two intervals more are accepted as watched."""
         steps = self.ages.starts(earlier.departed, later.departed)
         lasted = (later.departed - earlier.departed) * 1.01 + self._slop
         lasted += steps * 2.2 * self.scenario.effective_interval
@@ -184,11 +191,12 @@ class _Follower:
         return lasted >= self.rules.healthy_reset
 
     def _ours(self, look: Request) -> bool:
-        """A change seen now is that of our own POST, for certain."""
+        """Whether a change that is seen now is certainly the effect of our own POST."""
         return bool(self._young(look))
 
     def _adopt(self, look: Request) -> bool:
-        """Each of our own POSTs makes one change of identity at most."""
+        """Take a POST of ours to be the cause of a change of identity. Each causes at most one.
+        Returns whether there was one."""
         free = [post for post in self._young(look) if post.number not in self.adopted]
         self.adopted |= {post.number for post in free[-1:]}
         return bool(free)
@@ -199,7 +207,7 @@ class _Follower:
         return [post for post in self.open if self._surely_young(post, look)]
 
     def _surely_young(self, post: Request, look: Request) -> bool:
-        """Less than `stuck_after` since its reservation, as the watchdog takes it."""
+        """Whether it was certainly reserved less than `stuck_after` ago by the watchdog's time."""
         lasted = (look.departed - post.departed) * 1.01
         lasted = max(lasted, self.ages.for_delays(post, look))
         return lasted + self._slop + reserved_before(self.scenario) < self.rules.stuck_after
@@ -209,7 +217,8 @@ class _Follower:
         self.sent.clear()
 
     def _too_early(self, post: Request) -> Iterator[Violation]:
-        """Before the first delay, or the backoff after the last one."""
+        """A POST before the first delay was over, or before the backoff after the last POST was
+        over."""
         paced = [each for each in self.sent if not _throttled(each)]
         unsure = self.earlier or any(at <= post.departed for at in self.kills)
         rules, run = self.rules, self.run
@@ -226,7 +235,7 @@ class _Follower:
             yield self._violation("delay", post, text)
 
     def _failed_again(self, last: Request, post: Request) -> list[Request]:
-        """Of these one may have been taken for the re-failure after `last`."""
+        """The failing looks, of which one may be the re-failure after `last` for the watchdog."""
         if refused(last) or last.fault == "refuse" or not surely_charged(last):
             return [last]
         if not self.run or self.run[0].departed > last.departed:

@@ -1,14 +1,14 @@
-"""Whose turn it is, and how long a turn may be in coming.
+"""Checks the order of the queue, and how long a model may wait in it.
 
-Among the models that only the fleet's limits keep back, the first allowed is the first served:
-first attempts before later ones, and what was forbidden before comes last. So the first attempt of
-a model waits for the first attempts of the others, each of which takes a place in the fleet's
-minute and holds one in flight until it is stuck at the latest, and for nothing else: however fast
-the others fail again, whether they are forbidden, and whether they can be seen at all.
+Among the models that only the fleet's limits prevent from a retry, the one that was ready first
+goes first: first attempts before later ones, and models whose last retry was forbidden last. So the
+first attempt of a model waits only for the first attempts of the others. Each of these takes a
+place in the fleet's minute, and holds a place in flight until it is stuck at the latest. It does
+not matter how fast the others fail again, whether they are forbidden, and whether they can be seen.
 
-When a model began to wait is not in the log. It surely waits from a look that showed it failing
-with its own delay over; it surely did not wait before that delay was over. Worlds in which holds,
-the breaker, crashes or the clock may have a say as well are left alone.
+The log does not show when a model began to wait. It certainly waits from a look that showed it
+failing after its own delay was over; it certainly did not wait before its delay was over. Scenarios
+in which holds, the breaker, crashes or clock steps can also change the order are not checked.
 """
 
 import math
@@ -30,7 +30,7 @@ from tests.simulation.verdict import (
 from tests.simulation.waiting import SLACK, Wait, moment, most_backoff, waits
 
 _LATE = 3.0
-"""Seconds by which each place in the minute may be taken late."""
+"""Seconds after which a free place in the minute may still not be used."""
 
 _HARMLESS: tuple[FaultKind, ...] = ("403", "503", "blind", "other_model", "not_development")
 
@@ -71,14 +71,15 @@ def _clear(scenario: Scenario, log: Log) -> bool:
 
 
 def _lives_once(log: Log) -> bool:
-    """One daemon, that retries, from the start to the end."""
+    """Whether one daemon, which retries, runs from the start to the end."""
     starts = [one for one in log.happened if one.kind == "start" and one.who.startswith("daemon")]
     killed = any(one.kind == "kill" for one in log.happened)
     return len(starts) == 1 and not killed and not starts[0].detail.startswith("observe")
 
 
 def _all_forbidden(sent: Sequence[Request]) -> float:
-    """When three models were answered 403 with no other answer between: the fleet may wait then."""
+    """When three models in a row got a 403, with no other answer in between: the fleet may wait
+    then."""
     models: set[str] = set()
     for post in sent:
         models = {*models, post.model_id} if post.code == 403 else set()
@@ -88,7 +89,7 @@ def _all_forbidden(sent: Sequence[Request]) -> float:
 
 
 def _too_long(scenario: Scenario, log: Log, wait: Wait) -> Iterator[Violation]:
-    """For a first attempt: longer than those of the others can take."""
+    """A first attempt that waits longer than the first attempts of the others can take."""
     if not wait.first:
         return
     limits, count = scenario.limits, len(scenario.models)
@@ -103,14 +104,14 @@ def _too_long(scenario: Scenario, log: Log, wait: Wait) -> Iterator[Violation]:
 
 
 def _surely_later(scenario: Scenario, log: Log, wait: Wait) -> int:
-    """How many others surely had their first attempts before this one began to wait."""
+    """How many others certainly had their first attempts before this one began to wait."""
     return sum(
         _again(log, model.id, wait.since) for model in scenario.models if model.id != wait.model_id
     )
 
 
 def _again(log: Log, model_id: str, by: float) -> bool:
-    """Whether what a model may be sent now is no first attempt, for certain."""
+    """Whether the next attempt of a model is certainly not a first attempt."""
     sent = [each for each in of_model(posts(log), model_id) if each.departed < by]
     if not sent:
         return False
@@ -129,7 +130,8 @@ def _passed(
     post: Request,
     waiting: Sequence[Wait],
 ) -> Iterator[Violation]:
-    """More models surely came before it than there can have been places."""
+    """A POST although at least as many models were certainly before it in the queue as there can
+    have been places."""
     reserved = post.departed - reserved_before(scenario)
     ahead = [
         wait
@@ -150,7 +152,7 @@ def _passed(
 
 
 def _comes_before(scenario: Scenario, log: Log, wait: Wait, post: Request) -> bool:
-    """Whether it is that model's turn before the one of the POST, for certain."""
+    """Whether the waiting model is certainly before the POST's model in the queue."""
     own = of_model(log.requests, post.model_id)
     sent = [each for each in own if each.operation == "retry" and each.departed < post.departed]
     if sent and sent[-1].code == 403:
@@ -165,7 +167,7 @@ def _comes_before(scenario: Scenario, log: Log, wait: Wait, post: Request) -> bo
 
 
 def _failing_since(own: Sequence[Request], post: Request) -> float:
-    """When the first look since any other was heard that showed it failing."""
+    """When the answer came to the first look of the last uninterrupted failing ones."""
     since = NEVER
     for look in sorted((each for each in own if _useful_look(each)), key=moment):
         if (look.delivered or 0) > post.departed:

@@ -1,9 +1,10 @@
-"""Worlds that are hostile in one way each, for as long as they want.
+"""Scenarios that each have one kind of trouble, which may last.
 
-The worlds of `seeds.py` have a little of everything. What needs one thing to last, or to come in a
-certain order, is rare in them: statuses that lag longer than a backoff, a key that may not retry,
-a life of commands alone. Each odd seed gives one of these worlds, each family in its turn, and
-the rest of it is peaceful, so that the checker can say for certain what must be done and when.
+The scenarios of `seeds.py` have a little of everything. Situations that need one kind of trouble to
+last, or events in a certain order, are rare in them: statuses that lag longer than a backoff, a key
+that may not retry, a time with commands only. Each odd seed gives a scenario of one family, one
+family after the other. Nothing else goes wrong in it, so that the checker knows for certain what
+must be done and when.
 """
 
 import random
@@ -44,21 +45,21 @@ _LOST: tuple[FaultKind, ...] = ("reset_after", "hang_after", "504_after")
 
 
 def make(seed: int) -> Scenario:
-    """The same odd seed gives the same world, on any machine."""
+    """The same odd seed gives the same scenario on every machine."""
     number = seed // 2
     family = asleep if number % _SELDOM == _SELDOM - 1 else FAMILIES[number % len(FAMILIES)]
     return of(family, seed)
 
 
 def of(family: Callable[[random.Random], Scenario], seed: int) -> Scenario:
-    """The world of that family that the seed gives."""
+    """The scenario of a family that the seed gives."""
     scenario = family(random.Random(f"family/{seed}"))
     return replace(scenario, seed=seed, bound=bound(scenario))
 
 
 def lagging(rng: random.Random) -> Scenario:
-    """Statuses lag for any time, with the identity that a retry makes or another; answers are
-    lost."""
+    """Statuses lag for any time, with the identity that a retry makes or with another one; answers
+    are lost."""
     rules = make_rules(rng, settle=rng.choice((60.0, 300.0)))
     models = [
         with_identity(rng, failing(rng, f"m{number}", rules))
@@ -85,7 +86,7 @@ def lagging(rng: random.Random) -> Scenario:
 
 
 def strangers(rng: random.Random) -> Scenario:
-    """Answers are about other models, or about other deployments of the same."""
+    """Answers are about other models, or about other deployments of the same model."""
     rules = make_rules(rng)
     models = [
         well(rng, f"m{number}", rules) if rng.random() < 0.6 else failing(rng, f"m{number}", rules)
@@ -109,8 +110,8 @@ def strangers(rng: random.Random) -> Scenario:
 
 
 def forbidden(rng: random.Random) -> Scenario:
-    """The key may look at everything, and may not retry some models, for a span or for ever. Some
-    retries are throttled, one model's alone."""
+    """The key may look at every model, but may not retry some of them, for a time or for ever. Some
+    retries are answered 429, and sometimes those of one model alone."""
     rules = replace(make_rules(rng), backoff=rng.choice((10.0, 30.0)), backoff_max=300.0)
     models = [failing(rng, f"m{number}", rules) for number in range(rng.randint(2, 8))]
     calm_at = 900.0
@@ -132,8 +133,8 @@ def forbidden(rng: random.Random) -> Scenario:
 
 
 def gone(rng: random.Random) -> Scenario:
-    """A 404 to everything, for longer than two intervals, while models fail; single models are
-    deleted, and the listing then lacks them."""
+    """Every request is answered 404 for longer than two intervals, while models fail. Single models
+    are deleted, and then they are not in the listing."""
     rules = replace(make_rules(rng), ignores_standing=rng.random() < 0.5, first_delay=10.0)
     rules = replace(rules, healthy_reset=rng.choice((60.0, 300.0)))
     models = [
@@ -164,8 +165,9 @@ def gone(rng: random.Random) -> Scenario:
 
 
 def asleep(rng: random.Random) -> Scenario:
-    """Models are scaled to zero before they were loaded, break in ways that are not retried, and
-    are deactivated by operators, by the platform, or by nobody that the audit log knows."""
+    """Models are scaled to zero before they were loaded, or break with statuses that are not
+    retried. They are deactivated by operators, by the platform, or with no entry in the audit
+    log."""
     rules = make_rules(rng, settle=rng.choice((60.0, 120.0)))
     models = [
         ModelPlan(
@@ -204,7 +206,7 @@ def _slept(rng: random.Random) -> Deploy:
 
 
 _SELDOM = 50
-"""Of so many odd seeds one is a world of `asleep`."""
+"""One of this many odd seeds gives a scenario of `asleep`."""
 
 FAMILIES: tuple[Callable[[random.Random], Scenario], ...] = (
     lagging,

@@ -1,4 +1,4 @@
-"""Worlds in which models stand in each other's way, or commands do."""
+"""Scenarios in which models, or commands, delay each other."""
 
 import random
 from dataclasses import replace
@@ -26,8 +26,8 @@ from tests.simulation.scenario import (
 
 
 def commands(rng: random.Random) -> Scenario:
-    """All fail at once, and commands come beside the daemon: with all of the models, with some of
-    them, or only to observe."""
+    """All models fail at once, and commands run while the daemon runs: with all models, with some
+    of them, or in observe mode."""
     calm_at = 900.0
     models, acts = bad_day(rng, calm_at)
     names = ids(models)
@@ -57,7 +57,7 @@ def commands(rng: random.Random) -> Scenario:
 
 
 def cron(rng: random.Random) -> Scenario:
-    """No daemon at all: a command now and then, as cron starts it."""
+    """There is no daemon: a command runs from time to time, as cron would start it."""
     calm_at = 900.0
     models, acts = bad_day(rng, calm_at)
     killed = tuple(Command(rng.uniform(30, calm_at), rng.randint(1, 90)) for _ in range(3))
@@ -74,7 +74,7 @@ def cron(rng: random.Random) -> Scenario:
 
 
 def blind(rng: random.Random) -> Scenario:
-    """After a retry of some models nobody sees them again: no look is answered, or only one command
+    """Some models cannot be seen after they were retried: no look is answered, or only one command
     ever looked at them."""
     rules = replace(make_rules(rng), stuck_after=300.0)
     models = [failing(rng, f"m{number}", rules) for number in range(rng.randint(2, 5))]
@@ -96,8 +96,8 @@ def blind(rng: random.Random) -> Scenario:
 
 
 def crowd(rng: random.Random) -> Scenario:
-    """Many fail at once and their builds fail at once again; some may not be retried, some cannot
-    be seen. The fleet's minute has room for few."""
+    """Many models fail at once, and their builds soon fail again. Some may not be retried, some
+    cannot be seen, and the fleet's limit in a minute is low."""
     rules = make_rules(rng, settle=60.0, stuck_after=300.0)
     rules = replace(rules, max_attempts=rng.randint(2, 5), max_attempts_per_window=7)
     calm_at, models = 600.0, []

@@ -1,9 +1,9 @@
-"""What the API answers and does not charge: a 403 to the retry alone, and a 429.
+"""Checks the answers that are not charged: a 403 to the retry alone, and a 429.
 
-A model whose retry was forbidden twice in a row, while the key could list the models, is left
-alone until a person acts on it. Once that is so of three models, with no other answer to any retry
-in between, the key may not retry at all: one POST an hour finds out whether it may again. And the
-more such answers a model has had in a row, the longer the next POST waits.
+A model whose retry was forbidden twice in a row, while the key could list the models, is not
+retried until an operator acts on it. If that is so for three models, with no other answer to any
+retry in between, the key may not retry at all: one POST an hour finds out whether it may again. And
+the more such answers a model has had in a row, the longer its next POST waits.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,15 +28,15 @@ _IN_A_ROW = 2
 _MODELS = 3
 
 _RECORDED_WITHIN = 10.0
-"""So long after its answer a process that lives has recorded it."""
+"""Seconds after an answer by which a process that is alive has recorded it."""
 
 _TTL = 31.0
-"""What was reserved before something was known may still be sent for so long."""
+"""Seconds for which an attempt that was reserved before an answer was known may still be sent."""
 
 
 def check_forbidden(scenario: Scenario, log: Log) -> Iterator[Violation]:
     if any(fault.kind == "ledger_locked" for fault in scenario.faults):
-        return  # What was answered may not have been recorded.
+        return  # The answers may not have been recorded.
     known = _Known(scenario, log)
     for model in scenario.models:
         follower = _Follower(model.id, model.rules, known)
@@ -46,7 +46,7 @@ def check_forbidden(scenario: Scenario, log: Log) -> Iterator[Violation]:
 
 
 class _Known:
-    """What every process surely knows of an answer."""
+    """What every process certainly knows about the answers."""
 
     def __init__(self, scenario: Scenario, log: Log) -> None:
         self._ends = {one.who: one.at for one in log.happened if one.kind in ("kill", "stop")}
@@ -56,7 +56,7 @@ class _Known:
         self.slack = gate_wait(scenario)
 
     def uncharged(self, post: Request) -> bool:
-        """Whether it was answered in a way that is not charged, and that was recorded."""
+        """Whether its answer is not charged, and was certainly recorded."""
         return post.code in (403, 429) and self._recorded(post)
 
     def forbidden(self, post: Request) -> bool:
@@ -75,14 +75,15 @@ class _Known:
 
     def _recorded(self, post: Request) -> bool:
         end = self._ends.get(post.client, float("inf"))
-        # Graceful or not: an end shortly after may have come before the record.
+        # If the process ended shortly after the answer, gracefully or not, the answer may not have
+        # been recorded.
         return post.delivered is not None and end > post.delivered + _RECORDED_WITHIN
 
 
 @dataclass
 class _Follower:
-    """One model. `row` are the uncharged answers since any other, `noes` those of them that say
-    that the key may not retry it."""
+    """The answers about one model. `row` are the uncharged answers since the last other one, `noes`
+    those of them that say that the key may not retry the model."""
 
     model_id: str
     rules: Rules
@@ -122,7 +123,7 @@ class _Follower:
             self.noes.clear()
 
     def _too_soon(self, post: Request) -> Iterator[Violation]:
-        """The first wait is the hold's or the backoff's; from the second on it grows."""
+        """The first wait is the hold or the backoff; from the second one on the waits grow."""
         if len(self.row) < 2:
             return
         least = _growing(self.rules, len(self.row) - 1) - self.known.slack
@@ -145,7 +146,7 @@ def _growing(rules: Rules, times: int) -> float:
 
 
 def _probes(sent: Sequence[Request], known: _Known) -> Iterator[Violation]:
-    """At most one POST an hour, once three models were given up with no other answer between."""
+    """At most one POST an hour after three models were given up with no other answer in between."""
     for index, post in enumerate(sent):
         before = _since_another_answer(sent[:index], known)
         moments = sorted(_given_up(before, post, known))
@@ -158,7 +159,7 @@ def _probes(sent: Sequence[Request], known: _Known) -> Iterator[Violation]:
 
 
 def _given_up(before: Sequence[Request], post: Request, known: _Known) -> Iterator[float]:
-    """When each model was that still is."""
+    """The moments at which the models that are still forbidden were given up."""
     for model_id in {each.model_id for each in before}:
         noes = of_model(before, model_id)
         since = noes[0].departed - _TTL

@@ -1,11 +1,10 @@
-"""The limits, counted from the requests alone.
+"""Checks the limits, counted from the requests alone.
 
-Those of a span are promised in ledger time, which is what the sender's clock said
-(`Request.clock`; that it keeps to the clock's own promises is checked apart), and by the API's
-clock: no step of the wall clock shortens them by more than an answer may be late. After one back,
-while no process runs, what then lies in the future counts as of the next start. What the ledger
-does not know, since an older one was put in its place, does not count for those who did not send
-it.
+The limits in a time span hold in ledger time, which is the time of the sender's clock
+(`Request.clock`; `clocks.py` checks that clock), and by the API's clock: no step of the wall clock
+shortens them by more than an answer may be late. If the clock is set back while no process runs, a
+POST in the future counts as of the next start. If an older ledger was put in place, a POST that it
+does not contain counts only for the process that sent it.
 """
 
 from collections import defaultdict
@@ -30,7 +29,7 @@ from tests.simulation.verdict import (
 )
 
 Age = Callable[[Request, Request], float]
-"""How old the first one is when the second one leaves."""
+"""How old the first request is when the second one is sent, in seconds."""
 
 
 def check_limits(scenario: Scenario, log: Log) -> Iterator[Violation]:
@@ -69,8 +68,8 @@ def _within(
 
 
 def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterator[Violation]:
-    """What a retry began and is under way in truth, whatever a lagging look shows of it. Each model
-    holds one place."""
+    """Checks the builds of retries that are really under way, whatever a lagging look shows of
+    them. Each model holds one place."""
     ends, age = _ends(scenario, sent, log), partial(Ages(log).for_limits, scenario)
     for index, post in enumerate(sent):
         going = _going(scenario, ends, sent[:index], post, age)
@@ -83,7 +82,7 @@ def _in_flight(scenario: Scenario, log: Log, sent: Sequence[Request]) -> Iterato
 def surely_in_flight(
     scenario: Scenario, log: Log, before: Sequence[Request], post: Request
 ) -> Sequence[Request]:
-    """The POSTs that hold a place when another one leaves, one for each model."""
+    """The POSTs that certainly hold a place when another one is sent, one for each model."""
     return _going(scenario, _ends(scenario, before, log), before, post, Ages(log).by_ledger)
 
 
@@ -105,9 +104,9 @@ def _going(
 def _under_way(
     post: Request, other: Request, scenario: Scenario, ended_at: float, age: Age
 ) -> bool:
-    """Whether what `post` began is under way when `other` leaves, and nothing can have made the
-    watchdog think that it ended. What it only presumes to have failed holds its place for
-    `settle`."""
+    """Whether the build of `post` is under way when `other` is sent, and nothing can have shown the
+    watchdog that it ended. An attempt that the watchdog only presumes to have failed holds its
+    place for `settle`."""
     if post.arrived is None or not post.executed or post.settles_at is None:
         return False
     if post.settles_at <= other.departed or post.model_id == other.model_id:
@@ -119,8 +118,9 @@ def _under_way(
 
 
 def _ends(scenario: Scenario, sent: Sequence[Request], log: Log) -> dict[int, float]:
-    """By the number of each POST, when the watchdog may first have thought that what it began
-    ended: a person did something, or a look found it well, or failing after another status."""
+    """By the number of each POST, the first moment at which its build may have ended for the
+    watchdog: an operator acted, or a look saw the model healthy or stopped, or failing after
+    another status."""
     looks: dict[str, list[Request]] = defaultdict(list)
     acts: dict[str, list[float]] = defaultdict(list)
     for one in log.happened:

@@ -1,8 +1,9 @@
-"""Every target that could recover did: none is left failing while the limits allow a retry.
+"""Checks that every target that could recover did: no target is left failing while the limits allow
+a retry.
 
-The bound is the calm at the end of each run. Nothing is wrong in it: no faults, no crashes, no
-clock steps, and the daemon runs. What was waiting then for one thing after another has waited for
-all of them by its end.
+The time for that is the calm at the end of each run, in which nothing goes wrong: no faults, no
+crashes, no clock steps, and the daemon runs. The calm is long enough for a target that waits for
+several things, one after the other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,28 +24,30 @@ from tests.simulation.verdict import (
 )
 
 _LONGEST_INTERVAL = 300.0
-"""What the interval grows to while the API is down."""
+"""The longest interval, in seconds, while the API is down."""
 
 _LONGEST_HOLD = 100.0
-"""Of those that the faults ask for, and of those that nobody asked for."""
+"""The longest hold, of those that the scenario's faults request and those that are used when an
+answer gives no time."""
 
 
 _FORBIDDEN_FLEET = 3
-"""So many models, answered 403 in a row, and the key may retry nothing: for an hour each time."""
+"""After this many models in a row were answered 403, the key is taken to be allowed no retry, for
+an hour each time."""
 
 _TTL = 31.0
-"""Longer than it takes to make an attempt and record its answer."""
+"""Seconds; longer than an attempt and the record of its answer take."""
 
 
 def bound(scenario: Scenario) -> float:
-    """How long the worst of targets may take to be retried once, from the start of the calm."""
+    """The most seconds from the start of the calm until a target is retried once."""
     noticed = _LONGEST_INTERVAL + 1.2 * scenario.effective_interval + _LONGEST_HOLD
     rules = [model.rules for model in scenario.models]
     own = max(
         max(each.first_delay, each.backoff_max * (1 + each.jitter)) + each.stuck_after
         for each in rules
     )
-    # The others may go first, each until it is stuck, and each attempt of theirs.
+    # The other targets may go first, with each of their attempts, each until it is stuck.
     others = sum(each.max_attempts for each in rules)
     turns = own * (1 + others / scenario.limits.in_flight)
     minutes = MINUTE * others / scenario.limits.per_minute
@@ -66,7 +69,7 @@ def check_liveness(
 
 
 def spent(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
-    """Which limit may keep it from being retried, if any."""
+    """The limit that may prevent a retry of it, if there is one."""
     return _left_alone(scenario, model, log) or _limited(scenario, model, log)
 
 
@@ -106,20 +109,20 @@ def _limited(scenario: Scenario, model: ModelPlan, log: Log) -> str | None:
 
 
 def _never_seen(scenario: Scenario, model: ModelPlan) -> bool:
-    """Whether its looks may go unanswered through the calm."""
+    """Whether its looks may have no answer during the whole calm."""
     return any(fault.until == NEVER and fault.model_id == model.id for fault in scenario.faults)
 
 
 def _forbidden(sent: Sequence[Request]) -> list[Request]:
-    """Those that were answered 403 since any other answer."""
+    """The models that were answered 403 since the last other answer."""
     return list(takewhile(lambda post: post.code == 403, reversed(sent)))
 
 
 def _left_behind(scenario: Scenario, log: Log) -> int:
-    """How many processes may have left a reservation behind that was never sent: it is charged."""
+    """How many processes may have left a reservation that was never sent, which is charged."""
     ends = [one for one in log.happened if one.kind in ("kill", "stop")]
     if not any(fault.kind == "ledger_locked" for fault in scenario.faults):
-        # A command that comes to its end by itself has recorded whatever it did.
+        # A command that ends by itself has recorded everything that it did.
         ends = [one for one in ends if one.kind == "kill" or not one.who.startswith("command")]
     if any(fault.kind == "ledger_locked" for fault in scenario.faults):
         return len(ends)

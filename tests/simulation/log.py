@@ -1,11 +1,11 @@
-"""What the API saw: the only thing that the checker goes by, beside the scenario."""
+"""What the API saw. Apart from the scenario the checker uses nothing else."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.simulation.scenario import NEVER
 
-Operation = Literal["look", "retry", "list", "audit"]
+Operation = Literal["look", "retry", "list", "audit", "logs", "startups"]
 
 Kind = Literal[
     "start", "kill", "stop", "act", "step", "suspend", "calm", "chaos", "jump", "put back"
@@ -14,16 +14,17 @@ Kind = Literal[
 
 @dataclass(slots=True)
 class Request:
-    """One request. Moments are seconds of true time since the start; None: it never happened.
+    """One request. Moments are seconds of true time since the start; None means that it never
+    happened.
 
-    `client` is the process that sent it, `clock` what that read as the time (as a Date header
-    would tell), in seconds since the start. `before` and `after` are the true status when it was
-    executed or looked at. `served`, `ref` are what the answer said; `code` is None when there was
-    no HTTP answer. `about` is what the answer was about, if not the slot that was asked for.
-    `settles_at` is when what a retry began comes to rest. `stale` tells that the answer lagged
-    behind the truth; `fault` what was done to it. `stopped`: its sender was, by a
-    signal, at the very last moment; it counts as having left then. `lacking` are the spans in
-    which the ledger had no row of it, and only its sender knew of it.
+    `client` is the process that sent it; `clock` is the time that this process read when it sent
+    it, in seconds since the start. `before` and `after` are the true status before and after it was
+    executed. `served` and `ref` are the status and identity in the answer; `code` is None if there
+    was no HTTP answer. `about` says what the answer was about, if not the requested slot.
+    `settles_at` is when the build that a retry began ends. `stale`: the answer lagged behind the
+    truth. `fault` is the fault that was applied to it. `stopped`: a signal stopped its sender just
+    before it was sent; it counts as sent at that time. `lacking` are the time spans in which the
+    ledger had no row of it, so that only its sender knew of it.
     """
 
     number: int
@@ -79,12 +80,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something that was not a request: a process's life, a person's act, a clock step.
-
-    `wall` is how far the wall clock then was ahead of true time. A jump is one of the clock of a
-    ledger that several processes share; `wall` is then how far that is ahead. Put back is an older
-    ledger, in place of the present one.
-    """
+    """An event that was not a request: a start or end of a process, an operator's act, a clock
+    step. `wall` is by how much the wall clock was then ahead of true time. A `jump` is one of the
+    clock of a ledger that several processes share; `wall` is then by how much that clock is ahead.
+    `put back`: an older ledger was put in place of the present one."""
 
     at: float
     kind: Kind
@@ -98,8 +97,8 @@ class Happened:
 
 @dataclass(slots=True)
 class Log:
-    """Requests in the order of their departure, and what else happened, each in order. `begun` is
-    when each attempt's id was drawn, which comes right before its reservation."""
+    """Requests in the order of sending, and other events in the order of time. `begun` is when each
+    attempt's id was made, which is directly before its reservation."""
 
     requests: list[Request] = field(default_factory=list)
     begun: dict[str, float] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """An event loop in virtual time, whose processes can be killed between any two steps.
 
-Single-threaded and free of system calls: with the same callbacks it takes the same steps. Whatever
-is scheduled belongs to the process that scheduled it, and nothing of a dead process ever runs.
+It uses one thread and no system calls: with the same callbacks it takes the same steps. Each
+callback belongs to the process that scheduled it, and no callback of a dead process ever runs.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 
 class Process:
-    """What runs on the loop and can be killed. `steps_left` counts down to its end, if not None."""
+    """A process that runs on the loop and can be killed. If `steps_left` is not None, it counts
+    down, and the process ends at 0."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,7 +28,7 @@ class Process:
         self.tasks: list[asyncio.Task[Any]] = []
 
     def out_of_steps(self) -> None:
-        """Called between two steps when `steps_left` has run down to 0."""
+        """Called between two steps when `steps_left` has reached 0."""
         raise NotImplementedError
 
 
@@ -35,11 +36,11 @@ PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("proces
 
 
 class Stalled(Exception):
-    """Nothing is left to run."""
+    """No callback is left to run."""
 
 
 class VirtualLoop(asyncio.AbstractEventLoop):
-    """`errors` are those that nobody caught."""
+    """`errors` are the exceptions that were not caught."""
 
     def __init__(self) -> None:
         self.errors: list[str] = []
@@ -49,9 +50,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[float, int, asyncio.TimerHandle, Process | None]] = []
 
     def run_until(self, end: float) -> None:
-        """Take every step that is due by then."""
+        """Run every callback that is due by then."""
         hooks = sys.get_asyncgen_hooks()
-        # An abandoned generator must not wake up when it is collected, at a moment of its own.
+        # A suspended generator must not continue when it is garbage-collected, at an arbitrary
+        # moment.
         sys.set_asyncgen_hooks(firstiter=None, finalizer=lambda _: None)
         asyncio._set_running_loop(self)  # noqa: SLF001 - what a loop is there for
         try:
@@ -79,11 +81,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 owner.out_of_steps()
 
     def bury(self, process: Process) -> None:
-        """Free what a dead process left suspended. Its adapters let nothing through any more."""
+        """Free the tasks that a dead process left suspended. Its adapters no longer let anything
+        through."""
         process.alive = False
         for task in process.tasks:
             if task.done():
-                _ = task.cancelled() or task.exception()  # Nobody is left to ask for it.
+                _ = task.cancelled() or task.exception()  # Nothing retrieves its result any more.
             else:
                 vars_of_task: Any = task
                 vars_of_task._log_destroy_pending = False  # noqa: SLF001
@@ -93,7 +96,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                     coroutine.close()
         process.tasks.clear()
 
-    # What asyncio asks of a loop
+    # What asyncio needs from a loop
 
     def time(self) -> float:
         return self._time
@@ -131,7 +134,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return handle
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """A cancelled timer is dropped when its time comes."""
+        """Nothing to do: a cancelled timer is dropped when its time comes."""
 
     def create_future(self) -> "asyncio.Future[Any]":
         return asyncio.Future(loop=self)
@@ -152,7 +155,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         future = context.get("future")
         if isinstance(future, asyncio.Future) and not isinstance(future, asyncio.Task):
-            return  # It is told of when it is collected, perhaps long after its process died.
+            return  # Reported when it is garbage-collected, perhaps long after its process died.
         self.errors.append(f"{context.get('message')}: {context.get('exception')!r}")
 
     def spawn(self, process: Process, work: Coroutine[Any, Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a broken watchdog is: the right one with some of its parts changed."""
+"""A broken watchdog: the correct one with some of its parts changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +13,8 @@ Change = tuple[object, str, Any]
 
 @dataclass(frozen=True)
 class Mutant:
-    """`rules` are those of the checker that may catch it, `first` a seed where that is worth a
-    try, `world` what to make of its scenario where chance would take too many."""
+    """`rules` are the rules of the checker that may catch it. `first` is the seed to begin with.
+    `world` changes the scenarios if random ones would catch it too rarely."""
 
     name: str
     changes: tuple[Change, ...]

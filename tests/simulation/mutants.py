@@ -1,7 +1,8 @@
-"""Broken watchdogs, to prove that the checker can fail: each breaks one rule, somewhere inside."""
+"""Broken watchdogs, which show that the checker can fail: each has one change that breaks a
+rule."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,10 +14,7 @@ from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.baseten_api.gate import Gate
 from watchdog.clock import SystemClock
 from watchdog.domain import backoff, policy, transition
-from watchdog.domain.records import (
-    Policy,
-    Standing,
-)
+from watchdog.domain.records import FleetLimits, Policy, Standing
 from watchdog.engine.settings import Settings
 from watchdog.engine.target import left_behind, written
 from watchdog.engine.target.attempt import Retrier
@@ -52,7 +50,8 @@ def _one_more(name: str) -> Change:
 
 
 def set_back(scenario: Scenario) -> Scenario:
-    """One model that fails again and again, a kill during its backoff, and the clock set back."""
+    """One model that fails again and again, a kill during its backoff, and a clock that is set
+    back."""
     fails: Deploy = (("BUILDING", 10.0), ("BUILD_FAILED", None))
     recovers: Deploy = (("BUILDING", 10.0), ("ACTIVE", None))
     rules = replace(scenario.models[0].rules, ignores_standing=False, max_attempts=5)
@@ -76,6 +75,14 @@ def set_back(scenario: Scenario) -> Scenario:
     )
 
 
+_CAUGHT = {
+    "max_retries_per_minute": ("fleet minute", 5),
+    "max_in_flight": ("in flight", 49),
+    "max_attempts_per_window": ("fleet day", 22),
+}
+"""The rule of the judge that notices when each of the fleet's limits is exceeded, and a seed where
+that happens."""
+
 MUTANTS = (
     mutant(
         "an attempt too many in an episode",
@@ -91,20 +98,10 @@ MUTANTS = (
         caught_by="window",
         first=38,
     ),
-    mutant(
-        "a POST too many in a minute",
-        _one_more("max_retries_per_minute"),
-        caught_by="fleet minute",
-        first=5,
-    ),
-    mutant(
-        "an attempt too many in flight", _one_more("max_in_flight"), caught_by="in flight", first=49
-    ),
-    mutant(
-        "an attempt too many in a day",
-        _one_more("max_attempts_per_window"),
-        caught_by="fleet day",
-        first=22,
+    *(
+        mutant(f"one more than fleet.{each.name}", _one_more(each.name), caught_by=rule, first=seed)
+        for each in fields(FleetLimits)
+        for rule, seed in (_CAUGHT[each.name],)
     ),
     mutant(
         "no first delay",
@@ -143,7 +140,7 @@ MUTANTS = (
         first=2,
     ),
     mutant(
-        "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=19
+        "holds forgotten", (Gate, "hold", lambda *_: None), caught_by="hold, key refused", first=37
     ),
     mutant(
         "what a dead process left behind is forgiven",
@@ -161,7 +158,7 @@ MUTANTS = (
         "statuses never lag",
         _settings(lambda settings: replace(settings, timeout=-settings.recovery_interval)),
         caught_by="not failing, delay",
-        first=1,
+        first=5,
     ),
     mutant(
         "POSTs in observe mode",

@@ -1,4 +1,4 @@
-"""Broken watchdogs whose mistakes show in the worlds of `families.py`."""
+"""Broken watchdogs whose mistakes appear in the scenarios of `families.py`."""
 
 from tests.simulation import families, wrong_turns
 from tests.simulation.mutant import mutant
@@ -10,12 +10,12 @@ from watchdog.domain.records import Attempt
 from watchdog.engine.fleet import breaker, forbidden
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.target import check, written
+from watchdog.ledger import usage_rows
 from watchdog.ledger.queue_rows import QueueQueries
-from watchdog.ledger.usage_rows import UsageQueries
 
 
 def _asleep(scenario: Scenario) -> Scenario:
-    """A world of models that are scaled to zero and deactivated, whatever the seed."""
+    """A scenario with models that are scaled to zero and deactivated, for every seed."""
     return families.of(families.asleep, scenario.seed)
 
 
@@ -120,7 +120,9 @@ OF_JUDGEMENT = (
     mutant(
         "a place is freed by a look alone",
         (Attempt, "in_flight", wrong_turns.in_flight_until_seen),
-        (UsageQueries, "_in_flight", wrong_turns.rows_in_flight_until_seen),
+        (usage_rows, "_holders", wrong_turns.rows_in_flight_until_seen),
+        # Without its cache, or the query that an earlier test built would be used.
+        (usage_rows, "_under_way", usage_rows._under_way.__wrapped__),  # noqa: SLF001
         caught_by="first attempt",
         first=573,
     ),

@@ -1,4 +1,5 @@
-"""Between a simulated process and the emulated workspace, and all that goes wrong on the way."""
+"""The network between a simulated process and the emulated workspace, with everything that goes
+wrong in it."""
 
 import asyncio
 import contextvars
@@ -23,7 +24,8 @@ from watchdog.emulator.replies import Call, Ending, Reply, reply
 _KEY = "key"
 
 _NOBODY = contextvars.Context()
-"""What is on the wire belongs to no process: it arrives even if the sender is dead by then."""
+"""The owner of requests that are under way. It is no process: they arrive even if the sender has
+died."""
 
 
 class Client(Protocol):
@@ -36,7 +38,7 @@ class Client(Protocol):
 
 
 class Network:
-    """Carries requests to the emulated workspace in virtual time, and writes the log."""
+    """Delivers requests to the emulated workspace in virtual time, and writes the log."""
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class Network:
         entry.fault = fault.kind if fault is not None else None
         latency = self._scenario.latency * self._rng.uniform(0.2, 1.0)
         if fault is not None and fault.kind == "slow":
-            # docs/semantics.md, section 20: nothing is executed later than a time-out.
+            # docs/semantics.md, section 20: no request is executed later than the time-out.
             latency += min(fault.amount, 0.9 * self._scenario.timeout) * self._rng.random()
         _NOBODY.copy().run(
             self._loop.call_later, latency, self._arrive, client, entry, fault, answer
@@ -81,7 +83,8 @@ class Network:
         return answer
 
     def _fault(self, entry: Request) -> Fault | None:
-        """The first scripted one that applies to it, but for lags, which `Slots` knows."""
+        """The first fault of the scenario that applies to a request, except lags, which `Slots`
+        handles."""
         for fault in self._scenario.faults:
             if (
                 fault.kind not in ("lag", "lag_status", "ledger_locked")
@@ -112,7 +115,7 @@ class Network:
         self._loop.call_later(latency, self._deliver, client, entry, answer, response, broken)
 
     def _answer(self, entry: Request, fault: Fault | None) -> Reply:
-        """What the API does and says, all at one moment."""
+        """Execute a request and make its answer, at one moment."""
         entry.arrived, now = self._true_time(), self._moment()
         entry.before = self._slots.status(entry.model_id, now)
         self._slots.true_time = entry.arrived
@@ -167,7 +170,10 @@ class Network:
 
 
 class Wire:
-    """The process's end of it, in place of a `Connection`."""
+    """The process's side of the network, in place of a `Connection`."""
+
+    is_used = False
+    is_silent = False
 
     def __init__(self, network: Network, client: Client, clock: Callable[[], float]) -> None:
         self._network = network
@@ -179,12 +185,22 @@ class Wire:
 
 
 def _operation(method: str, path: str) -> tuple[Operation, str]:
-    parts = path.strip("/").split("/")
-    if len(parts) < 3:
-        return "list", ""
-    if "/audit_logs" in path:
-        return "audit", parts[2]
-    return ("retry" if method == "POST" else "look"), parts[2]
+    """Raises ValueError for a request that the judge does not know, so that none is taken for
+    another one."""
+    match [method, *path.partition("?")[0].strip("/").split("/")]:
+        case ["GET", "v1", "models"]:
+            return "list", ""
+        case ["GET", "v1", "models", model_id, "audit_logs"]:
+            return "audit", model_id
+        case ["GET", "v1", "models", model_id, "deployments", _, "logs"]:
+            return "logs", model_id
+        case ["GET", "v1", "models", model_id, "deployments", _, "startups"]:
+            return "startups", model_id
+        case ["GET", "v1", "models", model_id, "deployments", "development"]:
+            return "look", model_id
+        case ["POST", "v1", "models", model_id, "deployments", "development", "retry"]:
+            return "retry", model_id
+    raise ValueError(f"the judge does not know {method} {path}")
 
 
 _OPERATIONS = {
@@ -192,6 +208,8 @@ _OPERATIONS = {
     "retry": emulated.Operation.RETRY,
     "list": emulated.Operation.LIST_MODELS,
     "audit": emulated.Operation.LIST_AUDIT_LOGS,
+    "logs": emulated.Operation.GET_LOGS,
+    "startups": emulated.Operation.LIST_STARTUPS,
 }
 
 _KINDS: dict[str, FaultKind] = {
@@ -216,7 +234,7 @@ _KINDS: dict[str, FaultKind] = {
 
 
 def inject(fault: Fault | None, plan: ModelPlan | None) -> InjectedFaults:
-    """The emulator's word for it."""
+    """The emulator's name of the fault."""
     beside = []
     if plan is not None and plan.new_id_on_retry:
         beside.append(emulated.Fault(fault=FaultKind.NEW_ID))

@@ -1,4 +1,4 @@
-"""What the worlds of `families` are made of."""
+"""The parts of the scenarios of `families`."""
 
 import random
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def make_rules(
 
 
 def failing(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
-    """One that fails from the start, or soon, and again and again."""
+    """A model that fails from the start or soon, and again and again."""
     again: list[Deploy] = [fails(rng) for _ in range(rng.randint(1, 6))]
     first: Deploy = (("ACTIVE", rng.uniform(20, 200)), ("BUILD_FAILED", None))
     last = [WELL] if rng.random() < 0.6 else []
@@ -91,7 +91,7 @@ def failing(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
 
 
 def standing(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
-    """One that has failed before anybody looks."""
+    """A model that fails before the first look."""
     again = [fails(rng) for _ in range(rng.randint(0, 3))]
     return ModelPlan(model_id, rules, ((("BUILD_FAILED", None),), *again, WELL))
 
@@ -101,7 +101,7 @@ def fails(rng: random.Random) -> Deploy:
 
 
 def well(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
-    """One that is well until somebody makes it fail."""
+    """A model that is healthy until an act makes it fail."""
     again = [fails(rng) for _ in range(rng.randint(0, 3))]
     return ModelPlan(model_id, rules, (WELL, *again, WELL))
 
@@ -111,7 +111,7 @@ def is_well(model: ModelPlan) -> bool:
 
 
 def bad_day(rng: random.Random, calm_at: float) -> tuple[list[ModelPlan], tuple[Act, ...]]:
-    """All models but the last one, which stays well, fail within a few seconds; some twice."""
+    """All models fail within a few seconds, some of them twice. Only the last one stays healthy."""
     rules = replace(make_rules(rng), first_delay=rng.choice((10.0, 30.0, 300.0)), max_attempts=3)
     rules = replace(rules, max_attempts_per_window=rng.randint(3, 6))
     models = [well(rng, f"m{number}", rules) for number in range(rng.randint(4, 8))]
@@ -128,7 +128,7 @@ def in_reach(rng: random.Random) -> BreakerPlan:
 
 
 def with_identity(rng: random.Random, model: ModelPlan) -> ModelPlan:
-    """The model, with what an accepted retry makes of its deployment's identity."""
+    """The model, with what an accepted retry changes in its deployment's identity."""
     made_later = rng.choice((-3600.0, -30.0, 0.0, 30.0))
     return rng.choice(
         (
@@ -140,7 +140,8 @@ def with_identity(rng: random.Random, model: ModelPlan) -> ModelPlan:
 
 
 def few_lives(rng: random.Random, calm_at: float) -> tuple[Life, ...]:
-    """One life, or in a quarter of the worlds one that is killed, and another."""
+    """One life of the daemon. In a quarter of the scenarios it is killed, and a second life
+    follows."""
     if rng.random() < 0.75:
         return (Life(),)
     at_reservation = rng.choice((None, 1, 2))

@@ -1,4 +1,4 @@
-"""A process of the watchdog: the daemon, and the command beside it."""
+"""A process of the watchdog: the daemon, or a command that runs at the same time."""
 
 import asyncio
 import itertools
@@ -15,21 +15,25 @@ from tests.simulation.worker import Worker
 from watchdog.clock import SystemClock
 from watchdog.engine.events import ApiRecovered, BreakerSeen, Event, InternalError, RetryReserved
 from watchdog.engine.lifecycle.one_pass import check_all
-from watchdog.engine.lifecycle.sweep import TICK
+from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import LedgerUnavailable
+from watchdog.engine.settings import TICK
 from watchdog.ledger import Role
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
+    from watchdog.engine.lifecycle.sweep import Sweep
 
 GRACE = timedelta(seconds=10)
 
 _LATE_TICKS = 4
-"""While the breaker is open each tick has work to do. A tick may be late: these are."""
+"""Ticks that are left out between two while the breaker is open. Every tick has work to do then,
+but a tick may be late."""
 
 _LONGEST_IDLE = 60
-"""Ticks: what another clock planned may be due sooner than this process's clock says."""
+"""The most ticks that are left out: a check that another clock planned may be due earlier than this
+process's clock says."""
 
 
 class Watchdog(Process):
@@ -44,7 +48,7 @@ class Watchdog(Process):
         observe: bool,
         only: tuple[str, ...] = (),
     ) -> None:
-        """`only`: its configuration has these models alone, unless none is named."""
+        """`only`: its configuration has only these models; if it is empty, all of them."""
         super().__init__(name)
         self._only = only
         self.at_reservation: int | None = None
@@ -54,9 +58,10 @@ class Watchdog(Process):
         self._observe = observe
         self._worker = Worker(simulation)
         self._stopping = False
-        self._breaker_open = True  # until the ledger has been asked
+        self._breaker_open = True  # until the ledger has answered
         self._hastens = False
         self._waker: asyncio.Future[None] | None = None
+        self._sweep: Sweep | None = None
         self.clock = SystemClock(wall=simulation.wall, steady=simulation.loop.time)
         self.ledger = simulation.file.open(
             role, self.clock, self._worker, owner=f"{role}:{name}", observe=observe
@@ -90,19 +95,21 @@ class Watchdog(Process):
         return attempt_id
 
     def read_clock(self) -> float:
-        """Seconds since the start, as the process takes it."""
+        """Seconds since the start, by the process's clock."""
         return (self.clock.now() - self._simulation.started_at).total_seconds()
 
     # The daemon
 
     async def watch(self) -> None:
-        """As `Daemon.run` does."""
+        """Does the same as `Daemon.run`."""
         self._worker.quiet = asyncio.current_task()
+        term = Term(self._engine)
         try:
-            sweep = await self._engine.begin_sweep()
+            await term.take_up(self._engine.settings, {}, {}, lambda: None)
         except LedgerUnavailable:
             self._simulation.ended(self)  # Its supervisor starts it again.
             return
+        sweep = self._sweep = term.sweep
         sweep.start()
         origin = asyncio.get_running_loop().time()
         while not self._stopping:
@@ -120,7 +127,7 @@ class Watchdog(Process):
         self.wake()
 
     def wake(self) -> None:
-        """Something happened that the next tick may find of interest."""
+        """Something happened that may give the next tick work to do."""
         if self._waker is not None:
             self._wake(self._waker)
 
@@ -130,14 +137,14 @@ class Watchdog(Process):
             waker.set_result(None)
 
     async def _next_tick(self, origin: float) -> None:
-        """Wait for the next tick, one a second, that has something to do. One that would find no
-        check due reads the ledger and changes nothing: those are left out."""
+        """Wait for the next tick that has something to do. There is one tick a second; a tick that
+        finds no due check reads the ledger and changes nothing, and is left out."""
         loop, tick = asyncio.get_running_loop(), TICK.total_seconds()
         last = math.floor((loop.time() - origin) / tick + 1e-6)
         nth = last + 1
         while not self._stopping:
             on_time = await self._sleep_until(origin + nth * tick)
-            if not on_time:  # Woken: perhaps there is something to do sooner.
+            if not on_time:  # Woken: perhaps there is something to do earlier.
                 nth = max(last + 1, math.ceil((loop.time() - origin) / tick - 1e-6))
             elif not self._simulation.idles or self._has_work(nth - last):
                 return
@@ -145,22 +152,27 @@ class Watchdog(Process):
                 nth = max(nth + 1, last + self._ticks_without_work(nth - last))
 
     def _has_work(self, ticks: int) -> bool:
-        """Whether the tick that comes so many after the last one has any."""
+        """Whether the tick with this distance from the last one has something to do."""
         if self._breaker_open:
             return ticks > _LATE_TICKS
-        due = self._simulation.next_check_in(self.clock)
+        due = self._next_check_in()
         return self._hastens or ticks >= _LONGEST_IDLE or due <= TICK.total_seconds()
 
     def _ticks_without_work(self, ticks: int) -> int:
-        """How many ticks after the last one are sure to have none, when this one has none."""
+        """How many ticks after the last one certainly have nothing to do, if this one has nothing
+        to do."""
         if self._breaker_open:
             return _LATE_TICKS
-        due = self._simulation.next_check_in(self.clock) / TICK.total_seconds()
-        # Claims look a tick ahead; the clock may run a hundredth fast.
+        due = self._next_check_in() / TICK.total_seconds()
+        # Claims include the next tick; the clock may be a hundredth too fast.
         return ticks + math.floor(min(due, _LONGEST_IDLE) * 0.98) - 1
 
+    def _next_check_in(self) -> float:
+        assert self._sweep is not None
+        return self._simulation.next_check_in(self.clock, self._sweep.claims.open)
+
     async def _sleep_until(self, when: float) -> bool:
-        """Sleep; False when woken earlier."""
+        """Sleep. Returns False if it was woken earlier."""
         loop = asyncio.get_running_loop()
         waker = self._waker = loop.create_future()
         timer = loop.call_at(when, self._wake, waker)
@@ -171,7 +183,7 @@ class Watchdog(Process):
     # The command
 
     async def check_once(self) -> None:
-        """As `check_once` of `app.commands` does."""
+        """Does the same as `check_once` of `app.commands`."""
         try:
             await check_all(self._engine)
         except LedgerUnavailable:
@@ -181,13 +193,13 @@ class Watchdog(Process):
             await self._engine.retrier.finish()
         self._simulation.ended(self)
 
-    # What the loop and the simulation want of it
+    # What the loop and the simulation call
 
     def out_of_steps(self) -> None:
         self._simulation.kill(self)
 
     def die(self) -> None:
-        """What the kernel does."""
+        """Does what the kernel does when a process ends."""
         self.ledger.release()
 
     def _listen(self, event: Event) -> None:
@@ -207,7 +219,7 @@ class Watchdog(Process):
 
 
 class _WhileAlive(Fanout):
-    """Nobody hears what a killed process says while its tasks are cancelled."""
+    """Drop the events that a killed process reports while its tasks are cancelled."""
 
     def __init__(self, process: Process) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a run left behind."""
+"""The result of a run."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from tests.simulation.scenario import Scenario
 
 @dataclass(frozen=True)
 class Result:
-    """`statuses` are the true ones at the end, `building` the models whose build will end,
-    `attempts`, `targets` and `breakages` the ledger's rows, `problems` what went wrong inside a
+    """`statuses` are the true statuses at the end, `building` the models whose build will still
+    end. `attempts`, `targets` and `breakages` are the ledger's rows. `problems` are errors inside a
     process."""
 
     scenario: Scenario

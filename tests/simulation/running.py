@@ -1,4 +1,4 @@
-"""Running seeds, and saying what was broken."""
+"""Runs seeds, and describes the violations."""
 
 import hashlib
 from collections.abc import Iterable
@@ -14,18 +14,18 @@ def run(seed: int) -> Result:
 
 
 def verdict(seed: int) -> str | None:
-    """What a seed broke, for people; None for nothing."""
+    """A text about the violations in a seed; None if there are none."""
     result = run(seed)
     violations = check(result)
     return report(result.log, violations, seed) if violations else None
 
 
 def broken(seeds: Iterable[int]) -> str:
-    """What these seeds broke; empty for nothing."""
+    """A text about the violations in these seeds; empty if there are none."""
     return "\n\n".join(text for seed in seeds if (text := verdict(seed)))
 
 
 def digest(result: Result) -> str:
-    """A mark of all that happened, the same for the same log and the same ledger."""
+    """A hash of everything that happened: equal for equal logs and ledgers."""
     text = f"{result.log.lines()}\n{result.attempts}\n{result.statuses}"
     return hashlib.sha256(text.encode()).hexdigest()

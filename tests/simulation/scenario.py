@@ -1,4 +1,4 @@
-"""What one simulated stretch of time consists of: plain values, in seconds."""
+"""What happens in one simulated run: plain values, in seconds."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -39,7 +39,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class BreakerPlan:
-    """None of it matters with `min_failures` out of reach."""
+    """The breaker's settings. They have no effect if `min_failures` is higher than the number of
+    models."""
 
     min_failures: int
     ratio: float
@@ -49,14 +50,15 @@ class BreakerPlan:
 
 
 Deploy = tuple[tuple[str, float | None], ...]
-"""Statuses and how long each lasts; the last one lasts until the next deploy."""
+"""Statuses, and how long each lasts; the last one lasts until the next deploy."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """One model and what its deploys do, the last for ever again. `new_id_on_retry`: an accepted
-    retry makes another deployment; `new_created_at_on_retry`: one with the same id, that says it
-    was made `made_later` seconds after the retry was accepted, or before."""
+    """One model, and what its deploys do; the last one is repeated for ever. `new_id_on_retry`: an
+    accepted retry makes another deployment. `new_created_at_on_retry`: it makes one with the same
+    id, whose `created_at` is `made_later` seconds after the retry was accepted, or before if
+    negative."""
 
     id: str
     rules: Rules
@@ -74,8 +76,8 @@ ActKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What is done to a model, by a person but for `platform_deactivates`. The audit log has who
-    deactivated it `logged` seconds later; None: never."""
+    """What is done to a model, by an operator except for `platform_deactivates`. The audit log
+    shows who deactivated it `logged` seconds later; None means never."""
 
     at: float
     model_id: str
@@ -94,14 +96,14 @@ FaultKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to requests that leave within a span; one without an end lasts through the
-    calm too. `amount`: seconds of a delay, a lag or a `retry_after`; of `lag_reads`, how many reads
-    it lasts.
+    """What happens to requests that are sent in a time span. A fault without an end lasts during
+    the calm too.
 
-    `lag` shows what stood in the slot some seconds ago, `lag_status` its status then and its
-    identity now. `404_all` answers every request, listings too. `other_model` answers a look with
-    another model's deployment, `not_development` with the model's production deployment. `blind`:
-    no look is answered once a retry of the model was executed.
+    `amount` is the seconds of a delay, a lag or a `retry_after`; for `lag_reads` it is the number
+    of reads. `lag` shows what was in the slot some seconds ago, `lag_status` the status of that
+    time with the present identity. `404_all` answers every request, including listings.
+    `other_model` answers a look with another model's deployment, `not_development` with the model's
+    production deployment. `blind`: no look is answered after a retry of the model was executed.
     """
 
     kind: FaultKind
@@ -116,10 +118,8 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Life:
     """One life of the daemon, and how it ends: `at` a moment, or at the nth reservation if that
-    comes first; a kill then comes `steps` steps of the loop later. None: it lives on.
-
-    `downtime` follows, in which the wall clock is stepped by `step`.
-    """
+    comes first; a kill then comes `steps` steps of the loop later. None means that it runs to the
+    end. `downtime` follows, in which the wall clock is stepped by `step`."""
 
     ends_at: float | None = None
     at_reservation: int | None = None
@@ -132,8 +132,8 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A `check --retry`; killed after so many steps, or None. `models`: its configuration has
-    these alone, unless none is named. `observe`: it only observes."""
+    """A `check --retry`. It is killed after so many steps, or not if that is None. `models`: its
+    configuration has only these; if empty, all. `observe`: it only observes."""
 
     at: float
     killed_after: int | None = None
@@ -143,16 +143,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Chaos until `calm_at`: then no more faults, acts, crashes or steps, and `bound` seconds in
-    which whatever can recover must.
+    """A run: trouble until `calm_at`, then no more faults, acts, crashes or clock steps, and
+    `bound` seconds in which every target that can recover must.
 
-    `starts_at` is when the daemon first starts; `races` are the numbers of the reservations after
-    which, so many seconds later, a person pushes just that model; `steps` those of the wall clock,
-    and `suspends` how long the machine sleeps, each with its moment. `reaction` is how long a
-    process may take to act on an answer: virtual ones take no time. `cron`: there is no daemon, and
-    a `check --retry` so many seconds after the last one began, in the calm too. `unwatched` are the
-    models that no daemon is configured with: only commands look at them. `audited`: the key may
-    read the audit log.
+    `starts_at` is when the daemon first starts. `races` are numbers of reservations, each with the
+    seconds after which an operator pushes that model. `steps` are steps of the wall clock, and
+    `suspends` are times for which the machine sleeps, each with its moment. `reaction` is how long
+    a process may take to act on an answer; a simulated process takes no time. `cron`: there is no
+    daemon, and a `check --retry` begins so many seconds after the last one began, also in the calm.
+    `unwatched` are the models that no daemon is configured with: only commands look at them.
+    `audited`: the key may read the audit log.
     """
 
     seed: int

@@ -21,7 +21,7 @@ from tests.simulation.scenario import (
 )
 
 _CHECKS = 50
-"""About so many checks a run: a second of CPU buys some 1,500."""
+"""About this many checks in a run: there are about 1,500 in a second of CPU time."""
 
 _GET_ONLY: tuple[FaultKind, ...] = ("lag", "lag_reads")
 _POST_ONLY: tuple[FaultKind, ...] = ("retried_yes", "other_deployment", "hostile_reason")
@@ -39,8 +39,8 @@ _ACTS: tuple[ActKind, ...] = (
 
 
 def make(seed: int) -> Scenario:
-    """The same seed gives the same scenario, on any machine: an even one a little of everything, an
-    odd one a world of `families`."""
+    """The same seed gives the same scenario on every machine: an even seed one with a little of
+    everything, an odd seed one of `families`."""
     return families.make(seed) if seed % 2 else _of_everything(seed)
 
 
@@ -126,7 +126,7 @@ def _model(rng: random.Random, model_id: str, rules: Rules) -> ModelPlan:
         pool = ("ACTIVE", "flap", "BUILD_FAILED", "DEPLOY_FAILED", "UNHEALTHY", "SCALED_TO_ZERO")
         ends = [rng.choice(pool) for _ in range(5)]
     if rng.random() < 0.5:
-        ends.insert(0, "ACTIVE")  # It breaks later, when a person pushes, or not at all.
+        ends.insert(0, "ACTIVE")  # It breaks later, when an operator pushes, or not at all.
     return ModelPlan(
         model_id,
         rules,
@@ -177,7 +177,7 @@ def _acts(rng: random.Random, models: tuple[ModelPlan, ...], calm_at: float) -> 
         acts.append(Act(at, model.id, what))
         if what == "delete":
             acts.append(Act(at + rng.uniform(1, 600), model.id, "push"))
-    if rng.random() < 0.25:  # A bad day for the platform: all fail at once.
+    if rng.random() < 0.25:  # An outage of the platform: all models fail at once.
         at = rng.uniform(120, calm_at)
         acts += [Act(at + rng.uniform(0, 20), model.id, "fail") for model in models]
     return tuple(sorted((act for act in acts if act.at < calm_at), key=lambda act: act.at))

@@ -1,4 +1,4 @@
-"""One run: a scenario, carried out."""
+"""One run of a scenario."""
 
 import contextvars
 import heapq
@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -18,17 +18,17 @@ from tests.simulation.result import Result
 from tests.simulation.scenario import Act, Command, Life, Scenario
 from tests.simulation.slots import Slots
 from tests.simulation.store import LedgerFile
+from watchdog.domain.plan import Claim
 from watchdog.engine.ports import Clock
 from watchdog.ledger import Role
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _SLICE = 60.0
 
 
 class Simulation:
-    """`idles` False takes every tick, even those that would find nothing."""
+    """With `idles` False every tick is made, even if it has nothing to do."""
 
     def __init__(self, scenario: Scenario, *, idles: bool = True) -> None:
         self.scenario = scenario
@@ -56,7 +56,7 @@ class Simulation:
     # Time
 
     def true_time(self) -> float:
-        """Seconds since the start, of which the machine may have slept through some."""
+        """Seconds since the start, including the time for which the machine slept."""
         return self.loop.time() + self._suspended
 
     def wall(self) -> datetime:
@@ -66,17 +66,22 @@ class Simulation:
     def _moment(self) -> datetime:
         return START + timedelta(seconds=self.true_time())
 
-    def next_check_in(self, clock: Clock) -> float:
-        """Seconds until a check is due, by that clock."""
-        due = self.file.next_check_at()
-        if due is None:
-            return math.inf
-        return due / 1e6 - (clock.now() - _EPOCH).total_seconds()
+    def next_check_in(self, clock: Clock, claims: Mapping[str, Claim]) -> float:
+        """Seconds until a check is due by that clock, for a process with these claims."""
+        now = clock.now()
+        due = [
+            claims[model_id].next_at
+            if model_id in claims and claims[model_id].counts_for(version, planned)
+            else planned
+            for model_id, version, planned in self.file.plans()
+        ]
+        return min(((at - now).total_seconds() for at in due), default=math.inf)
 
     # The run
 
     def run(self, settled: Callable[[Result], bool] = lambda _: True) -> Result:
-        """Chaos, then calm for as long as it takes, but no longer than the bound."""
+        """Run the trouble, and then the calm until nothing is left to wait for, at most for
+        `bound`."""
         scenario = self.scenario
         try:
             self._plan()
@@ -115,7 +120,7 @@ class Simulation:
         self.loop.call_at(moment - self._suspended, self._pump, context=contextvars.Context())
 
     def _pump(self) -> None:
-        """Do what is due by now: all that was while the machine slept, too."""
+        """Do everything that is due by now, including what became due while the machine slept."""
         while self._agenda and self._agenda[0][0] <= self.true_time() + 1e-6:
             heapq.heappop(self._agenda)[2]()
 
@@ -136,7 +141,7 @@ class Simulation:
     def _note(self, kind: Kind, who: str, detail: str = "") -> None:
         self.log.happened.append(Happened(self.true_time(), kind, who, self._wall_ahead, detail))
 
-    # What applies to the machine and the models
+    # Events of the machine and the models
 
     def _act(self, act: Act) -> None:
         self.slots.act(act, START + timedelta(seconds=act.at))
@@ -186,7 +191,7 @@ class Simulation:
 
     def _command(self, command: Command) -> None:
         if any(process.role is Role.COMMAND for process in self._running):
-            return  # It would only wait.
+            return  # The command would only wait for the lock.
         observe = self._life.observe or command.observe
         process = self._start(Role.COMMAND, observe=observe, only=command.models)
         process.steps_left = command.killed_after
@@ -205,11 +210,11 @@ class Simulation:
             daemon.steps_left = life.steps + 1
 
     def kill(self, process: Watchdog) -> None:
-        """kill -9: it takes no further step."""
+        """Kill a process as `kill -9` does: it takes no further step."""
         self._gone("kill", process)
 
     def ended(self, process: Watchdog) -> None:
-        """It came to its end by itself."""
+        """A process ended by itself."""
         self._gone("stop", process)
 
     def _gone(self, kind: Kind, process: Watchdog) -> None:
@@ -226,10 +231,10 @@ class Simulation:
             at = min(at + self._life.downtime, self.scenario.calm_at)
         self._at(max(at, self.true_time()), self._start_next)
 
-    # What the processes tell and ask
+    # What the processes call
 
     def reserved(self, model_id: str) -> None:
-        """A person may be quicker than the POST that follows."""
+        """After a reservation, an operator may act before the POST is sent."""
         self._reservations += 1
         for number, delay in self.scenario.races:
             if number == self._reservations and not self._calm:

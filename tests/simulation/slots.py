@@ -1,4 +1,5 @@
-"""The emulated workspace as the simulation drives it: deploys, operators, and reads that lag."""
+"""The emulated workspace as the simulation uses it: deploys, operators' acts, and reads that
+lag."""
 
 from collections.abc import Callable, Mapping
 from copy import copy
@@ -16,7 +17,7 @@ from watchdog.emulator.workspace import Workspace
 
 
 class LaggingWorkspace(Workspace):
-    """A read says what was true some seconds ago. `shown` is what the last one said."""
+    """Reads that show what was true some seconds ago. `shown` is what the last read showed."""
 
     shown: Deployment
 
@@ -27,14 +28,15 @@ class LaggingWorkspace(Workspace):
         lag: Callable[[str], tuple[float, bool]],
         made_later: Mapping[str, timedelta],
     ) -> None:
-        """`lag` says by how many seconds a model's reads are late, and whether that is so of the
-        status alone; `made_later`, by how much the `created_at` of what a retry makes is off."""
+        """`lag` returns by how many seconds a model's reads lag, and whether only the status lags.
+        `made_later` returns by how many seconds the `created_at` of a retry's deployment is
+        wrong."""
         self._lag = lag
         self._made_later = made_later
         self._history: dict[str, list[tuple[datetime, Any]]] = {}
         self._audit: dict[str, list[tuple[datetime, datetime, EmulatorAct]]] = {}
         super().__init__(scenario, started_at=started_at)
-        self._history.clear()  # What was first deployed has stood there since ever.
+        self._history.clear()  # The first deployment has been in the slot from the beginning.
 
     def get_deployment(self, model_id: str, now: datetime, *, lag: int = 0) -> Deployment:
         truth = super().get_deployment(model_id, now, lag=lag)
@@ -69,7 +71,7 @@ class LaggingWorkspace(Workspace):
         super().set_status(model_id, status, now)
 
     def log(self, act: Act, now: datetime) -> None:
-        """Have the audit log show a deactivation, as late as it is logged."""
+        """Make the audit log show a deactivation from the time at which it is logged."""
         entry = EmulatorAct.model_construct(
             at=timedelta(0), act=EmulatorActKind.DEACTIVATE, by=_DEACTIVATES[act.what]
         )
@@ -81,7 +83,7 @@ class LaggingWorkspace(Workspace):
         return [(at, entry) for at, shown, entry in entries if shown <= now]
 
     def _remember(self, model_id: str, now: datetime) -> None:
-        """What is perhaps about to change."""
+        """Record the present state of a model before it may change."""
         running = copy(self._slots[model_id].running)
         self._history.setdefault(model_id, []).append((now, running))
 
@@ -96,7 +98,8 @@ _DEACTIVATES = {"deactivate": ActBy.PERSON, "platform_deactivates": ActBy.PLATFO
 
 
 class Slots:
-    """`true_time` is that of the request at hand, `deploys` counts those of each model so far."""
+    """`true_time` is the time of the present request; `deploys` counts the deploys of each model so
+    far."""
 
     def __init__(self, scenario: Scenario, started_at: datetime) -> None:
         self.true_time = 0.0
@@ -118,11 +121,12 @@ class Slots:
             return None
 
     def retried(self, model_id: str, at: float) -> None:
-        """A retry of it was executed."""
+        """A retry of the model was executed."""
         self._deployed(model_id, at)
 
     def act(self, act: Act, now: datetime) -> None:
-        """A person's act. What cannot be done, as stopping what is gone, is not."""
+        """An operator's act. An act that is impossible, such as stopping a deleted model, is left
+        out."""
         if act.what in ("push", "push_new_id"):
             self.workspace.push(act.model_id, now, new_id=act.what == "push_new_id")
             self._deployed(act.model_id, act.at)
@@ -133,8 +137,8 @@ class Slots:
             self._deployed_at[act.model_id] = float("inf")
 
     def settles_at(self, model_id: str) -> float:
-        """When the present deploy leaves the states of an attempt under way; never, if a person set
-        its status."""
+        """When the present deploy leaves the statuses of an attempt under way; never if an operator
+        set its status."""
         at = self._deployed_at[model_id]
         deploys = self._plans[model_id].deploys
         steps = deploys[min(self.deploys[model_id], len(deploys)) - 1]
@@ -145,7 +149,7 @@ class Slots:
         return at
 
     def building(self, at: float) -> tuple[str, ...]:
-        """The models whose present build has an end, and that not yet."""
+        """The models whose present build will end and has not ended yet."""
         ends = {model_id: self.settles_at(model_id) for model_id in self._plans}
         return tuple(model_id for model_id, end in ends.items() if at <= end < float("inf"))
 
@@ -163,7 +167,7 @@ class Slots:
 
 
 def _goes_on(status: str, lasts: float | None) -> bool:
-    """Whether it is scaled to zero, or wakes, before it was loaded."""
+    """Whether it is scaled to zero or is waking up before it was loaded."""
     return status in ("SCALED_TO_ZERO", "WAKING_UP") and lasts is not None
 
 

@@ -1,8 +1,10 @@
-"""What became of a model is recorded as it was shown: recovered, broken, or an operator's.
+"""Checks that the ledger records what the API showed of a model: recovered, broken, or stopped by
+an operator.
 
 A retry has recovered its model only if the API showed `ACTIVE` after it, or `SCALED_TO_ZERO` for
-`settle` without a break. What is shown at the end, for longer than it takes to judge it, is broken,
-parked or well in the ledger, and has a breakage there that lasts exactly if it is broken.
+`settle` without interruption. If a status was shown at the end for long enough to judge it, the
+ledger has the right health for it, and has a breakage that has not ended if, and only if, the model
+is broken.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,10 +27,11 @@ _CERTAIN = {
 _BY = {"deactivate": "not_retryable", "platform_deactivates": "broken"}
 
 _JUDGED_WITHIN = 400.0
-"""Five minutes, an interval, and a while to be recorded."""
+"""Seconds: five minutes, an interval, and some time to record."""
 
 _LOGGED_IN_TIME = 240.0
-"""Seconds by which the audit log has an act when it is read for the last time."""
+"""Seconds after an act by which the audit log must have it, so that the last reading of the log
+finds it."""
 
 
 def check_standing(result: Result) -> Iterator[Violation]:
@@ -39,7 +42,7 @@ def check_standing(result: Result) -> Iterator[Violation]:
 
 
 def is_judged(result: Result) -> bool:
-    """Whether the calm has lasted for long enough to judge what is shown in it."""
+    """Whether the calm has lasted long enough to judge the status that is shown in it."""
     return result.ended_at > result.scenario.calm_at + _JUDGED_WITHIN + 60
 
 
@@ -77,7 +80,8 @@ def _asleep(looks: Sequence[Request]) -> Iterator[list[Request]]:
 
 
 def _longest(run: Sequence[Request], ages: Ages, scenario: Scenario) -> float:
-    """As the watchdog may take it: in a restart as much as two intervals are believed."""
+    """The longest time between the looks by the watchdog's clock: at a restart up to two intervals
+    more are accepted."""
     lasted = (run[-1].departed - run[0].departed) * 1.01 + 2 * scenario.latency + 1
     starts = ages.starts(run[0].departed, run[-1].departed)
     return lasted + starts * 2.2 * scenario.effective_interval
@@ -110,7 +114,7 @@ def _at_the_end(result: Result, model_id: str) -> Iterator[Violation]:
 def _health(
     result: Result, model_id: str, last: Request, before: Sequence[Request], since: float
 ) -> str | None:
-    """What it has to count as; None where that is not certain."""
+    """The health that the ledger must have; None if that is not certain."""
     if last.served != "INACTIVE":
         return _CERTAIN.get(last.served or "")
     acts = [act for act in result.scenario.acts if act.model_id == model_id and act.at < since]

@@ -1,10 +1,10 @@
-"""The real ledger on a file in memory, without its thread and without waiting for a disk."""
+"""The real ledger with a file in memory, without its thread and without waiting for a disk."""
 
 import sqlite3
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,12 @@ from watchdog.ledger.locks import FileLock
 from watchdog.ledger.opening import Opened, prepare
 from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite import SqliteDatabase
-from watchdog.ledger.sqlite_file import make_engine
+from watchdog.ledger.sqlite_file import Changes, make_engine
 from watchdog.ledger.turns import Turns
 
 BASE_URL = "http://baseten.invalid"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def folder() -> Path:
@@ -29,7 +31,8 @@ def folder() -> Path:
 
 
 class LedgerFile:
-    """One run's file. Its engines are kept from run to run: each would compile every query anew."""
+    """The file of one run. The engines are kept from run to run, because a new one would compile
+    every query again."""
 
     def __init__(self, started_at: datetime) -> None:
         self._started_at = started_at
@@ -45,16 +48,17 @@ class LedgerFile:
     def open(
         self, role: Role, clock: Clock, worker: Executor, *, owner: str, observe: bool
     ) -> "SimulatedLedger":
-        """As `SqlLedger.open` does, for a file that is known to be good."""
+        """Does the same as `SqlLedger.open`, for a file that is known to be intact."""
         locks = {kind: FileLock(self.path.with_name(f"{kind}.lock")) for kind in self._engines}
         assert locks[role].acquire(), f"two of role {role} at a time"
         database = SqliteDatabase(
             self._engines[role], locks, SharedClock(clock, locks[Role.DAEMON])
         )
+        database.changes = Changes(str(self.path))
         opened = Opened(self._started_at, created=False)
         ledger = SimulatedLedger(database, opened, role=role, observe=observe)
-        ledger.owner = owner  # Its own is drawn by lot.
-        ledger.become(worker, locks.values())
+        ledger.owner = owner  # The original owner is random.
+        ledger.become(worker, locks.values(), database.changes)
         return ledger
 
     def rows(self, table: str) -> list[dict[str, Any]]:
@@ -62,11 +66,11 @@ class LedgerFile:
             found = connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY rowid")
             return [dict(row) for row in found.mappings()]
 
-    def next_check_at(self) -> int | None:
-        """In microseconds since the epoch."""
-        query = "SELECT min(next_check_at) FROM targets WHERE watched"
-        found: int | None = self._reader.execute(query).fetchone()[0]
-        return found
+    def plans(self) -> list[tuple[str, int, datetime]]:
+        """The version of each watched target, and when its next check is planned."""
+        query = "SELECT model_id, version, next_check_at FROM targets WHERE watched"
+        rows = self._reader.execute(f"{query} AND next_check_at IS NOT NULL")
+        return [(key, version, _EPOCH + at * _MICROSECOND) for key, version, at in rows]
 
     def close(self) -> None:
         for engine in self._engines.values():
@@ -76,17 +80,19 @@ class LedgerFile:
 
 
 class SimulatedLedger(SqlLedger):
-    """One whose thread and locks the simulation holds."""
+    """A ledger whose thread and locks the simulation has."""
 
-    def become(self, worker: Executor, locks: Iterable[FileLock]) -> None:
-        # Its own have no threads yet.
-        self._turns = self._pulse = Turns(self._database.line, worker)
+    def become(self, worker: Executor, locks: Iterable[FileLock], changes: Changes) -> None:
+        # The original executors have not started threads yet.
+        self._turns = Turns(self._database.line, worker)
         self._held = tuple(locks)
+        self._changes = changes
 
     def release(self) -> None:
-        """What the kernel does when a process ends."""
+        """Does what the kernel does when a process ends."""
         for lock in self._held:
             lock.release()
+        self._changes.close()
 
 
 _PATHS: dict[int, Path] = {}
@@ -94,7 +100,7 @@ _PATHS: dict[int, Path] = {}
 
 @cache
 def _engine(role: Role) -> Engine:
-    """The real one's, but for where it is and how it is written to the disk."""
+    """The real database, except for the place of the file and the way it is written to the disk."""
     engine = make_engine(make_url("sqlite:////nowhere"), read_only=False)
 
     @event.listens_for(engine, "do_connect")
@@ -110,7 +116,7 @@ def _engine(role: Role) -> Engine:
 
 @cache
 def _empty(created_at: datetime) -> bytes:
-    """A new ledger: making the tables takes longer than a whole run."""
+    """The bytes of a new ledger, kept because making the tables takes longer than a whole run."""
     with tempfile.TemporaryDirectory(dir=folder()) as name:
         path = Path(name) / "empty.sqlite3"
         engine = create_engine(f"sqlite:///{path}")

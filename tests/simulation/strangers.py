@@ -1,4 +1,4 @@
-"""Answers to a look that are not about the development slot that was asked for."""
+"""Answers to a look that are not about the requested development slot."""
 
 import json
 from datetime import datetime
@@ -16,7 +16,7 @@ def about_another(
     kind: Stranger, workspace: Workspace, model_id: str, now: datetime
 ) -> tuple[Reply, str]:
     """The answer, and what it is about: the next model of the workspace, or the model's production
-    deployment, which always failed."""
+    deployment, which is always failing."""
     if kind == "not_development":
         failed = Deployment("production1", now, model_id, "BUILD_FAILED")
         body = {**bodies.deployment(failed), "is_development": False, "is_production": True}

@@ -1,5 +1,6 @@
-"""Ten models whose builds fail within five seconds block nobody else: the emulated workspace, the
-real engine and ledger. With `-s` it prints how long their neighbour waited for its retry."""
+"""Ten models whose builds fail within five seconds do not block another one. The test uses the
+emulated workspace and the real engine and ledger. With `-s` it prints how long the other model
+waited for its retry."""
 
 import random
 import sys
@@ -30,7 +31,7 @@ RULES = Rules(
 
 
 def waited_for_its_retry(others: int, seed: int) -> float:
-    """Seconds from the neighbour's failure to its retry, beside so many others."""
+    """Seconds from the neighbour's failure to its retry, while this many others fail."""
     models = [ModelPlan(f"o{number}", RULES, (FAILED, FAILS_AT_ONCE)) for number in range(others)]
     neighbour = ModelPlan("neighbour", RULES, (WELL, RECOVERS))
     scenario = world(
@@ -50,6 +51,6 @@ def waited_for_its_retry(others: int, seed: int) -> float:
 def test_builds_that_fail_within_five_seconds_block_nobody_else(seed: int) -> None:
     alone, beside = waited_for_its_retry(0, seed), waited_for_its_retry(10, seed)
     sys.stdout.write(f"retried after {alone:.1f} s alone, {beside:.1f} s beside ten others\n")
-    # It is seen within an interval, and is then the first in the queue for a place of the minute.
+    # It is seen within an interval. Then it is the first in the queue for a place in the minute.
     assert alone <= 1.1 * MINUTE
     assert beside <= 2.2 * MINUTE

@@ -1,10 +1,12 @@
-"""The other seeds of the 200, that each is the same each time, and that the checker can fail."""
+"""The other seeds of the 200; tests that each seed gives the same run each time, and that the
+checker can fail."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -38,7 +40,7 @@ def test_nothing_is_broken(first: int) -> None:
 
 @pytest.mark.parametrize("seed", [6, 21, 39], ids="seed-{}".format)
 def test_a_seed_replays_exactly(seed: int) -> None:
-    """In another process, whose hashes are others."""
+    """Run the seed in another process, which has another hash seed."""
     command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed)]
     environment = {**os.environ, "PYTHONHASHSEED": str(seed + 1)}
     output = subprocess.run(
@@ -49,8 +51,8 @@ def test_a_seed_replays_exactly(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [3, 14, 39], ids="seed-{}".format)
 def test_ticks_that_are_left_out_change_nothing(seed: int) -> None:
-    """But for the breaker, which each tick attends to, for the time that a tick may take, and for
-    kills that count steps."""
+    """Without what depends on every tick: the breaker, the time that a tick may take, and kills
+    that count steps."""
     scenario = make(seed)
     scenario = replace(
         scenario,
@@ -66,11 +68,23 @@ def test_ticks_that_are_left_out_change_nothing(seed: int) -> None:
 
 
 def _sent(result: Result) -> list[tuple[object, ...]]:
-    """Clocks that are read more often round more often: by microseconds."""
+    """The log without fractions: a clock that is read more often rounds more often, by
+    microseconds."""
     return [
         (round(each.departed, 2), each.operation, each.model_id, each.code, each.served)
         for each in result.log.requests
     ]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_wrong_part_can_be_called_as_the_correct_one(mutant: Mutant) -> None:
+    """Otherwise its watchdog only crashes, which is not the mistake that it is named after."""
+    for owner, name, wrong in mutant.changes:
+        correct = getattr(owner, name)
+        if callable(correct):
+            parameters = signature(correct).parameters.values()
+            named = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
+            signature(wrong).bind(*[None] * (len(parameters) - len(named)), **named)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -83,11 +97,11 @@ def test_a_broken_watchdog_is_caught(mutant: Mutant) -> None:
     pytest.fail(f"not caught within {_PATIENCE} seeds")
 
 
-def test_a_clock_set_back_amid_a_backoff_cuts_none_short() -> None:
+def test_a_clock_set_back_during_a_backoff_does_not_shorten_it() -> None:
     _nothing_broken(set_back(make(seed)) for seed in range(4))
 
 
-def test_a_clock_set_back_amid_an_attempt_delays_nothing() -> None:
+def test_a_clock_set_back_during_an_attempt_delays_nothing() -> None:
     scenario = set_back(make(0))
     _nothing_broken(
         replace(

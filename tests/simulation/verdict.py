@@ -1,4 +1,4 @@
-"""What the checker says, and what all its rules need."""
+"""The checker's result, and what all its rules share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from tests.simulation.scenario import Scenario
 DAY, MINUTE = 86_400.0, 60.0
 
 _UNSURE_BEFORE, _UNSURE_AFTER = 15.0, 5.0
-"""So long before a request, and after it, the ledger's clock may have been read for it: whoever is
-kept from asking goes on from what it read last, and an answer takes a while."""
+"""Seconds before and after a request within which the ledger's clock may have been read for it: a
+process that cannot read it continues from the last reading, and an answer takes some time."""
 
 ROUNDING = 0.01
-"""Ledger time is in whole microseconds, and a clock that is read often rounds often."""
+"""Seconds. Ledger time is in whole microseconds, and a clock that is read often rounds often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A promise that was broken, `at` a moment of true time."""
+    """A broken promise, `at` a moment of true time."""
 
     rule: str
     at: float
@@ -30,12 +30,12 @@ class Violation:
 
 
 class Ages:
-    """How old things are taken to be.
+    """How old requests are in the watchdog's time.
 
-    A moment is what its process's clock said. After a step back while no daemon ran, what lies in
-    the future counts as of the moment at which the next process started; after a jump back of a
-    shared ledger's clock, as of that jump. Near a jump nobody can tell by which clock a moment was
-    read: then it is as old as it can be.
+    The time of a request is that of its process's clock. If the clock was set back while no daemon
+    ran, a request in the future counts as of the start of the next process; if the clock of a
+    shared ledger was set back, as of that jump. Near a jump it is not known by which clock a time
+    was read: then the greatest possible age is used.
     """
 
     def __init__(self, log: Log) -> None:
@@ -58,7 +58,7 @@ class Ages:
                 self._noted.append((one.at, one.at + one.wall))
 
     def for_delays(self, earlier: Request, later: Request) -> float:
-        """How long after the earlier one the later one left."""
+        """How long after the earlier request the later one was sent, in seconds."""
         starts = [time for at, time in self._starts if earlier.departed < at <= later.departed]
         return self._latest(later) - min([self._earliest(earlier), *starts])
 
@@ -67,9 +67,9 @@ class Ages:
         return sum(since < at <= until for at, _ in self._starts)
 
     def for_limits(self, scenario: Scenario, earlier: Request, later: Request) -> float:
-        """How old the earlier one may be taken to be when the later one leaves: no older than by
-        the ledger's time, nor than by the API's clock, which is right. A look's date is exact to a
-        second, and its answer and the POST may be late."""
+        """The greatest age that the earlier request may have when the later one is sent: not more
+        than by the ledger's time, nor than by the API's clock, which is right. The date of a look
+        is exact to a second, and its answer and the POST may be late."""
         by_api = later.departed - earlier.departed + 2 * scenario.timeout + gate_wait(scenario) + 1
         return min(self.by_ledger(earlier, later), by_api)
 
@@ -91,15 +91,16 @@ class Ages:
         return request.clock + max(self._ahead(request))
 
     def _ahead(self, request: Request) -> list[float]:
-        """How far the ledger's clock may have been ahead when it was read for a request."""
+        """By how much the ledger's clock may have been ahead when it was read for a request: the
+        possible values."""
         since, until = request.departed - _UNSURE_BEFORE, request.departed + _UNSURE_AFTER
         before = [ahead for at, ahead in self._jumps if at <= since]
         return [*(before[-1:] or [0.0]), *(a for at, a in self._jumps if since < at <= until)]
 
 
 def known(scenario: Scenario, earlier: Request, later: Request) -> bool:
-    """Whether the ledger in which the later one was reserved had the earlier one, or else its own
-    sender did, which puts it back first."""
+    """Whether the earlier request counts for the later one: the ledger contained it when the later
+    one was reserved, or both have the same sender, which puts it back first."""
     since, until = later.departed - reserved_before(scenario), later.departed
     return earlier.client == later.client or not any(
         lost_at <= until and since <= back_at for lost_at, back_at in earlier.lacking
@@ -107,22 +108,23 @@ def known(scenario: Scenario, earlier: Request, later: Request) -> bool:
 
 
 def clocks_apart(earlier: Request, later: Request) -> float:
-    """How much later the later one left, by its sender's clock; less than 0: that was set back."""
+    """How much later the later one was sent by its sender's clock; negative if the clock was set
+    back."""
     return later.clock - earlier.clock
 
 
 def posts(log: Log) -> list[Request]:
-    """The retries that may have left the machine, in the order of their departure."""
+    """The retries that may have been sent, in the order of sending."""
     return [r for r in log.requests if r.operation == "retry" and r.fault != "refuse"]
 
 
 def surely_charged(post: Request) -> bool:
-    """Whether the answer cannot have been one that is free: 401, 403, 429."""
+    """Whether it is certainly charged: its answer cannot have been 401, 403 or 429."""
     return post.fault != "refuse" and (post.delivered is None or post.code not in (401, 403, 429))
 
 
 def refused(post: Request) -> bool:
-    """Whether the client heard a no that is charged."""
+    """Whether the client got a refusal, which is charged."""
     if post.delivered is None or post.code is None:
         return False
     no = post.code == 200 and post.retried is False and post.fault not in _GARBLED
@@ -139,7 +141,7 @@ def heard_at(request: Request) -> float:
 
 
 def useful(look: Request) -> bool:
-    """Whether the client could use what it was told: it was about the slot that it asked for."""
+    """Whether the client could use the answer: it was complete, and about the requested slot."""
     return (
         look.delivered is not None
         and look.code == 200
@@ -149,13 +151,13 @@ def useful(look: Request) -> bool:
 
 
 def gate_wait(scenario: Scenario) -> float:
-    """How much later than its `sent_at` a POST may leave: it waits for its turn at the gate,
-    with the other POSTs and the looks before them."""
+    """How much later than its `sent_at` a POST may be sent: it waits for its turn at the gate,
+    after other POSTs and the looks before them."""
     return (2 * len(scenario.models) + 2) / scenario.max_rate + ROUNDING
 
 
 def reserved_before(scenario: Scenario) -> float:
-    """How long before its departure a POST was reserved at most: it looks again meanwhile."""
+    """How long before it was sent a POST was reserved at most: the second look comes in between."""
     return gate_wait(scenario) + scenario.timeout + 2
 
 

@@ -1,4 +1,4 @@
-"""Since when a model surely waits for nothing but the fleet's limits."""
+"""Since when a model certainly waits only for the fleet's limits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from tests.simulation.scenario import FAILING, NEVER, Rules, Scenario
 from tests.simulation.verdict import of_model, refused, useful
 
 SLACK = 5.0
-"""Seconds for a look to be recorded, and for what it decided to be done."""
+"""Seconds in which a look is recorded and the decision is carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A model surely waits for the fleet alone, from `since` until `until`, when its POST leaves or
-    something else is seen. `first`: for the first attempt ever made on it."""
+    """A time in which a model certainly waits only for the fleet's limits: from `since` to `until`,
+    when its POST is sent or another status is seen. `first`: it waits for its first attempt."""
 
     model_id: str
     since: float
@@ -46,8 +46,9 @@ def moment(request: Request) -> float:
 
 
 class _Follower:
-    """`ready`: since when it surely waits for the fleet alone. `failing` is when the first failing
-    look was heard that surely counts: after the last POST, one that no lag can excuse."""
+    """`ready`: since when it certainly waits only for the fleet's limits. `failing` is when the
+    answer came to the first failing look that certainly counts: after a POST, one that is too late
+    to be explained by a lag."""
 
     def __init__(self, scenario: Scenario, rules: Rules, acts: Sequence[float]) -> None:
         self.scenario = scenario
@@ -87,7 +88,7 @@ class _Follower:
         self.failing = self.ready = None
 
     def _may_be_retried(self) -> bool:
-        """Its own limits allow it, however its attempts are shared out among episodes."""
+        """Whether its own limits allow a retry, whichever episodes its attempts belong to."""
         rules = self.rules
         return (
             not rules.ignores_standing
@@ -96,7 +97,7 @@ class _Follower:
         )
 
     def _counts(self, heard: float) -> bool:
-        """Whether a failing look surely shows that the last attempt failed."""
+        """Whether a failing look certainly shows that the last attempt failed."""
         lag = self.scenario.timeout + self.scenario.recovery_interval + SLACK
         return not self.sent or heard > self.sent[-1].departed + lag
 

@@ -12,15 +12,13 @@ if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
 _LOCKED_SECONDS = 5.0
-"""How long a transaction waits in vain."""
+"""Seconds that a transaction waits before it fails."""
 
 
 class Worker(Executor):
-    """One transaction at a time, each committed at one moment: after it was asked for, and before
-    whoever asked is told. A process can die between any two of these.
-
-    `quiet` is the task whose transactions, once done, are no news to the ticker: its own.
-    """
+    """Runs one transaction at a time. Each is committed at one moment, after it was requested and
+    before its result is returned; a process can die between any two of these. The transactions of
+    the task `quiet`, which is the ticker's own, do not wake the ticker."""
 
     def __init__(self, simulation: "Simulation") -> None:
         self.quiet: asyncio.Task[Any] | None = None

@@ -1,14 +1,15 @@
-"""The wrong turns that the mutants take, each in place of one right function."""
+"""The wrong functions of the mutants, each in place of one correct function."""
 
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import SelectBase, and_, bindparam, or_, select
 
 from watchdog.baseten_api.bodies import DeploymentBody
 from watchdog.baseten_api.client import HttpBasetenApi
 from watchdog.domain import backoff, effects, transition
+from watchdog.domain.causes import Cause
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
     Actor,
@@ -26,6 +27,7 @@ from watchdog.engine.ports import AnswerLost, Held, RetryAnswer
 from watchdog.engine.settings import Settings
 from watchdog.engine.target import written
 from watchdog.engine.target.record import reserve
+from watchdog.ledger.attempt_rows import visible
 from watchdog.ledger.schema import attempts as attempts_table
 
 
@@ -71,7 +73,7 @@ async def record_afterwards(self: Any, seen: Target, forced: bool, date: datetim
         lambda tx: reserve(tx, settings, seen, attempt_id, self._access(seen.model_id), date=date)
     )
     if attempt is not None:
-        await self._settle(settings, sent)
+        await self._record_outcome(settings, sent)
     after: Target = recorded.after
     return after
 
@@ -107,15 +109,15 @@ _identified = effects.identified
 
 
 def due_after_the_post(
-    failing_since: datetime, attempts: Any, rules: Policy
+    failing_since: datetime, attempts: Any, rules: Policy, cause: Cause | None = None
 ) -> tuple[datetime, DecisionReason]:
-    due, reason = _due(failing_since, attempts, rules)
+    due, reason = _due(failing_since, attempts, rules, cause)
     paced = [attempt for attempt in attempts if attempt.sent_at is not None]
     if not paced or reason is not DecisionReason.BACKOFF:
         return due, reason
     last = paced[-1]
     charged = sum(attempt.outcome.charged for attempt in paced)
-    return last.sent_at + backoff.backoff(last.episode_id, charged, rules), reason
+    return last.sent_at + backoff.backoff(last.episode_id, charged, rules, cause), reason
 
 
 _due = backoff.due
@@ -148,7 +150,7 @@ async def believe_the_404(self: Any, model_id: str, error: Any, *, after: Any) -
 
 
 class AnyDeployment(DeploymentBody):
-    """Of any model, and any of its deployments."""
+    """An answer for any model and any of its deployments."""
 
     model_id: str
     is_development: bool
@@ -173,13 +175,17 @@ def one_uncharged_at_most(episode_attempts: Any) -> int:
 _uncharged_in_a_row = backoff._uncharged_in_a_row  # noqa: SLF001
 
 
-def in_flight_until_seen(self: Attempt, now: datetime) -> bool:
-    return self.under_way or _in_flight(self, now)
+def in_flight_until_seen(self: Attempt, now: datetime, date: datetime | None = None) -> bool:
+    return self.under_way or _in_flight(self, now, date)
 
 
 _in_flight = Attempt.in_flight
 
 
-def rows_in_flight_until_seen(self: Any) -> ColumnElement[bool]:
+def rows_in_flight_until_seen(*, dated: bool, observe: bool) -> SelectBase:
+    del dated
     rows = attempts_table.c
-    return or_(rows.resolved_at.is_(None), and_(rows.presumed, rows.in_flight_until > self._now))
+    held = or_(
+        rows.resolved_at.is_(None), and_(rows.presumed, rows.in_flight_until > bindparam("now"))
+    )
+    return select(rows.model_id).where(held, visible(observe=observe))

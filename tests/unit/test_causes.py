@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchdog.config.causes import Catalogue, Entry, regular_expression, shipped
+from watchdog.domain.cause_search import find_cause
 from watchdog.domain.causes import (
     NOTHING,
     PERMANENT,
@@ -12,7 +13,6 @@ from watchdog.domain.causes import (
     Evidence,
     Startup,
     Sureness,
-    find_cause,
 )
 from watchdog.text.log import LAST_LINES, log_lines
 
@@ -62,6 +62,10 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         # What is certain follows from little else, unless Python chains two exceptions.
         ((RESET, BAD_SYNTAX), Cause.USER_CODE),
         ((RESET, "", CHAINED, "", "TypeError: 'NoneType' object"), Cause.NETWORK),
+        (
+            (RESET, CHAINED, "TypeError: 'NoneType' object", "Exception while loading model"),
+            Cause.NETWORK,
+        ),
         ((CHAINED, RESET, "TypeError: 'NoneType' object"), Cause.USER_CODE),
         # A problem that was overcome is not the cause of the failure.
         ((RESET, ALL_THERE, NO_FILE), Cause.USER_CODE),
@@ -126,6 +130,35 @@ def test_what_its_user_says_of_a_line_goes_before_what_is_built_in() -> None:
     found = find_cause(Evidence(("SyntaxError in line 7",)), own)
     assert (found.cause, found.sureness) == (Cause.PLATFORM, Sureness.CONFIGURED)
     assert find_cause(Evidence(("SyntaxError in line 8",)), own).cause is Cause.USER_CODE
+
+
+OWN = Catalogue([("mirror is closed", Cause.CONFIGURATION), ("licence expired", Cause.PLATFORM)])
+CLOSED, EXPIRED = "the mirror is closed", "the licence expired"
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ((CLOSED, BAD_SYNTAX), Cause.CONFIGURATION),
+        ((CLOSED, RESET), Cause.CONFIGURATION),
+        ((CLOSED, *["step"] * 100, NOT_READY), Cause.CONFIGURATION),
+        ((RESET, CHAINED, CLOSED), Cause.CONFIGURATION),
+        ((f"WARNING: {CLOSED}",), Cause.CONFIGURATION),
+        ((f"INFO {CLOSED}: Connection reset by peer", RESET), Cause.CONFIGURATION),
+        ((EXPIRED, CLOSED), Cause.CONFIGURATION),
+        ((CLOSED, EXPIRED, BAD_SYNTAX), Cause.PLATFORM),
+        # The shipped patterns for problems that were overcome are not about own patterns.
+        ((EXPIRED, "Normal  Scheduled  5m", ALL_THERE), Cause.PLATFORM),
+        # If one line matches two own patterns, the cause that a retry may remove counts.
+        ((f"{CLOSED}, {EXPIRED}",), Cause.PLATFORM),
+    ],
+)
+def test_the_last_own_line_is_the_cause_whatever_the_other_lines_say(
+    lines: tuple[str, ...], cause: Cause
+) -> None:
+    stalled = (Startup("SCHEDULING", "STALLED"),)
+    assert find_cause(Evidence(lines), OWN).cause is cause
+    assert find_cause(Evidence(lines, stalled), OWN).cause is cause
 
 
 def test_a_finding_names_the_line_and_the_pattern() -> None:

@@ -1,18 +1,22 @@
 """What the configuration file may look like, before any of its settings is judged."""
 
 import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from watchdog.config import ConfigError, load_config
+from watchdog.config import ConfigError, load_config, policies
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"mode: retry\nmode: retry\n", ":2:1: not YAML: the key 'mode' stands there twice"),
-        (b"policy:\n  jitter: 0\n  jitter: 0\n", ":3:3: not YAML: the key 'jitter' stands"),
+        (b"mode: retry\nmode: retry\n", ":2:1: not YAML: the key 'mode' is there twice"),
+        (b"policy:\n  jitter: 0\n  jitter: 0\n", ":3:3: not YAML: the key 'jitter' is there"),
         (b"policy:\n\tjitter: 0\n", ":2:1: a tab: indent with spaces"),
         (b"models: [a\n", ":2:1: not YAML: "),
         (b"mode: retry\n---\nmode: retry\n", ":2:1: not YAML: "),
@@ -71,13 +75,29 @@ def test_refuses_a_directory(tmp_path: Path) -> None:
         load_config(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_refuses_a_file_that_it_may_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "watchdog.yaml"
-    path.touch(mode=0)
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Root reads everything, so it becomes another user for this time."""
+    found = os.geteuid()
+    if found == 0:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(found)
 
-    with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
-        load_config(path)
+
+def test_refuses_a_file_that_it_may_not_read() -> None:
+    # Not in `tmp_path`, which is closed to other users as a whole.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "watchdog.yaml"
+        path.touch(mode=0)
+        with (
+            not_as_root(),
+            pytest.raises(ConfigError, match="cannot be read: Permission denied"),
+        ):
+            load_config(path)
 
 
 def test_reads_shared_settings_and_a_byte_order_mark(tmp_path: Path) -> None:
@@ -88,7 +108,7 @@ def test_reads_shared_settings_and_a_byte_order_mark(tmp_path: Path) -> None:
         "  - id: def456\n    policy:\n      <<: *mine\n      jitter: 0.1\n"
     )
 
-    policies = load_config(path).config.policies()
+    found = policies(load_config(path).config)
 
-    assert [policy.max_attempts for policy in policies.values()] == [2, 2]
-    assert [policy.jitter for policy in policies.values()] == [0.5, 0.1]
+    assert [policy.max_attempts for policy in found.values()] == [2, 2]
+    assert [policy.jitter for policy in found.values()] == [0.5, 0.1]

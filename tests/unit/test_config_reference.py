@@ -44,11 +44,14 @@ def test_the_example_holds_the_defaults() -> None:
 def test_the_example_has_every_setting(tmp_path: Path) -> None:
     full = tmp_path / "full.yaml"
     text = re.sub(r"(?m)^  # (breaker|url|allowed_times): ", r"  \1: ", EXAMPLE.read_text())
+    text = re.sub(r"(?m)^    # (\w+_backoff): ", r"    \1: ", text)
     full.write_text(re.sub(r"(?m)^# (discovery): ", r"\1: ", text))
 
     loaded = load_config(full)
 
-    given = {re.sub(r"(allowed_times|discovery)\..+", r"\1", path) for path in loaded.sources}
+    given = {
+        re.sub(r"(allowed_times|discovery|_backoff)\..+", r"\1", path) for path in loaded.sources
+    }
     assert given == set(leaves(Config()))
     assert loaded.config.fleet == Config().fleet
 

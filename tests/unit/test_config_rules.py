@@ -33,21 +33,41 @@ def test_refuses_what_cannot_work(path: Path) -> None:
         ),
         ("policy: {retry_on: []}", "policy.retry_on: empty, so nothing is ever retried"),
         ("policy: {retry_on: [BUILD_STOPPED]}", "policy.retry_on: BUILD_STOPPED: a person"),
+        ("policy: {retry_on: [INACTIVE]}", "policy.retry_on: INACTIVE: a person may have"),
         ("policy: {retry_on: [MELTED]}", "policy.retry_on: MELTED is no failure status known"),
         (
             "models: [{id: abc123, policy: {retry_on: []}}]",
             "models[0].policy.retry_on: empty, so nothing is ever retried",
         ),
-        ("store: {url: 'sqlite:///ledger.db'}", "store.url: relative to where each command"),
+        (
+            "rules: [{match: [x], policy: {retry_on: []}}]",
+            "rules[0].policy.retry_on: empty, so nothing is ever retried",
+        ),
+        (
+            "models: [{id: a}]\nrules: [{match: [x, y], policy: {}}]",
+            "rules[0]: applies to none of the models: no pattern matches one",
+        ),
+        (
+            "models: [{id: a}]\nrules: [{match: ['team/*'], policy: {}}]",
+            "rules[0]: applies to none of the models: team/* needs `team` in their entries",
+        ),
+        (
+            "models: [{id: a}]\nrules: [{match: ['*'], policy: {}}, {match: [a], policy: {}}]",
+            "rules[1]: applies to none of the models: an earlier rule matches each that this one",
+        ),
     ],
     ids=[
         "minute-above-api",
         "rate-above-api",
         "retry-nothing",
         "retry-stopped",
+        "retry-deactivated",
         "retry-unknown",
         "model-retries-nothing",
-        "relative-ledger",
+        "rule-retries-nothing",
+        "rule-without-models",
+        "rule-for-teams-that-are-not-given",
+        "rule-after-another",
     ],
 )
 def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path) -> None:
@@ -59,12 +79,22 @@ def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path)
     assert told.startswith(warning)
 
 
+def test_warns_of_a_ledger_that_depends_on_where_a_command_is_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BASETEN_WATCHDOG_STORE__URL", "sqlite:///ledger.db")
+
+    [told] = load_config().warnings
+
+    assert told.startswith("store.url: without a file, relative to where each command is started")
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         "policy:\nfleet:\n  breaker:\nmodels:\n",
-        "policy: {retry_on: [FAILED]}",
+        "policy: {retry_on: [FAILED, UNHEALTHY]}",
         "policy: {first_delay: 0s, jitter: 0, backoff_factor: 1}",
         "policy: {window: 2d, max_attempts_per_window: 60}",
         "baseten: {base_url: 'http://127.0.0.1:8080'}",
@@ -74,7 +104,14 @@ def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path)
         "baseten: {timeout: 25s, max_requests_per_second: 100}",
         "watch: {interval: 1s, recovery_interval: 1s}",
         "server: {host: '::', port: 0}",
+        "server: {host: localhost}",
+        "server: {host: 'fe80::1%eth0'}",
+        "server: {host: 'b\u00fccher.my-host.test.'}",
         "models: [{id: 1e5}, {id: '123456'}]",
+        "models: [{id: a, team: b}]\nrules: [{match: [x, 'b/*'], policy: {max_attempts: 2}}]",
+        "rules: [{match: [x], policy: {}}]",
+        "models: [{id: a}]\ndiscovery: {include: ['*']}\nrules: [{match: [x], policy: {}}]",
+        "rules:",
         f"models: [{{id: {'a' * 64}}}]",
     ],
     ids=[
@@ -90,7 +127,14 @@ def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path)
         "api-limits",
         "shortest-intervals",
         "any-port",
+        "host-name",
+        "host-with-zone",
+        "international-host",
         "ids-like-numbers",
+        "rule-of-a-team",
+        "rule-without-anything-to-watch",
+        "rule-for-what-may-be-discovered",
+        "rules-without-a-rule",
         "longest-id",
     ],
 )

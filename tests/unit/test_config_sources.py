@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from sqlalchemy import make_url
 
-from watchdog.config import ConfigError, LoadedConfig, load_config
+from watchdog.config import ConfigError, LoadedConfig, load_config, policies
 from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.records import FleetLimits, Standing
 
@@ -87,6 +89,15 @@ def test_environment_beats_file_and_command_line_beats_both(
             ],
         ),
         (
+            {"BASETEN_WATCHDOG_RULES__MATCH": '["a"]'},
+            [
+                (
+                    "BASETEN_WATCHDOG_RULES__MATCH: no such setting: "
+                    "did you mean BASETEN_WATCHDOG_RULES?"
+                )
+            ],
+        ),
+        (
             {"BASETEN_WATCHDOG_MODE": ""},
             ["BASETEN_WATCHDOG_MODE: empty: give it a value, or unset it"],
         ),
@@ -95,6 +106,15 @@ def test_environment_beats_file_and_command_line_beats_both(
             [
                 (
                     "BASETEN_WATCHDOG_MODELS: must be JSON, as lists and sections are in the "
+                    'environment, like ["BUILD_FAILED"] or [{"id": "abc123"}]'
+                )
+            ],
+        ),
+        (
+            {"BASETEN_WATCHDOG_DISCOVERY": "team-a/*"},
+            [
+                (
+                    "BASETEN_WATCHDOG_DISCOVERY: must be JSON, as lists and sections are in the "
                     'environment, like ["BUILD_FAILED"] or [{"id": "abc123"}]'
                 )
             ],
@@ -141,8 +161,10 @@ def test_environment_beats_file_and_command_line_beats_both(
         "single-underscore",
         "below-a-value",
         "model-by-number",
+        "below-a-list",
         "empty",
-        "not-json",
+        "list-not-json",
+        "section-not-json",
         "wrong-value",
         "unknown-in-section",
         "wrong-in-list",
@@ -169,7 +191,7 @@ def test_reads_lists_and_sections_as_json(path: Path, monkeypatch: pytest.Monkey
 
     loaded = load(path, "models: [{id: of-the-file}]\npolicy: {first_delay: 1s}")
 
-    policy = loaded.config.policies()["abc123"]
+    policy = policies(loaded.config)["abc123"]
     assert (policy.max_attempts, policy.jitter, policy.retry_on) == (
         2,
         0.2,
@@ -212,7 +234,7 @@ def test_asked_for_models_keep_their_names_and_rules(path: Path) -> None:
     config = load(path, text, "new", "a", "a").config
 
     assert [(model.id, model.name) for model in config.models] == [("new", None), ("a", "llama")]
-    assert [policy.max_attempts for policy in config.policies().values()] == [4, 2]
+    assert [policy.max_attempts for policy in policies(config).values()] == [4, 2]
 
 
 def test_refuses_a_model_id_of_the_command_line_as_such(path: Path) -> None:
@@ -226,10 +248,10 @@ def test_a_models_own_rules_stand_on_the_common_ones(path: Path) -> None:
         "models: [{id: a, policy: {max_attempts: 3}}, {id: b}]"
     )
 
-    policies = load(path, text).config.policies()
+    found = policies(load(path, text).config)
 
-    assert (policies["a"].max_attempts, policies["b"].max_attempts) == (3, 2)
-    assert policies["a"].standing is Standing.IGNORE
+    assert (found["a"].max_attempts, found["b"].max_attempts) == (3, 2)
+    assert found["a"].standing is Standing.IGNORE
 
 
 def test_the_fleets_limits_are_what_the_file_says(path: Path) -> None:
@@ -258,6 +280,49 @@ def test_the_ledger_stands_in_the_users_state_directory(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
     assert load_config().config.store.url == f"sqlite:///{tmp_path}/baseten-watchdog/ledger.db"
+
+
+@pytest.mark.parametrize("home", [None, "nowhere"], ids=["none", "relative"])
+def test_a_user_without_a_home_directory_is_asked_for_a_place(
+    home: str | None, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: int) -> NoReturn:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"{path}: store.url: this user has no home directory")
+    assert "XDG_STATE_HOME" in problem
+    assert load(path, "store: {url: 'sqlite:///ledger.db'}").config.store.url.startswith("sqlite")
+
+
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_relative_paths_start_at_the_folder_of_the_file(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "50% of #1?"
+    folder.mkdir()
+    text = "store: {url: 'sqlite:///data/ledger.db'}\nbaseten: {api_key_file: key}"
+    if source == "environment":
+        monkeypatch.setenv("BASETEN_WATCHDOG_STORE__URL", "sqlite:///data/ledger.db")
+        monkeypatch.setenv("BASETEN_WATCHDOG_BASETEN__API_KEY_FILE", "key")
+        text = ""
+    monkeypatch.chdir(tmp_path)
+
+    (folder / "watchdog.yaml").write_text(text)
+    loaded = load_config(Path(folder.name) / "watchdog.yaml")
+
+    assert make_url(loaded.config.store.url).database == str(folder / "data/ledger.db")
+    assert loaded.config.baseten.api_key_file == folder / "key"
+    assert loaded.warnings == ()
 
 
 def test_shows_no_ledger_url_in_its_repr() -> None:

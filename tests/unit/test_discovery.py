@@ -32,6 +32,9 @@ def listed(name: str, team: str = "team-a", *, has_development: bool = True) -> 
         pytest.param(listed("llama-8b", "team-c"), False, id="excluded-by-team"),
         pytest.param(listed("Llama-8b", "team-b"), False, id="case-counts"),
         pytest.param(listed("x", "team-ab"), False, id="a-pattern-is-the-whole-of-it"),
+        pytest.param(
+            ListedModel("llama-id", "x", "team-b", True), False, id="not-by-part-of-an-id"
+        ),
     ],
 )
 def test_a_pattern_with_a_slash_is_of_team_and_name(model: ListedModel, wanted: bool) -> None:

@@ -1,6 +1,5 @@
 """The documents have no broken link, and name everything that users meet."""
 
-import logging
 import re
 import subprocess
 import tomllib
@@ -11,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.bench.figures import DOCUMENT, with_figures
+from tests.bench.results import KEPT, read
 from tests.fakes.events import LOGGED, QUIET
 from tests.fakes.records import NOW
 from tests.reference import REFERENCE, settings, with_tables
@@ -18,7 +19,6 @@ from watchdog.domain.records import DecisionReason, Outcome
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.fleet.condition import Condition
 from watchdog.telemetry.exposition import PREFIX
-from watchdog.telemetry.logs import LogListener
 from watchdog.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -130,23 +130,23 @@ def table(heading: str) -> list[list[str]]:
 
 def test_every_event_is_described_with_its_level() -> None:
     levels: dict[str, str] = {}
-
-    class Logger:
-        def log(self, level: int, name: str, **_: object) -> None:
-            levels[f"`{name}`"] = logging.getLevelName(level).lower()
-
-    listener = LogListener(Logger(), lambda: "")
     for event in LOGGED.values():
-        listener(event)
+        name, level = event.logged_as()
+        levels[f"`{name}`"] = level.name.lower()
     rows = table("Events")
     assert {name: level for name, level, _ in rows} == levels
     assert len(rows) == len(levels)
 
 
-def test_every_reason_and_setting_is_described() -> None:
+def test_every_reason_event_and_setting_is_described() -> None:
     text = REFERENCE.read_text()
     assert with_tables(text) == text, "run: make reference"
     assert undescribed(list(settings())) == []
+
+
+def test_every_figure_is_the_one_that_was_measured() -> None:
+    text = DOCUMENT.read_text()
+    assert with_figures(text, read(KEPT)) == text, "run: make figures"
 
 
 def test_every_exit_code_is_described() -> None:
@@ -172,7 +172,8 @@ def test_every_layer_is_described() -> None:
 
 def test_it_is_said_why_each_dependency_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    required = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    extras = project["optional-dependencies"].values()
+    required = [*project["dependencies"], *(each for extra in extras for each in extra)]
     section = architecture().partition("## The dependencies")[2]
     described = re.findall(r"(?m)^\| `([a-z0-9-]+)` \|", section)
     names = [re.split(r"[^a-z0-9-]", requirement)[0] for requirement in required]

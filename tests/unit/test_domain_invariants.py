@@ -42,8 +42,9 @@ from watchdog.domain.records import (
     Standing,
     Target,
 )
+from watchdog.domain.removal import missed, unwatched
 from watchdog.domain.steady import is_steady
-from watchdog.domain.transition import missed, observe, unwatched
+from watchdog.domain.transition import observe
 
 MODELS = ("a", "b", "c")
 HEALTHY = ("ACTIVE", "SCALED_TO_ZERO")

@@ -1,6 +1,6 @@
 """The arithmetic of the limits."""
 
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +21,7 @@ from watchdog.domain.limits import (
     window_remaining,
 )
 from watchdog.domain.policy import decide
-from watchdog.domain.records import DecisionReason, FleetLimits, Outcome
+from watchdog.domain.records import DecisionReason, Fleet, FleetLimits, Outcome
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -109,6 +109,11 @@ def test_what_remains_of_the_fleets_limits() -> None:
     ]
     left = fleet_remaining(fleet_from(attempts, FLEET.limits, NOW), NOW)
     assert left == FleetRemaining(minute=1, in_flight=8, window=47)
+
+
+def test_what_remains_is_known_of_each_limit_of_the_fleet() -> None:
+    limits = FleetLimits(*range(1, 1 + len(fields(FleetLimits))))
+    assert astuple(fleet_remaining(Fleet(limits), NOW)) == astuple(limits)
 
 
 def test_a_reset_begins_a_new_window() -> None:

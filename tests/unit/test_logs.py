@@ -3,16 +3,26 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.fakes.events import LOGGED, QUIET, TARGET
 from tests.fakes.records import PUSHED, REF, an_attempt, failing
-from watchdog.domain.records import Outcome
+from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Outcome
 from watchdog.engine import events
-from watchdog.engine.events import Event, InternalError, RetryAnswered, Stopped
+from watchdog.engine.events import (
+    ConfigReloadFailed,
+    Event,
+    InternalError,
+    LedgerCreated,
+    RetryAnswered,
+    RetrySuppressed,
+    Stopped,
+)
 from watchdog.telemetry.logs import LogListener, start_logging
 
 KEY = "s3cret-key"
@@ -32,7 +42,7 @@ def _logging_as_it_was() -> Iterator[None]:
 
 def logged(event: Event, form: str = "json", level: str = "info") -> str:
     stream = io.StringIO()
-    LogListener(start_logging(level, form, stream), lambda: KEY)(event)
+    LogListener(stream, lambda: KEY, level=level, form=form)(event)
     return stream.getvalue()
 
 
@@ -65,6 +75,26 @@ def test_what_happens_all_the_time_is_not_logged(event: Event) -> None:
     assert logged(event, level="debug") == ""
 
 
+def test_a_line_about_a_model_has_its_team_where_it_is_known() -> None:
+    stream = io.StringIO()
+    listener = LogListener(stream, lambda: KEY, level="info", form="json")
+    known = events.TeamsSeen(teams={"m1": "team-a\n", "m2": "team-b"})
+    for event in (LOGGED["gave_up"], known, LOGGED["gave_up"], LOGGED["operator_action"]):
+        listener(event)
+    listener(LOGGED["started"])
+    listener(events.TeamsSeen(teams={"m2": "team-b"}))
+    listener(LOGGED["gave_up"])
+    lines = [json.loads(each) for each in stream.getvalue().splitlines()]
+    teams = [(each["event"], each.get("team")) for each in lines]
+    assert teams == [
+        ("gave_up", None),
+        ("gave_up", "team-a\\n"),
+        ("operator_action", "team-a\\n"),
+        ("started", None),
+        ("gave_up", None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
@@ -76,7 +106,7 @@ def test_what_happens_all_the_time_is_not_logged(event: Event) -> None:
                 "model_name": "llama-dev",
                 "deployment_id": "d1",
                 "status": "BUILD_FAILED",
-                "decision_reason": "backoff",
+                "decision_reason": "window_spent",
                 "until": "2026-03-01T12:05:00+00:00",
             },
         ),
@@ -143,7 +173,57 @@ def test_text_from_the_api_cannot_break_a_line_show_the_key_or_fill_the_disk(for
 def test_the_console_shows_first_what_matters_most() -> None:
     text = logged(LOGGED["retry_refused"], "console")
     assert "retry_refused" in text
-    assert text.index("model_name=llama-dev") < text.index("reason=because") < text.index("d1")
+    assert text.index("llama-dev") < text.index("retry_refused") < text.index("reason=because")
+    assert "d1" not in text
+
+
+@pytest.mark.parametrize("name", [name for name in LOGGED if name != "internal_error"])
+def test_a_line_for_a_person_is_one_line_of_120_columns_without_the_signs_of_a_program(
+    name: str,
+) -> None:
+    first, *more = logged(LOGGED[name], "console").splitlines()
+    assert re.match(r"[0-9:]{8} (debug|info|warning|error) +\S", first)
+    assert len(first) <= 120
+    assert not re.search(r"[{}\[\]()]|None|True|False|\+00:00|<", first)
+    assert name in first
+    assert (more != []) is (name == "started")
+
+
+def test_a_long_name_is_shortened_in_the_middle_since_its_end_tells_it_apart() -> None:
+    long = replace(TARGET, name="whisper-large-v3-turbo-fine-tuned-eu-west-23")
+    decision = Decision(DecisionKind.WAIT, DecisionReason.WINDOW_SPENT)
+    text = logged(RetrySuppressed(target=long, decision=decision), "console")
+    assert text.split()[2] == "whisper-l...-west-23"
+
+
+def test_an_operators_act_is_told_by_the_models_name_with_all_of_its_end() -> None:
+    stream = io.StringIO()
+    listener = LogListener(stream, lambda: KEY, level="info", form="console")
+    listener(events.TeamsSeen(teams={"m1": "platform-research-europe"}))
+    listener(LOGGED["operator_action"])
+    told = stream.getvalue().split(maxsplit=4)
+    assert told[2:4] == ["llama-dev", "operator_action"]
+    assert re.match(r"action=pause who=ann@desk until=2026-[0-9T:-]{14} ", told[4])
+
+
+def test_the_start_says_where_everything_is() -> None:
+    lines = logged(LOGGED["started"], "console").splitlines()
+    assert [line.split(maxsplit=1) for line in lines[1:]] == [
+        ["page", "http://127.0.0.1:9464/"],
+        ["metrics", "http://127.0.0.1:9464/metrics"],
+        ["configuration", "/etc/baseten-watchdog.yaml"],
+        ["API", "https://api.baseten.co"],
+        ["ledger", "sqlite:///ledger.db"],
+        ["limits", "max_retries_per_minute=4 max_in_flight=10 max_attempts_per_window=50"],
+    ]
+
+
+@pytest.mark.parametrize("reason", DecisionReason)
+def test_a_wait_that_passes_by_itself_is_a_detail(reason: DecisionReason) -> None:
+    decision = Decision(DecisionKind.WAIT, reason)
+    _, level = RetrySuppressed(target=TARGET, decision=decision).logged_as()
+    passing = {"first_delay", "backoff", "fleet_minute_spent", "api_held"}
+    assert (level is events.Level.DEBUG) is (reason.value in passing)
 
 
 def test_a_level_that_is_not_wanted_is_not_written() -> None:
@@ -168,10 +248,10 @@ class FullDisk(io.StringIO):
 
 def test_a_full_disk_or_a_closed_pipe_does_not_stop_the_daemon() -> None:
     closed = io.StringIO()
-    LogListener(start_logging("info", "json", FullDisk()), lambda: KEY)(Stopped(abandoned_checks=0))
-    logger = start_logging("info", "json", closed)
-    closed.close()
-    LogListener(logger, lambda: KEY)(Stopped(abandoned_checks=0))
+    for stream in (FullDisk(), closed):
+        listener = LogListener(stream, lambda: KEY, level="info", form="json")
+        closed.close()
+        listener(Stopped(abandoned_checks=0))
     assert TARGET.name is not None
 
 
@@ -237,3 +317,22 @@ def test_nothing_in_a_traceback_passes_for_a_log_line_or_shows_the_key(form: str
     assert KEY not in text
     assert "\x1b" not in text
     assert all(each.startswith("  ") for each in trace.splitlines())
+
+
+def test_a_word_of_the_configuration_that_looks_like_the_key_is_not_masked() -> None:
+    stream = io.StringIO()
+    listener = LogListener(stream, lambda: "storm", level="info", form="json")
+    listener(LedgerCreated(ledger="sqlite:////tmp/storm.db"))
+    listener(ConfigReloadFailed(problems=("/etc/storm/config.yaml:3: not YAML",)))
+    listener(RetryAnswered(target=TARGET, attempt=an_attempt(reason="no storm")))
+    created, failed, answered = map(json.loads, stream.getvalue().splitlines())
+    assert created["ledger"] == "sqlite:////tmp/storm.db"
+    assert failed["problems"] == "/etc/storm/config.yaml:3: not YAML"
+    assert answered["reason"] == "no ***"
+
+
+def test_a_word_of_the_watchdog_is_not_masked() -> None:
+    stream = io.StringIO()
+    listener = LogListener(stream, lambda: "window_spent", level="info", form="json")
+    listener(LOGGED["retry_suppressed"])
+    assert json.loads(stream.getvalue())["decision_reason"] == "window_spent"

@@ -21,7 +21,7 @@ from tests.fakes.records import (
     observed,
     refailed,
 )
-from watchdog.domain.meaning import asked_at, asks_who
+from watchdog.domain.meaning import ask_again_at, asks_who
 from watchdog.domain.records import (
     Actor,
     Attempt,
@@ -342,7 +342,7 @@ def test_what_is_retried_or_not_inactive_asks_nothing() -> None:
     ],
 )
 def test_when_it_will_be_read_again(target: Target, at: datetime | None) -> None:
-    assert asked_at(target, NOW) == at
+    assert ask_again_at(target, NOW) == at
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.fakes.events import ATTEMPT, GAVE_UP, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
-from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, healthy, refailed
+from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, an_episode, healthy, refailed
+from watchdog.domain.causes import Cause, Explanation
 from watchdog.domain.records import (
     Action,
     ActionKind,
@@ -22,6 +23,7 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     DeploymentRef,
+    Outcome,
     Target,
 )
 from watchdog.engine.events import (
@@ -39,6 +41,7 @@ from watchdog.engine.events import (
     LedgerOpened,
     LedgerWentBack,
     PausesSeen,
+    Recovered,
     RetryAnswered,
     RetrySuppressed,
     SweepDone,
@@ -46,6 +49,7 @@ from watchdog.engine.events import (
     TargetForgotten,
     TargetMissing,
     TargetUnrecorded,
+    TeamsSeen,
     WatchingSeen,
 )
 from watchdog.engine.fleet.condition import Condition
@@ -56,13 +60,17 @@ PREFIX = "baseten_watchdog_"
 CONTRACT = {
     "deployment_status": {"model_id", "status"},
     "target_state": {"model_id", "state"},
-    "target_info": {"model_id", "model_name", "deployment_id"},
+    "target_info": {"model_id", "model_name", "team", "deployment_id"},
     "checks_total": {"result"},
     "check_lateness_seconds_bucket": {"le"},
     "retry_attempts_total": {"model_id", "outcome"},
     "retry_suppressed": {"model_id", "reason"},
     "retry_suppressions_total": {"reason"},
-    "episodes_total": {"result"},
+    "episodes_total": {"result", "cause"},
+    "failures_total": {"cause"},
+    "retries_by_cause_total": {"cause"},
+    "notifications_total": {"receiver", "result"},
+    "notifications_pending": set(),
     "recovery_seconds_bucket": {"le"},
     "failing_since_timestamp_seconds": {"model_id"},
     "status_since_timestamp_seconds": {"model_id"},
@@ -118,6 +126,7 @@ COUNTED = (
     "api_held",
     "auth_failed",
     "look_again_failed",
+    "cause_permanent",
     "episode_spent",
     "refused_twice",
     "forbidden",
@@ -178,7 +187,7 @@ def test_the_current_picture_of_a_target() -> None:
     page = Page(changed(TARGET, refailed(ago(hours=1))))
     assert page.values("deployment_status") == {("m1", "BUILD_FAILED"): 1}
     assert page.values("target_state") == {("m1", "waiting"): 1}
-    assert page.values("target_info") == {("d1", "m1", "llama-dev"): 1}
+    assert page.values("target_info") == {("d1", "m1", "llama-dev", ""): 1}
     assert page.values("retry_suppressed") == {("m1", "backoff"): 1}
     assert page.values("failing_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
     assert page.values("status_since_timestamp_seconds") == {("m1",): ago(days=1).timestamp()}
@@ -227,9 +236,16 @@ def test_what_others_wrote_stays_inside_its_label() -> None:
     target = replace(
         TARGET, status=hostile, name=hostile, deployment=DeploymentRef(hostile, ago(days=2))
     )
-    page = Page(changed(target))
+    page = Page(TeamsSeen(teams={"m1": hostile}), changed(target))
     assert page.values("deployment_status") == {("m1", hostile): 1}
-    assert page.values("target_info") == {(hostile, "m1", hostile): 1}
+    assert page.values("target_info") == {(hostile, "m1", hostile, hostile): 1}
+
+
+def test_a_team_is_that_which_was_last_seen_and_none_where_it_is_not_known() -> None:
+    one, other = changed(TARGET), changed(replace(TARGET, model_id="m2"))
+    page = Page(one, other, TeamsSeen(teams={"m1": "a", "m2": "b"}), TeamsSeen(teams={"m1": "c"}))
+    teams = {labels[1]: labels[3] for labels in page.values("target_info")}
+    assert teams == {"m1": "c", "m2": ""}
 
 
 def test_more_targets_than_a_piece_are_all_there_once() -> None:
@@ -324,7 +340,7 @@ def test_reasons_are_there_from_the_start_and_count_when_they_set_in() -> None:
     assert page.values("retry_suppressions_total") == {(reason,): 0 for reason in COUNTED}
     page.tell(LOGGED["retry_suppressed"], LOGGED["gave_up"])
     counted = {key: n for key, n in page.values("retry_suppressions_total").items() if n}
-    assert counted == {("backoff",): 1, ("episode_spent",): 1}
+    assert counted == {("window_spent",): 1, ("episode_spent",): 1}
     unlisted = replace(TARGET.decision, reason=DecisionReason.LEDGER_UNAVAILABLE)
     page.tell(RetrySuppressed(target=TARGET, decision=unlisted))
     assert page.values("retry_suppressions_total")[("ledger_unavailable",)] == 1
@@ -335,10 +351,34 @@ def test_episodes_by_how_they_ended() -> None:
     assert set(page.values("episodes_total").values()) == {0}
     for name in ("recovered", "episode_superseded", "deployment_replaced", "target_missing"):
         page.tell(LOGGED[name])
-    assert set(page.values("episodes_total").values()) == {1}
+    unknown = {key: n for key, n in page.values("episodes_total").items() if "unknown" in key}
+    assert set(unknown.values()) == {1}
     page.tell(TargetMissing(target=TARGET, episode=None))
-    assert page.values("episodes_total")[("removed",)] == 1
+    assert sum(page.values("episodes_total").values()) == 4
     assert page.values("recovery_seconds_sum") == {(): 420}
+
+
+def test_failures_retries_and_ends_by_their_cause() -> None:
+    found = Explanation(Cause.NETWORK, "mark", NOW)
+    target = replace(TARGET, episode=an_episode(explanation=found))
+    page = Page()
+    page.tell(
+        LOGGED["cause_found"],
+        RetryAnswered(target=target, attempt=an_attempt(outcome=Outcome.ACCEPTED)),
+        RetryAnswered(target=target, attempt=an_attempt(outcome=Outcome.THROTTLED)),
+        Recovered(
+            target=target,
+            episode=an_episode(explanation=found),
+            after=timedelta(minutes=7),
+            attempts_used=1,
+        ),
+    )
+    for name in ("failures_total", "retries_by_cause_total"):
+        assert page.values(name)[("network",)] == 1
+        assert sum(page.values(name).values()) == 1
+    ended = {key for key, number in page.values("episodes_total").items() if number}
+    (labels,) = ended
+    assert set(labels) == {"recovered", "network"}
 
 
 def test_a_picture_that_the_ledger_would_not_take_keeps_the_attempts() -> None:

@@ -10,7 +10,6 @@ from tests.fakes.fleet import OTHER, OWNER, a_fleet, settings_of
 from tests.fakes.records import FLEET, NOW, POLICY, ago, failing, healthy
 from watchdog.domain.breaker import Opening
 from watchdog.domain.records import (
-    UNOBSERVED,
     Action,
     ActionKind,
     Decision,
@@ -21,7 +20,6 @@ from watchdog.domain.records import (
     Hold,
     Outcome,
     Resolution,
-    Target,
     TargetState,
 )
 from watchdog.domain.replica import Replica
@@ -36,10 +34,11 @@ from watchdog.engine.events import (
     BecameStandby,
     Event,
 )
+from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.overview import Overview, Watched
 from watchdog.web import words
-from watchdog.web.facts import About, Fact, facts, headline, limits, living, notes
+from watchdog.web.facts import About, Fact, facts, limits, living, notes
 from watchdog.web.rows import Row
 
 ABOUT = About(version="1.2.3", ledger="SQLite")
@@ -68,6 +67,15 @@ def fact(name: str, *events: Event, overview: Overview | None = None) -> Fact:
     return next(each for each in found if each.name == name)
 
 
+def test_a_broken_model_that_is_paused_is_said_to_be_both() -> None:
+    paused = Decision(DecisionKind.NOTHING, DecisionReason.PAUSED)
+    broken = failing(status="UNHEALTHY", health=Health.BROKEN, decision=paused)
+    row = Row(Watched(broken, POLICY, ()), NOW)
+    assert row.why == f"{DecisionReason.BROKEN.sentence} {DecisionReason.PAUSED.sentence}"
+    missing = replace(broken, status=None, health=None, missing=True)
+    assert Row(Watched(missing, POLICY, ()), NOW).why.startswith(DecisionReason.MISSING.sentence)
+
+
 def test_there_is_a_word_for_everything() -> None:
     assert words.STATES.keys() == set(TargetState)
     assert all(reason.sentence.endswith(".") for reason in DecisionReason)
@@ -78,43 +86,11 @@ def test_there_is_a_word_for_everything() -> None:
     assert words.HEALTHS.keys() == {*Health, None}
 
 
-WELL = healthy(decision=Decision(DecisionKind.NOTHING, DecisionReason.HEALTHY))
-WAITS = failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW))
-SPENT = failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT))
-BROKEN = failing(
-    status="UNHEALTHY",
-    health=Health.BROKEN,
-    decision=Decision(DecisionKind.NOTHING, DecisionReason.BROKEN),
-)
-PAUSED = replace(BROKEN, decision=Decision(DecisionKind.NOTHING, DecisionReason.PAUSED))
-MISSING = failing(status=None, health=None, missing=True)
-PARKED = failing(
-    status="INACTIVE",
-    health=Health.NOT_RETRYABLE,
-    decision=Decision(DecisionKind.NOTHING, DecisionReason.NOT_RETRYABLE),
-)
-UNSEEN = Target("m1", decision=UNOBSERVED)
-
-
-@pytest.mark.parametrize(
-    ("targets", "text"),
-    [
-        ([], "No model is watched"),
-        ([WELL], "The one model is well"),
-        ([WELL, WELL], "All 2 models are well"),
-        ([WELL, WAITS], "1 model failing, none needs a person yet"),
-        ([WELL, WAITS, SPENT], "1 model needs a person"),
-        ([SPENT, SPENT], "2 models need a person"),
-        ([WELL, BROKEN], "1 model broken"),
-        ([PAUSED, MISSING, replace(BROKEN, opted_out=True)], "3 models broken"),
-        ([BROKEN, BROKEN, SPENT, WAITS], "2 models broken, 1 more needs a person"),
-        ([PARKED], "0 of 1 model well, none failing"),
-        ([WELL, UNSEEN], "1 of 2 models well, none failing"),
-        ([UNSEEN], "0 of 1 model well, none failing"),
-    ],
-)
-def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
-    assert headline([Row(Watched(each, POLICY, ()), NOW) for each in targets]) == text
+def test_a_state_is_the_word_of_the_commands_and_the_metrics() -> None:
+    assert {state: shown.text for state, shown in words.STATES.items()} == {
+        state: state.value for state in TargetState
+    }
+    assert all(shown.sentence.endswith(".") for shown in words.STATES.values())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +110,7 @@ def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
         ),
         (
             [answered(), ApiDown(code="timeout", error="x", failures=3)],
-            Fact("API", "answers nobody", "timeout", "bad"),
+            Fact("API", "answers no request", "timeout", "bad"),
         ),
         (
             [
@@ -146,7 +122,7 @@ def test_the_whole_is_one_line(targets: list[Target], text: str) -> None:
         ),
         (
             [answered(), ApiHeld(operation="retry", hold=HELD)],
-            Fact("API", "asked for quiet", "in 2m", "warn"),
+            Fact("API", "asked to wait", "in 2m", "warn"),
         ),
         (
             [answered(), ApiHeld(operation="retry", hold=replace(HELD, until=NOW))],
@@ -162,12 +138,19 @@ def test_how_the_api_is(events: list[Event], expected: Fact) -> None:
     assert fact("API", *events) == expected
 
 
+def test_a_replica_that_stands_by_knows_of_the_api_what_the_active_one_wrote() -> None:
+    known = seen(api=ApiState(key_accepted=False, up=True, refused="401"))
+    expected = Fact("API", "refuses the key", "HTTP 401", "bad")
+    assert fact("API", BecameStandby(), overview=known) == expected
+    assert fact("API", BecameActive(), answered(), overview=known).text == "answers"
+
+
 def test_which_replica_this_is() -> None:
     two = seen(replicas=REPLICAS)
     assert fact("This replica").text == "starts"
     assert fact("This replica", BecameActive()).more == "watchdog-0/5f3a2c"
     assert fact("This replica", BecameStandby(), overview=two) == Fact(
-        "This replica", "stands by", "watchdog-0/5f3a2c, one of 2", "hand"
+        "This replica", "standby", "watchdog-0/5f3a2c, one of 2", "hand"
     )
 
 
@@ -201,6 +184,7 @@ def test_what_is_left_of_the_limits() -> None:
     ]
 
 
+SPENT = replace(FLEET, charged=(ago(hours=1),) * 50)
 OPENING = Opening("o1", ago(minutes=4), failures=7, not_failing=3, condition_until=NOW)
 PAUSE = Action(
     ago(minutes=1), ActionKind.PAUSE, None, "ann@desk", "incident", until=NOW + timedelta(hours=1)
@@ -214,9 +198,10 @@ PAUSE = Action(
         ([BecameStandby()], seen(replicas=REPLICAS), False, ["watchdog-1/99aa00 watches"]),
         ([BecameStandby()], seen(), False, ["nobody watches"]),
         ([], seen(), True, ["only observes"]),
-        ([AuthFailed(code="401", hold=HELD)], seen(), False, ["refuses the key"]),
-        ([ApiDown(code="timeout", error="x", failures=3)], seen(), False, ["answers nobody"]),
+        ([AuthFailed(code="401", hold=HELD)], seen(), False, ["until a valid key is in place"]),
+        ([ApiDown(code="timeout", error="x", failures=3)], seen(), False, ["may be out of date"]),
         ([], seen(opening=OPENING), False, ["breaker is open: 7 models"]),
+        ([], seen(fleet=SPENT), False, ["All 50 retries that the fleet may send in 24 hours"]),
         ([], seen(pauses=(PAUSE,)), False, ["paused: by ann@desk, for another 1h. “incident”"]),
     ],
 )

@@ -1,8 +1,9 @@
 """`decide`: what the policy says, one row a rule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,7 @@ from watchdog.domain.records import (
     DecisionReason,
     EpisodeResult,
     Fleet,
+    FleetLimits,
     Health,
     Hold,
     Outcome,
@@ -398,6 +400,16 @@ def test_what_a_person_may_force(
     target: Target, attempts: Sequence[Attempt], fleet: Fleet, decision: Decision
 ) -> None:
     assert decide(target, attempts, fleet, POLICY, NOW, forced=True) == decision
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(FleetLimits)])
+def test_each_limit_of_the_fleet_alone_stops_a_retry(name: str) -> None:
+    limits = FleetLimits(*[6] * len(fields(FleetLimits)))
+    fleet = Fleet(limits, in_flight=5, sent=(NOW,) * 5, charged=(NOW,) * 5)
+    assert decide(failing(), [], fleet, POLICY, NOW) == RETRY
+    reached: Any = {name: 5}
+    fleet = replace(fleet, limits=replace(limits, **reached))
+    assert decide(failing(), [], fleet, POLICY, NOW).kind is DecisionKind.WAIT
 
 
 HELD = Hold(DecisionReason.API_HELD, NOW + timedelta(seconds=30))

@@ -1,5 +1,6 @@
 """What the project promises about itself."""
 
+import os
 import re
 import subprocess
 import sys
@@ -50,9 +51,42 @@ def test_each_dependency_is_bounded_by_the_major_version_that_was_tested() -> No
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
-    heavy = {"alembic", "apscheduler", "httpx", "prometheus_client", "sqlalchemy", "uvicorn"}
-    code = f"import sys, watchdog.cli; print(*sorted({heavy} & set(sys.modules)))"
+    heavy = {
+        *{"alembic", "apscheduler", "httpx", "prometheus_client", "sqlalchemy", "uvicorn"},
+        *{"asyncio", "http.client", "pydantic", "rich.console", "yaml"},
+        *{"watchdog.config", "watchdog.domain", "watchdog.engine", "watchdog.ledger"},
+    }
+    code = f"import sys, watchdog.cli.program; print(*sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_a_configuration_is_read_without_looking_for_plugins(tmp_path: Path) -> None:
+    info = tmp_path / "plugin-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: plugin\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[pydantic]\nplugin = plugin_of_pydantic\n")
+    (tmp_path / "plugin_of_pydantic.py").write_text("print('found')")
+    done = subprocess.run(
+        [sys.executable, "-m", "watchdog", "config", "check", "config/example.yaml"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "config/example.yaml: ok\n"
+
+
+def test_the_demo_installs_the_program_and_nothing_for_its_tests() -> None:
+    told = subprocess.run(
+        ["make", "--dry-run", "--always-make", "demo"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "-r requirements.lock" in told
+    assert "requirements-dev.lock" not in told

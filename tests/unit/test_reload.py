@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.baseten_http import ManualClock
-from watchdog.app.parts import SetupError
 from watchdog.app.reload import SETTLED, SURE, ConfigSource, Reloader
+from watchdog.app.setup import SetupError
 from watchdog.config import Config, ConfigError, LoadedConfig
 from watchdog.engine.events import ConfigDoubtful, ConfigReloaded, ConfigReloadFailed, Event
 from watchdog.engine.ports import LedgerUnavailable
@@ -34,24 +34,27 @@ class Desk:
         self.loaded: Config | Exception = WANTED
         self.refusals: list[Exception] = []
         self.taken: list[Config] = []
+        self.read = 0
         self.events: list[Event] = []
         self.clock = ManualClock()
-        self.reloader = Reloader(
-            ConfigSource(self.file, self.load),
-            in_force,
-            self.take_up,
-            self.events.append,
-            self.clock,
-        )
+        self.config = in_force
+        source = ConfigSource(self.file, self.load)
+        self.reloader = Reloader(source, self, self.events.append, self.clock)
 
     def load(self) -> LoadedConfig:
         if isinstance(self.loaded, Exception):
             raise self.loaded
         return LoadedConfig(self.loaded, (), self.sources)
 
-    async def take_up(self, config: Config) -> None:
+    def read_again(self) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
+        self.read += 1
+
+    async def reload(self, config: Config) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.config = config
         self.taken.append(config)
 
     def write(self, loaded: Config | Exception) -> None:
@@ -85,6 +88,14 @@ async def test_it_reads_when_it_is_told_to_and_once(desk: Desk) -> None:
     assert desk.taken == [WANTED]
 
 
+async def test_what_an_unchanged_configuration_names_is_read_again(desk: Desk) -> None:
+    desk.loaded = IN_FORCE
+    desk.refusals = [SetupError("the CA certificates cannot be loaded")] * 2
+    desk.reloader.ask()
+    assert await desk.ticks(5) == ["ConfigReloadFailed", "ConfigReloaded"]
+    assert (desk.read, desk.taken) == (1, [])
+
+
 async def test_a_changed_file_is_read_when_it_has_been_the_same_for_a_while(desk: Desk) -> None:
     desk.write(WANTED)
     assert await desk.ticks(SETTLED.seconds) == []
@@ -106,7 +117,35 @@ async def test_a_file_that_is_still_being_written_is_not_read(desk: Desk) -> Non
         (IN_FORCE, FEWER, "removes 1 of 2 models"),
         (IN_FORCE, config(models=[]), "removes 2 of 2 models"),
         (WANTED, IN_FORCE, "leaves observe"),
+        (config(rules=[{"match": ["*"], "policy": {}}]), IN_FORCE, "removes 1 of 1 rules"),
         (config(discovery={"include": ["*"]}), IN_FORCE, "which models are discovered"),
+        (IN_FORCE, config(discovery={"include": ["*"]}), "which models are discovered"),
+        (
+            config(policy={"allowed_times": {"cron": ["* 8-18 * * *"]}}),
+            config(policy=None),
+            "no longer has policy.allowed_times",
+        ),
+        (config(fleet={"max_retries_per_minute": 1}), IN_FORCE, "no longer has fleet"),
+        (
+            config(policy={"causes": {"memory": "never", "network": "never"}}),
+            config(policy={"causes": {"memory": "never"}}),
+            "no longer has policy.causes.network",
+        ),
+        (
+            config(models=[TWO[0], TWO[1] | {"policy": {"standing": "ignore"}}]),
+            config(models=[TWO[1] | {"policy": {}}, TWO[0]]),
+            "no longer has models[1].policy.standing",
+        ),
+        (
+            config(rules=[{"match": ["*"], "policy": {"max_attempts": 1}}]),
+            config(rules=[{"match": ["*"], "policy": None}]),
+            "no longer has rules[0].policy.max_attempts",
+        ),
+        (
+            config(causes=[{"match": "a", "cause": "memory"}]),
+            config(causes=[]),
+            "no longer has causes",
+        ),
     ],
 )
 async def test_what_half_a_file_would_do_waits_until_the_file_is_surely_whole(
@@ -121,6 +160,23 @@ async def test_what_half_a_file_would_do_waits_until_the_file_is_surely_whole(
     assert desk.taken == []
     assert await desk.ticks(60) == ["ConfigReloaded"]
     assert desk.taken == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("in_force", "wanted"),
+    [
+        (config(policy={"max_attempts": 2}), config(policy={"max_attempts": 3})),
+        (config(policy={"max_attempts": 4, "jitter": 0.1}), config(policy={"jitter": 0.2})),
+        (config(diagnose=False), config(diagnose=True)),
+        (IN_FORCE, config(models=[*TWO, {"id": "ghi12345"}])),
+    ],
+)
+async def test_what_is_written_whole_does_not_wait_longer(
+    tmp_path: Path, in_force: Config, wanted: Config
+) -> None:
+    desk = Desk(tmp_path, in_force)
+    desk.write(wanted)
+    assert await desk.ticks(SETTLED.seconds + 1) == ["ConfigReloaded"]
 
 
 async def test_what_waits_is_taken_up_at_once_on_sighup(desk: Desk) -> None:
@@ -148,7 +204,10 @@ async def test_observe_is_not_left_because_a_line_is_missing(tmp_path: Path, tol
         desk.reloader.ask()
     assert await desk.ticks(60) == ["ConfigReloadFailed"]
     assert desk.problems == [
-        "mode: is left out, which would leave observe: write `mode: retry` to send retries"
+        (
+            "mode: is not set any more, and its default would leave observe mode: write "
+            "`mode: retry` if retries are to be sent"
+        )
     ]
     assert desk.taken == []
 
@@ -203,3 +262,13 @@ async def test_nothing_changed_is_nothing_taken_up(desk: Desk) -> None:
     assert isinstance(event, ConfigReloaded)
     assert event.changed == ()
     assert desk.taken == []
+
+
+async def test_a_changed_rule_is_a_change_that_is_taken_up_soon(tmp_path: Path) -> None:
+    rules = [{"match": ["*"], "policy": {"max_attempts": number}} for number in (2, 3)]
+    desk = Desk(tmp_path, config(rules=rules[:1]))
+    desk.write(config(rules=rules[1:]))
+    assert await desk.ticks(SETTLED.seconds + 1) == ["ConfigReloaded"]
+    (event,) = desk.events
+    assert isinstance(event, ConfigReloaded)
+    assert event.changed == ("rules",)

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from dataclasses import fields
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,7 @@ from watchdog.domain.records import (
     DecisionKind,
     DecisionReason,
     EpisodeResult,
+    FleetLimits,
     Outcome,
     Resolution,
     TargetState,
@@ -25,7 +27,7 @@ from watchdog.domain.replica import ReplicaState
 from watchdog.domain.status import (
     HEALTHY_STATUSES,
     IN_PROGRESS_STATUSES,
-    PARKED_STATUSES,
+    STOPPED_STATUSES,
     health_of,
 )
 from watchdog.text.duration import parse_duration
@@ -87,7 +89,7 @@ def test_each_status_is_described_with_its_health() -> None:
         status: words(row[1]) for row in table("status from the API") for status in words(row[0])
     }
     known = (
-        HEALTHY_STATUSES | IN_PROGRESS_STATUSES | PARKED_STATUSES | set(Config().policy.retry_on)
+        HEALTHY_STATUSES | IN_PROGRESS_STATUSES | STOPPED_STATUSES | set(Config().policy.retry_on)
     )
     assert described == {status: [health_of(status, POLICY)] for status in known}
 
@@ -150,6 +152,26 @@ def test_what_the_code_and_the_tests_cite_is_a_section() -> None:
     cited = {number for path in files for number in _CITATION.findall(path.read_text())}
     assert cited
     assert cited <= sections
+
+
+def test_the_queue_names_each_reason_that_is_queued() -> None:
+    (queue,) = re.findall(r"(?ms)^## 10\. .*?(?=^## )", TEXT)
+    assert set(words(queue)) == {reason for reason in DecisionReason if reason.queued}
+
+
+LIMITS = {
+    "policy.max_attempts",
+    "policy.max_attempts_per_window",
+    *(f"fleet.{each.name}" for each in fields(FleetLimits)),
+}
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "docs" / "semantics.md", ROOT / "docs" / "deciding.md"]
+)
+def test_each_limit_has_a_row(document: Path) -> None:
+    (rows,) = re.findall(r"(?m)^\| limit \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", document.read_text())
+    assert set(re.findall(r"(?m)^\| `([\w.]+)`", rows)) == LIMITS
 
 
 def test_each_section_but_the_last_ones_names_its_files() -> None:

@@ -16,7 +16,15 @@ from watchdog.domain.records import (
     Target,
     TargetState,
 )
-from watchdog.domain.status import health_of, is_broken, is_slow, state_of
+from watchdog.domain.status import (
+    broken_reason,
+    health_of,
+    is_broken,
+    is_slow,
+    needs_operator,
+    state_of,
+    urgency,
+)
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 
@@ -118,6 +126,37 @@ def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
 )
 def test_what_is_broken_whatever_else_is_so_of_it(target: Target, broken: bool) -> None:
     assert is_broken(target) is broken
+
+
+@pytest.mark.parametrize(
+    ("target", "needed"),
+    [
+        (failing(decision=Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)), True),
+        (
+            replace(BUILDING, decision=Decision(DecisionKind.NOTHING, DecisionReason.STUCK)),
+            True,
+        ),
+        (failing(health=Health.BROKEN, paused_until=NOW + timedelta(hours=1)), True),
+        (failing(missing=True), True),
+        (failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BACKOFF)), False),
+        (healthy(), False),
+    ],
+)
+def test_which_target_stays_as_it_is_until_an_operator_acts(target: Target, needed: bool) -> None:
+    assert needs_operator(target) is needed
+
+
+def test_what_needs_an_operator_is_the_most_urgent() -> None:
+    by_urgency = sorted(TargetState, key=urgency)
+    needed = {TargetState.EXHAUSTED, TargetState.STUCK, TargetState.BROKEN, TargetState.MISSING}
+    assert set(by_urgency[:4]) == needed
+    assert by_urgency[-1] is TargetState.HEALTHY
+
+
+def test_what_is_broken_has_a_reason_of_its_own() -> None:
+    assert broken_reason(failing()) is None
+    assert broken_reason(failing(health=Health.BROKEN)) is DecisionReason.BROKEN
+    assert broken_reason(failing(missing=True)) is DecisionReason.MISSING
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.fakes.records import (
     refailed,
 )
 from watchdog.domain.effects import named_in_answer
+from watchdog.domain.episode import reset
 from watchdog.domain.records import (
     Actor,
     Attempt,
@@ -32,15 +33,10 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+from watchdog.domain.removal import ended_with_its_target, missed, unwatched
 from watchdog.domain.steady import is_steady
 from watchdog.domain.step import Happening
-from watchdog.domain.transition import (
-    ended_with_its_target,
-    missed,
-    observe,
-    reset,
-    unwatched,
-)
+from watchdog.domain.transition import observe
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
 SENT_LONG_AGO = an_attempt(reserved_at=ago(minutes=61), sent_at=ago(minutes=61))

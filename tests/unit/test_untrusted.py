@@ -23,7 +23,10 @@ from watchdog.text.untrusted import LONGEST, LONGEST_ID, clean, is_plain, is_vis
         pytest.param("a\x85b\u2029c", r"a\x85b\u2029c", id="line-separators"),
         pytest.param("a\ud800b\udcff", r"a\ud800b\udcff", id="halves-of-characters"),
         pytest.param("key=s3cret!", "key=***!", id="the-secret"),
-        pytest.param("s3crets3cret", "******", id="twice"),
+        pytest.param("s3cret s3cret", "*** ***", id="twice"),
+        pytest.param("/srv/s3cret.db is s3cret.", "/srv/s3cret.db is ***.", id="in-a-path"),
+        pytest.param("s3cret-dev my-s3cret s3crets", "s3cret-dev my-s3cret s3crets", id="in-names"),
+        pytest.param("Api-Key:s3cret,'s3cret'", "Api-Key:***,'***'", id="between-signs"),
         pytest.param("x" * 500, "x" * 500, id="just-short-enough"),
         pytest.param("x" * 501, "x" * 497 + "...", id="too-long"),
     ],
@@ -35,7 +38,12 @@ def test_it_is_one_safe_line(text: str, cleaned: str) -> None:
 anything = st.text(st.characters(exclude_categories=()), max_size=2000)
 
 
-@given(anything, st.text("abc\n", min_size=4, max_size=8))
+def test_a_long_secret_is_masked_wherever_it_is() -> None:
+    long = "abcdefgh.12345678"
+    assert clean(f"x{long}{long}/y", long) == "x******/y"
+
+
+@given(anything, st.text("abc\n", min_size=10, max_size=20))
 def test_whatever_comes_in(text: str, secret: str) -> None:
     cleaned = clean(text + secret + text, secret)
     assert is_visible(cleaned)

@@ -1,1 +1,2 @@
-"""The composition root: the only place where the parts meet."""
+"""Makes the parts out of the configuration, and connects them. No other package knows all of
+them."""

@@ -1,33 +1,25 @@
-"""What commands do with the parts: one pass over all targets, or one reading of the ledger."""
+"""What commands do with the parts: one pass over all targets, or one question to the API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeVar
 
-from watchdog.app.parts import (
-    SetupError,
-    make_api,
-    make_engine,
-    make_key,
-    make_settings,
-    open_ledger,
-)
+from watchdog.app.ledger import open_ledger
+from watchdog.app.parts import make_api, make_engine, make_key, make_settings
+from watchdog.app.setup import SetupError
 from watchdog.baseten_api import HttpBasetenApi
 from watchdog.clock import SystemClock
 from watchdog.config import Config
-from watchdog.domain.discovery import Listing, after_listing
+from watchdog.domain.discovery import Discovered, Listing, after_listing
 from watchdog.domain.records import Target
 from watchdog.engine.fleet.discovery import Known
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
-from watchdog.engine.ports import Clock, LedgerTransaction, LedgerUnavailable
+from watchdog.engine.ports import Clock, LedgerUnavailable
 from watchdog.engine.settings import LiveSettings
 from watchdog.engine.target.check import Checked, Viewer
 from watchdog.ledger import Role
-
-T = TypeVar("T")
 
 
 async def check_once(config: Config, environ: Mapping[str, str], *, retry: bool) -> list[Checked]:
@@ -64,6 +56,14 @@ async def list_models(config: Config, environ: Mapping[str, str]) -> Listing:
         return await api.list_models()
 
 
+async def find_listed(
+    config: Config, environ: Mapping[str, str], model_id: str
+) -> Discovered | None:
+    """What the API lists of a model. Raises SetupError and ApiError."""
+    models = (await list_models(config, environ)).models
+    return next((Discovered(each.name, each.team) for each in models if each.id == model_id), None)
+
+
 @asynccontextmanager
 async def open_api(
     config: Config, environ: Mapping[str, str], clock: Clock
@@ -78,32 +78,22 @@ async def open_api(
 
 @asynccontextmanager
 async def open_engine(
-    config: Config, environ: Mapping[str, str], role: Role
+    config: Config, environ: Mapping[str, str], role: Role, *, make: bool = True
 ) -> AsyncIterator[Engine]:
-    """The parts that check and retry, for one command. Raises SetupError, also when the ledger
-    becomes unavailable during the command."""
+    """The parts that check and retry, for one command. If there is no ledger, `make` it. Raises
+    SetupError, also when the ledger becomes unavailable during the command."""
     clock, listener = SystemClock(), Fanout()
     api = make_api(config, make_key(config, environ), clock, listener)
     async with AsyncExitStack() as parts:
         parts.push_async_callback(api.close)
-        ledger = open_ledger(config, clock, role)
+        ledger = open_ledger(config, clock, role, make=make)
         parts.push_async_callback(ledger.close)
         engine = make_engine(config, api, ledger, clock, listener)
-        # Also after an interruption, the answer to a request that was sent is recorded.
+        # If the command is interrupted, the answer to a retry that was sent is still waited for and
+        # recorded.
         parts.push_async_callback(engine.retrier.finish)
         parts.callback(engine.retrier.send_nothing_more)
         try:
             yield engine
         except LedgerUnavailable as error:
             raise SetupError(str(error)) from error
-
-
-async def read_ledger(config: Config, work: Callable[[LedgerTransaction], T]) -> T:
-    """Run one reading transaction on the ledger. Raises SetupError."""
-    ledger = open_ledger(config, SystemClock(), Role.READER)
-    try:
-        return await ledger.transact(work)
-    except LedgerUnavailable as error:
-        raise SetupError(str(error)) from error
-    finally:
-        await ledger.close()

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from watchdog.app.commands import open_engine
-from watchdog.app.parts import SetupError, make_settings, open_ledger
+from watchdog.app.ledger import open_ledger
+from watchdog.app.parts import make_settings
+from watchdog.app.setup import SetupError
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Attempt, Target
-from watchdog.engine.lifecycle.watchlist import enlist
+from watchdog.engine.lifecycle.watchlist import targets_for_command
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.operate import note_retry
@@ -20,8 +22,8 @@ from watchdog.ledger import Role
 T = TypeVar("T")
 
 _CONFLICTS = 5
-"""How often another process may record a check of the target between our check and our
-reservation."""
+"""How often the check is tried again if another process recorded the target between our check and
+our reservation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,12 @@ class Tried:
 
 
 async def change_ledger(
-    config: Config, work: Callable[[LedgerTransaction, Settings], T]
+    config: Config, work: Callable[[LedgerTransaction, Settings], T], *, make: bool
 ) -> tuple[T, bool]:
     """Run one writing transaction, also while other processes use the ledger. Returns its result,
-    and whether this created the ledger. Raises SetupError."""
-    ledger = open_ledger(config, SystemClock(), Role.OPERATOR)
+    and whether this created the ledger, which it does only with `make`. Raises SetupError, and its
+    subclass NoLedgerError if there is no ledger."""
+    ledger = open_ledger(config, SystemClock(), Role.OPERATOR, make=make)
     settings = make_settings(config, ledger.owner)
     try:
         return await ledger.transact(lambda tx: work(tx, settings)), ledger.created
@@ -51,14 +54,21 @@ async def change_ledger(
 
 
 async def retry_once(
-    config: Config, environ: Mapping[str, str], *, forced: bool, who: str, note: str
+    config: Config,
+    environ: Mapping[str, str],
+    *,
+    forced: bool,
+    who: str,
+    note: str,
+    make: bool,
 ) -> Tried:
-    """Check the one configured model and retry it if the limits allow that. Raises SetupError."""
-    (model_id,) = config.policies()
-    async with open_engine(config, environ, Role.COMMAND) as engine:
+    """Check the one configured model and retry it if the limits allow that. If there is no ledger,
+    `make` it. Raises SetupError, and its subclass NoLedgerError if there is no ledger."""
+    (model_id,) = (model.id for model in config.models)
+    async with open_engine(config, environ, Role.COMMAND, make=make) as engine:
         owner = engine.settings.owner
         (target,), began = await engine.ledger.transact(
-            lambda tx: (enlist(tx, engine.settings), tx.now())
+            lambda tx: (targets_for_command(tx, engine.settings), tx.now())
         )
         await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
         checked = await engine.checker.check(target, forced=forced)

@@ -1,42 +1,74 @@
 """Making the parts that the daemon and the commands share, from the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 from watchdog import __version__
+from watchdog.app.setup import SetupError
 from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, KeySource
-from watchdog.clock import SystemClock
-from watchdog.config import Config
+from watchdog.config import Config, discovered_policies, policies
+from watchdog.domain.causes import Cause, Match, Pattern
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.discovery import Known
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
-from watchdog.engine.ports import BasetenApi, Clock, Listener
+from watchdog.engine.ports import BasetenApi, Clock, Listener, Notifier
 from watchdog.engine.settings import Model, Settings
-from watchdog.ledger import LedgerSetupError, Role, SqlLedger
-
-
-class SetupError(Exception):
-    """The program cannot start. One line: what is wrong, where, and what to do."""
+from watchdog.ledger import SqlLedger
+from watchdog.notify import Address, Links, NotifyProblem, Receivers
 
 
 def make_engine(
-    config: Config, api: BasetenApi, ledger: SqlLedger, clock: Clock, listener: Fanout
+    config: Config,
+    api: BasetenApi,
+    ledger: SqlLedger,
+    clock: Clock,
+    listener: Fanout,
+    *,
+    notifier: Notifier | None = None,
+    condition: Condition | None = None,
 ) -> Engine:
-    return Engine(api, ledger, clock, listener, make_settings(config, ledger.owner))
+    """`notifier` and `condition` as in `Engine`."""
+    settings = make_settings(config, ledger.owner)
+    return Engine(api, ledger, clock, listener, settings, notifier=notifier, condition=condition)
+
+
+def addresses_of(config: Config) -> dict[str, Address]:
+    """Where each receiver of notifications is."""
+    return {
+        each.name: Address(None if each.url is None else each.url.get_secret_value(), each.url_file)
+        for each in config.notify
+    }
+
+
+def links_of(config: Config) -> Links:
+    """Where notifications link to."""
+    return Links(config.server.external_url, config.baseten.app_url)
+
+
+def make_notifier(config: Config) -> Receivers:
+    """Raises SetupError."""
+    try:
+        return Receivers(addresses_of(config), links_of(config))
+    except NotifyProblem as error:
+        raise SetupError(str(error)) from error
 
 
 def make_settings(config: Config, owner: str, discovered: Known = MappingProxyType({})) -> Settings:
     """A model that the configuration names follows its entry there, even if it is discovered
     too."""
     names = {model.id: model.name for model in config.models}
-    common = config.discovered_policy()
-    found = {model_id: Model(each.name, common) for model_id, each in discovered.items()}
+    found = {
+        model_id: Model(discovered[model_id].name, policy)
+        for model_id, policy in discovered_policies(config, discovered).items()
+    }
     return Settings(
         observe=config.mode == "observe",
         owner=owner,
         models=found
         | {
             model_id: Model(names[model_id], policy)
-            for model_id, policy in config.policies().items()
+            for model_id, policy in policies(config).items()
         },
         limits=config.fleet_limits(),
         breaker=config.breaker_rules(),
@@ -46,7 +78,22 @@ def make_settings(config: Config, owner: str, discovered: Known = MappingProxyTy
         concurrency=config.watch.concurrency,
         max_rate=config.baseten.max_requests_per_second,
         diagnose=config.diagnose,
+        match=partial(_match, config.own_causes()),
+        app_url=config.baseten.app_url,
+        receivers=config.receivers(),
     )
+
+
+def _match(own: tuple[tuple[str, Cause], ...], line: str) -> Iterable[Pattern]:
+    return _catalogue(own)(line)
+
+
+@lru_cache(maxsize=2)
+def _catalogue(own: tuple[tuple[str, Cause], ...]) -> Match:
+    # Slow to import and to compile, and needed only once something fails.
+    from watchdog.config.causes import Catalogue
+
+    return Catalogue(own)
 
 
 def make_key(config: Config, environ: Mapping[str, str]) -> KeySource:
@@ -74,20 +121,3 @@ def make_api(config: Config, key: KeySource, clock: Clock, listener: Listener) -
         )
     except ApiSetupError as error:
         raise SetupError(str(error)) from error
-
-
-def open_ledger(config: Config, clock: SystemClock, role: Role) -> SqlLedger:
-    """Raises SetupError. From then on `clock` follows the clock of the ledger, if that has one."""
-    try:
-        ledger = SqlLedger.open(
-            config.store.url,
-            clock=clock,
-            base_url=config.baseten.base_url,
-            role=role,
-            observe=config.mode == "observe",
-        )
-    except LedgerSetupError as error:
-        raise SetupError(str(error)) from error
-    if ledger.wall is not None:
-        clock.follow(ledger.wall)
-    return ledger

@@ -1,16 +1,18 @@
 """Applies a changed configuration completely, or not at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from watchdog.app.parts import SetupError
+from watchdog.app.half_written import risk_of
+from watchdog.app.setup import SetupError
 from watchdog.config import Config, ConfigError, LoadedConfig
 from watchdog.engine.events import ConfigDoubtful, ConfigReloaded, ConfigReloadFailed
 from watchdog.engine.ports import Clock, LedgerUnavailable, Listener
 from watchdog.files.mark import Mark, mark_of
+from watchdog.refusal import refusal
 from watchdog.text.untrusted import clean
 
 SETTLED = timedelta(seconds=5)
@@ -18,8 +20,7 @@ SETTLED = timedelta(seconds=5)
 still be writing it, and half a configuration is often valid."""
 
 SURE = timedelta(seconds=30)
-"""The same for a change that removes models or ends `observe`, because a half-written file can do
-both."""
+"""The same for a change that a half-written file may cause too: see `app.half_written`."""
 
 
 class ConfigSource:
@@ -29,16 +30,30 @@ class ConfigSource:
     def __init__(self, path: Path | None, load: Callable[[], LoadedConfig]) -> None:
         """`path` is None when no file is used."""
         self.load = load
-        self._path = path
+        self.path = path
         self.first_mark = self.mark()
 
     def mark(self) -> Mark | None:
         """The file's mark, which changes when its content does. None if there is no readable
         file."""
         try:
-            return None if self._path is None else mark_of(self._path)
+            return None if self.path is None else mark_of(self.path)
         except OSError:
             return None
+
+
+class InForce(Protocol):
+    """The configuration that is in force, and the way to change it."""
+
+    @property
+    def config(self) -> Config: ...
+
+    async def reload(self, config: Config) -> None:
+        """Raises SetupError or LedgerUnavailable, and has changed nothing then."""
+
+    def read_again(self) -> None:
+        """Read the CA certificates again, although the configuration has not changed. Raises
+        SetupError."""
 
 
 class Reloader:
@@ -47,16 +62,12 @@ class Reloader:
     def __init__(
         self,
         source: ConfigSource,
-        in_force: Config,
-        take_up: Callable[[Config], Awaitable[None]],
+        in_force: InForce,
         listener: Listener,
         clock: Clock,
     ) -> None:
-        """`take_up` puts a configuration in force, or raises SetupError or LedgerUnavailable and
-        changes nothing."""
         self._source = source
         self._in_force = in_force
-        self._take_up = take_up
         self._listener = listener
         self._clock = clock
         self._read = self._seen = source.first_mark
@@ -66,7 +77,8 @@ class Reloader:
         self._failure: str | None = None
 
     def ask(self) -> None:
-        """Reload at the next tick, whether or not the file changed, and whatever it changes."""
+        """Reload at the next tick, even if the file has not changed, and without the longer wait
+        for a risky change."""
         self._again = True
 
     async def tick(self) -> None:
@@ -86,15 +98,18 @@ class Reloader:
         read_before, self._read = self._read, mark
         try:
             loaded = await asyncio.to_thread(self._source.load)
-            wanted, at_restart = _reloadable(loaded.config, self._in_force)
-            _check_mode(loaded, self._in_force)
-            if not is_sure and (risk := _risk(wanted, self._in_force)):
+            in_force = self._in_force.config
+            wanted, at_restart = _reloadable(loaded.config, in_force)
+            _check_mode(loaded, in_force)
+            if not is_sure and (risk := risk_of(wanted, in_force)):
                 self._read, self._waiting = read_before, True
                 self._tell_wait(risk)
                 return
-            changed = _changed(wanted, self._in_force)
+            changed = _changed(wanted, in_force)
             if changed:
-                await self._take_up(wanted)
+                await self._in_force.reload(wanted)
+            else:
+                self._in_force.read_again()
         except ConfigError as error:
             self._failed(*error.problems)
             return
@@ -102,9 +117,14 @@ class Reloader:
             self._try_again(str(error))
             return
         except Exception as error:  # noqa: BLE001 - a bug in one reload must not end all others
-            self._failed(f"a bug, please report it: {type(error).__name__}: {clean(str(error))}")
+            if cause := refusal(error):
+                self._try_again(cause)
+            else:
+                self._failed(
+                    f"a bug, please report it: {type(error).__name__}: {clean(str(error))}"
+                )
             return
-        self._in_force, self._failure = wanted, None
+        self._failure = None
         for warning in (*loaded.warnings, *at_restart):
             self._listener(ConfigDoubtful(warning=warning))
         self._listener(
@@ -131,7 +151,7 @@ class Reloader:
     def _tell_wait(self, risk: str) -> None:
         self._listener(
             ConfigDoubtful(
-                warning=f"the changed file {risk}: it is taken up when it has been the same for "
+                warning=f"the changed file {risk}: it will be applied when it has not changed for "
                 f"{SURE.seconds} s, or on SIGHUP"
             )
         )
@@ -146,18 +166,9 @@ def _check_mode(loaded: LoadedConfig, in_force: Config) -> None:
         and "mode" not in loaded.sources
     ):
         raise ConfigError(
-            "mode: is left out, which would leave observe: write `mode: retry` to send retries"
+            "mode: is not set any more, and its default would leave observe mode: write "
+            "`mode: retry` if retries are to be sent"
         )
-
-
-def _risk(wanted: Config, in_force: Config) -> str:
-    """Which change of this one a half-written file could also have caused; empty if none."""
-    removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
-    if removed:
-        return f"removes {len(removed)} of {len(in_force.models)} models"
-    if in_force.discovery is not None and wanted.discovery != in_force.discovery:
-        return "changes which models are discovered"
-    return "leaves observe" if (in_force.mode, wanted.mode) == ("observe", "retry") else ""
 
 
 def _reloadable(wanted: Config, in_force: Config) -> tuple[Config, list[str]]:
@@ -185,7 +196,7 @@ def _changed(wanted: Config, in_force: Config) -> tuple[str, ...]:
         if old == new:
             continue
         fields = getattr(type(new), "model_fields", None)
-        if fields is None:
+        if fields is None or old is None:
             found.append(section)
         else:
             found += [

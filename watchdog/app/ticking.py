@@ -14,10 +14,11 @@ _STEP_CHECK_SECONDS = 1
 
 
 class Ticker:
-    """Keeps APScheduler, which uses the wall clock, ticking when that clock steps.
+    """Starts periodic jobs by APScheduler. That uses the wall clock, so this class corrects it when
+    the clock is set back.
 
-    If the clock steps back a day, APScheduler is silent for a day; if it jumps from 1970, it lists
-    2e9 missed runs.
+    If the clock steps back a day, APScheduler starts nothing for a day. If it jumps from 1970 to
+    now, APScheduler lists 2e9 missed runs.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -26,14 +27,14 @@ class Ticker:
             timezone=UTC,
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        self._minding: asyncio.Task[None] | None = None
+        self._watching_steps: asyncio.Task[None] | None = None
         self._under_way: set[asyncio.Event] = set()
 
     def every(
         self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
     ) -> None:
-        """Start `job` after every interval, never while its last run goes on. A bug in one run
-        becomes an event and does not stop later runs."""
+        """Start `job` after each interval. It is not started while its last run is still running. A
+        bug in one run becomes an event and does not stop later runs."""
 
         async def run() -> None:
             ended = asyncio.Event()
@@ -51,13 +52,13 @@ class Ticker:
 
     def start(self) -> None:
         self._scheduler.start()
-        self._minding = asyncio.create_task(self._mind_steps(), name="ticker")
+        self._watching_steps = asyncio.create_task(self._watch_for_steps_back(), name="ticker")
 
     async def stop(self) -> None:
         """Start no more jobs, and wait for the running ones to end: APScheduler would cancel
         them."""
-        if self._minding is not None:
-            self._minding.cancel()
+        if self._watching_steps is not None:
+            self._watching_steps.cancel()
         if not self._scheduler.running:
             return
         self._scheduler.pause()
@@ -66,7 +67,7 @@ class Ticker:
             await job.wait()
         self._scheduler.shutdown(wait=False)
 
-    async def _mind_steps(self) -> None:
+    async def _watch_for_steps_back(self) -> None:
         last = datetime.now(UTC)
         while True:
             await asyncio.sleep(_STEP_CHECK_SECONDS)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from watchdog.baseten_api.bodies import ErrorBody, ThrottledBody
 from watchdog.engine.ports import AnswerLost
+from watchdog.refusal import system_cause
 from watchdog.text.untrusted import clean
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -22,11 +23,15 @@ _DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _NO_JSON = "json_invalid"
 
 _HALF = re.compile("[\ud800-\udfff]")
-"""Half a character (a surrogate), which JSON can escape and no text can hold. Bytes that are not
-UTF-8 are decoded to these as well."""
+"""Half a character (a surrogate), which JSON can escape but which is no valid text. Bytes that are
+not UTF-8 are decoded to these as well."""
 
 _NO_CHARACTER = "\ufffe"
 """Not printable, so that an id or a status that contains it is still rejected."""
+
+_MOST_PARTS = 20_000
+"""A server may send a body in chunks of one byte, each of which takes as much time as a large
+one. A longer body is not read to its end and does not parse."""
 
 _YEARS = range(1990, 9000)
 """Years to which time spans can be added, and from which they can be subtracted, without
@@ -41,7 +46,7 @@ class Answer:
     key: str = field(repr=False)
 
     def text(self) -> str:
-        """The message of an answer that is not a 2xx, as text for people."""
+        """The message of an answer that is not a 2xx, as text for operators."""
         try:
             message = _read(ErrorBody, self.body).text()
         except ValidationError:
@@ -49,8 +54,8 @@ class Answer:
         return clean(f"HTTP {self.status}: {message or '(no message)'}", self.key)
 
     def retry_after(self, now: datetime) -> float | None:
-        """How many seconds a 429 asks for: in its body, as documented, else in the header. A date
-        is compared with the server's own clock; `now` is used where the answer has no Date."""
+        """How many seconds a 429 requests: in its body, as documented, otherwise in the header. A
+        date is compared with the server's own clock, or with `now` if the answer has no Date."""
         sent = self.date() or now
         try:
             wanted = _seconds(_read(ThrottledBody, self.body).retry_after, sent)
@@ -77,7 +82,8 @@ class Answer:
 
 
 def _seconds(wanted: float | str, sent: datetime) -> float | None:
-    """None for what is neither a number nor a date, as HTTP or ISO 8601 writes it."""
+    """The value as seconds. None if it is neither a number nor a date in the form of HTTP or ISO
+    8601."""
     with suppress(ValueError):
         return float(wanted)
     for read in (datetime.fromisoformat, parsedate_to_datetime):
@@ -94,7 +100,7 @@ async def read_body(stream: AsyncIterator[bytes], most_bytes: int) -> bytes:
     async for part in stream:
         parts.append(part)
         size += len(part)
-        if size > most_bytes:
+        if size > most_bytes or len(parts) > _MOST_PARTS:
             break
     return b"".join(parts)
 
@@ -134,4 +140,5 @@ def _with_whole_characters(body: bytes) -> bytes | None:
 
 
 def told(what: str, error: Exception, key: str) -> str:
-    return clean(f"{what}: {str(error) or type(error).__name__}", key)
+    cause = system_cause(error) or str(error) or type(error).__name__
+    return clean(f"{what}: {cause}", key)

@@ -8,6 +8,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    RootModel,
     Strict,
     StrictBool,
     StringConstraints,
@@ -16,19 +17,22 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from watchdog.domain.causes import Startup
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.domain.records import Actor, DeploymentRef
 from watchdog.engine.ports import Act, Deployment, RetryAnswer
+from watchdog.text.log import log_lines
+from watchdog.text.patterns import MODEL_ID
 from watchdog.text.untrusted import LONGEST_NAME, clean, is_plain
 
 _LABEL = "watchdog"
 """The label that an operator sets to `off` on a deployment that the watchdog must not retry."""
 
-_OFF = frozenset({"off", "false", "no", "n", "0"})
-"""What YAML 1.1 and people write for it, in any case."""
+_OFF = frozenset({"off", "false", "f", "no", "n", "0", "0.0", "disabled", "disable", "never"})
+"""What YAML 1.1 and people write for `off`, in upper or lower case."""
 
-_MODEL_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-"""As in the configuration."""
+_AROUND = " \t\r\n'\""
+"""What may be left around it, such as the quotes of a template."""
 
 
 def _plain(text: str) -> str:
@@ -86,14 +90,14 @@ class DeploymentBody(_Body):
     def to_deployment(self) -> Deployment:
         labels = self.labels if isinstance(self.labels, dict) else {}
         # An `off` without quotes is a boolean in YAML.
-        opted_out = str(labels.get(_LABEL)).strip().lower() in _OFF
+        opted_out = str(labels.get(_LABEL)).strip(_AROUND).lower() in _OFF
         return Deployment(DeploymentRef(self.id, self.created_at), self.status, opted_out)
 
 
 class ListedBody(_Body):
     """A model in the list. Its id becomes part of paths and a metric's label."""
 
-    id: Annotated[str, StringConstraints(strict=True, pattern=_MODEL_ID)]
+    id: Annotated[str, StringConstraints(strict=True, pattern=MODEL_ID)]
     name: str
     team_name: str
     # Required: without it nothing is known about the development slot.
@@ -126,16 +130,64 @@ class ModelsBody(_Body):
 
 class _LogLine(_Body):
     message: str
+    # Nanoseconds since the epoch, as a text. One that cannot be read does not spoil the line.
+    timestamp: Any = None
+
+    def is_since(self, since: datetime) -> bool:
+        try:
+            return int(self.timestamp) >= since.timestamp() * 1e9
+        except (TypeError, ValueError):
+            return True
 
 
 class LogsBody(_Body):
-    """Lines of a deployment's logs, newest first if the request said so."""
+    """Lines of a deployment's logs. They are newest first, because the request asks for that
+    order."""
 
     logs: tuple[_LogLine, ...]
 
-    def to_lines(self, key: str, *, most: int) -> list[str]:
-        """The newest lines, in order of time."""
-        return [clean(line.message, key) for line in reversed(self.logs[:most])]
+    def to_lines(self, key: str, since: datetime) -> tuple[str, ...]:
+        """The lines in order of time. An API that does not know `since` gives earlier ones too."""
+        said = [line.message for line in reversed(self.logs) if line.is_since(since)]
+        return log_lines("\n".join(said), key)
+
+
+class _Phase(_Body):
+    phase: str
+    status: str
+
+
+class _StartupBody(_Body):
+    outcome: str
+    phase_summary: tuple[_Phase, ...] = ()
+
+    def to_phases(self) -> list[Startup]:
+        """A phase that is not complete ended as the whole start did."""
+        return [
+            Startup(
+                clean(each.phase, most=LONGEST_NAME),
+                "SUCCESS" if each.status == _COMPLETED else clean(self.outcome, most=LONGEST_NAME),
+            )
+            for each in self.phase_summary
+        ]
+
+
+_COMPLETED = "COMPLETED"
+
+
+class StartupsBody(_Body):
+    """The starts of a deployment, newest first, as the request says. A start that cannot be read
+    does not make the others unusable."""
+
+    items: tuple[Any, ...]
+
+    def to_startups(self) -> list[Startup]:
+        """The phases of all starts, oldest first."""
+        found: list[Startup] = []
+        for each in reversed(self.items):
+            with suppress(ValidationError):
+                found += _StartupBody.model_validate(each).to_phases()
+        return found
 
 
 _PLATFORM = "BASETEN_SYSTEM"
@@ -221,28 +273,36 @@ class ThrottledBody(_Body):
     retry_after: float | str
 
 
-class ErrorBody(_Body):
-    """An error. Each of these may be a text, a mapping that holds one of them again, or a list."""
-
-    message: Any = None
-    error: Any = None
-    detail: Any = None
-    errors: Any = None
+class ErrorBody(RootModel[Any]):
+    """An error: a text, or a mapping or a list that holds texts somewhere."""
 
     def text(self) -> str:
         """What it says; empty when it says nothing."""
-        return _said(self.model_dump())
+        try:
+            return _said(self.root)
+        except RecursionError:
+            return ""
 
 
-_SAYING = ("message", "msg", "error", "detail", "errors")
+_SAYING = (
+    *("message", "msg", "error_description", "description", "detail", "details", "reason"),
+    *("error", "errors", "title", "code"),
+)
 """Where a mapping says in words what is wrong, the best first."""
 
+_HOLDING = ("error", "errors", "detail", "details")
+"""Where a mapping may hold one with a text for each field that is wrong."""
 
-def _said(found: Any) -> str:
+
+def _said(found: Any, *, by_field: bool = False) -> str:
     if isinstance(found, str):
         return found.strip()
-    if isinstance(found, dict):
-        return next(filter(None, (_said(found.get(name)) for name in _SAYING)), "")
     if isinstance(found, list):
         return "; ".join(filter(None, map(_said, found)))
-    return ""
+    if not isinstance(found, dict):
+        return ""
+    named = (_said(found.get(name), by_field=name in _HOLDING) for name in _SAYING)
+    if (best := next(filter(None, named), "")) or not by_field:
+        return best
+    fields = ((name, _said(value)) for name, value in found.items())
+    return "; ".join(f"{name}: {text}" for name, text in fields if text)

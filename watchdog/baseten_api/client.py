@@ -1,6 +1,5 @@
 """The management API: requests, and what each answer means."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -8,10 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import httpx
-
 from watchdog.baseten_api import requests
-from watchdog.baseten_api.answers import Answer, Body, parse, told
+from watchdog.baseten_api.answers import Answer, Body
 from watchdog.baseten_api.bodies import RetryBody
 from watchdog.baseten_api.connections import Connections
 from watchdog.baseten_api.gate import Gate
@@ -19,13 +16,13 @@ from watchdog.baseten_api.key import KeySource
 from watchdog.baseten_api.requests import (
     GET_DEPLOYMENT,
     LIST_MODELS,
-    LOG_LINES,
     RETRY,
     ApiRequest,
 )
+from watchdog.baseten_api.sending import Sender
+from watchdog.domain.causes import Startup
 from watchdog.domain.discovery import Listing
 from watchdog.domain.records import Hold
-from watchdog.engine.events import ApiRequested
 from watchdog.engine.ports import (
     Act,
     AnswerLost,
@@ -42,18 +39,6 @@ from watchdog.engine.ports import (
     RetryAnswer,
     Throttled,
 )
-
-_NOT_CONNECTED = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
-
-# OSError, because httpx does not wrap an ssl.SSLError that is raised after the handshake.
-_BROKEN = (httpx.NetworkError, httpx.ProtocolError, OSError)
-
 
 _Send = Callable[[], Awaitable[tuple[Body, Answer]]]
 
@@ -76,12 +61,18 @@ class HttpBasetenApi:
         """`timeout` bounds each request as a whole. Raises ApiSetupError."""
         self._base_url = base_url
         self._key = key
-        self._timeout = timeout
         self._clock = clock
-        self._listener = listener
         self._gate = Gate(max_requests_per_second, clock, listener)
-        self._connections = Connections(
+        connections = Connections(
             concurrency, base_url=base_url, timeout=timeout, user_agent=user_agent
+        )
+        self._sender = Sender(
+            connections,
+            key,
+            timeout=timeout,
+            enter=partial(self._enter, urgent=True),
+            clock=clock,
+            listener=listener,
         )
 
     @property
@@ -93,8 +84,12 @@ class HttpBasetenApi:
     def key_mark(self) -> str:
         return self._key.mark(self._base_url)
 
+    def read_authorities(self) -> None:
+        """Read the CA certificates again. Raises ApiSetupError."""
+        self._sender.connections.read_authorities()
+
     async def close(self) -> None:
-        await self._connections.close()
+        await self._sender.connections.close()
 
     def prepare(
         self,
@@ -106,14 +101,14 @@ class HttpBasetenApi:
     ) -> Callable[[], Awaitable[None]]:
         """A function that switches to other settings and cannot fail. Requests that are under way
         end with the old settings. `prepare` itself raises ApiSetupError."""
-        old = self._connections
+        old = self._sender.connections
         new = old.resized(concurrency, timeout=request_timeout)
 
         async def take_up() -> None:
             if self._key.take(key):
                 self._gate.key_changed()
-            self._connections = new
-            self._timeout = request_timeout
+            self._sender.connections = new
+            self._sender.timeout = request_timeout
             self._gate.pace(max_requests_per_second)
             await old.close()
 
@@ -123,17 +118,19 @@ class HttpBasetenApi:
         body, answer = await self._call(requests.get_deployment(model_id), urgent=urgent)
         return replace(body.to_deployment(), date=answer.date())
 
-    async def error_lines(
+    async def log_lines(
         self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
-    ) -> list[str]:
-        for errors in (True, False):
-            request = requests.get_logs(
-                model_id, deployment_id, since=since, until=until, errors=errors
-            )
-            body, answer = await self._call(request, urgent=False)
-            if body.logs:
-                return body.to_lines(answer.key, most=LOG_LINES)
-        return []
+    ) -> tuple[str, ...]:
+        request = requests.get_logs(model_id, deployment_id, since=since, until=until)
+        body, answer = await self._call(request, urgent=False)
+        return body.to_lines(answer.key, since)
+
+    async def startups(
+        self, model_id: str, deployment_id: str, *, since: datetime, until: datetime
+    ) -> list[Startup]:
+        request = requests.list_startups(model_id, deployment_id, since=since, until=until)
+        body, _ = await self._call(request, urgent=False)
+        return body.to_startups()
 
     async def acts(
         self, model_id: str, deployment_ids: Collection[str], *, since: datetime
@@ -162,7 +159,8 @@ class HttpBasetenApi:
         return self._gate.hold(RETRY, model_id) or self._gate.hold(GET_DEPLOYMENT, model_id)
 
     async def _call(self, request: ApiRequest[Body], *, urgent: bool) -> tuple[Body, Answer]:
-        """Send one request, once. Returns the parsed body of its 2xx answer, and the answer."""
+        """Send a request. Returns the parsed body of its 2xx answer, and the answer. A look or a
+        listing is sent a second time if its connection gives nothing (`again`)."""
         async with self._turn(request, urgent=urgent) as send:
             return await send()
 
@@ -174,62 +172,33 @@ class HttpBasetenApi:
             self._gate.key_changed()
         if request.optional and self._gate.key_accepted is False:
             raise NotSent(
-                "the key is refused, and a check is to find out when it is good", code="held"
+                "the key is refused: a later check finds out whether it is accepted again",
+                code="held",
             )
         async with AsyncExitStack() as place:
             await place.enter_async_context(
-                self._connections.place(urgent=urgent or request.optional)
+                self._sender.connections.place(urgent=urgent or request.optional)
             )
-            await self._gate.enter(
-                request.operation,
-                request.model_id,
-                urgent=urgent,
-                despite_auth=request.operation == LIST_MODELS,
-            )
+            await self._enter(request, urgent=urgent)
             yield partial(self._send, request, place)
 
+    async def _enter(self, request: ApiRequest[Any], *, urgent: bool) -> None:
+        await self._gate.enter(
+            request.operation,
+            request.model_id,
+            urgent=urgent,
+            despite_auth=request.operation == LIST_MODELS,
+        )
+
     async def _send(self, request: ApiRequest[Body], place: AsyncExitStack) -> tuple[Body, Answer]:
-        operation = request.operation
-        # The place is released before the answer is judged: a 403 leads to another request, which
+        # The place is released before the answer is examined: a 403 leads to another request, which
         # needs a place too.
         async with place:
-            started = self._clock.monotonic()
-            try:
-                answer, body = await self._exchange(request)
-            except ApiError as error:
-                self._tell(operation, error.code, started)
-                raise
-            self._tell(operation, str(answer.status), started)
+            answer, body = await self._sender.send(request)
         if body is None:
             raise await self._error(request, answer)
-        self._gate.succeeded(operation)
+        self._gate.succeeded(request.operation)
         return body, answer
-
-    def _tell(self, operation: str, code: str, started: float) -> None:
-        seconds = self._clock.monotonic() - started
-        self._listener(ApiRequested(operation=operation, code=code, duration_seconds=seconds))
-
-    async def _exchange(self, request: ApiRequest[Body]) -> tuple[Answer, Body | None]:
-        """The answer, and its body if it is a 2xx. If it cannot be used, its connection is closed,
-        because the next answer on it could be wrong too."""
-        alone = request.method == "POST" or request.optional
-        connection = self._connections.fresh() if alone else self._connections.reused()
-        key, seconds = self._key(), self._timeout.total_seconds()
-        try:
-            # The client's own time-outs bound only each single read: a server that sends byte by
-            # byte would block a worker for ever.
-            async with connection as opened, asyncio.timeout(seconds):
-                answer = await opened.exchange(
-                    request.method, request.path, self._key, request.most_bytes
-                )
-                good = answer.status // 100 == 2
-                return answer, parse(request.body, answer.body, request.model_id) if good else None
-        except _NOT_CONNECTED as error:
-            raise NotSent(told("no connection", error, key), code="connect") from error
-        except (httpx.TimeoutException, TimeoutError) as error:
-            raise AnswerLost(f"no answer within {seconds:g} s", code="timeout") from error
-        except _BROKEN as error:
-            raise AnswerLost(told("the connection broke", error, key), code="connect") from error
 
     async def _error(self, request: ApiRequest[Any], answer: Answer) -> ApiError:
         operation = request.operation

@@ -1,4 +1,4 @@
-"""A fixed set of connections, each in its own httpx client.
+"""The connections to the API, each in its own httpx client. A limited number is kept open.
 
 The pool of httpx scans all its connections for each request, and a pool whose requests are
 cancelled from outside can stop working for good. A client with one connection has little to scan,
@@ -8,7 +8,7 @@ and it is discarded when a request on it was interrupted.
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,31 +17,50 @@ import httpx
 from watchdog.baseten_api.answers import Answer, read_body
 from watchdog.baseten_api.key import KeySource
 from watchdog.baseten_api.route import Route
+from watchdog.baseten_api.wire import Wire
 
 
 class Connection:
     """One connection at a time. A request opens it, and opens it again if the server closed the
     last one."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, context: ssl.SSLContext) -> None:
+        """`context` is that of the client."""
         self._client = client
+        self.context = context
+        self._wire = Wire()
+        self.is_used = False
+        """Whether it had an answer before. Only then its connection may be open already."""
         self.is_clean = True
-        """False if bytes followed the last answer: they would be read as the next answer."""
+        """False if the last answer was not read to its end, or bytes followed it: they would be
+        read as the next answer."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the present request got nothing yet on a connection that was open before."""
+        return self._wire.is_silent
 
     async def exchange(self, method: str, path: str, key: KeySource, most_bytes: int) -> Answer:
         """Send one request, once, and read at most about `most_bytes` of the answer. Raises httpx's
         errors and OSError; the connection must then be closed."""
         headers = {"Authorization": key.authorization()}
         sent = key()
-        async with self._client.stream(method, path, headers=headers) as response:
+        self.is_clean = False
+        self._wire.begin()
+        watched = {"trace": self._wire.trace}
+        async with self._client.stream(
+            method, path, headers=headers, extensions=watched
+        ) as response:
             body = await read_body(response.aiter_raw(), most_bytes)
-            self.is_clean = not (_has_unparsed(response) or _has_undecrypted(response))
+            clean = not (_has_unparsed(response) or _has_undecrypted(response))
+        self.is_clean, self.is_used = clean, True
         return Answer(response.status_code, response.headers.raw, body, sent)
 
     async def close(self) -> None:
         # Shielded: if the cancellation that ended a request also interrupted this, the socket would
-        # stay open.
-        await asyncio.shield(asyncio.ensure_future(self._client.aclose()))
+        # stay open. An error here says nothing about the answer.
+        with suppress(httpx.HTTPError, OSError):
+            await asyncio.shield(asyncio.ensure_future(self._client.aclose()))
 
 
 def _has_unparsed(response: Any) -> bool:
@@ -89,6 +108,10 @@ class Connections:
             size, base_url=route.base_url, timeout=timeout, user_agent=route.user_agent
         )
 
+    def read_authorities(self) -> None:
+        """Read the CA certificates again, for all later connections. Raises ApiSetupError."""
+        self._route.authorities.read()
+
     def place(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
         """Wait until fewer than `size` requests are under way. Urgent requests do not wait, so that
         slow checks cannot delay them; the limits on retries keep them few."""
@@ -97,7 +120,7 @@ class Connections:
     @asynccontextmanager
     async def reused(self) -> AsyncIterator[Connection]:
         """A connection that may be open already."""
-        connection = self._idle.pop() if self._idle else self._make()
+        connection = await self._taken()
         keep = False
         try:
             yield connection
@@ -112,6 +135,7 @@ class Connections:
     async def fresh(self) -> AsyncIterator[Connection]:
         """A new connection: if the server has just closed a reused one, the answer would be
         lost."""
+        self._route.authorities.refresh()
         connection = self._make()
         try:
             yield connection
@@ -124,5 +148,15 @@ class Connections:
         while self._idle:
             await self._idle.pop().close()
 
+    async def _taken(self) -> Connection:
+        """An idle connection, or a new one; not one that goes by earlier CA certificates."""
+        self._route.authorities.refresh()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.context is self._route.authorities.context:
+                return connection
+            await connection.close()
+        return self._make()
+
     def _make(self) -> Connection:
-        return Connection(self._route.client())
+        return Connection(self._route.client(), self._route.authorities.context)

@@ -1,4 +1,4 @@
-"""Limits the rate of all requests, and holds them when the API demands a pause."""
+"""Limits the rate of all requests, and holds an operation when the API asks to wait."""
 
 import asyncio
 import heapq
@@ -48,7 +48,7 @@ class Gate:
         self.key_accepted: bool | None = None
 
     def hold(self, operation: str, model_id: str | None = None) -> Hold | None:
-        """The hold because of which the operation must wait now; None if it need not wait."""
+        """The hold that the operation must wait for now; None if there is none."""
         quiet = self._in_force(self._auth) or self._quiet(operation, model_id)
         return None if quiet is None else self._until(quiet)
 
@@ -62,8 +62,8 @@ class Gate:
     ) -> None:
         """Wait for a turn. During a hold it raises Held and does not wait.
 
-        `despite_auth` is for a request that tests whether the key is accepted: a refused key does
-        not hold it.
+        `despite_auth`: a refused key does not hold this request. This is so for every list of
+        models, because that list shows whether the key is accepted.
         """
         self._refuse_held(operation, model_id, despite_auth=despite_auth)
         turn = asyncio.get_running_loop().create_future()
@@ -107,8 +107,8 @@ class Gate:
         return quiet
 
     def denied(self, code: str) -> None:
-        """The key was refused: all requests wait, and one a minute tests whether it is accepted
-        again."""
+        """The key was refused: all requests but the list of models wait. One request a minute tests
+        whether the key is accepted again."""
         self._auth = self._for(AUTH_HOLD, DecisionReason.AUTH_FAILED)
         self.key_accepted = False
         if not self._auth_failing:

@@ -5,8 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from watchdog.files.mark import Mark, mark_of
+from watchdog.files.regular import read_regular
+from watchdog.text.secret import stripped
 
 KEY_VARIABLE = "BASETEN_API_KEY"
+
+_MOST_BYTES = 10_000
+"""In bytes: far longer than any key, and still a short header."""
 
 AuthScheme = Literal["api-key", "bearer"]
 
@@ -34,7 +39,7 @@ class KeySource:
         self._scheme: AuthScheme = scheme
         self._mark: Mark | None = None
         if file is None:
-            key = (value or "").strip()
+            key = stripped(value or "")
         else:
             try:
                 self._mark = mark_of(file)
@@ -45,7 +50,8 @@ class KeySource:
                     f"the API key file {file} cannot be read: {cause}: fix baseten.api_key_file"
                 ) from None
         if not key:
-            where = f"the file {file} is empty" if file else f"{KEY_VARIABLE} is not set"
+            missing = "not set" if value is None else "empty"
+            where = f"the file {file} is empty" if file else f"{KEY_VARIABLE} is {missing}"
             raise ApiSetupError(
                 f"no API key: {where}: put a Baseten API key there, or name a file with one as "
                 "baseten.api_key_file"
@@ -73,8 +79,8 @@ class KeySource:
         return blake2b(f"{base_url}\n{self._key}".encode(), digest_size=8).hexdigest()
 
     def take(self, other: "KeySource") -> bool:
-        """Go on with the key of another source. Returns whether another key is sent, or the same
-        one by another scheme."""
+        """Use the key and the scheme of another source from now on. Returns whether the
+        Authorization header changes."""
         changed = self.authorization() != other.authorization()
         vars(self).update(vars(other))
         return changed
@@ -100,10 +106,11 @@ class KeySource:
 
 
 def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip()
+    return stripped(read_regular(file, _MOST_BYTES).decode("utf-8"))
 
 
 def _usable(key: str) -> bool:
     """Whether it can be sent in an HTTP header: the error about any other key would contain the
     key."""
-    return bool(key) and key.isascii() and key.isprintable() and " " not in key
+    fits = 0 < len(key) <= _MOST_BYTES
+    return fits and key.isascii() and key.isprintable() and " " not in key

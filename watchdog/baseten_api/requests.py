@@ -14,20 +14,23 @@ from watchdog.baseten_api.bodies import (
     LogsBody,
     ModelsBody,
     RetryBody,
+    StartupsBody,
 )
+from watchdog.text.log import LAST_LINES
 
 GET_DEPLOYMENT = "get_deployment"
 RETRY = "retry"
 LIST_MODELS = "list_models"
 GET_LOGS = "get_logs"
+LIST_STARTUPS = "list_startups"
 LIST_AUDIT_LOGS = "list_audit_logs"
 
-_OPTIONAL = frozenset({GET_LOGS, LIST_AUDIT_LOGS})
-"""Optional requests: they never take a check's place, and their answers decide nothing about the
-key."""
+_OPTIONAL = frozenset({GET_LOGS, LIST_STARTUPS, LIST_AUDIT_LOGS})
+"""Requests without whose answers the engine can go on. They take no place of a check, each has a
+connection of its own, and their answers decide nothing about the key."""
 
-LOG_LINES = 20
-"""As many lines as fit on a screen: enough for the end of a traceback."""
+_STARTUPS = 10
+"""The last start says why; the earlier ones show that it was tried again."""
 
 _AUDIT_ENTRIES = 200
 """The most that the API returns in one answer; without a limit it returns 20."""
@@ -38,6 +41,9 @@ _AUDIT_GROUPS = ("DEPLOYED", "PROMOTED", "ACTIVATED_DEACTIVATED", "DELETED")
 _BODY_MOST_BYTES = 1_000_000
 """In bytes. A deployment has a few kilobytes. A larger body is not read to its end and does not
 parse."""
+
+_LOGS_MOST_BYTES = 5_000_000
+"""In bytes, for `LAST_LINES` lines: some tools write ten kilobytes in a line."""
 
 _LIST_MOST_BYTES = 20_000_000
 """In bytes, for the list of all models: some hundred bytes for each of ten thousand, with a
@@ -59,7 +65,8 @@ class ApiRequest(Generic[Body]):
 
     @property
     def decides_about_key(self) -> bool:
-        """The request that caused this one judges the key when this list of models is refused."""
+        """Whether a refusal of this request means that the key is refused. For a list of models it
+        does not: the request because of which the list was asked for decides."""
         return self.operation != LIST_MODELS and not self.optional
 
 
@@ -81,14 +88,21 @@ def try_to_list_models() -> ApiRequest[AnyBody]:
 
 
 def get_logs(
-    model_id: str, deployment_id: str, *, since: datetime, until: datetime, errors: bool
+    model_id: str, deployment_id: str, *, since: datetime, until: datetime
 ) -> ApiRequest[LogsBody]:
-    """The last lines, or the last of those that are marked as errors."""
-    query = _span(since, until) | {"direction": "desc", "limit": LOG_LINES}
-    if errors:
-        query["min_level"] = "ERROR"
+    """The last lines of any level: a filter by level drops the lines that have none, and many lines
+    of a build have none."""
+    query = _span(since, until) | {"direction": "desc", "limit": LAST_LINES}
     path = f"{_model(model_id)}/deployments/{_quoted(deployment_id)}/logs?{urlencode(query)}"
-    return ApiRequest(GET_LOGS, "GET", path, LogsBody, model_id)
+    return ApiRequest(GET_LOGS, "GET", path, LogsBody, model_id, _LOGS_MOST_BYTES)
+
+
+def list_startups(
+    model_id: str, deployment_id: str, *, since: datetime, until: datetime
+) -> ApiRequest[StartupsBody]:
+    query = _span(since, until) | {"direction": "desc", "limit": _STARTUPS}
+    path = f"{_model(model_id)}/deployments/{_quoted(deployment_id)}/startups?{urlencode(query)}"
+    return ApiRequest(LIST_STARTUPS, "GET", path, StartupsBody, model_id)
 
 
 def list_audit_logs(

@@ -1,14 +1,15 @@
 """How the API is reached: its address, TLS, time-outs, and the environment variables that httpx
 reads."""
 
-import os
-import ssl
 from datetime import timedelta
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
+from watchdog.baseten_api.authorities import Authorities
 from watchdog.baseten_api.key import ApiSetupError
+from watchdog.text.host import is_loopback
+from watchdog.urls.api import api_url
 
 _LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=180)
 """Longer than any sensible interval, so that a check need not repeat the TLS handshake. A server
@@ -21,15 +22,17 @@ answer. If several steps are slow, the answer counts as lost, which is the safe 
 
 
 class Route:
-    """Creates clients with one connection each. They share one SSL context, which takes 10 ms and 1
-    MB."""
+    """Creates clients with one connection each. They share one SSL context."""
 
     def __init__(self, base_url: str, *, timeout: timedelta, user_agent: str) -> None:
         """Raises ApiSetupError when the URL or the file of CAs is not usable."""
         self.base_url = base_url
         self.user_agent = user_agent
-        self._url = _parse(base_url)
-        self._ssl = _make_ssl_context()
+        try:
+            self._url = api_url(base_url)
+        except ValueError as error:
+            raise ApiSetupError(f"baseten.base_url: {error}") from None
+        self.authorities = Authorities()
         # Reading and writing have no time-out here: the caller bounds the whole request, and each
         # time-out would cost a timer.
         connecting = timeout.total_seconds() * _CONNECT_SHARE
@@ -45,10 +48,12 @@ class Route:
         try:
             return httpx.AsyncClient(
                 base_url=self._url,
-                verify=self._ssl,
+                verify=self.authorities.context,
                 timeout=self._timeout,
                 limits=_LIMITS,
                 headers=self._headers,
+                # A proxy cannot reach this machine's loopback, and would get the key in the clear.
+                trust_env=not is_loopback(self._url.host),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 follow_redirects=False,
                 event_hooks={"response": [_forget_location]},
@@ -65,29 +70,3 @@ async def _forget_location(response: httpx.Response) -> None:
     """Makes a redirect an ordinary answer. httpx prepares the request that a redirect leads to even
     when it does not follow it, and can raise any error when it cannot."""
     response.headers.pop("Location", None)
-
-
-def _parse(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text)
-        url.host  # noqa: B018 - reading it decodes an internationalised name
-        problem = "" if url.scheme in ("http", "https") else "neither https nor http"
-    except (ValueError, httpx.InvalidURL) as error:
-        problem = str(error)
-    if problem:
-        raise ApiSetupError(
-            f"baseten.base_url: {text!r} is not a URL: {problem}: write it like "
-            "https://api.baseten.co"
-        )
-    return url
-
-
-def _make_ssl_context() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # ssl.SSLError is one
-        file = os.environ.get("SSL_CERT_FILE", "")
-        raise ApiSetupError(
-            f"the CA certificates cannot be loaded: SSL_CERT_FILE={file}: {error.strerror}: "
-            "name a file of PEM certificates, or unset it"
-        ) from None

@@ -1,44 +1,28 @@
-"""How what operators did is shown."""
+"""Shows what operators did."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from watchdog.domain.records import Action, ActionKind
-from watchdog.text.phrases import clock_time
+from watchdog.cli.output import when_in_zone
+from watchdog.domain.records import Action
 from watchdog.text.untrusted import clean
 
-
-def action_cells(action: Action) -> tuple[str, ...]:
-    """A line of the history: time, model, what, result, by, detail."""
-    result = ""
-    if action.kind is ActionKind.PAUSE:
-        result = f"until {clock_time(action.until)}"
-        if action.ended_at is not None:
-            result = f"ended {clock_time(action.ended_at)}"
-    whom = action.model_id or "all"
-    return (
-        clock_time(action.at),
-        whom,
-        action.kind.value,
-        result,
-        action.who,
-        action.note,
-    )
+_NAMED = 3
+"""So many models are named in a line."""
 
 
-def action_json(action: Action) -> dict[str, Any]:
-    return {
-        "at": action.at,
-        "action": action.kind,
-        "model_id": action.model_id,
-        "who": action.who,
-        "note": action.note,
-        "until": action.until,
-        "ended_at": action.ended_at,
-    }
+def pause_lines(pauses: Iterable[Action]) -> Iterator[str]:
+    """The pauses in force. Those that were ordered together are one line."""
+    together: dict[tuple[Any, ...], list[Action]] = {}
+    for pause in pauses:
+        by_itself = pause.model_id is None
+        together.setdefault((by_itself, pause.until, pause.who, pause.note), []).append(pause)
+    for (_, until, who, note), ordered in together.items():
+        told = f": {clean(note)}" if note else ""
+        yield f"paused: {_whom(ordered)} until {when_in_zone(until)} by {clean(who)}{told}"
 
 
-def pause_line(pause: Action) -> str:
-    """A pause in force, in one line."""
-    note = f": {clean(pause.note)}" if pause.note else ""
-    whom = pause.model_id or "all models"
-    return f"paused: {whom} until {clock_time(pause.until)} by {clean(pause.who)}{note}"
+def _whom(pauses: Sequence[Action]) -> str:
+    ids = [pause.model_id or "all models" for pause in pauses]
+    few = ", ".join(ids[:_NAMED])
+    return few if len(ids) <= _NAMED else f"{few} and {len(ids) - _NAMED} more"

@@ -2,47 +2,87 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from watchdog.cli.console import fail, warn
+from watchdog.cli.examples import epilog
+from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.options import (
-    CONFIG_NAME,
-    CONFIG_VARIABLE,
     ConfigOption,
     JsonOption,
-    config_file,
     load,
 )
 from watchdog.cli.output import print_json, print_table
+from watchdog.cli.usage import FoldedHelp, Group
+from watchdog.files.places import CONFIG_NAME, config_file
 
-config_app = typer.Typer(help="Check, show and describe the configuration.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from watchdog.config import Config
+
+config_app = typer.Typer(
+    cls=Group, help="Check, show and describe the configuration.", no_args_is_help=True
+)
 
 
-@config_app.command()
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="The same as --config FILE.")
+]
+
+
+@config_app.command(cls=FoldedHelp, epilog=epilog("config check"))
 def check(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", envvar=CONFIG_VARIABLE)] = None,
+    context: typer.Context, argument: FileArgument = None, config: ConfigOption = None
 ) -> None:
     """Check a configuration file: every error with its path, all at once.
 
-    Without FILE it checks the file that the other commands would read.
+    Without a file it checks the file that the other commands would read.
+
+    It asks no server: `doctor` does, and looks at what else the daemon needs.
     """
-    file = config_file(file)
+    file = config_file(_one_of(context, argument, config))
     if file is None:
         fail(f"there is no configuration file: name one, or write ./{CONFIG_NAME} with `init`")
-    for warning in load(file).warnings:
+    loaded = load(file)
+    for warning in loaded.warnings:
         warn(f"{file}: {warning}")
+    _check_key(file, loaded.config)
     typer.echo(f"{file}: ok")
 
 
-@config_app.command()
-def show(config: ConfigOption = None, json: JsonOption = False) -> None:
+def _check_key(file: Path, config: "Config") -> None:
+    """The key's file may be only where the daemon runs; one that is here must hold a key."""
+    key_file = config.baseten.api_key_file
+    if key_file is None:
+        return
+    if not key_file.exists():
+        warn(f"{file}: baseten.api_key_file: {key_file} is not on this machine")
+        return
+    from watchdog.app.parts import make_key
+    from watchdog.app.setup import SetupError
+
+    try:
+        make_key(config, {})
+    except SetupError as error:
+        fail(f"{file}: {error}")
+
+
+@config_app.command(cls=FoldedHelp, epilog=epilog("config show"))
+def show(
+    context: typer.Context,
+    argument: FileArgument = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show the values in force, and where each comes from."""
-    loaded = load(config)
+    loaded = load(_one_of(context, argument, config))
     shown = loaded.config.model_dump(mode="json")
     shown["models"] = [
         model.model_dump(mode="json", exclude_unset=True) for model in loaded.config.models
+    ]
+    shown["rules"] = [
+        rule.model_dump(mode="json", exclude_unset=True) for rule in loaded.config.rules
     ]
     shown["store"]["url"] = loaded.config.store.display_url
     rows = [
@@ -53,12 +93,13 @@ def show(config: ConfigOption = None, json: JsonOption = False) -> None:
         print_json({"settings": rows})
         return
     print_table(
-        ("setting", "value", "from"),
+        (Column("setting"), Column("value", 0, shorten_end), Column("from", 1, shorten_middle)),
         [(str(row["setting"]), _text(row["value"]), str(row["source"])) for row in rows],
+        empty="There are no settings.",
     )
 
 
-@config_app.command()
+@config_app.command(cls=FoldedHelp, epilog=epilog("config schema"))
 def schema() -> None:
     """Print the file's JSON Schema, for editors."""
     from watchdog.config import json_schema
@@ -66,21 +107,36 @@ def schema() -> None:
     print_json(json_schema())
 
 
+def _one_of(context: typer.Context, argument: Path | None, option: Path | None) -> Path | None:
+    """The file that is named by the argument or the option. The argument goes before the variable
+    BASETEN_WATCHDOG_CONFIG, whose value arrives as the option."""
+    source = context.get_parameter_source("config")
+    if argument is not None and source is not None and source.name == "COMMANDLINE":
+        fail("give either FILE or --config FILE")
+    return argument or option
+
+
 def _leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, f"{path}{key}.")
+        elif key == "rules" and value:
+            for number, rule in enumerate(value):
+                yield from _leaves(rule, f"{path}{key}[{number}].")
         else:
             yield f"{path}{key}", value
 
 
 def _source(path: str, sources: Mapping[str, str]) -> str:
-    return sources.get(path, "default")
+    """A list is from one source as a whole."""
+    return sources.get(path.partition("[")[0], "default")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_text(each) for each in value) or "-"
     if isinstance(value, Mapping):
-        return str(value.get("id", value))
+        return str(value.get("id") or value.get("name", value or "-"))
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "-" if value is None else str(value)

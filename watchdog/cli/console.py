@@ -6,13 +6,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from watchdog.engine.ports import ApiError
 
 EXIT_USAGE = 2
-"""Wrong usage or configuration, as for every command."""
+"""Wrong usage, configuration or key, as for every command."""
 
 EXIT_API = 3
 """The API gave no usable answer."""
+
+EXIT_CLOSED_PIPE = 141
+"""What a shell gives for a program that the signal SIGPIPE ended: the reader of the output closed
+the pipe. It is none of the codes of `check`, which would say something about the models."""
 
 _CANNOT_WRITE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
@@ -27,6 +34,19 @@ def fail(*problems: str, status: int = EXIT_USAGE) -> NoReturn:
         for problem in problems:
             sys.stderr.write(f"error: {problem}\n")
     raise SystemExit(status)
+
+
+def fail_unanswered(error: "ApiError", consequence: str) -> NoReturn:
+    """End because the API did not answer as needed: with EXIT_USAGE if it refuses the key, which an
+    operator must replace, else with EXIT_API and what follows from it."""
+    from watchdog.engine.ports import Denied
+
+    if isinstance(error, Denied):
+        fail(
+            f"the API refuses the key: {str(error).rstrip('.')}: put a valid Baseten API key into "
+            "BASETEN_API_KEY or baseten.api_key_file"
+        )
+    fail(f"{consequence}: {error}", status=EXIT_API)
 
 
 def warn(text: str) -> None:
@@ -58,18 +78,29 @@ def written_output() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
+    except SystemExit as error:
+        # Rich, which prints the help, handles a closed pipe itself: by an end with 1.
+        if isinstance(error.__context__, BrokenPipeError):
+            end_on_closed_pipe()
+        raise
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
+        if error.errno == errno.EPIPE:
+            end_on_closed_pipe()
         _discard(1)
-        # The reader closed the pipe because it needs no more output: this is no error.
-        told = () if error.errno == errno.EPIPE else (f"cannot write the output: {error.strerror}",)
-        fail(*told)
+        fail(f"cannot write the output: {error.strerror}")
     finally:
         try:
             sys.stderr.flush()
         except OSError:
             _discard(2)
+
+
+def end_on_closed_pipe() -> NoReturn:
+    """End without a word when the reader of the output, such as `head`, needs no more of it."""
+    _discard(1)
+    raise SystemExit(EXIT_CLOSED_PIPE)
 
 
 def _discard(number: int) -> None:

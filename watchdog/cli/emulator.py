@@ -8,6 +8,7 @@ import typer
 
 from watchdog.cli.console import fail
 from watchdog.text.duration import format_duration
+from watchdog.text.secret import stripped
 
 if TYPE_CHECKING:
     from watchdog.emulator import Emulator, Scenario
@@ -37,20 +38,19 @@ def emulator(
 ) -> None:
     """Serve a Baseten management API whose models follow a scenario.
 
-    To try a configuration, a policy or an alert with no account, no model and no cost. A scenario
+    To try a configuration, a policy or an alert without an account, a model or costs. A scenario
     may have faults, from late answers to lost ones: see config/storm.yaml.
     """
     import asyncio
 
     from watchdog.emulator import Emulator, ScenarioError, load_scenario
 
-    if not api_key.strip():
+    api_key = stripped(api_key)
+    if not api_key:
         fail("no API key: set BASETEN_API_KEY or give --api-key (any text will do)")
     try:
         loaded = load_scenario(scenario)
-        server = Emulator(
-            loaded, api_key=api_key.strip(), host=host, port=port, time_scale=time_scale
-        )
+        server = Emulator(loaded, api_key=api_key, host=host, port=port, time_scale=time_scale)
     except ScenarioError as error:
         fail(*error.problems)
     except ValueError as error:
@@ -63,6 +63,7 @@ async def _serve(server: "Emulator", scenario: "Scenario") -> None:
     import signal
     from contextlib import AsyncExitStack
 
+    from watchdog.cli.layout import Column, shorten_end, shorten_middle
     from watchdog.cli.output import print_table
 
     stopped = asyncio.Event()
@@ -75,7 +76,16 @@ async def _serve(server: "Emulator", scenario: "Scenario") -> None:
             fail(
                 f"cannot listen on {server.url}: {error.strerror}; choose another --port or --host"
             )
-        print_table(["model", "name", "deploy", "goes through"], list(_rows(scenario)))
+        print_table(
+            (
+                Column("model"),
+                Column("name", 0, shorten_middle),
+                Column("deploy", 1),
+                Column("goes through", 0, shorten_end),
+            ),
+            list(_rows(scenario)),
+            empty="The scenario has no models.",
+        )
         typer.echo(f"\nA Baseten management API is on {server.url} until Ctrl-C.")
         typer.echo("To let the watchdog use it, with the same BASETEN_API_KEY:")
         typer.echo(f"  export BASETEN_WATCHDOG_BASETEN__BASE_URL={server.url}")

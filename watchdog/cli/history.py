@@ -1,189 +1,170 @@
 """`history`: what the ledger knows of the past, beside a running daemon or without one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchdog.cli import fleet_history
-from watchdog.cli.actions import action_cells, action_json
 from watchdog.cli.console import fail
-from watchdog.cli.cut import cut_together
-from watchdog.cli.ledger import read
-from watchdog.cli.model_argument import configured, resolve
+from watchdog.cli.layout import Column, shorten_end, shorten_middle
+from watchdog.cli.model_argument import OptionalModel, configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import print_json, print_table
-from watchdog.domain.finding import Finding
-from watchdog.domain.records import Action, Attempt, Breakage, Episode, Resolution
-from watchdog.text.phrases import age, clock_time, signature
+from watchdog.cli.output import print_json, print_table, say, when, when_in_zone, zone
+from watchdog.text.duration import parse_duration
 from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
+    from watchdog.cli.cut import Listed
+    from watchdog.cli.history_lines import Past
     from watchdog.config import Config
+    from watchdog.domain.episode_notes import EpisodeNotes
+    from watchdog.domain.records import Episode
     from watchdog.engine.ports import LedgerTransaction
 
 
 def history(
-    model: Annotated[str | None, typer.Argument(help="A model's id or configured name.")] = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    model: OptionalModel = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DURATION", help="Only what happened so recently, as 2d."),
+    ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, help="At most so many of each kind, all of them since one time.")
+        int,
+        typer.Option(
+            min=1,
+            help="At most this many of each kind. If a kind has more, the others are cut at the "
+            "same time.",
+        ),
     ] = 50,
     fleet: Annotated[
         bool, typer.Option("--fleet", help="Show the breaker's openings, canaries and closings.")
     ] = False,
+    json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
-    """Show attempts, episodes, what was broken and what operators did, newest first."""
+    """Show what happened, newest first.
+
+    That is failures, attempts and what came of them, what was broken, what operators did, and the
+    breaker. With MODEL, what happened to that model, and the last lines of its logs.
+    """
+    from watchdog.cli import fleet_history
+    from watchdog.cli.ledger import read
+
     settings = load(config).config
     if fleet and model is not None:
         fail("--fleet is about all models: leave MODEL out")
-    if fleet:
-        openings, canaries = read(settings, lambda tx: fleet_history.read(tx, limit))
-        if json:
-            print_json(fleet_history.as_json(openings, canaries))
-        else:
-            print_table(fleet_history.COLUMNS, fleet_history.lines(openings, canaries))
-        return
-    past = read(settings, lambda tx: _past(tx, settings, model, limit))
-    episodes, attempts, actions = past.episodes, past.attempts, past.actions
+    span = _span(since)
+    past = read(
+        settings, lambda tx: _past(tx, settings, model, limit, tx.now() - span if span else None)
+    )
+    breaker = fleet_history.as_json(past.openings, past.canaries)
     if json:
-        print_json(
-            {
-                "episodes": [_episode_json(episode, past.findings) for episode in episodes],
-                "attempts": [_attempt_json(attempt) for attempt in attempts],
-                "actions": [action_json(action) for action in actions],
-                "broken": [_breakage_json(breakage) for breakage in past.breakages],
-            }
+        from watchdog.cli.history_json import history_json
+
+        print_json(breaker if fleet else history_json(past) | breaker)
+    elif fleet:
+        print_table(
+            fleet_history.columns(),
+            fleet_history.rows(past.openings, past.canaries, past.start),
+            empty="The breaker has not opened in this time.",
         )
-        return
-    lines = [(e.opened_at, _episode_cells(e, past.findings.get(e.id))) for e in episodes]
-    lines += [(a.reserved_at, _attempt_cells(a)) for a in attempts]
-    lines += [(a.at, action_cells(a)) for a in actions]
-    lines += [(b.began_at, _breakage_cells(b)) for b in past.breakages]
-    lines.sort(key=lambda line: line[0], reverse=True)
-    print_table(("time", "model", "what", "result", "by", "detail"), [cells for _, cells in lines])
-    for episode in episodes:
+    else:
+        _print(past)
+
+
+def _print(past: "Past") -> None:
+    columns = (
+        Column(zone()),
+        Column("model", 4),
+        Column("name", 0, shorten_middle, 12),
+        Column("what"),
+        Column("result"),
+        Column("by", 3, shorten_middle, 14),
+        Column("detail", 1, shorten_end, 14),
+    )
+    rows = [
+        (when(at), model_id, past.names.get(model_id) or model_id, *more)
+        for at, (model_id, *more) in past.lines()
+    ]
+    shown = [at for at, column in enumerate(columns) if not (past.one and column.heading == "name")]
+    print_table(
+        [columns[at] for at in shown],
+        [[row[at] for at in shown] for row in rows],
+        empty="Nothing happened in this time." if past.start else "The ledger has no history yet.",
+    )
+    if past.cut:
+        say("\nOlder entries are left out: --limit shows more.")
+    for episode in past.episodes:
         _print_why(episode, past.findings.get(episode.id))
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """`findings` are by episode. They are given for one model only, because lines of logs may
-    contain secrets."""
-
-    episodes: Sequence[Episode]
-    attempts: Sequence[Attempt]
-    actions: Sequence[Action]
-    breakages: Sequence[Breakage]
-    findings: Mapping[str, Finding]
-
-
-def _print_why(episode: Episode, finding: Finding | None) -> None:
+def _print_why(episode: "Episode", finding: "EpisodeNotes | None") -> None:
     if finding is not None and finding.error_lines:
-        typer.echo(f"\nthe last lines of the logs, failing since {clock_time(episode.opened_at)}:")
+        opened = when_in_zone(episode.opened_at)
+        typer.echo(f"\nthe last lines of the logs, failing since {opened}:")
         for line in finding.error_lines:
             typer.echo(f"  {clean(line)}")
 
 
-def _past(tx: "LedgerTransaction", settings: "Config", model: str | None, limit: int) -> _Past:
-    model_id = None
+_Ended = Callable[[Any], datetime | None]
+
+
+def _past(
+    tx: "LedgerTransaction",
+    settings: "Config",
+    model: str | None,
+    limit: int,
+    start: datetime | None,
+) -> "Past":
+    from watchdog.cli.cut import cut_together
+    from watchdog.cli.history_lines import Past
+
+    targets, model_id, most = tx.targets.all(), None, limit + 1
     if model is not None:
-        model_id = resolve(model, configured(settings), tx.targets.all())
-    episodes, attempts, actions, breakages = cut_together(
-        (tx.episodes.newest(model_id, limit=limit + 1), lambda each: each.opened_at),
-        (tx.attempts.newest(model_id, limit=limit + 1), lambda each: each.reserved_at),
-        (tx.actions.newest(model_id, limit=limit + 1), lambda each: each.at),
-        (tx.breakages.newest(model_id, limit=limit + 1), lambda each: each.began_at),
-        limit=limit,
+        model_id = resolve(model, configured(settings), targets)
+    openings, canaries = (
+        (tx.breaker.openings(limit=most), tx.breaker.canaries(limit=most))
+        if model is None
+        else ((), ())
     )
-    return _Past(
+    lists: list[tuple[Listed, _Ended]] = [
+        ((tx.episodes.newest(model_id, limit=most), lambda e: e.opened_at), lambda e: e.ended_at),
+        (
+            (tx.attempts.newest(model_id, limit=most), lambda a: a.reserved_at),
+            lambda a: a.resolved_at,
+        ),
+        ((tx.actions.newest(model_id, limit=most), lambda a: a.at), lambda a: a.at),
+        ((tx.breakages.newest(model_id, limit=most), lambda b: b.began_at), lambda b: b.ended_at),
+        ((openings, lambda o: o.opened_at), lambda o: o.closed_at),
+        ((canaries, lambda c: c.named_at), lambda c: c.ended_at),
+    ]
+    listed = [each for each, _ in lists]
+    found = [
+        [each for each in kept if start is None or (ended(each) or start) >= start]
+        for kept, (_, ended) in zip(cut_together(*listed, limit=limit), lists, strict=True)
+    ]
+    episodes, attempts, actions, breakages, openings, canaries = found
+    left_out = [at(entries[limit]) for entries, at in listed if len(entries) > limit]
+    return Past(
         episodes,
         attempts,
         actions,
         breakages,
-        tx.findings.of(model_id) if model_id is not None else {},
+        openings,
+        canaries,
+        findings=tx.findings.of(model_id) if model_id is not None else {},
+        names={each.model_id: each.name for each in targets} | dict(configured(settings)),
+        start=start,
+        cut=any(start is None or at >= start for at in left_out),
+        one=model is not None,
     )
 
 
-def _episode_cells(episode: Episode, finding: Finding | None) -> tuple[str, ...]:
-    ended = ""
-    if episode.ended_at is not None:
-        ended = f"after {age(episode.ended_at - episode.failing_from)}"
-    return (
-        clock_time(episode.opened_at),
-        episode.model_id,
-        f"failing: {episode.status}",
-        episode.result.value if episode.result else "open",
-        (finding.actor if finding is not None else None) or "",
-        ended,
-    )
-
-
-def _breakage_cells(breakage: Breakage) -> tuple[str, ...]:
-    ended = breakage.ended_at
-    return (
-        clock_time(breakage.began_at),
-        breakage.model_id,
-        f"broken: {breakage.status or 'missing'}",
-        "over" if ended is not None else "lasts",
-        "",
-        f"after {age(ended - breakage.began_at)}" if ended is not None else "",
-    )
-
-
-def _attempt_cells(attempt: Attempt) -> tuple[str, ...]:
-    parts = [attempt.reason] if attempt.reason else []
-    if attempt.resolution not in (None, Resolution.ANSWERED):
-        parts.insert(0, f"{attempt.resolution} {clock_time(attempt.resolved_at)}")
-    return (
-        clock_time(attempt.reserved_at),
-        attempt.model_id,
-        f"attempt {attempt.number}",
-        attempt.outcome.value,
-        signature(attempt.owner),
-        "; ".join(parts),
-    )
-
-
-def _episode_json(episode: Episode, findings: Mapping[str, Finding]) -> dict[str, Any]:
-    finding = findings.get(episode.id, Finding())
-    return {
-        "episode_id": episode.id,
-        "model_id": episode.model_id,
-        "deployment_id": episode.deployment.id,
-        "status": episode.status,
-        "standing": episode.standing,
-        "opened_at": episode.opened_at,
-        "ended_at": episode.ended_at,
-        "result": episode.result,
-        "ended_by": finding.actor,
-        "error_lines": finding.error_lines,
-    }
-
-
-def _breakage_json(breakage: Breakage) -> dict[str, Any]:
-    return {
-        "model_id": breakage.model_id,
-        "began_at": breakage.began_at,
-        "status": breakage.status,
-        "ended_at": breakage.ended_at,
-    }
-
-
-def _attempt_json(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "attempt_id": attempt.id,
-        "episode_id": attempt.episode_id,
-        "model_id": attempt.model_id,
-        "attempt": attempt.number,
-        "outcome": attempt.outcome,
-        "reason": attempt.reason,
-        "reserved_at": attempt.reserved_at,
-        "sent_at": attempt.sent_at,
-        "answered_at": attempt.answered_at,
-        "resolution": attempt.resolution,
-        "resolved_at": attempt.resolved_at,
-        "owner": attempt.owner,
-    }
+def _span(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        fail(f"--since: {error}")

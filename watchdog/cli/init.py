@@ -1,18 +1,18 @@
 """`init`: write a first configuration file from what the key can see."""
 
-import os
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from watchdog.cli.console import fail
+from watchdog.cli.layout import Column, shorten_middle
+from watchdog.cli.model_argument import did_you_mean
 from watchdog.cli.models import workspace
-from watchdog.cli.options import CONFIG_NAME, load
+from watchdog.cli.options import load_without_file
 from watchdog.cli.output import print_table
+from watchdog.files.places import CONFIG_NAME
 
 if TYPE_CHECKING:
     from watchdog.app.workspace import SeenModel
@@ -25,7 +25,7 @@ def init(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="What to watch: numbers of the list, ids, names, or patterns such as 'team-a/*'.",
         ),
     ] = None,
@@ -41,13 +41,14 @@ def init(
 ) -> None:
     """Choose models from those that the key can see, and write a commented configuration file.
 
-    It overwrites nothing. Exit status: 0; 2 wrong usage or key; 3 the API could not be asked.
+    It overwrites nothing. Exit status: 0 written; 1 you answered no; 2 wrong usage or key; 3 the
+    API could not be asked.
     """
     if file.exists():
         fail(f"{file} exists: remove it first, or name another file with --output")
     if yes and not (everything or models):
         fail("--yes needs to know what to watch: name models, or give --all")
-    offered = [each for each in workspace(load(Path(os.devnull)).config).models if _offered(each)]
+    offered = [each for each in workspace(load_without_file().config).models if _offered(each)]
     if not offered:
         fail("the key sees no model with a development deployment: push one with `truss watch`")
     chosen = offered if everything else _chosen(offered, models) if models else _ask(offered)
@@ -63,11 +64,18 @@ def _offered(seen: "SeenModel") -> bool:
 
 def _ask(offered: "Sequence[SeenModel]") -> "Sequence[SeenModel]":
     print_table(
-        ("", "model", "name", "team", "status"),
+        (
+            Column(""),
+            Column("model", 2),
+            Column("name", 0, shorten_middle),
+            Column("team", 1, shorten_middle),
+            Column("status"),
+        ),
         [
             [str(number), each.listed.id, each.listed.name, each.listed.team, each.status or "-"]
             for number, each in enumerate(offered, 1)
         ],
+        empty="There are no models to choose from.",
     )
     answer = typer.prompt("Watch which? Numbers, names, patterns such as 'team-a/*', or all")
     words = answer.replace(",", " ").split()
@@ -81,24 +89,31 @@ def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[S
     for word in words:
         found = {each.listed.id for at, each in enumerate(offered, 1) if _matches(word, at, each)}
         if not found:
-            fail(f"{word!r} is no number, id, name or pattern of a model in the list")
+            hint = did_you_mean(word, [(each.listed.id, each.listed.name) for each in offered])
+            fail(
+                f"{word!r} is no number, id, name or pattern of a model in the list"
+                f"{hint and f': {hint}'}"
+            )
         ids |= found
     return [each for each in offered if each.listed.id in ids]
 
 
 def _matches(word: str, number: int, seen: "SeenModel") -> bool:
+    from watchdog.domain.discovery import matches
+
     model = seen.listed
-    names = (model.id, model.name, f"{model.team}/{model.name}")
-    return word == str(number) or any(fnmatchcase(name, word) for name in names)
+    return word == str(number) or matches(word, model.id, model.name, model.team)
 
 
 def _text(chosen: "Sequence[SeenModel]") -> str:
+    from importlib.resources import files
     from json import dumps
 
     template = files("watchdog.cli").joinpath("init.yaml").read_text("utf-8")
     # YAML reads a string that JSON quoted as the same text, whatever it contains.
     lines = (
-        f"  - {{id: {dumps(each.listed.id)}, name: {dumps(each.listed.name)}}}\n" for each in chosen
+        f"  - {{id: {dumps(model.id)}, name: {dumps(model.name)}, team: {dumps(model.team)}}}\n"
+        for model in (each.listed for each in chosen)
     )
     return template.replace(_PLACE, "".join(lines))
 

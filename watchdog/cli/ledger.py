@@ -1,6 +1,5 @@
 """Reading the ledger for a command."""
 
-import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from watchdog.cli.console import fail
@@ -16,8 +15,10 @@ T = TypeVar("T")
 
 def read(settings: "Config", work: "Callable[[LedgerTransaction], T]") -> T:
     """Run one reading transaction; if it fails, print the reason in one line and exit 2."""
-    from watchdog.app.commands import read_ledger
-    from watchdog.app.parts import SetupError
+    import asyncio
+
+    from watchdog.app.ledger import read_ledger
+    from watchdog.app.setup import SetupError
 
     try:
         return asyncio.run(read_ledger(settings, work))

@@ -1,19 +1,29 @@
 """Which model a command is about: MODEL is an id or a configured name."""
 
-import difflib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.domain.records import Target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from watchdog.config import Config
+    from watchdog.domain.records import Target
 
-ModelArgument = Annotated[str, typer.Argument(help="A model's id or configured name.")]
 
+def complete_model(context: typer.Context, begun: str) -> list[str]:
+    """The names, or ids, of the models that begin so, for the shell. It fails silently."""
+    from watchdog.cli.completion import titles
+
+    return [title for title in titles(context.params.get("config")) if title.startswith(begun)]
+
+
+OptionalModel = Annotated[
+    str | None,
+    typer.Argument(metavar="MODEL", help="A model's id or name.", autocompletion=complete_model),
+]
 Known = list[tuple[str, str | None]]
 """Ids and names."""
 
@@ -22,10 +32,16 @@ def configured(config: "Config") -> Known:
     return [(model.id, model.name) for model in config.models]
 
 
-def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
+def resolve(
+    model: str,
+    known: Known,
+    past: "Sequence[Target]" = (),
+    *,
+    otherwise: str = "`status` lists those it knows",
+) -> str:
     """The id of the model with that id or name. If there is none, it prints a line with similar
-    names and exits 2. A name in `past`, the ledger's targets, is used only if no known model has
-    that name."""
+    names, or `otherwise`, and exits 2. A name in `past`, the ledger's targets, is used only if no
+    known model has that name."""
     if not any(model in pair for pair in known):
         known = known + [(target.model_id, target.name) for target in past]
     ids = sorted({model_id for model_id, name in known if model in (model_id, name)})
@@ -35,7 +51,13 @@ def resolve(model: str, known: Known, past: Sequence[Target] = ()) -> str:
         return ids[0]
     if ids:
         fail(f"{model!r} is the name of {len(ids)} models: use an id: {', '.join(ids)}")
+    return fail(f"there is no model {model!r}: {did_you_mean(model, known) or otherwise}")
+
+
+def did_you_mean(word: str, known: Known) -> str:
+    """A question that names similar ids and names, or an empty text if there are none."""
+    import difflib
+
     texts = sorted({text for pair in known for text in pair if text})
-    near = difflib.get_close_matches(model, texts, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`status` lists those it knows"
-    return fail(f"there is no model {model!r}: {hint}")
+    near = difflib.get_close_matches(word, texts, n=3)
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -1,12 +1,12 @@
 """`models`: what the key can see, what would be watched, and why."""
 
-import asyncio
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from watchdog.cli.console import EXIT_API, fail, warn
+from watchdog.cli.console import fail, fail_unanswered, warn
+from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table
 
@@ -15,41 +15,57 @@ if TYPE_CHECKING:
 
     from watchdog.app.workspace import Workspace
     from watchdog.config import Config
-    from watchdog.domain.discovery import DiscoveryRules, ListedModel, Listing
-    from watchdog.engine.ports import Denied
+    from watchdog.domain.discovery import DiscoveryRules, ListedModel
 
 T = TypeVar("T")
 
+_NO_RULE = {"rule": None, "rule_pattern": None}
+
 
 def models(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """List the models that are watched with this configuration, the others that the API lists
-    where some are discovered, and why. Without a configuration, list what the key can see.
+    """List the models that are watched, why, and by which rule.
+
+    Without a configuration it lists what the key can see. Where some are discovered, the others
+    that the API lists are there too.
 
     Exit status: 0; 2 wrong usage, configuration or key; 3 the API could not be asked.
     """
+    from watchdog.config.policies import overlooked
+
     settings = load(config).config
     if not settings.watches_any:
         _show_workspace(settings, json=json)
         return
-    listing: Sequence[ListedModel] = ()
-    if settings.discovery is not None:
-        found = _listing(settings)
-        listing = found.models
-        if found.unreadable:
-            warn(f"{found.unreadable} entries of the list of models cannot be read")
+    listing = _listing(settings)
     rows = [*_configured(settings, listing), *_listed(settings, listing)]
+    for warning in overlooked(settings, listing):
+        warn(warning)
     if json:
         print_json({"models": rows})
         return
-    _print(rows, "watched", "why")
+    columns = {
+        "watched": Column("watched"),
+        "why": Column("why", 1, shorten_end),
+        "rule": Column("rule", 2, shorten_middle),
+    }
+    shown = [{**row, "rule": _rule_text(row)} for row in rows]
+    _print(shown, columns, "No model is watched: the API lists none.")
 
 
-def _print(rows: "Sequence[Mapping[str, object]]", *more: str) -> None:
+def _print(
+    rows: "Sequence[Mapping[str, object]]", more: "Mapping[str, Column]", empty: str
+) -> None:
     """A table with who each model is, and these columns of the rows."""
-    columns = ("model_id", "model_name", "team", *more)
+    columns = {
+        "model_id": Column("model"),
+        "model_name": Column("name", 0, shorten_middle),
+        "team": Column("team", 2, shorten_middle),
+        **more,
+    }
     print_table(
-        ("model", "name", "team", *more),
-        [[_text(row[column]) for column in columns] for row in rows],
+        list(columns.values()),
+        [[_text(row[name]) for name in columns] for row in rows],
+        empty=empty,
     )
 
 
@@ -62,14 +78,6 @@ def workspace(settings: "Config") -> "Workspace":
     if seen.unreadable:
         warn(f"{seen.unreadable} entries of the list of models cannot be read")
     return seen
-
-
-def key_refused(error: "Denied") -> str:
-    """One line for a person."""
-    return (
-        f"the API refuses the key: {str(error).rstrip('.')}: put a valid Baseten API key into "
-        "BASETEN_API_KEY or baseten.api_key_file"
-    )
 
 
 def _show_workspace(settings: "Config", *, json: bool) -> None:
@@ -86,47 +94,82 @@ def _show_workspace(settings: "Config", *, json: bool) -> None:
     if json:
         print_json({"models": rows})
         return
-    _print(rows, "development", "status")
-    if not rows:
-        typer.echo("The key sees no models. Push one, or use a key of another team.")
-    else:
+    columns = {"development": Column("development", 1), "status": Column("status")}
+    _print(rows, columns, "The key sees no models. Push one, or use a key of another team.")
+    if rows:
         typer.echo("\nNothing is configured to be watched: `baseten-watchdog init` chooses models.")
 
 
-def _listing(settings: "Config") -> "Listing":
-    from watchdog.app.commands import list_models
+def _listing(settings: "Config") -> "Sequence[ListedModel]":
+    """What the API lists. Where nothing is discovered the configuration says what is watched, so
+    that an API which cannot be asked is a warning then."""
+    import asyncio
 
-    return _answer(list_models(settings, os.environ))
+    from watchdog.app.commands import list_models
+    from watchdog.app.setup import SetupError
+    from watchdog.engine.ports import ApiError
+
+    if settings.discovery is not None:
+        found = _answer(list_models(settings, os.environ))
+    else:
+        try:
+            found = asyncio.run(list_models(settings, os.environ))
+        except (SetupError, ApiError) as error:
+            warn(f"the models cannot be listed, so teams are not known: {error}")
+            return ()
+    if found.unreadable:
+        warn(f"{found.unreadable} entries of the list of models cannot be read")
+    return found.models
 
 
 def _answer(question: "Coroutine[Any, Any, T]") -> "T":
     """The answer. Prints one line and exits with 2 when the key is refused, with 3 when the API
     does not answer."""
-    from watchdog.app.parts import SetupError
-    from watchdog.engine.ports import ApiError, Denied
+    import asyncio
+
+    from watchdog.app.setup import SetupError
+    from watchdog.engine.ports import ApiError
 
     try:
         return asyncio.run(question)
     except SetupError as error:
         fail(str(error))
-    except Denied as error:
-        fail(key_refused(error))
     except ApiError as error:
-        fail(f"the models cannot be listed: {error}", status=EXIT_API)
+        fail_unanswered(error, "the models cannot be listed")
 
 
 def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
+    names = {model.id: model.name for model in listing}
     teams = {model.id: model.team for model in listing}
     return [
         {
             "model_id": model.id,
-            "model_name": model.name,
-            "team": teams.get(model.id),
+            "model_name": model.name or names.get(model.id),
+            "team": model.team or teams.get(model.id),
             "watched": True,
             "why": "configured",
+            **_rule(settings, model.id, model.name, model.team),
         }
         for model in settings.models
     ]
+
+
+def _rule(
+    settings: "Config", model_id: str, name: str | None, team: str | None
+) -> "Mapping[str, object]":
+    """The rule that applies, and the first of its patterns that matches."""
+    from watchdog.config.policies import rule_of
+    from watchdog.domain.discovery import first_match
+
+    number = rule_of(settings, model_id, name, team)
+    if number is None:
+        return _NO_RULE
+    patterns = settings.rules[number].match
+    return {"rule": number, "rule_pattern": first_match(patterns, model_id, name, team)}
+
+
+def _rule_text(row: "Mapping[str, object]") -> str | None:
+    return None if row["rule"] is None else f"rules[{row['rule']}] ({row['rule_pattern']})"
 
 
 def _listed(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
@@ -147,6 +190,7 @@ def _listed(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[s
             "team": model.team,
             "watched": watched,
             "why": why,
+            **(_rule(settings, model.id, model.name, model.team) if watched else _NO_RULE),
         }
         for watched, why, model in judged
     ]

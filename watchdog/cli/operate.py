@@ -1,36 +1,36 @@
-"""`pause`, `resume`, `reset` and `retry`: the commands with which an operator intervenes."""
+"""`pause`, `resume` and `reset`: the commands that change the ledger, and what `retry` shares with
+them."""
 
-import asyncio
-import getpass
 import os
-import socket
-import sys
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.model_argument import ModelArgument, configured, resolve
 from watchdog.cli.options import ConfigOption, load
+from watchdog.cli.output import when_in_zone
+from watchdog.cli.selection import ModelsArgument, StateOption
 from watchdog.text.duration import parse_duration
-from watchdog.text.phrases import clock_time
 from watchdog.text.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from watchdog.app.setup import NoLedgerError
     from watchdog.config import Config
+    from watchdog.domain.records import Action
     from watchdog.engine.ports import LedgerTransaction
     from watchdog.engine.settings import Settings
+
+T = TypeVar("T")
 
 _LONGEST_PAUSE = timedelta(days=30)
 """A pause must end by itself: if it were forgotten, the watchdog would stay off."""
 
-OptionalModel = Annotated[
-    str | None, typer.Argument(metavar="[MODEL]", help="A model's id or configured name.")
+AllOption = Annotated[
+    bool, typer.Option("--all", help="All models, also those that are added later.")
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All models, also those to come.")]
 
 
 def _one_line(note: str) -> str:
@@ -38,112 +38,204 @@ def _one_line(note: str) -> str:
     return clean(note)
 
 
+def _by(name: str) -> str:
+    """The given name in one line, else this user's. In a container the user may have no name."""
+    import getpass
+    import socket
+
+    if name.strip():
+        return clean(name.strip(), most=LONGEST_NAME)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = str(os.getuid())
+    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)
+
+
 NoteOption = Annotated[
     str, typer.Option("--note", help="Why; shown in status and history.", callback=_one_line)
+]
+CreateOption = Annotated[
+    bool,
+    typer.Option("--create", help="Make the ledger if there is none, as before the first daemon."),
+]
+ByOption = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="Who orders this; shown in status and history. By default user@host.",
+        callback=_by,
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def pause(
-    model: OptionalModel = None,
+    models: ModelsArgument = None,
+    state: StateOption = None,
     every: AllOption = False,
     span: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="How long, as 2h. Required.")
     ] = None,
     note: NoteOption = "",
+    by: ByOption = "",
+    create: CreateOption = False,
+    yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Hands off: retry nothing of a model, or of all, for a time. Watching goes on.
+    """Send no retries of some models, or of all, for a time. The checks go on.
 
     It holds across restarts, and takes the place of an earlier pause.
     """
     from watchdog.engine.target import operate
 
     settings, wanted = load(config).config, _span(span)
-    ends: list[datetime] = []
+    ids = _chosen(settings, models, state, every, f"Pause {{}} for {span}", yes=yes)
 
-    def begin(tx: "LedgerTransaction", rules: "Settings", model_id: str | None) -> None:
-        until = operate.pause(tx, model_id, span=wanted, who=who(), note=note)
-        if not operate.holds(tx, rules, until):
-            fail("not paused: by the clock of a running daemon that would be over: set its clock")
-        ends.append(until)
+    def begin(tx: "LedgerTransaction", rules: "Settings") -> datetime:
+        ends = [operate.pause(tx, each, span=wanted, who=by, note=note) for each in ids]
+        if not operate.holds(tx, rules, min(ends)):
+            fail(
+                "not paused: by the clock of a running daemon it would already be over: set that "
+                "clock"
+            )
+        return min(ends)
 
-    model_id = _change(settings, model, every, begin)
-    typer.echo(f"paused {model_id or 'all models'} until {clock_time(ends[-1])}")
+    until = when_in_zone(_change(settings, begin, create=create))
+    for model_id in ids:
+        typer.echo(f"paused {model_id or 'all models'} until {until}")
 
 
 def resume(
-    model: OptionalModel = None,
+    models: ModelsArgument = None,
+    state: StateOption = None,
     every: AllOption = False,
     note: NoteOption = "",
+    by: ByOption = "",
+    yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
     """End a pause before its time."""
     from watchdog.engine.target import operate
 
-    left: list[str] = []
+    settings = load(config).config
+    ids = _chosen(settings, models, state, every, "Resume {}", yes=yes)
 
-    def end(tx: "LedgerTransaction", _: "Settings", model_id: str | None) -> None:
-        ended = operate.resume(tx, model_id, who=who(), note=note)
-        if model_id and any(pause.model_id is None for pause in tx.actions.pauses()):
-            left.append("; all models are paused: `resume --all`")
-        if not ended:
-            fail(f"{model_id or 'all models'}: not paused{''.join(left)}")
+    def end(tx: "LedgerTransaction", _: "Settings") -> "tuple[list[str | None], Sequence[Action]]":
+        ended = [each for each in ids if operate.resume(tx, each, who=by, note=note)]
+        return ended, tx.actions.pauses()
 
-    model_id = _change(load(config).config, model, every, end)
-    typer.echo(f"resumed {model_id or 'all models'}{''.join(left)}")
+    ended, left = _change(settings, end)
+    still = _still_paused(left, every=every)
+    for model_id in ids:
+        if model_id in ended:
+            typer.echo(f"resumed {model_id or 'all models'}{still}")
+        elif len(ids) > 1:
+            typer.echo(f"{model_id}: not paused{still}", err=True)
+    if not ended:
+        fail(f"{ids[0] or 'all models'}: not paused{still}" if len(ids) == 1 else "none is paused")
+
+
+def _still_paused(left: "Sequence[Action]", *, every: bool) -> str:
+    """What keeps a model paused all the same."""
+    single = sorted(each.model_id for each in left if each.model_id is not None)
+    if every and single:
+        return f"; still paused by their own pauses: `resume {' '.join(single)}`"
+    if not every and len(single) < len(left):
+        return "; all models are paused: `resume --all`"
+    return ""
 
 
 def reset(
-    model: ModelArgument,
+    models: ModelsArgument = None,
+    state: StateOption = None,
     note: NoteOption = "",
+    by: ByOption = "",
     yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Forget a model's attempts: a new episode and a new window begin.
+    """Forget the attempts of some models: for each a new episode and a new window begin.
 
-    For one that is exhausted, after its cause was fixed. The fleet's limits still count them.
+    For those that are exhausted, after the cause was fixed. The fleet's limits still count them.
     """
+    settings = load(config).config
+    question = "Forget the attempts of {}, so that it may be retried anew"
+    ids = _chosen(settings, models, state, False, question, yes=yes, always=True)
+
+    def clear(tx: "LedgerTransaction", rules: "Settings") -> list[str]:
+        return [_reset(tx, rules, each, by, note) for each in ids if each is not None]
+
+    problems = _change(settings, clear)
+    for model_id, problem in zip(ids, problems, strict=True):
+        if not problem:
+            typer.echo(f"reset {model_id}")
+    if any(problems):
+        fail(*filter(None, problems))
+
+
+def _reset(tx: "LedgerTransaction", rules: "Settings", model_id: str, by: str, note: str) -> str:
+    """Why it is not reset; nothing if it is."""
     from watchdog.engine.target import operate
 
-    settings = load(config).config
-    confirm(f"Forget the attempts of {model}, so that it may be retried anew?", yes=yes)
+    target = tx.targets.get(model_id)
+    if target is None:
+        return f"the ledger does not know {model_id} yet: start the daemon first"
+    try:
+        operate.reset(tx, rules, target, who=by, note=note)
+    except operate.OutOfStep:
+        return "not reset: the clock of a running daemon differs from this one: set its clock"
+    except operate.UnderWay:
+        return f"a retry of {model_id} is under way: reset it once its result is known"
+    return ""
 
-    def clear(tx: "LedgerTransaction", rules: "Settings", model_id: str | None) -> None:
-        target = tx.targets.get(model_id) if model_id is not None else None
-        if target is None:
-            fail(f"the ledger does not know {model_id} yet: start the daemon first")
-        try:
-            operate.reset(tx, rules, target, who=who(), note=note)
-        except operate.OutOfStep:
-            fail("not reset: the clock of a running daemon differs from this one: set its clock")
-        except operate.UnderWay:
-            fail(f"a retry of {model_id} is under way: reset it once its result is known")
 
-    typer.echo(f"reset {_change(settings, model, False, clear)}")
+def _chosen(
+    settings: "Config",
+    models: list[str] | None,
+    state: list[str] | None,
+    every: bool,
+    act: str,
+    *,
+    yes: bool,
+    always: bool = False,
+) -> tuple[str | None, ...]:
+    """The ids that the command line selects, None for all models, once they are confirmed. One that
+    is named by itself is not asked about, unless `always`."""
+    if every and (models or state):
+        fail("give either MODEL or --all")
+    if every:
+        return (None,)
+    if not (models or state):
+        fail("name a MODEL, or give --all")
+    from watchdog.cli.chosen import choose
+
+    chosen = choose(settings, models, state)
+    if chosen.several or always:
+        chosen.confirm(act, yes=yes)
+    return chosen.model_ids
 
 
 def _change(
     settings: "Config",
-    model: str | None,
-    every: bool,
-    work: "Callable[[LedgerTransaction, Settings, str | None], None]",
-) -> str | None:
-    """Run one writing transaction about one model or all; the model's id."""
+    work: "Callable[[LedgerTransaction, Settings], T]",
+    *,
+    create: bool = False,
+) -> "T":
+    """Run one writing transaction; its result.
+
+    A missing ledger is made only with `create`: what is written to a ledger that no daemon uses
+    has no effect.
+    """
+    import asyncio
+
     from watchdog.app.operate import change_ledger
-    from watchdog.app.parts import SetupError
-
-    if every == (model is not None):
-        fail("name a MODEL, or give --all" if model is None else "give either MODEL or --all")
-
-    def whole(tx: "LedgerTransaction", rules: "Settings") -> str | None:
-        known = configured(settings)
-        model_id = resolve(model, known, tx.targets.all()) if model is not None else None
-        work(tx, rules, model_id)
-        return model_id
+    from watchdog.app.setup import NoLedgerError, SetupError
 
     try:
-        model_id, made = asyncio.run(change_ledger(settings, whole))
+        result, made = asyncio.run(change_ledger(settings, work, make=create))
+    except NoLedgerError as error:
+        fail_without_ledger(error)
     except SetupError as error:
         fail(str(error))
     if made:
@@ -153,7 +245,11 @@ def _change(
             "A daemon with another store.url does not see this",
             err=True,
         )
-    return model_id
+    return result
+
+
+def fail_without_ledger(error: "NoLedgerError") -> NoReturn:
+    fail(f"{error} (`pause` and `retry` make a new one with --create)")
 
 
 def _span(text: str | None) -> timedelta:
@@ -166,20 +262,3 @@ def _span(text: str | None) -> timedelta:
     if not timedelta(0) < span <= _LONGEST_PAUSE:
         fail(f"--for: must be more than 0s and at most {_LONGEST_PAUSE.days}d")
     return span
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        fail(f"{question} Nobody is there to ask: give --yes")
-    typer.confirm(question, abort=True)
-
-
-def who() -> str:
-    """user@host, as the history shows it. In a container the user may have no name."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = str(os.getuid())
-    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)

@@ -1,21 +1,16 @@
 """Options and arguments that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import platformdirs
 import typer
 
 from watchdog.cli.console import fail
+from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file
 
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
-
-CONFIG_VARIABLE = "BASETEN_WATCHDOG_CONFIG"
-CONFIG_NAME = "baseten-watchdog.yaml"
-"""The name of the file that is read by default: from the working directory, else from the user's
-configuration directory."""
 
 ConfigOption = Annotated[
     Path | None,
@@ -29,35 +24,45 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def complete_id(context: typer.Context, begun: str) -> list[str]:
+    """The ids of the models that begin so, for the shell."""
+    from watchdog.cli.completion import known_models
+
+    return [each for each in known_models(context.params.get("config")) if each.startswith(begun)]
+
+
 ModelsOption = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", metavar="ID", help="Watch this model; may be repeated."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="Watch this model, by id or name; may be repeated.",
+        autocompletion=complete_id,
+    ),
 ]
-
-
-def default_files() -> tuple[Path, ...]:
-    """Where a configuration file is looked for when none is named, in this order."""
-    try:
-        users = platformdirs.user_config_path("baseten-watchdog") / CONFIG_NAME
-    except RuntimeError:  # The user has no home directory, as in a container.
-        return (Path(CONFIG_NAME),)
-    return Path(CONFIG_NAME), users
-
-
-def config_file(path: Path | None) -> Path | None:
-    """The given file, else the first default file that exists, else None."""
-    return path or next((each for each in default_files() if each.is_file()), None)
 
 
 def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False) -> "LoadedConfig":
     """The configuration. If it is wrong, it prints one line for each problem and exits 2. `path` is
     the given file, None for a default file. The caller reports the warnings."""
+    return _loaded(config_file(path), models, overrides(dry_run=dry_run))
+
+
+def load_without_file() -> "LoadedConfig":
+    """The configuration of the environment alone, as `load` otherwise."""
+    return _loaded(None, (), {})
+
+
+def _loaded(
+    file: Path | None, models: Sequence[str], settings: Mapping[str, str]
+) -> "LoadedConfig":
     from watchdog.config import ConfigError, load_config
 
     try:
-        return load_config(
-            config_file(path), model_ids=models, overrides=overrides(dry_run=dry_run)
-        )
+        return load_config(file, model_ids=models, overrides=settings)
     except ConfigError as error:
         fail(*error.problems)
 

@@ -1,111 +1,161 @@
 """`retry`: one attempt, on an operator's order."""
 
-import asyncio
 import os
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.console import EXIT_API, fail
-from watchdog.cli.model_argument import ModelArgument, configured, resolve
-from watchdog.cli.operate import NoteOption, YesOption, confirm, who
+from watchdog.cli.console import EXIT_API, fail, fail_unanswered
+from watchdog.cli.operate import (
+    ByOption,
+    CreateOption,
+    NoteOption,
+    YesOption,
+    fail_without_ledger,
+)
 from watchdog.cli.options import ConfigOption, load
-from watchdog.domain.reasons import Scope
-from watchdog.domain.records import Attempt, DecisionKind, Outcome, Resolution, Target
+from watchdog.cli.selection import ModelsArgument, StateOption
 from watchdog.text.phrases import age, ahead
 from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
     from watchdog.config import Config
+    from watchdog.domain.records import Attempt, Target
 
 EXIT_NOT_RETRIED = 1
 
 
 def retry(
-    model: ModelArgument,
+    models: ModelsArgument = None,
+    state: StateOption = None,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Pass the model's own limits, delays and pause; never the fleet's."
+            "--force",
+            help="Ignore the model's own limits, delays and pause. The fleet's limits always hold.",
         ),
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for its result.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the results.")] = False,
     note: NoteOption = "",
+    by: ByOption = "",
+    create: CreateOption = False,
     yes: YesOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Retry a failed deployment now, under the same limits as the daemon.
+    """Retry failed deployments now, one after the other, under the same limits as the daemon.
 
-    Exit status: 0 retried, and with --wait recovered; 1 not; 2 wrong usage or configuration;
-    3 the API could not be asked.
+    Exit status: 0 all retried, and with --wait recovered; 1 some not; 2 wrong usage,
+    configuration or key; 3 the API could not be asked about some, and the others were retried.
     """
+    from watchdog.cli.chosen import choose
+
     settings = load(config).config
-    model_id = resolve(model, configured(settings), _past(settings))
-    if force:
-        confirm(f"Retry {model_id} beyond its own limits?", yes=yes)
-    only = settings.only(model_id)
-    attempt = _attempt(only, force=force, note=note)
-    if wait and attempt.under_way:
-        attempt = _follow(only, attempt)
-        typer.echo(f"{model_id}: {attempt.resolution or attempt.outcome}")
-        raise typer.Exit(0 if attempt.resolution is Resolution.RECOVERED else EXIT_NOT_RETRIED)
-    retried = attempt.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.DRY_RUN)
-    raise typer.Exit(0 if retried else EXIT_NOT_RETRIED)
+    if not (models or state):
+        fail("name a MODEL")
+    chosen = choose(settings, models, state)
+    if chosen.several or force:
+        chosen.confirm("Retry {}" + (" beyond its own limits" if force else ""), yes=yes)
+    codes = []
+    attempts: list[tuple[Config, Attempt]] = []
+    for model_id in chosen.model_ids:
+        only = _only(settings, model_id)
+        code, attempt = _attempt(only, force=force, by=by, note=note, create=create)
+        if wait and attempt is not None and attempt.under_way:
+            attempts.append((only, attempt))
+        else:
+            codes.append(code)
+    codes += [_result(only, attempt) for only, attempt in attempts]
+    raise typer.Exit(EXIT_NOT_RETRIED if EXIT_NOT_RETRIED in codes else max(codes))
 
 
-def _past(settings: "Config") -> Sequence[Target]:
-    """The ledger's targets: a daemon may have got its models from its command line."""
-    from watchdog.app.commands import read_ledger
-    from watchdog.app.parts import SetupError
+def _only(settings: "Config", model_id: str) -> "Config":
+    """The configuration of that model alone. Which rule applies to a model that is discovered
+    depends on its name and team, so the API is asked for them."""
+    import asyncio
 
+    from watchdog.app.commands import find_listed
+    from watchdog.app.setup import SetupError
+    from watchdog.config import only
+    from watchdog.engine.ports import ApiError
+
+    configured_ids = {model.id for model in settings.models}
+    if settings.discovery is None or not settings.rules or model_id in configured_ids:
+        return only(settings, model_id)
     try:
-        return asyncio.run(read_ledger(settings, lambda tx: tx.targets.all()))
-    except SetupError:
-        return ()  # Any problem of the ledger is reported when it is opened to write.
+        found = asyncio.run(find_listed(settings, os.environ, model_id))
+    except SetupError as error:
+        fail(str(error))
+    except ApiError as error:
+        fail_unanswered(error, f"which rule applies to {model_id} is not known")
+    return only(settings, model_id, found)
 
 
-def _attempt(settings: "Config", *, force: bool, note: str) -> Attempt:
-    """The attempt that was made. If there is none, it prints why and exits."""
+def _attempt(
+    settings: "Config", *, force: bool, by: str, note: str, create: bool
+) -> "tuple[int, Attempt | None]":
+    """The exit status, and the attempt if one was made. Prints what came of it."""
+    import asyncio
+
     from watchdog.app.operate import retry_once
-    from watchdog.app.parts import SetupError
+    from watchdog.app.setup import NoLedgerError, SetupError
+    from watchdog.domain.records import Outcome
+    from watchdog.engine.ports import Denied, LedgerUnavailable
 
     try:
-        tried = asyncio.run(retry_once(settings, os.environ, forced=force, who=who(), note=note))
+        tried = asyncio.run(
+            retry_once(settings, os.environ, forced=force, who=by, note=note, make=create)
+        )
+    except NoLedgerError as error:
+        fail_without_ledger(error)
     except SetupError as error:
         fail(str(error))
     target, attempt = tried.target, tried.attempt
-    if attempt is None and tried.error is not None:
-        typer.echo(f"{target.model_id}: not retried: {tried.error}", err=True)
-        raise typer.Exit(EXIT_API)
+    if attempt is None and isinstance(tried.error, LedgerUnavailable):
+        fail(f"{target.model_id}: not retried: {tried.error}")
+    if attempt is None and isinstance(tried.error, Denied):
+        fail_unanswered(tried.error, f"{target.model_id}: not retried")
     if attempt is None:
-        typer.echo(
-            f"{target.model_id}: not retried: {_why(target, tried.now, forced=force)}", err=True
-        )
-        raise typer.Exit(EXIT_NOT_RETRIED)
+        why = tried.error or _why(target, tried.now, forced=force)
+        typer.echo(f"{target.model_id}: not retried: {why}", err=True)
+        return EXIT_API if tried.error is not None else EXIT_NOT_RETRIED, None
     reason = f": {clean(attempt.reason)}" if attempt.reason else ""
     typer.echo(f"{target.model_id}: {attempt.outcome}{reason}")
-    return attempt
+    retried = attempt.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.DRY_RUN)
+    return 0 if retried else EXIT_NOT_RETRIED, attempt
 
 
-def _why(target: Target, now: datetime, *, forced: bool) -> str:
+def _result(settings: "Config", attempt: "Attempt") -> int:
+    """Wait for the end of an attempt; the exit status."""
+    from watchdog.domain.records import Resolution
+
+    attempt = _follow(settings, attempt)
+    typer.echo(f"{attempt.model_id}: {attempt.resolution or attempt.outcome}")
+    return 0 if attempt.resolution is Resolution.RECOVERED else EXIT_NOT_RETRIED
+
+
+def _why(target: "Target", now: datetime, *, forced: bool) -> str:
+    from watchdog.domain.reasons import Scope
+    from watchdog.domain.records import DecisionKind
+
     decision = target.decision
     until = f", {ahead(decision.until, now)}" if decision.until else ""
     reason = decision.reason
     own = decision.kind is DecisionKind.GIVE_UP or (reason and reason.scope is Scope.MODEL)
-    hint = " (--force passes the model's own limits)" if own and not forced else ""
+    hint = " (--force ignores the model's own limits)" if own and not forced else ""
     return f"{reason}{until}{hint}"
 
 
-def _follow(settings: "Config", attempt: Attempt) -> Attempt:
+def _follow(settings: "Config", attempt: "Attempt") -> "Attempt":
+    import asyncio
+
     from watchdog.app.operate import follow
-    from watchdog.app.parts import SetupError
+    from watchdog.app.setup import SetupError
 
     live, shown = sys.stderr.isatty(), [""]
 
-    def progress(target: Target, now: datetime) -> None:
+    def progress(target: "Target", now: datetime) -> None:
         status = clean(target.status or "-")
         if live:
             waited = age(now - attempt.reserved_at)

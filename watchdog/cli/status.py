@@ -1,201 +1,143 @@
 """`status`: what the ledger knows of each target, beside a running daemon or without one."""
 
-import asyncio
-import sys
-import time
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.actions import action_json, pause_line
 from watchdog.cli.console import fail
-from watchdog.cli.ledger import read
 from watchdog.cli.options import ConfigOption, JsonOption, load
-from watchdog.cli.output import print_json, print_table, table
-from watchdog.domain.breaker import Opening
-from watchdog.domain.records import Action, Health
-from watchdog.domain.replica import Replica, ReplicaState
-from watchdog.domain.status import state_of
-from watchdog.engine.fleet import discovery, overview
-from watchdog.engine.fleet.overview import Watched
-from watchdog.text.phrases import age, ago, ahead, clock_time, signature
-from watchdog.text.untrusted import clean
+from watchdog.cli.output import print_json, print_table, say
+from watchdog.cli.selection import (
+    ModelsArgument,
+    StateOption,
+    is_in,
+    select,
+    states,
+    with_teams,
+)
+from watchdog.cli.sort import Sort
 
 if TYPE_CHECKING:
+    from watchdog.cli.shown import Shown
     from watchdog.config import Config
-    from watchdog.engine.ports import LedgerTransaction
+    from watchdog.engine.fleet.overview import Watched
 
-_REFRESH_SECONDS = 1.0
-_COLUMNS = ("model", "name", "state", "status", "since", "attempts", "next attempt", "why")
+    Pick = Callable[[Shown], list[Watched]]
+    """Those that the command line selects, in its order."""
+
+
+class Output(StrEnum):
+    WIDE = "wide"
+    JSON = "json"
+    NAME = "name"
 
 
 def status(
-    config: ConfigOption = None,
-    json: JsonOption = False,
+    models: ModelsArgument = None,
+    state: StateOption = None,
+    team: Annotated[
+        str | None, typer.Option("--team", metavar="TEAM", help="Only the models of this team.")
+    ] = None,
+    sort: Annotated[Sort, typer.Option("--sort", help="The order of the rows.")] = Sort.URGENCY,
+    output: Annotated[
+        Output | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="wide: all columns, whatever the terminal's width; json: as --json; name: one id "
+            "a line, for another command.",
+        ),
+    ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Go on showing it, until Ctrl-C.")
+        bool, typer.Option("--watch", "-w", help="Go on showing it, until q or Ctrl-C.")
     ] = False,
+    json: JsonOption = False,
+    config: ConfigOption = None,
 ) -> None:
-    """Show what the ledger knows of each target, and why it waits."""
-    settings = load(config).config
-    if watch and json:
-        fail("--watch is for people: leave --json out")
+    """Show what the ledger knows of each model, the most urgent first, and why it waits.
+
+    With the id or name of one model, show that one in detail.
+    """
+    from watchdog.cli.ledger import read
+    from watchdog.cli.shown import shown
+
+    settings, wanted = load(config).config, states(state)
+    if json and output not in (None, Output.JSON):
+        fail("give either --json or --output")
+    form = Output.JSON if json else output
+    if watch and form is not None:
+        fail("--watch is for people: leave --json and --output out")
+    words = models or []
+    seen = read(settings, lambda tx: shown(tx, settings))
+    pick = _picking(settings, words, team, wanted, sort, seen)
     if watch:
-        read(settings, lambda tx: tx.now())  # An unreadable ledger is an error here only.
-        _watch(settings)
-        return
-    shown = read(settings, lambda tx: _shown(tx, settings))
-    if json:
-        print_json(
-            {
-                "targets": [_json(each, shown.now) for each in shown.watched],
-                "pauses": [action_json(pause) for pause in shown.pauses],
-                "breaker_open": shown.opening is not None,
-                "replicas": [_replica_json(replica, shown.now) for replica in shown.replicas],
-            }
-        )
-        return
-    print_table(_COLUMNS, [_cells(each, shown.now) for each in shown.watched])
-    for note in shown.notes():
-        typer.echo(note)
+        from watchdog.cli.status_watch import watch_status
+
+        watch_status(settings, pick)
+    elif form is Output.JSON:
+        from watchdog.cli.status_json import status_json
+
+        print_json(status_json(seen, pick(seen), settings.baseten.app_url))
+    elif form is Output.NAME:
+        for each in pick(seen):
+            typer.echo(each.target.model_id)
+    elif len(words) == 1 and not (wanted or team) and words[0] in _titles(seen):
+        _print_detail(seen, pick(seen))
+    else:
+        _print(seen, pick(seen), wide=form is Output.WIDE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    watched: tuple[Watched, ...]
-    pauses: tuple[Action, ...]
-    opening: Opening | None
-    replicas: tuple[Replica, ...]
-    now: datetime
+def _picking(
+    settings: "Config",
+    words: Sequence[str],
+    team: str | None,
+    wanted: frozenset[str],
+    sort: Sort,
+    seen: "Shown",
+) -> "Pick":
+    from watchdog.cli.status_table import ordered
 
-    @property
-    def _failing(self) -> int:
-        return sum(each.target.health is Health.FAILING for each in self.watched)
+    of_team = [] if team is None else [f"{team}/*"]
+    asked = [*words, *of_team]
+    teams = {each.model_id: each.team for each in with_teams(settings, asked, seen.named())}
 
-    def notes(self) -> list[str]:
-        """What concerns more than one target, a line each."""
-        notes = [_replica_line(replica, self.now) for replica in self.replicas]
-        if all(each.state(self.now) is ReplicaState.GONE for each in self.replicas):
-            notes.append("no daemon is running: this is how the last one left it")
-        notes += [pause_line(pause) for pause in self.pauses]
-        if self.opening is not None:
-            notes.append(
-                f"breaker open since {clock_time(self.opening.opened_at)}: "
-                f"{self.opening.failures} models had begun to fail at once then, "
-                f"{self._failing} fail now; see `history --fleet`"
-            )
-        return notes
+    def pick(now_seen: "Shown") -> "list[Watched]":
+        found = list(now_seen.watched)
+        for group in filter(None, (words, of_team)):
+            ids = set(select(group, now_seen.named(teams)))
+            found = [each for each in found if each.target.model_id in ids]
+        return ordered((each for each in found if is_in(each.target, wanted)), sort, now_seen.now)
+
+    pick(seen)  # A word that selects no model ends the command here.
+    return pick
 
 
-def _cells(watched: Watched, now: datetime) -> tuple[str, ...]:
-    target, policy, decision = watched.target, watched.policy, watched.target.decision
-    return (
-        target.model_id,
-        target.name or "-",
-        state_of(target).value,
-        target.status or "-",
-        ago(target.status_since, now),
-        f"{watched.used} of {policy.max_attempts}" if policy else str(watched.used),
-        ahead(decision.until, now),
-        _why(watched),
-    )
+def _titles(seen: "Shown") -> set[str]:
+    return {text for each in seen.named() for text in (each.model_id, each.name) if text}
 
 
-def _why(watched: Watched) -> str:
-    reason, place = watched.target.decision.reason, watched.place
-    if reason is None:
-        return "-"
-    return f"{reason} (number {place} in the queue)" if place is not None else reason.value
+def _print(seen: "Shown", picked: "Sequence[Watched]", *, wide: bool) -> None:
+    from watchdog.cli.status_table import COLUMNS, cells
+
+    say(seen.summary())
+    if seen.watched:
+        typer.echo()
+        rows = [cells(each, seen.now) for each in picked]
+        print_table(COLUMNS, rows, empty="No model is selected.", wide=wide)
+    for notes in (list(seen.meanings(picked)), list(seen.notes())):
+        typer.echo("\n" if notes else "", nl=False)
+        for note in notes:
+            say(note)
 
 
-def _json(watched: Watched, now: datetime) -> dict[str, Any]:
-    target, policy = watched.target, watched.policy
-    return {
-        "model_id": target.model_id,
-        "model_name": target.name,
-        "watched": target.watched,
-        "state": state_of(target),
-        "status": target.status,
-        "since": target.status_since,
-        "deployment_id": target.deployment.id if target.deployment else None,
-        "failing_since": target.failing_from,
-        "episode_id": target.episode.id if target.episode else None,
-        "attempts_used": watched.used,
-        "attempts_allowed": policy.max_attempts if policy else None,
-        "window_remaining": watched.window_left(now),
-        "paused_until": target.paused_until,
-        "next_attempt_at": target.decision.until,
-        "queue_place": watched.place,
-        "decision": target.decision.kind,
-        "decision_reason": target.decision.reason,
-    }
+def _print_detail(seen: "Shown", picked: "Sequence[Watched]") -> None:
+    from watchdog.cli.status_detail import detail, labelled
 
-
-def _shown(tx: "LedgerTransaction", settings: "Config") -> _Shown:
-    policies = {**settings.policies()}
-    if settings.discovery is not None:
-        policies = dict.fromkeys(discovery.load(tx), settings.discovered_policy()) | policies
-    watched = tuple(overview.targets(tx, policies))
-    return _Shown(
-        watched,
-        tuple(tx.actions.pauses()),
-        tx.breaker.opening(),
-        tuple(tx.replicas.all()),
-        tx.now(),
-    )
-
-
-def _replica_line(replica: Replica, now: datetime) -> str:
-    """A daemon, in one line."""
-    state, name = replica.state(now), clean(signature(replica.id))
-    gone = state is ReplicaState.GONE
-    lived = "" if gone else f"up {age(now - replica.started_at)}, "
-    seen = ago(replica.seen_at, now)
-    return f"replica {name} {state}: {lived}version {clean(replica.version)}, seen {seen}"
-
-
-def _replica_json(replica: Replica, now: datetime) -> dict[str, Any]:
-    return {
-        "replica": replica.id,
-        "state": replica.state(now),
-        "version": replica.version,
-        "started_at": replica.started_at,
-        "configured_at": replica.configured_at,
-        "seen_at": replica.seen_at,
-    }
-
-
-def _watch(settings: "Config") -> None:
-    from rich.console import Console, Group
-    from rich.live import Live
-    from rich.text import Text
-
-    from watchdog.app.commands import read_ledger
-    from watchdog.app.parts import SetupError
-
-    console = Console(highlight=False)
-    if not sys.stdout.isatty():
-        fail("--watch needs a terminal: leave it out, or repeat `status --json`")
-
-    def picture() -> Group:
-        try:
-            shown = asyncio.run(read_ledger(settings, lambda tx: _shown(tx, settings)))
-        except SetupError as error:
-            return Group(Text(str(error), style="red"))
-        notes = shown.notes()
-        room = max(1, console.height - len(notes) - 2)
-        hidden = len(shown.watched) - room
-        if hidden > 0:
-            notes.append(f"{hidden} more: make the terminal taller, or see `status`")
-        cells = [_cells(each, shown.now) for each in shown.watched[:room]]
-        return Group(*map(Text, notes), table(_COLUMNS, cells))
-
-    with Live(picture(), console=console, auto_refresh=False, screen=True) as live:
-        try:
-            while True:
-                time.sleep(_REFRESH_SECONDS)
-                live.update(picture(), refresh=True)
-        except KeyboardInterrupt:
-            return
+    for each in picked:
+        for label, text in detail(each, seen.now):
+            say(labelled(label, text), indent=len(labelled("", "")))
+    typer.echo()
+    for note in seen.notes():
+        say(note)

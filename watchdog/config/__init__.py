@@ -2,7 +2,17 @@
 
 from watchdog.config.load import LoadedConfig, load_config
 from watchdog.config.model import Config
+from watchdog.config.policies import discovered_policies, only, policies
 from watchdog.config.schema import json_schema
 from watchdog.config.yaml_file import ConfigError
 
-__all__ = ["Config", "ConfigError", "LoadedConfig", "json_schema", "load_config"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "LoadedConfig",
+    "discovered_policies",
+    "json_schema",
+    "load_config",
+    "only",
+    "policies",
+]

@@ -1,4 +1,4 @@
-"""When retries may happen: cron's fields in a time zone, each minute that matches being allowed."""
+"""When retries may happen: in each minute that matches one of the cron lines, in a time zone."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -74,7 +74,8 @@ class AllowedTimes:
         return any(_in_hour(span, local) and local.minute in span.minutes for span in self._spans)
 
     def _day_matches(self, minute: datetime) -> bool:
-        """Whether any day does that it is anywhere on Earth while it is this day in UTC."""
+        """Whether a line allows the date of this UTC day, or the date before or after it: a local
+        date differs from the UTC date by at most one day."""
         day = minute.date()
         return any(
             span.match_day(each) and each.month in span.months

@@ -1,15 +1,11 @@
 """Settings from environment variables: an unknown variable with our prefix is an error."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import create_model
-from pydantic_settings import BaseSettings, EnvSettingsSource
-from pydantic_settings.exceptions import SettingsError
-
-from watchdog.config.model import Config
-from watchdog.config.problems import near, settings_in
+from watchdog.config.problems import is_compound, near, settings_in
 from watchdog.config.yaml_file import ConfigError
 
 ENV_PREFIX = "BASETEN_WATCHDOG_"
@@ -24,30 +20,30 @@ _OF_A_SERVICE = re.compile(
     r"|\w*_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://.*"
 )
 
-_Settings: type[BaseSettings] = create_model(  # type: ignore[call-overload]
-    "_Settings",
-    __base__=BaseSettings,
-    **{name: (field.annotation, field) for name, field in Config.model_fields.items()},
-)
-
-
-class _OneVariable(EnvSettingsSource):
-    def __init__(self, name: str, value: str) -> None:
-        self._variable = {name.lower(): value}
-        super().__init__(_Settings, env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return self._variable
-
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The settings in our variables, a section before its members. Raises ConfigError that names
-    every variable that is not a setting."""
+    """The settings of each of our variables. A section comes before its members, so that a member
+    goes before it. Raises ConfigError with every variable that is no setting, is empty, or is not
+    JSON."""
     ours = sorted(name for name in environ if _is_ours(name, environ[name]))
     problems = [problem for name in ours for problem in _problems(name, environ[name])]
     if problems:
         raise ConfigError(*problems)
-    return {name: _OneVariable(name, environ[name])() for name in ours}
+    return {name: _settings(name, environ[name]) for name in ours}
+
+
+def _settings(name: str, text: str) -> dict[str, Any]:
+    """The one setting of a variable, in its sections. Raises ValueError if it is not JSON, as a
+    list or a section must be."""
+    *sections, last = _path(name)
+    found = {last: json.loads(text) if is_compound((*sections, last)) else text}
+    for section in reversed(sections):
+        found = {section: found}
+    return found
+
+
+def _path(name: str) -> tuple[str, ...]:
+    return tuple(name[len(ENV_PREFIX) :].lower().split(_NESTED))
 
 
 def _is_ours(name: str, value: str) -> bool:
@@ -59,8 +55,8 @@ def _is_ours(name: str, value: str) -> bool:
 
 
 def _problems(name: str, value: str) -> Iterator[str]:
-    *sections, last = name[len(ENV_PREFIX) :].lower().split(_NESTED)
-    known = set() if "models" in sections else settings_in(sections)
+    *sections, last = _path(name)
+    known = settings_in(sections)
     if last not in known:
         every = {_variable(path) for path in _paths()}
         yield f"{name}: no such setting{near(name.upper(), every)}"
@@ -68,8 +64,8 @@ def _problems(name: str, value: str) -> Iterator[str]:
         yield f"{name}: empty: give it a value, or unset it"
     else:
         try:
-            _OneVariable(name, value)()
-        except SettingsError:
+            _settings(name, value)
+        except ValueError:
             yield (
                 f"{name}: must be JSON, as lists and sections are in the environment, like "
                 """["BUILD_FAILED"] or [{"id": "abc123"}]"""
@@ -80,8 +76,7 @@ def _paths(sections: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for setting in settings_in(sections):
         path = (*sections, setting)
         yield path
-        if path != ("models",):
-            yield from _paths(path)
+        yield from _paths(path)
 
 
 def _variable(path: tuple[str, ...]) -> str:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from watchdog.config.environment import read_environment
 from watchdog.config.model import Config
 from watchdog.config.problems import config_problems
-from watchdog.config.rules import Breach, breaches, warnings
+from watchdog.config.rules import Breach, breaches
+from watchdog.config.warnings import warnings
 from watchdog.config.yaml_file import ConfigError, read_yaml
 from watchdog.files.shape import Location, dotted
 
@@ -36,7 +37,9 @@ def load_config(
 ) -> LoadedConfig:
     """Read the file, then the environment over it, then `overrides`, the command line's settings.
     With `model_ids` only these models are watched, with the names and rules that the file has for
-    them. Raises ConfigError with every problem, also of the models that are not selected."""
+    them. Problems and warnings are also about the models that are not selected. Relative paths
+    start at the file's folder, also in a value of the environment. Raises ConfigError with every
+    problem."""
     layers = {f"file {path}": read_yaml(path)} if path is not None else {}
     layers |= read_environment(os.environ)
     layers[_COMMAND_LINE] = dict(overrides or {})
@@ -48,17 +51,20 @@ def load_config(
     if problems:
         placed = (_place(paths, path, sources) + problem for paths, problem in problems)
         raise ConfigError(*dict.fromkeys(placed))
+    if path is not None:
+        config = _located(config, path.parent.absolute())
+    doubts = tuple(warnings(config))
     if model_ids:
         config = _narrowed(config, model_ids)
         sources["models"] = _COMMAND_LINE
-    return LoadedConfig(config, tuple(warnings(config)), sources)
+    return LoadedConfig(config, doubts, sources)
 
 
 def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...], str]]]:
     """The configuration and all that is wrong: the settings concerned, and the line to print.
 
-    What has the wrong shape is set aside, and the rules are checked on the rest: all but those
-    that ask for what was set aside.
+    Settings of the wrong shape are left out. On the rest, all rules are checked that do not need a
+    setting that was left out.
     """
     problems: list[tuple[tuple[str, ...], str]] = []
     aside: set[str] = set()
@@ -70,7 +76,7 @@ def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...]
             for found, text in config_problems(error):
                 location = found
                 if dotted(found) in aside:
-                    # Nothing but its section can be left out, which cannot be without it.
+                    # A required setting is missing, so its whole section is left out.
                     location = found[:-1]
                 else:
                     problems.append(((dotted(found),), f"{dotted(found)}: {text}"))
@@ -93,7 +99,8 @@ def _touches(breach: Breach, aside: Iterable[str]) -> bool:
 
 
 def _place(paths: Sequence[str], file: Path | None, sources: Mapping[str, str]) -> str:
-    """Prefix that names the environment variable which set the first of `paths`, else the file."""
+    """The beginning of a line: the variable or the command line, if one of `paths` was set there;
+    otherwise the file."""
     for path in paths:
         source = sources.get(path) or sources.get(path.partition("[")[0], "")
         if source and source != f"file {file}":
@@ -112,6 +119,28 @@ def _narrowed(config: Config, model_ids: Sequence[str]) -> Config:
     return config.model_copy(update={"models": models, "discovery": None})
 
 
+def _located(config: Config, folder: Path) -> Config:
+    """Relative paths start at the configuration file's folder, so that every command means the
+    same files, wherever it is started."""
+    if "url" in config.store.model_fields_set:
+        # Slow to import, and the default is absolute.
+        from watchdog.urls.ledger import located
+
+        store = config.store.model_copy(update={"url": located(config.store.url, folder)})
+        config = config.model_copy(update={"store": store})
+    file = config.baseten.api_key_file
+    if file is not None:
+        baseten = config.baseten.model_copy(update={"api_key_file": folder / file})
+        config = config.model_copy(update={"baseten": baseten})
+    receivers = tuple(
+        each
+        if each.url_file is None
+        else each.model_copy(update={"url_file": folder / each.url_file})
+        for each in config.notify
+    )
+    return config.model_copy(update={"notify": receivers})
+
+
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
@@ -123,10 +152,10 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _without(settings: Mapping[str, Any], location: Location) -> dict[str, Any]:
-    """The settings but for that one, or the whole list that it stands in.
-
-    A model stays, so that the others keep their places, under an id that no other can have.
-    """
+    """The settings without the one at `location`; if it is in a list, without that list. A model is
+    not removed, so that the numbers of the other models stay right. If the whole model or its id is
+    wrong, its number stands in place of its id, and what the rules say about that id is not
+    reported."""
     key, rest = str(location[0]), location[1:]
     if key == "models" and rest and isinstance(rest[0], int):
         models = list(settings["models"])

@@ -1,48 +1,43 @@
 """The configuration's shape: every key, its default, its unit and the reason for it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
+from urllib.parse import quote
 
-import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from watchdog.config.allowed_times import AllowedTimes
+from watchdog.config.policy_rules import PolicyOverrides, PolicyRules
+from watchdog.config.section import Section
 from watchdog.config.values import (
     BaseUrl,
     Count,
     Duration,
     File,
+    HostPattern,
     ModelId,
     Name,
     NoBool,
     Number,
     Port,
-    Statuses,
     Text,
 )
 from watchdog.domain.breaker import BreakerRules
 from watchdog.domain.causes import Cause
 from watchdog.domain.discovery import DiscoveryRules
-from watchdog.domain.records import FleetLimits, Policy, Standing
+from watchdog.domain.notices import BY_DEFAULT, NoticeEvent
+from watchdog.domain.outbox import Receiver
+from watchdog.domain.records import FleetLimits
+from watchdog.files.places import state_folder
 from watchdog.text.duration import parse_duration
+from watchdog.text.links import APP_URL
+from watchdog.text.secret import stripped
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_under_it(cls, value: object) -> object:
-        return {} if value is None else value
-
-
-class Baseten(_Section):
+class Baseten(Section):
     base_url: BaseUrl = Field(
         "https://api.baseten.co", description="The management API; plain http only to loopback."
+    )
+    app_url: BaseUrl = Field(
+        APP_URL, description="Baseten's web application: where links to models and logs lead."
     )
     allow_insecure_http: bool = Field(
         False, description="Allow plain http to other hosts: the key is then sent in the clear."
@@ -66,7 +61,7 @@ class Baseten(_Section):
     )
 
 
-class Watch(_Section):
+class Watch(Section):
     interval: Duration = Field(
         parse_duration("1m"),
         description="How often each target is checked, +-5 % so that they spread.",
@@ -75,119 +70,49 @@ class Watch(_Section):
         parse_duration("15s"), description="The same for a target with an attempt under way."
     )
     concurrency: Annotated[int, Field(ge=1, le=100), NoBool] = Field(
-        20, description="How many requests may be under way at once."
+        20,
+        description="How many checks may have a request under way at once. The second look, the "
+        "retry and the reading of logs are not counted.",
     )
 
 
-class AllowedTimesRules(_Section):
-    """Each minute that one of the lines matches is allowed."""
-
-    cron: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
-        description="Lines of cron's five fields, as '* 8-18 * * mon-fri'."
-    )
-    timezone: str = Field("UTC", description="In which they are read, as Europe/Berlin.")
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        self.compiled()
-        return self
-
-    def compiled(self) -> AllowedTimes:
-        return AllowedTimes(self.cron, self.timezone)
-
-
-class PolicyRules(_Section):
-    retry_on: Statuses = Field(
-        ("BUILD_FAILED", "DEPLOY_FAILED"), description="The statuses that are retried."
-    )
-    first_delay: Duration = Field(
-        parse_duration("2m"),
-        description="The wait before an episode's first attempt: a person may be at it.",
-    )
-    backoff: Duration = Field(
-        parse_duration("5m"),
-        description="The wait after the first re-failure, counted from seeing it.",
-    )
-    backoff_factor: Annotated[float, Field(allow_inf_nan=False, ge=1, le=100), NoBool] = Field(
-        3, description="How much longer each further wait is: 5, 15, 45 minutes."
-    )
-    backoff_max: Duration = Field(
-        parse_duration("1h"), description="The longest wait, before jitter."
-    )
-    jitter: Annotated[float, Field(allow_inf_nan=False, ge=0, le=1), NoBool] = Field(
-        0.5, description="Up to this share is added to a wait, so that retries do not come in step."
-    )
-    max_attempts: Count = Field(
-        4, description="In one episode: about the length of a platform incident."
-    )
-    window: Duration = Field(
-        parse_duration("24h"), description="What max_attempts_per_window looks back over."
-    )
-    max_attempts_per_window: Count = Field(
-        6, description="In one window; recovery does not clear it, so that flapping is bounded."
-    )
-    healthy_reset: Duration = Field(
-        parse_duration("30m"),
-        description="Observed health after which a new failure is a new episode.",
-    )
-    stuck_after: Duration = Field(
-        parse_duration("60m"),
-        description="An attempt without a result for so long is stuck: a person is needed.",
-    )
-    settle: Duration = Field(
-        parse_duration("5m"),
-        description="How long a status must last before it counts by itself: so long a retry whose "
-        "effect has not been seen keeps its place among those in flight, and so long "
-        "SCALED_TO_ZERO after a retry is no recovery, as a model may be scaled to zero before it "
-        "was loaded.",
-    )
-    standing: Standing = Field(
-        Standing.RETRY, description="Or ignore: leave alone what failed before it was watched."
-    )
-    allowed_times: AllowedTimesRules | None = Field(
-        None, description="When retries may happen; without it, always."
-    )
-
-
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for setting in schema["properties"].values():
-        setting.pop("default", None)
-
-
-class PolicyOverrides(PolicyRules):
-    """What a model's own rules say. What they do not say is as in `policy`, not the default."""
-
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
-
-
-class Breaker(_Section):
+class Breaker(Section):
     """Stops all retries when many targets fail at once; then tries one target at a time."""
 
     min_failures: Count = Field(3, description="The fewest new failures that open it.")
     ratio: Annotated[float, Field(allow_inf_nan=False, gt=0, le=1), NoBool] = Field(
-        0.3, description="Of the targets that were well: more than this share opens it."
+        0.3,
+        description="It opens if more than this share of the targets that were not failing began "
+        "to fail.",
     )
-    max_failures: Count = Field(20, description="So many new failures open it whatever the share.")
+    max_failures: Count = Field(
+        20, description="This many new failures open it, whatever the share is."
+    )
     window: Duration = Field(
-        parse_duration("10m"), description="Failures this close together count as one."
+        parse_duration("10m"),
+        description="Only failures that began within this span are counted together.",
     )
     cooldown: Duration = Field(
         parse_duration("10m"), description="The wait before one target is tried again."
     )
 
 
-class Fleet(_Section):
+class Fleet(Section):
     max_retries_per_minute: Count = Field(
         4, description="Of the API's 10 a minute per key: people need the rest."
     )
-    max_in_flight: Count = Field(10, description="Attempts under way at once, over all targets.")
+    max_in_flight: Count = Field(
+        10,
+        description="How many targets may hold a place in flight: by an attempt whose result was "
+        "not seen, or was presumed less than policy.settle ago.",
+    )
     max_attempts_per_window: Count = Field(
         50, description="In 24 h, over all targets: what a bad day may cost at most."
     )
     breaker: Breaker = Field(
         default_factory=Breaker,
-        description="Stops all retries when many targets fail at once: the platform is ill then, "
-        "and retries make it worse.",
+        description="Stops all retries when many targets fail at once: then the cause is the "
+        "platform, and retries make it worse.",
     )
 
 
@@ -195,23 +120,39 @@ _NO_OVERRIDES = PolicyOverrides()
 """One shared object for all models without own rules, of which there may be ten thousand."""
 
 
-class Model(_Section):
+class Model(Section):
     id: ModelId = Field(description="The model's id, as in its URL.")
     name: Name | None = Field(None, description="For people; in logs and metrics.")
+    team: Name | None = Field(
+        None,
+        description="Its team, for the patterns of rules. They see what is written here of a "
+        "model, and not what the API says of it.",
+    )
     policy: PolicyOverrides = Field(
         default_factory=lambda: _NO_OVERRIDES,
-        description="Any key of policy, for this model alone.",
+        description="Any key of policy, for this model alone. It goes before that of a rule.",
     )
 
 
-class Discovery(_Section):
+class Rule(Section):
+    """A part of the policy for all models that a pattern matches."""
+
+    match: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
+        description="Patterns: 'team/name', a name, or a whole id; * stands for anything."
+    )
+    policy: PolicyOverrides = Field(
+        description="Any key of policy. It goes before policy, and that of a model before it."
+    )
+
+
+class Discovery(Section):
     """Which of the models that the API lists are watched, beside those in `models`."""
 
     include: Annotated[tuple[Text, ...], Field(min_length=1)] = Field(
-        description="Patterns: 'team/name', or a name alone; * stands for anything."
+        description="Patterns: 'team/name', a name, or a whole id; * stands for anything."
     )
     exclude: tuple[Text, ...] = Field(
-        (), description="The same, for what is not watched all the same."
+        (), description="Patterns for models that are not watched although `include` matches them."
     )
     interval: Duration = Field(
         parse_duration("5m"), description="How often the API is asked for its list of models."
@@ -222,37 +163,88 @@ class Discovery(_Section):
 
 
 def _stripped(value: object) -> object:
-    """Without the white space around it, as the API key: secrets often end in a newline."""
-    return value.strip() if isinstance(value, str) else value
+    return stripped(value) if isinstance(value, str) else value
 
 
-class Store(_Section):
+NOWHERE = "sqlite://"
+"""The default of `store.url` for a user without a home directory, as in a container. It is the URL
+of a database in memory, which is no ledger."""
+
+
+def _default_store() -> str:
+    try:
+        folder = state_folder()
+    except RuntimeError:
+        return NOWHERE
+    return f"sqlite:///{quote(str(folder))}/ledger.db" if folder.is_absolute() else NOWHERE
+
+
+class Store(Section):
     url: Annotated[Text, Field(repr=False), BeforeValidator(_stripped)] = Field(
-        default_factory=lambda: f"sqlite:///{_state_folder()}/ledger.db",
+        default_factory=_default_store,
         description="A SQLAlchemy URL; by default a file in the user's state directory.",
     )
     retention: Duration = Field(
         parse_duration("90d"),
-        description="Closed episodes and attempts older than this are deleted.",
+        description="What ended longer ago than this is deleted: episodes with their attempts and "
+        "log lines, openings of the breaker, times of being broken, and changes of a status.",
     )
 
     @property
     def display_url(self) -> str:
-        """The URL with its password masked."""
+        """The URL with every secret in it masked."""
         # Slow to import, and most commands do not show it.
-        from sqlalchemy import make_url
+        from watchdog.urls.ledger import ledger_url, shown
 
-        return make_url(self.url).render_as_string(hide_password=True)
+        return shown(ledger_url(self.url))
 
 
-class Server(_Section):
+class Server(Section):
     host: Text = Field(
         "127.0.0.1", description="Where the page, /metrics, /healthz and /readyz listen."
     )
     port: Port = Field(9464, description="0: any free one.")
+    allowed_hosts: tuple[HostPattern, ...] = Field(
+        (),
+        description="Names by which browsers and scrapers may ask, as `watchdog.example.com` or "
+        "`*.example.com`, beside addresses, names without a dot and `*.svc`.",
+    )
+    external_url: BaseUrl | None = Field(
+        None, description="Where people reach the page; notifications link to it."
+    )
 
 
-class Logging(_Section):
+class NotifyRules(Section):
+    """One receiver of notifications."""
+
+    name: Name = Field(description="For metrics, logs and `notify test`; never the URL.")
+    url: SecretStr | None = Field(
+        None,
+        description="Where messages go: a URL of Apprise, as `slack://...` or `mailto://...`, or "
+        "the https URL of a webhook that takes JSON. It often holds a secret, so that no command, "
+        "log or page shows it.",
+    )
+    url_file: File | None = Field(
+        None, description="A file with the URL, instead of `url`; read again for each message."
+    )
+    events: tuple[NoticeEvent, ...] = Field(
+        BY_DEFAULT,
+        description="What it is notified of; by default all but `retried`: what needs an "
+        "operator, and the end of it.",
+    )
+    match: tuple[Text, ...] = Field(
+        (),
+        description="Which models it is notified of: patterns as those of discovery; without "
+        "any, all. What concerns all models is not filtered.",
+    )
+    include_error_lines: bool = Field(
+        False,
+        description="Also send the last line of the failed deployment's log, which may hold "
+        "secrets.",
+    )
+
+
+class Logging(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important events that are logged."
     )
@@ -272,17 +264,19 @@ def _regular_expression(text: str) -> str:
     return regular_expression(text)
 
 
-class OwnCause(_Section):
-    """What a line of a log says of the cause, to whoever wrote the configuration."""
+class OwnCause(Section):
+    """A pattern of the configuration, and the cause that a line shows if it matches."""
 
     match: Annotated[Text, AfterValidator(_regular_expression)] = Field(
-        description="A regular expression (RE2 syntax), found anywhere in a line, in any case."
+        description="A regular expression (RE2 syntax) that matches anywhere in a line. Upper and "
+        "lower case are the same."
     )
     cause: Cause = Field(description="What the line says.")
 
 
-class Config(_Section):
-    """The whole configuration. Immutable; holds no secret but a password in `store.url`."""
+class Config(Section):
+    """The whole configuration. Immutable; holds no secret but those in `store.url` and in the URLs
+    of `notify`."""
 
     mode: Literal["retry", "observe"] = Field(
         "retry", description="observe decides and records everything, and sends no retry."
@@ -293,28 +287,40 @@ class Config(_Section):
     watch: Watch = Field(default_factory=Watch, description="How often the targets are checked.")
     policy: PolicyRules = Field(
         default_factory=PolicyRules,
-        description="When a failed deployment is retried; a model can override each of these.",
+        description="When a failed deployment is retried; a rule or a model can override each of "
+        "these.",
     )
     fleet: Fleet = Field(default_factory=Fleet, description="The limits over all models.")
     models: Annotated[tuple[Model, ...], BeforeValidator(_list)] = Field(
-        (), description="What is watched. None means nothing, but for what is discovered."
+        (),
+        description="The models that are watched. If the list is empty, only discovered models are "
+        "watched.",
+    )
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(_list)] = Field(
+        (), description="Policies for groups of models; the first rule that matches a model counts."
     )
     discovery: Discovery | None = Field(
         None,
-        description="Watch models by their team and name; `models` need not list them then. "
-        "policy.standing is ignore for these, unless it is set.",
+        description="Watch models by their team and name, without listing them in `models`. "
+        "policy.standing is ignore for these, unless it is set there or in a rule.",
     )
     diagnose: bool = Field(
         True,
-        description="Keep the last error lines of a failed deployment's logs, and who ended an "
-        "episode, for `history MODEL`.",
+        description="Read why a deployment failed from its log and its starts, and who ended an "
+        "episode from the audit log. Without it every cause is unknown.",
     )
     causes: tuple[OwnCause, ...] = Field(
-        (), description="What lines of your logs say of a cause; they go before what is built in."
+        (),
+        description="Patterns of your own: which cause a line of a log shows. They go before "
+        "everything else in the log.",
     )
     store: Store = Field(default_factory=Store, description="The ledger.")
     server: Server = Field(
         default_factory=Server, description="Where the daemon answers over HTTP."
+    )
+    notify: tuple[NotifyRules, ...] = Field(
+        (),
+        description="Who is notified, and of what. All but webhooks need the extra `notify`.",
     )
     logging: Logging = Field(
         default_factory=Logging, description="What the daemon logs on standard error."
@@ -325,57 +331,20 @@ class Config(_Section):
         """Whether there may be anything to watch."""
         return bool(self.models) or self.discovery is not None
 
-    def rules_of(self, model: Model) -> PolicyRules:
-        """A model's rules: the common ones, with its own on top."""
-        own = {name: getattr(model.policy, name) for name in model.policy.model_fields_set}
-        return self.policy.model_copy(update=own)
-
-    def only(self, model_id: str) -> Self:
-        """The same, for one model, configured or not."""
-        found = [model for model in self.models if model.id == model_id]
-        # A discovered model follows the rules of the discovered ones.
-        ignores = self.discovery is not None and "standing" not in self.policy.model_fields_set
-        own = PolicyOverrides(standing=Standing.IGNORE) if ignores else PolicyOverrides()
-        models = tuple(found) or (Model(id=model_id, policy=own),)
-        return self.model_copy(update={"models": models, "discovery": None})
-
-    def policies(self) -> Mapping[str, Policy]:
-        """The rules of each configured model, by id."""
-        common = _policy(self.policy)  # one shared object for all models without own rules
-        return {
-            model.id: _policy(self.rules_of(model)) if model.policy.model_fields_set else common
-            for model in self.models
-        }
-
-    def discovered_policy(self) -> Policy:
-        """The rules of a discovered model. The file does not name it, so a failure that is there
-        when it is first seen may be intended and is not retried, unless the file says otherwise."""
-        policy = _policy(self.policy)
-        chosen = "standing" in self.policy.model_fields_set
-        return policy if chosen else replace(policy, standing=Standing.IGNORE)
-
     def own_causes(self) -> tuple[tuple[str, Cause], ...]:
         """Patterns and what they say."""
         return tuple((own.match, own.cause) for own in self.causes)
 
-    def fleet_limits(self) -> FleetLimits:
-        return FleetLimits(
-            max_retries_per_minute=self.fleet.max_retries_per_minute,
-            max_in_flight=self.fleet.max_in_flight,
-            max_attempts_per_window=self.fleet.max_attempts_per_window,
+    def receivers(self) -> tuple[Receiver, ...]:
+        return tuple(
+            Receiver(each.name, frozenset(each.events), each.match, each.include_error_lines)
+            for each in self.notify
         )
+
+    def fleet_limits(self) -> FleetLimits:
+        names = Fleet.model_fields.keys() - {"breaker"}
+        return FleetLimits(**{name: getattr(self.fleet, name) for name in names})
 
     def breaker_rules(self) -> BreakerRules:
         breaker = self.fleet.breaker
         return BreakerRules(**{name: getattr(breaker, name) for name in Breaker.model_fields})
-
-
-def _policy(rules: PolicyRules) -> Policy:
-    given = {name: getattr(rules, name) for name in PolicyRules.model_fields}
-    times = rules.allowed_times
-    compiled = None if times is None else times.compiled()
-    return Policy(**given | {"retry_on": frozenset(rules.retry_on), "allowed_times": compiled})
-
-
-def _state_folder() -> Path:
-    return platformdirs.user_state_path("baseten-watchdog", appauthor=False)

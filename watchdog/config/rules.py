@@ -1,32 +1,32 @@
 """What must hold between settings, beyond the shape of each: one line for each breach."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from ipaddress import ip_address
 
-from watchdog.config.model import Config, PolicyRules
-from watchdog.config.urls import base_url_problem, store_url_problem
-from watchdog.domain.limits import RESERVATION_TTL
+from watchdog.config.model import NOWHERE, Baseten, Config
+from watchdog.config.policies import all_rules
+from watchdog.config.policy_rules import PolicyRules
+from watchdog.domain.limits import FLEET_DAY, RESERVATION_TTL
 from watchdog.domain.records import LONGEST_IN_FLIGHT
-from watchdog.domain.status import HEALTHY_STATUSES, IN_PROGRESS_STATUSES
-from watchdog.engine.lifecycle.sweep import TICK
+from watchdog.domain.status import (
+    HEALTHY_STATUSES,
+    IN_PROGRESS_STATUSES,
+)
+from watchdog.domain.step import effective_interval
+from watchdog.engine.settings import TICK
 from watchdog.text.duration import format_duration
-
-API_RETRIES_PER_MINUTE = 10
-API_REQUESTS_PER_SECOND = 100
-"""The API's documented limits for each key. Baseten raises them on request, so that more is
-a warning."""
-
-_FLEET_WINDOW = timedelta(hours=24)
 
 _LONGEST_TIMEOUT = RESERVATION_TTL - timedelta(seconds=5)
 """The GET before the POST must end within a reservation's time, and so must the wait for a turn to
 send."""
 
-"""Attempts older than the fleet's day are no longer counted as in flight."""
+_LOWEST_RATE = 1e-5
+"""Lower than any useful rate, and high enough that no interval overflows."""
 
-_KNOWN_FAILURES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUILD_STOPPED"})
+_HOST_NAME = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_-]*\.)*[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,51 +42,35 @@ def breaches(config: Config) -> Iterator[Breach]:
     """Settings that cannot work, or cannot work together."""
     yield from _baseten(config)
     yield from _watch(config)
-    for path, rules in _all_rules(config):
+    for path, rules in all_rules(config):
         yield from _policy(path, rules, config)
         yield from _together(path, rules, config)
     yield from _fleet(config)
     yield from _models(config)
     yield from _discovery(config)
+    yield from _notify(config)
     yield from _store(config)
-
-
-def warnings(config: Config) -> Iterator[str]:
-    """Settings that work, but may be a mistake."""
-    if config.fleet.max_retries_per_minute > API_RETRIES_PER_MINUTE:
-        yield (
-            f"fleet.max_retries_per_minute: {config.fleet.max_retries_per_minute} is above the "
-            f"API's {API_RETRIES_PER_MINUTE} a minute per key: the rest will be throttled, "
-            "unless Baseten has raised your limit"
-        )
-    if config.baseten.max_requests_per_second > API_REQUESTS_PER_SECOND:
-        yield (
-            f"baseten.max_requests_per_second: {config.baseten.max_requests_per_second:g} is above "
-            f"the API's {API_REQUESTS_PER_SECOND} a second per key: the rest will be throttled, "
-            "unless Baseten has raised your limit"
-        )
-    is_file = config.store.url.startswith("sqlite")
-    if is_file and not Path(config.store.url.partition(":///")[2]).is_absolute():
-        yield (
-            "store.url: relative to where each command is started, and a new ledger has fresh "
-            "limits: write it like sqlite:////var/lib/baseten-watchdog/ledger.db"
-        )
-    for path, rules in _all_rules(config):
-        if not rules.retry_on:
-            yield f"{path}.retry_on: empty, so nothing is ever retried"
-        if "BUILD_STOPPED" in rules.retry_on:
-            yield f"{path}.retry_on: BUILD_STOPPED: a person stopped these builds on purpose"
-        for status in rules.retry_on:
-            if status not in _KNOWN_FAILURES:
-                yield f"{path}.retry_on: {status} is no failure status known to this version"
+    if not _is_host(config.server.host):
+        yield Breach("server.host", "neither an IP address nor a host name, like 127.0.0.1 or ::")
+    external = config.server.external_url
+    if external is not None and not external.startswith(("https://", "http://")):
+        yield Breach("server.external_url", "must begin with https:// or http://")
 
 
 def _baseten(config: Config) -> Iterator[Breach]:
-    baseten = config.baseten
-    path = "baseten.base_url"
-    problem = base_url_problem(baseten.base_url, insecure=baseten.allow_insecure_http)
-    if problem:
-        yield Breach(path, problem, ("baseten.allow_insecure_http",))
+    baseten, default = config.baseten, Baseten()
+    if baseten.base_url != default.base_url:
+        # Slow to import, and the default is right.
+        from watchdog.urls.api import base_url_problem
+
+        problem = base_url_problem(baseten.base_url, insecure=baseten.allow_insecure_http)
+        if problem:
+            yield Breach("baseten.base_url", problem, ("baseten.allow_insecure_http",))
+    if baseten.app_url != default.app_url:
+        from watchdog.urls.api import app_url_problem
+
+        if problem := app_url_problem(baseten.app_url):
+            yield Breach("baseten.app_url", problem)
     if not timedelta(0) < baseten.timeout <= _LONGEST_TIMEOUT:
         most = format_duration(_LONGEST_TIMEOUT)
         yield Breach("baseten.timeout", f"must be more than 0s and at most {most}")
@@ -134,9 +118,9 @@ def _policy(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
 
 
 def _together(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
-    """The rules of a policy beside those of the whole."""
+    """What must hold between a policy and the other sections."""
     most = config.fleet.max_attempts_per_window
-    if rules.window <= _FLEET_WINDOW and rules.max_attempts_per_window > most:
+    if rules.window <= FLEET_DAY and rules.max_attempts_per_window > most:
         yield Breach(
             f"{path}.max_attempts_per_window",
             f"{rules.max_attempts_per_window} is above fleet.max_attempts_per_window ({most}), "
@@ -158,26 +142,29 @@ def _together(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]
             "attempt is stuck",
             ("watch.recovery_interval", "baseten.timeout"),
         )
-    longest = max(rules.window, rules.healthy_reset, _FLEET_WINDOW)
+    longest = max(rules.window, rules.healthy_reset, FLEET_DAY)
     if config.store.retention < longest:
         yield Breach(
             "store.retention",
             f"must be at least {format_duration(longest)}: what {path}.window, its healthy_reset "
-            "and the fleet's 24h still count must be kept",
+            "and the fleet's day still count must be kept",
             (f"{path}.window", f"{path}.healthy_reset", *_of_policy(path, "window")),
         )
 
 
 def _of_policy(path: str, name: str) -> tuple[str, ...]:
-    """Where a rule may come from: a model's own, or the common one."""
-    return tuple(dict.fromkeys((f"{path}.{name}", f"policy.{name}")))
+    """Where a key of a policy may come from: a model's own, a rule's, or the common one."""
+    if path == "policy":
+        return (f"policy.{name}",)
+    return (f"{path}.{name}", "rules", f"policy.{name}")
 
 
 def _effective_interval(config: Config) -> timedelta:
     """The interval, stretched to what the request rate can serve."""
     rate = config.baseten.max_requests_per_second
-    slowest = len(config.models) / rate if rate > 0 else 0
-    return max(config.watch.interval, timedelta(seconds=min(slowest, 1e9)))
+    if rate <= 0:
+        return config.watch.interval  # Such a rate is a breach by itself.
+    return effective_interval(config.watch.interval, len(config.models), max(rate, _LOWEST_RATE))
 
 
 def _fleet(config: Config) -> Iterator[Breach]:
@@ -210,19 +197,48 @@ def _models(config: Config) -> Iterator[Breach]:
                 yield Breach(path, f"{word} is models[{first}]'s already", (f"models[{first}].id",))
 
 
+def _notify(config: Config) -> Iterator[Breach]:
+    names = [each.name for each in config.notify]
+    for number, each in enumerate(config.notify):
+        path = f"notify[{number}]"
+        if (each.url is None) is (each.url_file is None):
+            yield Breach(f"{path}.url", "give either url or url_file", (f"{path}.url_file",))
+        first = names.index(each.name)
+        if first != number:
+            yield Breach(f"{path}.name", f"{each.name} is notify[{first}]'s already")
+
+
 def _discovery(config: Config) -> Iterator[Breach]:
     if config.discovery is not None and config.discovery.interval < TICK:
         yield Breach("discovery.interval", f"must be at least {format_duration(TICK)}")
 
 
 def _store(config: Config) -> Iterator[Breach]:
-    problem = store_url_problem(config.store.url)
-    if problem:
-        yield Breach("store.url", problem)
+    if "url" not in config.store.model_fields_set:
+        if config.store.url == NOWHERE:
+            yield Breach(
+                "store.url",
+                "this user has no home directory for the ledger: set store.url (as a variable, "
+                "BASETEN_WATCHDOG_STORE__URL) or XDG_STATE_HOME",
+            )
+        return
+    # Slow to import, and the default is right.
+    from watchdog.urls.ledger import ledger_url
+
+    try:
+        ledger_url(config.store.url)
+    except ValueError as error:
+        yield Breach("store.url", str(error))
 
 
-def _all_rules(config: Config) -> Iterator[tuple[str, PolicyRules]]:
-    yield "policy", config.policy
-    for number, model in enumerate(config.models):
-        if model.policy.model_fields_set:
-            yield f"models[{number}].policy", config.rules_of(model)
+def _is_host(text: str) -> bool:
+    """Whether it has the form of an IP address or of a host name, which may exist or not."""
+    try:
+        name = text.encode("idna").decode().removesuffix(".")
+        ip_address(name)
+    except UnicodeError:
+        return False
+    except ValueError:
+        # A name that ends in a number would be taken for an IPv4 address.
+        return _HOST_NAME.fullmatch(name) is not None
+    return True

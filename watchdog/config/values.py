@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from watchdog.text.duration import format_duration, parse_duration
+from watchdog.text.patterns import HOST, MODEL_ID
 from watchdog.text.untrusted import is_visible
 
 _LONGEST = timedelta(days=3650)
@@ -37,7 +38,7 @@ def _not_bool(value: object) -> object:
 
 def _text(value: object) -> object:
     if value is not None and not isinstance(value, (str, Path, dict, list, tuple)):
-        raise ValueError("put it in quotes: YAML reads it as a number, a date or a switch")
+        raise ValueError("put it in quotes: YAML reads it as a number, a date, or true or false")
     if value == "":
         raise ValueError("must not be empty")
     return value
@@ -72,16 +73,19 @@ Duration = Annotated[
         {"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?$", "minLength": 2}
     ),
 ]
-# The limits stand before these validators, or they would be missing in the JSON Schema.
+# `Field` comes before these validators, because otherwise its limits would be missing in the JSON
+# Schema.
 NoBool = BeforeValidator(_not_bool)
 Quoted = BeforeValidator(_text)
 
 Port = Annotated[int, Field(ge=0, le=65_535), NoBool]
 Count = Annotated[int, Field(ge=1, le=10_000), NoBool]
+Factor = Annotated[float, Field(allow_inf_nan=False, ge=1, le=100), NoBool]
 Number = Annotated[float, Field(allow_inf_nan=False), NoBool]
 Text = Annotated[str, Field(min_length=1), AfterValidator(_printable), Quoted]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable), Quoted]
 BaseUrl = Annotated[Text, AfterValidator(_without_slash)]
 File = Annotated[Path, AfterValidator(_storable), Quoted]
 Statuses = Annotated[tuple[Text, ...], AfterValidator(_unique)]
-ModelId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"), Quoted]
+HostPattern = Annotated[str, Field(pattern=HOST), Quoted]
+ModelId = Annotated[str, Field(pattern=MODEL_ID), Quoted]

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from watchdog.domain.causes import Cause
 from watchdog.domain.records import Attempt, DecisionReason, Outcome, Policy
 
 _NO_BACKOFF = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
@@ -11,7 +12,10 @@ _NO_BACKOFF = frozenset({Outcome.ABANDONED, Outcome.THROTTLED})
 
 
 def due(
-    failing_since: datetime, episode_attempts: Sequence[Attempt], policy: Policy
+    failing_since: datetime,
+    episode_attempts: Sequence[Attempt],
+    policy: Policy,
+    cause: Cause | None = None,
 ) -> tuple[datetime, DecisionReason]:
     """The earliest moment of the next attempt, and the reason for the wait until then.
 
@@ -32,12 +36,12 @@ def due(
         return failing_since + policy.first_delay, DecisionReason.FIRST_DELAY
     number = max(sum(attempt.outcome.charged for attempt in paced), uncharged)
     since = max(failing_since, *(each.resolved_at or each.reserved_at for each in paced))
-    return since + backoff(paced[-1].episode_id, number, policy), DecisionReason.BACKOFF
+    return since + backoff(paced[-1].episode_id, number, policy, cause), DecisionReason.BACKOFF
 
 
 def _uncharged_in_a_row(episode_attempts: Sequence[Attempt]) -> int:
-    """How many POSTs since the last charged one were answered but not charged. The first 429 does
-    not count: after it the API's own hold delays the next POST."""
+    """How many POSTs since the last charged one were answered but not charged. If the newest of
+    them is a 429, that one does not count: after it the API's own hold delays the next POST."""
     number, last = 0, None
     for attempt in reversed(episode_attempts):
         if attempt.outcome.charged:
@@ -49,19 +53,21 @@ def _uncharged_in_a_row(episode_attempts: Sequence[Attempt]) -> int:
     return number - 1 if last is Outcome.THROTTLED else number
 
 
-def backoff(episode_id: str, charged: int, policy: Policy) -> timedelta:
-    """The wait after the nth charged attempt: `d` in `[b, b * (1 + jitter)]`.
+def backoff(episode_id: str, number: int, policy: Policy, cause: Cause | None = None) -> timedelta:
+    """The wait number n: `d` in `[b, b * (1 + jitter)]`. n is usually the number of charged
+    attempts; see `due`.
 
     `b = min(backoff * factor ** (n - 1), backoff_max)`. The jitter is a hash of episode and n, so
-    every replica and every restart computes the same moment.
+    every replica and every restart computes the same moment. A cause may have a backoff of its own.
     """
-    base = policy.backoff
-    for _ in range(charged - 1):
-        if base >= policy.backoff_max:
+    own = policy.rule_for(cause or Cause.UNKNOWN)
+    base, most = own.backoff or policy.backoff, own.backoff_max or policy.backoff_max
+    for _ in range(number - 1):
+        if base >= most:
             break
-        base *= policy.backoff_factor
-    base = min(base, policy.backoff_max)
-    return base + base * (policy.jitter * _fraction(f"{episode_id}#{charged}"))
+        base *= own.backoff_factor or policy.backoff_factor
+    base = min(base, most)
+    return base + base * (policy.jitter * _fraction(f"{episode_id}#{number}"))
 
 
 def _fraction(text: str) -> float:

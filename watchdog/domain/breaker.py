@@ -1,19 +1,19 @@
-"""The breaker. When many targets begin to fail at once, the cause is the platform, and retries
-would make that worse."""
+"""The breaker. When many targets begin to fail at once, the platform is taken to be the cause, and
+more retries would make that worse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from watchdog.domain.records import Attempt, Health, Resolution, Target
+from watchdog.domain.records import Attempt, Health, OpenBreaker, Resolution, Target
 from watchdog.domain.status import ASLEEP
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerRules:
-    """When it opens, and how long it waits. The defaults and their reasons are the
-    configuration's."""
+    """When the breaker opens, and how long it waits. The configuration has the defaults and the
+    reasons for them."""
 
     min_failures: int
     ratio: float
@@ -23,15 +23,15 @@ class BreakerRules:
 
 
 FORGOTTEN_AFTER = timedelta(hours=24)
-"""An opening that no process has judged for this long lapses. A target that no process has seen for
-this long is not needed to judge."""
+"""An opening that no process has judged for this long lapses. A process may judge without watching
+the targets that no process has seen for this long."""
 
 JUDGED_AGAIN = timedelta(minutes=5)
 """How often the ledger is updated to show that a process still judges an opening."""
 
 
 class ClosedBy(StrEnum):
-    """Why an opening ended. `lapsed`: no process was there to judge it."""
+    """Why an opening ended. `lapsed`: no process judged it for `FORGOTTEN_AFTER`."""
 
     CANARY = "canary_passed"
     NONE_ELIGIBLE = "none_eligible"
@@ -41,11 +41,11 @@ class ClosedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One span of the breaker being open.
+    """One time span in which the breaker is open.
 
-    `failures` and `not_failing` are what opened it. `condition_until` is until when its condition
-    was true, or will be if nothing more happens. `judged_at` is when somebody judged it last, at
-    most `JUDGED_AGAIN` ago while somebody does.
+    `failures` and `not_failing` are the numbers of targets that opened it. `condition_until` is
+    until when its condition was true, or will be true if nothing more happens. `judged_at` is when
+    a process last judged it; while a process does, that is at most `JUDGED_AGAIN` ago.
     """
 
     id: str
@@ -140,6 +140,29 @@ def due_at(opening: Opening, last: Canary | None, rules: BreakerRules) -> dateti
     return quiet_since + rules.cooldown
 
 
+def what_it_says(opening: Opening, last: Canary | None, rules: BreakerRules) -> OpenBreaker:
+    """What the open breaker says to the targets: which of them may be retried now, if any."""
+    named = last is not None and last.under_way and last.attempt_id is None
+    until = due_at(opening, last, rules)
+    return OpenBreaker(until, last.model_id if last is not None and named else None)
+
+
+def followed_until(opening: Opening, holds_until: datetime | None, now: datetime) -> datetime:
+    """Until when the condition of an opening is true, by what is seen now: recoveries end it and
+    new failures prolong it. `holds_until` as `condition_until` returns it."""
+    last = min(opening.condition_until, now)
+    return last if holds_until is None else max(holds_until, last)
+
+
+def next_canary(ready: Iterable[str], named: Mapping[str, datetime]) -> str:
+    """Which of the targets that are ready, of which there is one at least, is named: the one that
+    was canary least recently. `named` are the times at which targets were named last."""
+    return min(ready, key=lambda model_id: (named.get(model_id, _NEVER), model_id))
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
 def result_of(
     canary: Canary,
     target: Target | None,
@@ -156,7 +179,7 @@ def result_of(
     if canary.attempt_id is None:
         if target is not None and _seen_healthy(target, canary.named_at, settle):
             return CanaryResult.PASSED
-        waited = abs(now - canary.named_at)  # abs: a clock that was set back must not hold it up
+        waited = abs(now - canary.named_at)  # abs: a clock that was set back must not delay it
         return CanaryResult.UNSENT if waited >= unsent_after else None
     if attempt is None:
         return CanaryResult.FAILED
@@ -167,8 +190,8 @@ def result_of(
 
 
 def _seen_healthy(target: Target, since: datetime, settle: timedelta) -> bool:
-    """A model may be scaled to zero before it was loaded, whoever retried it: that shows something
-    only once it has lasted."""
+    """Whether the target was seen healthy after `since`. SCALED_TO_ZERO counts only after it has
+    lasted for `settle`, because a model may be scaled to zero before it was loaded."""
     if target.observed_at is None or target.observed_at < since:
         return False
     if target.status == ASLEEP:

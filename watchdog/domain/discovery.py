@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 ROUNDS = 2
 """A model is no longer watched when this many whole listings in a row lack it: a single listing may
-be incomplete for a passing reason."""
+be incomplete for a temporary reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +29,24 @@ class Listing:
 
     @property
     def whole(self) -> bool:
-        """Whether a model that the listing lacks surely does not exist. An empty list is no
-        proof."""
+        """Whether a model that is not in the listing certainly does not exist. An empty listing
+        proves nothing."""
         return bool(self.models) and not self.unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRules:
-    """Patterns as a shell's: one with a slash is compared with `team/name`, one without with the
-    name alone. What is excluded is not watched, whatever includes it."""
+    """Patterns: see `matches`. A model that is excluded is not watched, even if another pattern
+    includes it."""
 
     include: tuple[str, ...]
     exclude: tuple[str, ...] = ()
 
     def included_by(self, model: ListedModel) -> str | None:
-        return _first(self.include, model)
+        return first_match(self.include, model.id, model.name, model.team)
 
     def excluded_by(self, model: ListedModel) -> str | None:
-        return _first(self.exclude, model)
+        return first_match(self.exclude, model.id, model.name, model.team)
 
     def wants(self, model: ListedModel) -> bool:
         return self.included_by(model) is not None and self.excluded_by(model) is None
@@ -95,10 +95,19 @@ def after_listing(
     return kept | wanted
 
 
-def _first(patterns: Iterable[str], model: ListedModel) -> str | None:
-    return next((pattern for pattern in patterns if _matches(pattern, model)), None)
+def matches(pattern: str, model_id: str, name: str | None, team: str | None) -> bool:
+    """The one rule by which a pattern selects a model. A pattern with a slash is compared with
+    `team/name`, one without with the name; `*`, `?` and `[...]` are a shell's. A whole id selects
+    its model too, but `*` stands for no part of an id where there is a name: ids are random, so
+    `a*` would select models that nobody meant."""
+    if pattern == model_id:
+        return True
+    text = f"{team}/{name or model_id}" if "/" in pattern else name or model_id
+    return ("/" not in pattern or team is not None) and fnmatchcase(text, pattern)
 
 
-def _matches(pattern: str, model: ListedModel) -> bool:
-    text = f"{model.team}/{model.name}" if "/" in pattern else model.name
-    return fnmatchcase(text, pattern)
+def first_match(
+    patterns: Iterable[str], model_id: str, name: str | None, team: str | None
+) -> str | None:
+    """The first of the patterns that selects the model."""
+    return next((each for each in patterns if matches(each, model_id, name, team)), None)

@@ -1,8 +1,8 @@
-"""Tells whether an observed change is the effect of our own attempt or a person's act.
+"""Decides whether an observed change is the effect of our own attempt or an operator's act.
 
-Statuses may lag by any time, so the effect of a retry may be seen only after that retry was taken
-to have failed again. If that effect were taken for a person's act, the failure would get a fresh
-budget.
+Statuses may lag by any time, so the effect of a retry may be seen only after that retry was
+presumed to have failed again. If that effect were taken for an operator's act, the failure would
+get a new budget.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,9 @@ from watchdog.domain.step import (
 def named_in_answer(
     target: Target, attempts: Sequence[Attempt], attempt_id: str, named: DeploymentRef
 ) -> Transition:
-    """Adopt the deployment that the answer to our POST names as the episode's own. Our retry must
-    never get a fresh budget because it replaced the deployment itself."""
+    """Adopt the deployment that the answer to our POST names as the deployment of the target and
+    its episode. A failure must not get a new budget because our own retry replaced the
+    deployment."""
     if target.deployment == named:
         return Transition(target)
     maker = next((each for each in attempts if each.id == attempt_id), None)
@@ -41,17 +42,17 @@ def _adopted(target: Target, deployment: DeploymentRef) -> Target:
 def identified(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
-    """Whether a change of the deployment is the effect of an attempt, which has at most one, or a
-    person's push."""
+    """Decide whether a change of the deployment is the effect of an attempt or an operator's push.
+    Each attempt has at most one such effect."""
     seen = observation.deployment
     if target.deployment is None or target.deployment == seen:
         return Transition(target)
     if any(seen in (each.deployment, each.made) for each in of_episode(target, attempts)):
-        # A look that lags shows the earlier deployment again, or the one that we made.
+        # A look that lags shows the earlier deployment again, or the one that our attempt made.
         return Transition(_adopted(target, seen))
     for attempt in _may_still_show(target, attempts, observation.at, policy):
         if attempt.made is None:
-            # A program of an older schema did not record which deployment stood there.
+            # A program of an older schema did not record which deployment was in the slot.
             before = attempt.deployment or target.deployment
             maker = replace(attempt, deployment=before, made=seen)
             return Transition(_adopted(target, seen), attempts=(maker,))
@@ -62,9 +63,10 @@ def identified(
 def effect_seen(
     target: Target, attempts: Sequence[Attempt], observation: Observation, policy: Policy
 ) -> Transition:
-    """Which attempt has the effect that a target leaves its failing state. Effects come in the
-    order of the retries, so it is the oldest attempt that has shown none. The newest attempt is
-    then under way again if it was presumed to have failed: its own effect may still come."""
+    """The step when a target leaves its failing state: decide which attempt caused that. Effects
+    come in the order of the retries, so it is the oldest attempt that has shown none. The newest
+    attempt is then under way again if it was presumed to have failed, because its own effect may
+    still come."""
     if observation.status == BUILD_STOPPED or target.failing_since is None:
         return Transition(target)
     waiting = _may_still_show(target, attempts, observation.at, policy)
@@ -88,8 +90,8 @@ def _may_still_show(
 ) -> list[Attempt]:
     """The attempts whose effect may be seen for the first time at `at`, oldest first: those under
     way, and those that were only presumed to have failed. Statuses may lag for longer than any
-    timer, but a change later than `stuck_after` after such an attempt is taken for a person's
-    act."""
+    timer, but a change later than `stuck_after` after an attempt of the second kind is taken for an
+    operator's act."""
     late = [
         attempt
         for attempt in of_episode(target, attempts)
@@ -99,6 +101,6 @@ def _may_still_show(
 
 
 def pushed(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """The step for a push that only the audit log shows: it had been taken for an effect of our
+    """The step for a push that only the audit log shows, after it was taken for an effect of our
     attempt."""
     return end_replaced(target, at, resolve(unresolved(attempts), Resolution.SUPERSEDED, at))

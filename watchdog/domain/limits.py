@@ -8,21 +8,23 @@ from datetime import datetime, timedelta
 from watchdog.domain.records import Attempt, Fleet, Outcome, Policy, Target
 
 FLEET_MINUTE = timedelta(minutes=1)
-"""The span in which the API itself counts retries: 10 a minute for each key."""
+"""The time span in which the API itself limits retries: 10 a minute for each key."""
 
 FLEET_DAY = timedelta(hours=24)
-"""The span of the fleet's `max_attempts_per_window`: it limits what one bad day may cost."""
+"""The time span of the fleet's `max_attempts_per_window`, which limits what one bad day may
+cost."""
 
 PROBE_INTERVAL = timedelta(hours=1)
-"""While the key may not retry anything, one retry of the whole fleet in each of these spans finds
-out whether that is still true: the key's role may have changed."""
+"""While the key may not retry anything, the whole fleet sends one retry in each time span of this
+length to find out whether that is still true: the key's role may have changed."""
 
 RESERVATION_TTL = timedelta(seconds=30)
 """How long after its reservation an attempt may still be sent. After that, other processes may
 treat its owner as dead."""
 
 LONGEST_HOLD = timedelta(minutes=10)
-"""The longest hold that a 429 may ask for. The number comes from outside, so it is bounded."""
+"""The longest hold that a 429 may request. The number comes from outside, so it must have a
+limit."""
 
 GIVE_WAY = timedelta(seconds=5)
 """Extra hold for the model that got the 429, so that other models go first when the hold ends.
@@ -32,13 +34,15 @@ Longer than a look and a POST usually take."""
 def room_at(
     times: Iterable[datetime], limit: int, span: timedelta, now: datetime, *, ahead: int = 0
 ) -> datetime | None:
-    """When there is room for one more after `ahead` others were sent; None if there is room now. At
-    most `limit` of the times, which is at least 1, may lie within a `span` (see `counts_at`). A
-    time in the future counts as now. Each of the others stops counting a span after it was sent."""
+    """When there is room for one more retry after `ahead` others were sent; None if there is room
+    now. At most `limit` of the times, which is at least 1, may lie within a `span` (see
+    `counts_at`). A time in the future counts as now. The `ahead` others are assumed to be sent as
+    early as possible, and each stops counting one `span` later."""
     recent = sorted(min(time, now) for time in _within(times, span, now))[-limit:]
-    opens = [*[now] * (limit - len(recent)), *(time + span for time in recent)]
+    free = limit - len(recent)
     rounds, place = divmod(ahead, limit)
-    at = opens[place] + rounds * span
+    opens = now if place < free else recent[place - free] + span
+    at = opens + rounds * span
     return at if at > now else None
 
 
@@ -56,29 +60,32 @@ def counts_at(
     date: datetime | None = None,
 ) -> datetime:
     """The moment at which an attempt that was sent at `at` counts: never later than now, and the
-    later one of what two clocks say, so that a jump of one clock frees no limit.
+    later one of the moments by two clocks, so that a jump of one clock frees no limit.
 
-    The ledger's clock says `at`. If that lies in the future, the clock was set back, and all that
-    is known is that the attempt was sent before that was noticed, at `ahead_since`. The API's clock
-    says how long ago it was: from `api_date`, the `Date` of the look before it was sent, to `date`,
-    that of the present look. A constant difference between the two clocks does not matter.
+    The ledger's clock gives `at`. If that lies in the future, the clock was set back, and it is
+    only known that the attempt was sent before this was noticed, at `ahead_since`. The API's clock
+    gives the attempt's age: the time from `api_date`, the `Date` of the look before it was sent, to
+    `date`, the `Date` of the present look. A constant difference between the two clocks does not
+    matter.
     """
     if at > now:
         at = min(ahead_since or now, now)
+    # One of the two dates is not known, or the API's clock was set back by more than a day: then it
+    # does not show the age.
     if date is None or api_date is None or api_date - date > FLEET_DAY:
-        return at  # The API's clock went back, so it says nothing of the age.
+        return at
     age = max(date - api_date, timedelta(0))
     return max(at, now - min(age, now - at))
 
 
 def sent_or_reserved_at(attempt: Attempt) -> datetime:
-    """When it was sent, by the ledger's time, or else reserved."""
+    """When it was sent by the ledger's clock, or reserved if it was not sent."""
     return attempt.sent_at or attempt.reserved_at
 
 
 def charged_at(attempt: Attempt, now: datetime, date: datetime | None = None) -> datetime:
-    """The moment at which a charged attempt counts: now, while it may still be sent. `date` is the
-    API's `Date` at the present look, where that is known."""
+    """The moment at which a charged attempt counts; now, while it may still be sent. `date` is the
+    API's `Date` at the present look, if it is known."""
     if attempt.outcome is Outcome.PENDING:
         return now
     return counts_at(
@@ -138,9 +145,9 @@ def counting(
 
 
 def _cleared_at(target: Target, now: datetime) -> datetime | None:
-    """The beginning of the target's window. A reset moves it to the time of the reset. If that lies
-    in the future, a clock that was ahead wrote it, and it is ignored: it must not switch the limit
-    off until then."""
+    """The beginning of the target's window if an operator reset it: the time of the reset. A time
+    in the future was written by a clock that was ahead. It is ignored, because otherwise the limit
+    would be off until then."""
     since = target.window_since
     return None if since is None or since > now else since
 
@@ -148,7 +155,7 @@ def _cleared_at(target: Target, now: datetime) -> datetime | None:
 def window_remaining(
     attempts: Iterable[Attempt], policy: Policy, now: datetime, date: datetime | None = None
 ) -> int:
-    """How many attempts the window still allows. A recovery does not clear it."""
+    """How many attempts the window still allows. A recovery does not clear the window."""
     used = _within(window_times(attempts, now, date), policy.window, now)
     return max(0, policy.max_attempts_per_window - len(used))
 

@@ -1,5 +1,6 @@
-"""What a status means for one target, where the word alone does not tell: SCALED_TO_ZERO may come
-before anything was loaded, and INACTIVE may be an operator's act or the platform's."""
+"""What a status means for one target if the word alone does not say it: a model may be
+SCALED_TO_ZERO before it was ever loaded, and INACTIVE may be an operator's act or the
+platform's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +11,19 @@ from watchdog.domain.status import ASLEEP, DEACTIVATING, INACTIVE, health_of, ma
 from watchdog.domain.step import past, watched_span
 
 ASK_AGAIN = timedelta(minutes=1)
-"""So long after INACTIVE was first seen the audit log is read again: an entry may come late."""
+"""The audit log is read again this long after INACTIVE was first seen: an entry may appear late."""
 
 JUDGE_AFTER = timedelta(minutes=5)
-"""So long after that it is read for the last time, and INACTIVE is judged even without an entry."""
+"""The audit log is read for the last time this long after INACTIVE was first seen, and then
+INACTIVE is judged even without an entry."""
 
 _READ_AFTER = (ASK_AGAIN, JUDGE_AFTER)
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`health` is what the target counts as now, `slept` how long it has been seen asleep without
-    a break, and `inactive_as` as in `Target`."""
+    """`health` is what the target counts as now. `slept` is how long it has been seen
+    SCALED_TO_ZERO without interruption. `inactive_as` is as in `Target`."""
 
     health: Health
     slept: timedelta = timedelta(0)
@@ -35,7 +37,7 @@ def meaning(
     policy: Policy,
     longest_gap: timedelta,
 ) -> Meaning:
-    """What is seen means, after what was seen of the target before and with these attempts."""
+    """What an observation means, given what was recorded of the target before, and its attempts."""
     health = health_of(observation.status, policy)
     match observation.status:
         case _ if health is Health.FAILING:
@@ -52,8 +54,9 @@ def meaning(
 
 
 def asks_who(target: Target, observation: Observation, policy: Policy) -> bool:
-    """Whether the audit log is to be read before this look is judged: at the first sight of
-    INACTIVE, and again after each of `_READ_AFTER`, until it tells who deactivated it."""
+    """Whether the audit log must be read before this observation is judged: when INACTIVE is first
+    seen, and again after each delay of `_READ_AFTER`, until the log shows who deactivated the
+    deployment."""
     if observation.status != INACTIVE or health_of(INACTIVE, policy) is Health.FAILING:
         return False
     if not _still_inactive(target, observation):
@@ -64,14 +67,14 @@ def asks_who(target: Target, observation: Observation, policy: Policy) -> bool:
     return any(seen - since < delay <= observation.at - since for delay in _READ_AFTER)
 
 
-def asked_at(target: Target, now: datetime) -> datetime | None:
-    """When the audit log is to be read again for it; None if it is not."""
+def ask_again_at(target: Target, now: datetime) -> datetime | None:
+    """When the audit log must be read again for this target; None if it need not be."""
     if target.status != INACTIVE or target.inactive_as is None or target.status_since is None:
         return None
     return next((at for each in _READ_AFTER if (at := target.status_since + each) > now), None)
 
 
-def has_begun(attempts: Sequence[Attempt], at: datetime, policy: Policy) -> bool:
+def has_young_attempt(attempts: Sequence[Attempt], at: datetime, policy: Policy) -> bool:
     """Whether an attempt of ours is under way that has not reached `stuck_after`."""
     return any(
         each.under_way and at < past(each.reserved_at, at, at) + policy.stuck_after
@@ -80,8 +83,9 @@ def has_begun(attempts: Sequence[Attempt], at: datetime, policy: Policy) -> bool
 
 
 def _awaits_proof(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether an attempt of ours has not recovered yet. A model may be scaled to zero before it was
-    loaded: only having served, or having lasted, shows that it can be."""
+    """Whether SCALED_TO_ZERO does not prove yet that our attempt has helped: the model may have
+    been scaled to zero before it was loaded. It is proved when the model was seen healthy in
+    another status, or when SCALED_TO_ZERO has lasted."""
     if target.episode is not None and not target.episode.open:
         return False
     return may_be_ours(target, attempts)
@@ -109,7 +113,7 @@ def _inactive(target: Target, attempts: Sequence[Attempt], observation: Observat
     since = target.status_since if same and target.status_since else observation.at
     if observation.at - since >= JUDGE_AFTER:
         return Meaning(unless)
-    # Until it is judged nothing new is said.
+    # Until INACTIVE is judged, what was reported before stays.
     before = Health.BROKEN if target.health is Health.BROKEN else Health.NOT_RETRYABLE
     return Meaning(before, inactive_as=unless)
 
@@ -123,8 +127,9 @@ def _still_inactive(target: Target, observation: Observation) -> bool:
 
 
 def _unless_known(target: Target, attempts: Sequence[Attempt]) -> Health:
-    """What an INACTIVE counts as if nobody is known to have deactivated it. What worked, or failed
-    with no attempt of ours under way, was an operator's to stop; what was on its way was not."""
+    """What INACTIVE counts as if it is not known who deactivated the deployment. If it worked, or
+    failed while no attempt of ours was under way, an operator is assumed; if it was in progress,
+    the platform."""
     if may_be_ours(target, attempts):
         return Health.BROKEN
     on_its_way = target.health in (Health.IN_PROGRESS, Health.BROKEN)

@@ -1,9 +1,15 @@
-"""The judgement: what to do about a target now."""
+"""The decision about a target: retry it, wait, give up, or do nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from watchdog.domain import backoff
+from watchdog.domain.cause_rules import (
+    LONGEST_WAIT_FOR_CAUSE,
+    failed_at,
+    is_permanent,
+    present_cause,
+)
 from watchdog.domain.limits import (
     FLEET_DAY,
     FLEET_MINUTE,
@@ -44,10 +50,10 @@ def decide(
     *,
     forced: bool = False,
 ) -> Decision:
-    """What the policy says about a target now: every input has a decision with a reason. `attempts`
-    are those of the target's episode and of its window, oldest first. A target is retried only if
-    the last look saw it failing. `forced`: a person wants the retry, so that only the fleet's
-    limits are applied and not the target's own."""
+    """The decision about a target now; every decision but a retry has a reason. `attempts` are
+    those of the target's episode and of its window, oldest first. A target is retried only if the
+    last look saw it failing. `forced`: an operator requested the retry, so only the fleet's limits
+    are applied, and not the target's own."""
     if (decision := _not_retryable(target, attempts, policy, now)) is not None:
         return decision
     own: list[Wait] = []
@@ -56,8 +62,8 @@ def decide(
             return decision
         own = _target_waits(target, attempts, fleet, policy, now)
     if fleet.breaker is not None and fleet.breaker.canary != target.model_id:
-        # Even a wait of the target's own has no known end then, because nobody can know when the
-        # breaker closes.
+        # Even a wait for the target's own limits has no known end then, because it is not known
+        # when the breaker closes.
         reason = _longest(own, now).reason or DecisionReason.BREAKER_OPEN
         return Decision(DecisionKind.WAIT, reason)
     goes_first = forced or fleet.breaker is not None or bool(own)
@@ -68,15 +74,15 @@ def decide(
 def ready_since(
     target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> datetime | None:
-    """Since when only the fleet's limits keep a target from being retried; None while one of its
-    own rules does."""
+    """Since when only the fleet's limits prevent a retry of a target; None while one of its own
+    rules prevents it."""
     if _not_retryable(target, attempts, policy, now) or _left_alone(
         target, attempts, fleet, policy, now
     ):
         return None
     if _target_waits(target, attempts, fleet, policy, now):
         return None
-    return target.ready_at or min(now, _own_pace(target, attempts, policy, now)[0])
+    return target.ready_at or min(now, _own_pace(target, attempts, fleet, policy, now)[0])
 
 
 def _not_retryable(
@@ -101,7 +107,8 @@ def _not_retryable(
 
 
 def _broken(target: Target, now: datetime) -> Decision:
-    """It is not retried; whether an operator knows of it goes before that it is broken."""
+    """The decision about a broken target, which is not retried. If it is opted out or paused, that
+    is the reason to show, because an operator knows about it."""
     if target.opted_out:
         return _nothing(DecisionReason.OPTED_OUT)
     return _nothing(DecisionReason.PAUSED if is_paused(target, now) else DecisionReason.BROKEN)
@@ -116,8 +123,8 @@ def _left_alone(
         return _nothing(DecisionReason.STANDING_FAILURE)
     if (reason := _exhausted(target, attempts, policy)) is not None:
         return Decision(DecisionKind.GIVE_UP, reason)
-    # While the key may not retry anything, any failing target may be the one whose retry finds out
-    # whether that has changed.
+    # While the key may not retry anything, the retry of any failing target may be the one that
+    # finds out whether that has changed.
     if fleet.probe_at is None and _forbidden_twice(target, attempts, fleet):
         return Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN)
     if is_paused(target, now):
@@ -129,6 +136,8 @@ def _exhausted(
     target: Target, attempts: Sequence[Attempt], policy: Policy
 ) -> DecisionReason | None:
     charged = [a for a in of_episode(target, attempts) if a.outcome.charged]
+    if is_permanent(target, of_episode(target, attempts), policy):
+        return DecisionReason.CAUSE_PERMANENT
     if len(charged) > 1 and all(a.outcome is Outcome.REFUSED for a in charged[-2:]):
         return DecisionReason.REFUSED_TWICE
     if len(charged) >= policy.max_attempts:
@@ -142,8 +151,8 @@ def _forbidden_twice(target: Target, attempts: Sequence[Attempt], fleet: Fleet) 
     since, episode = fleet.forbidden_from, target.episode and target.episode.id
     told = [
         attempt.forbidden_key
-        # The numbers that order attempts begin anew with each episode, so the latest ones are those
-        # of the present episode.
+        # Attempts are ordered by number, which starts again with each episode: those of the present
+        # episode are moved to the end, because they are the latest.
         for attempt in sorted(attempts, key=lambda each: each.episode_id == episode)
         if (attempt.outcome.charged or attempt.forbidden_key is not None)
         and (since is None or attempt.reserved_at > since)
@@ -157,7 +166,7 @@ def _target_waits(
 ) -> list[Wait]:
     """The waits that come from the target's own rules."""
     waits: list[Wait] = []
-    due, reason = _own_pace(target, attempts, policy, now)
+    due, reason = _own_pace(target, attempts, fleet, policy, now)
     if due > now:
         waits.append((due, reason))
     times = window_times(attempts, now, fleet.date)
@@ -169,9 +178,14 @@ def _target_waits(
 
 
 def _own_pace(
-    target: Target, attempts: Sequence[Attempt], policy: Policy, now: datetime
+    target: Target, attempts: Sequence[Attempt], fleet: Fleet, policy: Policy, now: datetime
 ) -> tuple[datetime, DecisionReason]:
-    return backoff.due(target.failing_since or now, of_episode(target, attempts), policy)
+    own = of_episode(target, attempts)
+    cause, since = present_cause(target, own), failed_at(target, own)
+    due, reason = backoff.due(target.failing_since or now, own, policy, cause)
+    if fleet.diagnosed and policy.causes and cause is None and since is not None:
+        due = max(due, since + LONGEST_WAIT_FOR_CAUSE)
+    return due, reason
 
 
 def _fleet_waits(
@@ -185,11 +199,11 @@ def _fleet_waits(
     if fleet.probe_at is not None:
         probe_at = max(fleet.probe_at, now) + ahead * PROBE_INTERVAL
         waits.append((probe_at, DecisionReason.FORBIDDEN))
-    # Its own last attempt may still hold the one place that a target may have.
+    # The target's own last attempt may still hold a place, and a target never needs two.
     others = fleet.in_flight - any(attempt.in_flight(now, fleet.date) for attempt in attempts)
     if others + ahead >= limits.max_in_flight:
         waits.append((None, DecisionReason.FLEET_IN_FLIGHT))
-    # The targets ahead wait for a place in flight too, and nobody knows when one becomes free.
+    # The targets ahead wait for a place in flight too, and it is not known when one becomes free.
     full = others >= limits.max_in_flight
     for times, limit, span, reason in (
         (
@@ -212,7 +226,7 @@ def _fleet_waits(
 
 
 def _longest(waits: Sequence[Wait], now: datetime) -> Decision:
-    """The wait that ends last is the one to show to people."""
+    """The wait that ends last is shown to operators."""
     timed = [(until, reason) for until, reason in waits if until is not None and until > now]
     if timed:
         until, reason = max(timed)

@@ -1,5 +1,5 @@
-"""Who is retried first when the fleet's limits do not allow all at once: first allowed, first
-served."""
+"""Which target is retried first when the fleet's limits do not allow all retries at once: the one
+that was ready first."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,13 +17,14 @@ QUEUED = frozenset(reason for reason in DecisionReason if reason.queued)
 """A target that waits for one of these has a place in the queue."""
 
 FIRST_ATTEMPT, LATER_ATTEMPT, FORBIDDEN_BEFORE = range(3)
-"""The ranks. First attempts go before later ones, because a later one's failure has already used a
-place. A target whose last retry was forbidden goes last, because it would probably waste its
-place."""
+"""The ranks. First attempts go before later ones, because a target that waits for a later one has
+already had a retry. A target whose last retry was forbidden goes last, because another retry would
+probably be forbidden too."""
 
 
 def rank(target: Target, attempts: Sequence[Attempt]) -> int:
-    """The rank of a target; of equal ranks the one that has been ready for longest goes first."""
+    """The rank of a target. Among equal ranks, the target that has been ready for longest goes
+    first."""
     answered = [a for a in of_episode(target, attempts) if a.outcome is not Outcome.ABANDONED]
     if answered and answered[-1].forbidden_key is not None:
         return FORBIDDEN_BEFORE
@@ -31,8 +32,8 @@ def rank(target: Target, attempts: Sequence[Attempt]) -> int:
 
 
 def is_queued(decision: Decision) -> bool:
-    """Whether a target with this decision has a place in the queue. One that is about to be retried
-    keeps its place until the retry is reserved."""
+    """Whether a target with this decision has a place in the queue. A target that is about to be
+    retried keeps its place until the retry is reserved."""
     if decision.kind is DecisionKind.RETRY:
         return True
     return decision.kind is DecisionKind.WAIT and decision.reason in QUEUED

@@ -1,31 +1,34 @@
-"""Why the watchdog does not act: each reason in words, and what it is about."""
+"""Why the watchdog does not act: the text of each reason, and what the reason is about."""
 
 from enum import Enum, StrEnum, auto
 from typing import Self
 
 
 class Scope(Enum):
-    """What a reason is about; the value says it to people. `retry --force` passes those about the
-    model alone."""
+    """What a reason is about; the value is shown to operators. `retry --force` ignores the reasons
+    about one model alone."""
 
     NOTHING_TO_RETRY = "nothing to retry"
     MODEL = "this model alone"
     FLEET = "all models together"
-    NOT_SURE = "nobody could be sure"
+    NOT_SURE = "the present state is not known"
 
 
 class _Mark(Enum):
     QUEUED = auto()
     UNCOUNTED = auto()
+    PASSING = auto()
 
 
 class DecisionReason(StrEnum):
-    """The same word in logs, ledger and metric labels. Closed: adding one is a change of the public
-    contract.
+    """The same word in logs, ledger and metric labels. The set is closed: a new reason changes the
+    public contract.
 
-    Each has a `sentence` for people, and a `brief` text for where there is little room. `queued`:
-    whoever waits for it would be retried now if it were alone. `counted`:
-    `retry_suppressions_total` counts how often it sets in, and has it from the start.
+    Each has a `sentence` for operators, and a `brief` text for places with little room. `queued`: a
+    target that waits for this reason would be retried now if no other target were waiting.
+    `counted`: `retry_suppressions_total` counts how often this reason begins, and has a series for
+    it from the start. `passing`: it ends by itself within minutes, so that operators need not know
+    when it begins.
     """
 
     sentence: str
@@ -33,6 +36,7 @@ class DecisionReason(StrEnum):
     scope: Scope
     queued: bool
     counted: bool
+    passing: bool
 
     def __new__(
         cls,
@@ -42,7 +46,7 @@ class DecisionReason(StrEnum):
         brief: str = "",
         *marks: _Mark,
     ) -> Self:
-        """The defaults are for `DecisionReason(word)` alone, which finds the member."""
+        """The defaults are needed only for `DecisionReason(word)`, which finds the member."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.scope = scope
@@ -50,13 +54,14 @@ class DecisionReason(StrEnum):
         member.brief = brief or word.replace("_", " ")
         member.queued = _Mark.QUEUED in marks
         member.counted = _Mark.UNCOUNTED not in marks
+        member.passing = _Mark.PASSING in marks
         return member
 
     # nothing
     UNOBSERVED = (
         "unobserved",
         Scope.NOTHING_TO_RETRY,
-        "It has not been looked at yet.",
+        "It has not been checked yet, or not since a command or a push ended its episode.",
         "not seen yet",
         _Mark.UNCOUNTED,
     )
@@ -68,7 +73,7 @@ class DecisionReason(StrEnum):
     HEALTHY = (
         "healthy",
         Scope.NOTHING_TO_RETRY,
-        "It is well.",
+        "It is healthy.",
         "healthy",
         _Mark.UNCOUNTED,
     )
@@ -96,27 +101,27 @@ class DecisionReason(StrEnum):
     STUCK = (
         "stuck",
         Scope.NOTHING_TO_RETRY,
-        "It has been on its way for longer than stuck_after, without a result: a person is needed.",
-        "stuck: on its way for too long",
+        "It has been in progress for longer than stuck_after, with no result: a person is needed.",
+        "stuck: in progress for too long",
         _Mark.UNCOUNTED,
     )
     STANDING_FAILURE = (
         "standing_failure",
         Scope.MODEL,
-        "It failed before anyone watched: by the setting standing it waits until it changes.",
-        "it failed before anyone watched",
+        "It was failing before it was watched. The setting standing says to wait until it changes.",
+        "it was failing before it was watched",
     )
     OPTED_OUT = (
         "opted_out",
         Scope.MODEL,
-        'A label on its deployment, watchdog: "off", asks to leave it alone.',
+        'A label on its deployment, watchdog: "off", says not to retry it.',
         "opted out by its label",
     )
     # wait
     ATTEMPT_UNDER_WAY = (
         "attempt_under_way",
         Scope.NOTHING_TO_RETRY,
-        "A retry was sent, and its result is not known yet.",
+        "A retry is being sent or was sent, and its result is not known yet.",
         "a retry is under way",
         _Mark.UNCOUNTED,
     )
@@ -125,18 +130,20 @@ class DecisionReason(StrEnum):
         Scope.MODEL,
         "It failed just now, and a person may be fixing it: the first retry waits.",
         "first delay: a person may be fixing it",
+        _Mark.PASSING,
     )
     BACKOFF = (
         "backoff",
         Scope.MODEL,
         "The last retry did not help: the next one waits longer.",
         "backoff: too early after the last retry",
+        _Mark.PASSING,
     )
     WINDOW_SPENT = (
         "window_spent",
         Scope.MODEL,
         "The retries of its window are used up: it waits until the oldest has left the window.",
-        "its retries of the day are spent",
+        "its retries of the window are spent",
     )
     FLEET_MINUTE_SPENT = (
         "fleet_minute_spent",
@@ -144,11 +151,12 @@ class DecisionReason(StrEnum):
         "All models together may send no more retries this minute.",
         "the fleet's retries of the minute are spent",
         _Mark.QUEUED,
+        _Mark.PASSING,
     )
     FLEET_IN_FLIGHT = (
         "fleet_in_flight",
         Scope.FLEET,
-        "Too many retries of other models are under way.",
+        "Too many other models hold a place in flight.",
         "too many retries of the fleet under way",
         _Mark.QUEUED,
     )
@@ -162,14 +170,14 @@ class DecisionReason(StrEnum):
     BREAKER_OPEN = (
         "breaker_open",
         Scope.FLEET,
-        "Many models began to fail at once: one is tried at a time, and this is another's turn.",
+        "Many models began to fail at once: at most one at a time is retried, and not this one.",
         "breaker open: many fail at once",
     )
     PAUSED = (
         "paused",
         Scope.MODEL,
-        "A person said hands off: the command resume ends that.",
-        "paused by a person",
+        "An operator paused it: the command resume ends that.",
+        "paused by an operator",
     )
     OUTSIDE_ALLOWED_TIMES = (
         "outside_allowed_times",
@@ -181,8 +189,9 @@ class DecisionReason(StrEnum):
         "api_held",
         Scope.FLEET,
         "The API asked to wait before the next retry.",
-        "the API asked for quiet",
+        "the API asked to wait",
         _Mark.QUEUED,
+        _Mark.PASSING,
     )
     AUTH_FAILED = (
         "auth_failed",
@@ -194,15 +203,15 @@ class DecisionReason(StrEnum):
     LOOK_AGAIN_FAILED = (
         "look_again_failed",
         Scope.NOT_SURE,
-        "The look right before the retry failed, so it was not sent.",
-        "could not look again before retrying",
+        "Right before a retry, a second look or the ledger did not allow it: it is repeated soon.",
+        "a check right before the retry did not pass",
     )
     LEDGER_UNAVAILABLE = (
         "ledger_unavailable",
         Scope.NOT_SURE,
         "The ledger did not answer, and nothing is sent without it.",
-        "the ledger is away",
-        _Mark.UNCOUNTED,  # Told as a picture only: without the ledger nobody knows if it is news.
+        "the ledger does not answer",
+        _Mark.UNCOUNTED,  # Without the ledger it is not known whether the reason is new.
     )
     # give up
     EPISODE_SPENT = (
@@ -217,11 +226,17 @@ class DecisionReason(StrEnum):
         "The API refused two retries in a row: a person is needed.",
         "gave up: refused twice",
     )
+    CAUSE_PERMANENT = (
+        "cause_permanent",
+        Scope.MODEL,
+        "A retry cannot help, by the cause of the failure: an operator is needed.",
+        "gave up: a retry cannot help",
+    )
     # give up, or wait while the key may retry nothing
     FORBIDDEN = (
         "forbidden",
         Scope.FLEET,
-        "The key is accepted, and may not retry (HTTP 403): a person must give it a role that may.",
+        "The key is accepted but may not retry (HTTP 403): a person must give it a suitable role.",
         "the key may not retry",
         _Mark.QUEUED,
     )

@@ -1,16 +1,18 @@
 """The values that the rules work on. All frozen; every datetime is aware and in UTC."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from watchdog.domain.causes import Cause, Explanation
 from watchdog.domain.reasons import DecisionReason as DecisionReason
 
 
 class Health(StrEnum):
-    """What a deployment status means to a policy. Neither NOT_RETRYABLE nor BROKEN is retried: the
-    first was stopped by an operator, the second does not work and nobody stopped it."""
+    """What a deployment status means to a policy. NOT_RETRYABLE and BROKEN are not retried: an
+    operator stopped the first; the second does not work, and nobody stopped it."""
 
     HEALTHY = "healthy"
     FAILING = "failing"
@@ -20,7 +22,7 @@ class Health(StrEnum):
 
 
 class Actor(StrEnum):
-    """Who deactivated a deployment. NOBODY: it is known that nobody will tell."""
+    """Who deactivated a deployment. NOBODY: it is known that the audit log will not show it."""
 
     PERSON = "person"
     PLATFORM = "platform"
@@ -29,10 +31,10 @@ class Actor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRef:
-    """The deployment in the development slot. A push overwrites the slot in place, and it is not
-    documented whether `id` stays the same then, so both fields together are the identity.
-    `created_at` is kept to the second, because the API gives fractions in some answers and not in
-    others."""
+    """The deployment in the development slot. A push replaces the deployment in the slot, and it is
+    not documented whether `id` stays the same then, so both fields together are the identity.
+    `created_at` is rounded down to seconds, because some answers of the API have fractions and
+    others do not."""
 
     id: str
     created_at: datetime
@@ -44,9 +46,10 @@ class DeploymentRef:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of a check that could see. One that could not is an error, never one of these.
-    `opted_out`: a label on the deployment asks to be left alone. `deactivated_by` is who made it
-    INACTIVE, by the API's audit log; None where that is not known yet."""
+    """The result of a check that got a deployment. A check that failed is an error, never an
+    observation. `opted_out`: a label on the deployment says that it must not be retried.
+    `deactivated_by` is who made it INACTIVE, by the API's audit log; None if that is not known
+    yet."""
 
     status: str
     deployment: DeploymentRef
@@ -64,9 +67,9 @@ class DecisionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy says now.
+    """What the policy decides now.
 
-    `reason` is None only for a retry; `until` is set only for a wait whose end is known.
+    `reason` is None only for a retry. `until` is set only for a wait whose end is known.
     """
 
     kind: DecisionKind
@@ -88,8 +91,9 @@ class Outcome(StrEnum):
 
     @property
     def charged(self) -> bool:
-        """Whether it counts against the episode and the window. In observe mode a `dry_run` counts
-        as the POST would that it stands for. Retry mode never loads such rows."""
+        """Whether it counts against the limits of the episode and the window. In observe mode a
+        `dry_run` counts like the POST that retry mode would have sent. Retry mode never loads such
+        rows."""
         return self in _CHARGED
 
 
@@ -99,8 +103,8 @@ _CHARGED = frozenset(
 
 
 LONGEST_IN_FLIGHT = timedelta(hours=24)
-"""How long an attempt may hold a place in flight at most: the longest `stuck_after` that a
-configuration may ask for."""
+"""The longest time for which an attempt may hold a place in flight: the longest `stuck_after` that
+a configuration may have."""
 
 
 class Resolution(StrEnum):
@@ -117,20 +121,21 @@ class Resolution(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One retry: reserved, then sent.
+    """One retry: first reserved, then sent.
 
-    `number` counts the charged attempts of the episode, this one included. `resolved_at` None
-    means under way. `sent_at` None means surely not sent, except while `pending`, when it is not
-    known yet. `reason` is the API's free text: untrusted.
+    `number` counts the charged attempts of the episode, including this one. `resolved_at` None
+    means that it is under way. `sent_at` None means that it was certainly not sent, except while
+    `pending`, when that is not known yet. `reason` is free text of the API, which is untrusted.
 
-    `presumed`: no other status than failing ones was seen that may be its effect, so only the time
-    that passed says that it failed again. `in_flight_until` is how long it may hold one of the
-    fleet's places in flight. `deployment` is what stood in the slot when it was reserved, `made`
-    the one change of that which it adopted. `forbidden_key` is the mark of the key that may not
-    retry the model, if its POST was answered so.
+    `presumed`: it was resolved as failed again only because of the time that passed; no other
+    status than failing ones has been seen that may be its effect. Until `in_flight_until` it may
+    hold one of the fleet's places in flight. `deployment` was in the slot when it was reserved;
+    `made` is the deployment that replaced it as this attempt's effect. `forbidden_key` is the mark
+    of the key that may not retry the model, if its POST got that answer.
 
-    For the limits: `api_date` is what the API's clock said at the look before it was sent, and
-    `ahead_since` since when it is known that the clock was set back behind it: `limits.counts_at`.
+    For the limits (`limits.counts_at`): `api_date` is the time of the API's clock at the look
+    before it was sent. `ahead_since` is since when it is known that the ledger's clock was set back
+    to before it was sent.
     """
 
     id: str
@@ -159,20 +164,21 @@ class Attempt:
 
     @property
     def unended(self) -> bool:
-        """Whether its end was not observed: it is under way, or only presumed to have failed."""
+        """Whether its end was not observed: it is under way, or it is only presumed to have
+        failed."""
         return self.under_way or self.presumed
 
     def reserved_for(self, now: datetime) -> timedelta:
-        """How long ago it was reserved. If the clock was set back to before that moment, the time
-        since that was noticed."""
+        """How long ago it was reserved. If the clock was set back to before that moment: the time
+        since this was noticed."""
         if self.reserved_at > now and self.ahead_since is not None:
             return now - self.ahead_since
         return now - self.reserved_at
 
     def in_flight(self, now: datetime, date: datetime | None = None) -> bool:
-        """Whether it holds one of the fleet's places in flight. That depends on time alone, and it
-        holds the place for as long as one of the two clocks says so, as in the other limits: so an
-        attempt that looks stuck after a jump of the ledger's clock still holds it. `date` is the
+        """Whether it holds one of the fleet's places in flight. As in the other limits, the later
+        of two clocks counts: it holds the place as long as either clock says so. So an attempt that
+        seems to be stuck after a jump of the ledger's clock still holds its place. `date` is the
         API's `Date` at the present look."""
         until = self.in_flight_until or self.reserved_at + LONGEST_IN_FLIGHT
         if self.unended and now < until:
@@ -193,11 +199,12 @@ class EpisodeResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One continuous span of a target failing.
+    """One failure of a target, from the first failing observation until it recovers, an operator
+    acts, or it is removed. What is seen while an attempt on it is under way belongs to it.
 
-    `failing_from` is when it opened or last re-opened: what a recovery is measured from.
-    `result` None means open. `standing`: it was failing already when first observed, or when the
-    mode changed to retry.
+    `failing_from` is when it opened or last re-opened; the time to a recovery counts from it.
+    `result` None means that it is open. `standing`: the target was failing already when it was
+    first observed, or when the mode changed to retry.
     """
 
     id: str
@@ -209,10 +216,16 @@ class Episode:
     standing: bool = False
     ended_at: datetime | None = None
     result: EpisodeResult | None = None
+    explanation: Explanation | None = None
 
     @property
     def open(self) -> bool:
         return self.result is None
+
+    @property
+    def cause(self) -> Cause:
+        """The last one that was found."""
+        return Cause.UNKNOWN if self.explanation is None else self.explanation.cause
 
 
 UNOBSERVED = Decision(DecisionKind.NOTHING, DecisionReason.UNOBSERVED)
@@ -220,26 +233,28 @@ UNOBSERVED = Decision(DecisionKind.NOTHING, DecisionReason.UNOBSERVED)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One watched model's development slot, as last recorded.
+    """The development slot of one watched model, as last recorded.
 
-    `episode` is the current one, or an ended one that a new failure would re-open. `health`,
-    `status` and `deployment` are None until the first observation. `failing_since` is the first
-    failing observation of the present span of failing ones, `in_progress_since` the same of those
-    in progress. `healthy_for` is the health observed since the episode ended; while it is open, how
-    long the target has been seen asleep. `inactive_as` is what an INACTIVE counts as unless it
-    becomes known who deactivated it; None once that is judged. `missing_since` is the first of an
-    unbroken run of 404s; `missing` is set by the second. `seen_well`: it is not seen any more, and
-    was not failing when it last was. `opted_out` is what its deployment's label last said.
-    `version` grows with each recorded change and fences reservations; claims do not touch it.
+    `episode` is the present one, or an ended one that a new failure would re-open. `health`,
+    `status` and `deployment` are None until the first observation. `failing_since` is the first of
+    the present uninterrupted failing observations, `in_progress_since` the first of those in
+    progress. `healthy_for` is how long the target has been seen healthy since the episode ended;
+    while the episode is open, how long it has been seen SCALED_TO_ZERO. `inactive_as` is what
+    INACTIVE counts as unless it becomes known who deactivated the deployment; None once that is
+    judged. `missing_since` is the time of the first of several 404s in a row; the second sets
+    `missing`. `seen_well`: the target was removed, and was not failing when it was last seen.
+    `opted_out` is what its deployment's label last said. `version` grows with each recorded change,
+    and a change that is based on an older version is refused; claims do not change it.
 
-    A person's: `paused_until` is the later end of its own pause and of everybody's, read with the
-    target and never written with it; attempts before `window_since` count no more in the window.
+    By operators: `paused_until` is the later end of the target's own pause and of the pause of all
+    models. It is read with the target and never written with it. Attempts before `window_since` no
+    longer count in the window.
 
-    `ready_at` is since when nothing but the fleet keeps a failing one from being retried, and
-    `queue_rank` its rank among those that wait with it, None where it does not wait: see
-    `domain.queue`.
+    For the queue (`domain.queue`): `ready_at` is since when only the fleet's limits prevent a retry
+    of the failing target. `queue_rank` is its rank among the targets that wait for them; None if it
+    does not wait.
 
-    For the breaker: `broke_at` is when it last began to fail after it was seen not failing;
+    For the breaker: `broke_at` is when it last began to fail after it was seen not failing.
     `observed_twice` is False until its second observation.
     """
 
@@ -272,8 +287,8 @@ class Target:
 
     @property
     def failing_from(self) -> datetime | None:
-        """When its present failure began, retries that did not help included; None while it does
-        not fail. `failing_since` is only when it began to fail after the last other status."""
+        """When its present failure began, before any retries that did not help; None while it does
+        not fail. `failing_since` is later: when it began to fail after the last other status."""
         if self.failing_since is None or self.episode is None or not self.episode.open:
             return self.failing_since
         return min(self.failing_since, self.episode.failing_from)
@@ -281,8 +296,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """One continuous span of a target being broken. `status` is the one that it began with; None:
-    the model, or its development deployment, was missing. `ended_at` None: it lasts."""
+    """One continuous time of a target being broken. `status` is the status at its beginning; None
+    if the model or its development deployment was missing. `ended_at` is None while it lasts."""
 
     model_id: str
     began_at: datetime
@@ -292,7 +307,7 @@ class Breakage:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """From `at` on a target had this status; None means that it was missing."""
+    """A target had this status from `at` on; None means that it was missing."""
 
     model_id: str
     at: datetime
@@ -310,9 +325,9 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An operator's act, as the ledger keeps it. `model_id` None means all models; `until` is when
-    a pause expires, `ended_at` when somebody ended it earlier; `who` is user@host. `note` is free
-    text."""
+    """An operator's act, as it is stored in the ledger. `model_id` None means all models. `until`
+    is when a pause expires, `ended_at` when an operator ended it earlier. `who` is user@host.
+    `note` is free text."""
 
     at: datetime
     kind: ActionKind
@@ -325,7 +340,7 @@ class Action:
 
 
 class Standing(StrEnum):
-    """What to do about a target that was failing before anyone watched."""
+    """What to do about a target that was failing before the watchdog watched it."""
 
     RETRY = "retry"
     IGNORE = "ignore"
@@ -335,14 +350,37 @@ class AllowedTimes(Protocol):
     """When retries may happen."""
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """None when retries are allowed now, else the next moment at which they are, or at which to
-        ask again."""
+        """None if retries are allowed now. Otherwise the next moment at which they are allowed, or
+        at which to call this again."""
+
+
+class CauseAction(StrEnum):
+    """How often a failure with a certain cause is retried. ONCE: until it is proven by one retry
+    that a retry does not help."""
+
+    RETRY = "retry"
+    ONCE = "once"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRule:
+    """What a cause means for the retries. A backoff that is None is the policy's."""
+
+    action: CauseAction = CauseAction.RETRY
+    backoff: timedelta | None = None
+    backoff_factor: float | None = None
+    backoff_max: timedelta | None = None
+
+
+_AS_ALWAYS = CauseRule()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The rules for a target. The configuration has the defaults and the reasons for them. `settle`
-    is how long a status must last before it has a meaning by itself. `allowed_times` None means
+    is how long SCALED_TO_ZERO must last after a retry before it counts as healthy, and how long an
+    attempt that is presumed to have failed keeps its place in flight. `allowed_times` None means
     always."""
 
     retry_on: frozenset[str]
@@ -359,20 +397,32 @@ class Policy:
     settle: timedelta
     standing: Standing
     allowed_times: AllowedTimes | None = None
+    causes: Mapping[Cause, CauseRule] = field(default_factory=dict)
+
+    def rule_for(self, cause: Cause) -> CauseRule:
+        return self.causes.get(cause, _AS_ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class FleetLimits:
-    """The limits over all targets."""
+    """The limits of all targets together."""
 
     max_retries_per_minute: int
     max_in_flight: int
     max_attempts_per_window: int
 
+    @property
+    def most(self) -> int:
+        """The largest of them: whoever knows this many of the newest retries knows whether any
+        limit is reached."""
+        numbers: tuple[int, ...] = astuple(self)
+        return max(numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The API must not be called before `until`. `reason` is `api_held` or `auth_failed`."""
+    """An operation of the API must not be called before `until`. `reason` is `api_held` or
+    `auth_failed`."""
 
     reason: DecisionReason
     until: datetime
@@ -389,15 +439,17 @@ class OpenBreaker:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the ledger says of all targets together, and what the API says of the retry operation.
+    """The state of all targets together, from the ledger, and of the API's retry operation.
 
-    `sent` holds the times of the POSTs that may have been sent in the last minute, `charged` those
-    of the charged attempts of the last 24 h, both oldest first, and a `pending` attempt counts in
-    both as now. `in_flight` counts the targets that hold a place. `breaker` None means closed.
+    `sent` are the times of the POSTs that may have been sent in the last minute, `charged` those of
+    the charged attempts of the last 24 h. Both are oldest first, and a `pending` attempt counts in
+    both as now. `in_flight` is the number of targets that hold a place. `breaker` None means
+    closed. `date` is the API's `Date` at the present look.
 
-    `ahead` is how many other targets go before the one that is judged: `domain.queue`. `key_mark`
-    is the key in use. `probe_at`: that key may retry nothing, and one retry may find out whether
-    that is still so then; None while it may. Only what was forbidden after `forbidden_from` counts.
+    `ahead` is how many other targets go before the one that is decided about: `domain.queue`.
+    `key_mark` identifies the key in use. `probe_at` is when one retry may find out whether the key,
+    which may retry nothing, still may not; None while it may retry. Only retries that were
+    forbidden after `forbidden_from` count. `diagnosed`: the causes of failures are read.
     """
 
     limits: FleetLimits
@@ -411,20 +463,22 @@ class Fleet:
     probe_at: datetime | None = None
     forbidden_from: datetime | None = None
     date: datetime | None = None
+    diagnosed: bool = False
 
 
 class TargetState(StrEnum):
-    """What a target is doing, in one word, for people and the `target_state` metric."""
+    """What a target is doing, in one word, for people and the `target_state` metric. The most
+    urgent state is first: targets are shown in this order."""
 
-    HEALTHY = "healthy"
-    IN_PROGRESS = "in_progress"
-    WAITING = "waiting"
-    RECOVERING = "recovering"
     EXHAUSTED = "exhausted"
     STUCK = "stuck"
-    PAUSED = "paused"
-    IGNORED = "ignored"
-    NOT_RETRYABLE = "not_retryable"
     BROKEN = "broken"
     MISSING = "missing"
+    WAITING = "waiting"
+    RECOVERING = "recovering"
+    PAUSED = "paused"
+    NOT_RETRYABLE = "not_retryable"
     UNKNOWN = "unknown"
+    IN_PROGRESS = "in_progress"
+    IGNORED = "ignored"
+    HEALTHY = "healthy"

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 GONE_AFTER = timedelta(seconds=30)
-"""A heartbeat comes every ten seconds: two missed ones are tolerated."""
+"""Longer than a heartbeat takes to come on any ledger: see `HEARTBEAT` of each."""
 
 
 class ReplicaState(StrEnum):
-    """What a replica does, in one word; `gone`: no heartbeat for GONE_AFTER."""
+    """What a replica does, in one word. `gone`: no heartbeat for GONE_AFTER."""
 
     ACTIVE = "active"
     STANDBY = "standby"
@@ -18,8 +18,8 @@ class ReplicaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """`id` is the owner in its reservations. `configured_at` is when it took up its present
-    configuration, `seen_at` when it wrote its last heartbeat."""
+    """`id` is the name that its reservations have as `owner`. `configured_at` is when it took up
+    its present configuration, `seen_at` when it wrote its last heartbeat."""
 
     id: str
     version: str
@@ -29,8 +29,9 @@ class Replica:
     active: bool
 
     def silent_for(self, now: datetime) -> timedelta:
-        """The time since its last heartbeat. A heartbeat in the future is from before the clock was
-        set back: a living daemon would have written another one since."""
+        """The time since its last heartbeat. A heartbeat in the future was written before the clock
+        was set back, so the difference counts as well: a running daemon would have written another
+        one since."""
         return abs(now - self.seen_at)
 
     def state(self, now: datetime) -> ReplicaState:

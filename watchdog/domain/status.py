@@ -1,4 +1,4 @@
-"""What a deployment status means, and what a target is doing, each in one word."""
+"""What a deployment status means (`Health`), and what a target is doing (`TargetState`)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,36 +24,46 @@ HEALTHY_STATUSES = frozenset({"ACTIVE", ASLEEP})
 IN_PROGRESS_STATUSES = frozenset(
     {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", DEACTIVATING}
 )
-PARKED_STATUSES = frozenset({BUILD_STOPPED, INACTIVE})
-"""An operator brings these about; INACTIVE, also the platform: see `domain.meaning`."""
+STOPPED_STATUSES = frozenset({BUILD_STOPPED, INACTIVE})
+"""An operator's act leads to these; INACTIVE may also come from the platform: see
+`domain.meaning`."""
 
 
 def health_of(status: str, policy: Policy) -> Health:
-    """What a status means to a policy by itself. What is neither well, nor on its way, nor stopped
-    by an operator is broken: an unknown status too, as the API may grow."""
+    """What a status by itself means to a policy. A status that is not failing, healthy, in progress
+    or stopped by an operator is broken, also an unknown one: the API may add statuses."""
     if status in policy.retry_on:
         return Health.FAILING
     if status in HEALTHY_STATUSES:
         return Health.HEALTHY
     if status in IN_PROGRESS_STATUSES:
         return Health.IN_PROGRESS
-    return Health.NOT_RETRYABLE if status in PARKED_STATUSES else Health.BROKEN
+    return Health.NOT_RETRYABLE if status in STOPPED_STATUSES else Health.BROKEN
 
 
 def is_broken(target: Target) -> bool:
-    """Whether it does not work, is not retried, and nobody stopped it: whatever else is so of it, a
-    pause or an opt-out included."""
+    """Whether it does not work, is not retried, and nobody stopped it. A pause or an opt-out does
+    not change that."""
     return target.missing or target.health is Health.BROKEN
 
 
+def broken_reason(target: Target) -> DecisionReason | None:
+    """Why it does not work, if it is broken: the decision's reason may be a pause or an opt-out."""
+    if not is_broken(target):
+        return None
+    return DecisionReason.MISSING if target.missing else DecisionReason.BROKEN
+
+
 def is_slow(target: Target, now: datetime, policy: Policy) -> bool:
-    """Whether it has been in progress for longer than `stuck_after`, whoever began that."""
+    """Whether it has been in progress for longer than `stuck_after`, whether or not an attempt of
+    ours began that."""
     since = target.in_progress_since
     return since is not None and now - since > policy.stuck_after
 
 
 def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether the open episode's last attempt got stuck and the target has not failed since."""
+    """Whether the last attempt of the open episode got stuck, and the target has not been failing
+    since."""
     if target.episode is None or not target.episode.open or target.failing_since is not None:
         return False
     own = of_episode(target, attempts)
@@ -61,14 +71,29 @@ def is_stuck(target: Target, attempts: Sequence[Attempt]) -> bool:
 
 
 def may_be_ours(target: Target, attempts: Sequence[Attempt]) -> bool:
-    """Whether what a target does may be the effect of an attempt of ours: one is under way, or the
-    last one got stuck."""
+    """Whether a target's status may be the effect of our attempt: one is under way, or the last one
+    got stuck."""
     return any(attempt.under_way for attempt in attempts) or is_stuck(target, attempts)
 
 
 def is_paused(target: Target, now: datetime) -> bool:
-    """Whether a person has said that the watchdog must not retry it."""
+    """Whether an operator has paused the retries of this target."""
     return target.paused_until is not None and target.paused_until > now
+
+
+_URGENCY = {state: rank for rank, state in enumerate(TargetState)}
+
+
+def urgency(state: TargetState) -> int:
+    """0 for the most urgent state."""
+    return _URGENCY[state]
+
+
+def needs_operator(target: Target) -> bool:
+    """Whether it stays as it is until an operator acts: the watchdog gave up, or does not retry
+    it."""
+    gave_up = state_of(target) in (TargetState.EXHAUSTED, TargetState.STUCK)
+    return gave_up or is_broken(target)
 
 
 def state_of(target: Target) -> TargetState:

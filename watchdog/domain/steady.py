@@ -5,7 +5,8 @@ from watchdog.domain.status import INACTIVE, health_of, is_paused, is_slow
 
 
 def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
-    """Whether the observation changes nothing. That is the common case, so it is checked first."""
+    """Whether the observation changes nothing in the record. That is the most frequent case, so it
+    is checked first."""
     same = (
         target.episode is None
         and target.missing_since is None
@@ -20,13 +21,14 @@ def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
 
 
 def _means_the_same(target: Target, observation: Observation, policy: Policy) -> bool:
-    """Whether time alone changes nothing of what is said of it."""
+    """Whether the status, which has not changed, still means the same at this time."""
     by_itself = health_of(observation.status, policy)
     match target.health:
         case Health.IN_PROGRESS:
             said = target.decision.reason is DecisionReason.STUCK
             since = target.in_progress_since
-            # In the future: the clock was set back, and the observation corrects it.
+            # If it lies in the future, the clock was set back, and recording the observation
+            # corrects it.
             known = since is not None and since <= observation.at
             same = known and is_slow(target, observation.at, policy) is said
             return by_itself is Health.IN_PROGRESS and same

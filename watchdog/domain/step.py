@@ -1,4 +1,4 @@
-"""A step of a target's record, and the small operations that all steps share."""
+"""A step of a target's record, and the small functions that all steps share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +13,10 @@ from watchdog.domain.records import (
     Resolution,
     Target,
 )
+
+FIRST_LOOK = timedelta(seconds=2)
+"""How soon after a retry its target is looked at, so that even a build that fails within seconds is
+seen. Otherwise only the time that passes could show that it failed again."""
 
 
 class Happening(StrEnum):
@@ -33,7 +37,7 @@ class Happening(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A target after an observation, and what the observation meant. `ended` is the episode that it
-    closed; `attempts` has the attempts that it changed, as they are now."""
+    closed, if any. `attempts` are the attempts that it changed, as they are now."""
 
     target: Target
     happened: tuple[Happening, ...] = ()
@@ -54,15 +58,39 @@ class Transition:
         return tuple(now.get(attempt.id, attempt) for attempt in attempts)
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times between observations that change their meaning.
+
+    `lag`: until this long after a POST the old failing status may still be shown. `longest_gap`: if
+    two observations are further apart than this, it is not known what happened in between.
+    `interval`: the least time between two 404s that mean removal.
+    """
+
+    lag: timedelta
+    longest_gap: timedelta
+    interval: timedelta
+
+
+def effective_interval(interval: timedelta, targets: int, max_rate: float) -> timedelta:
+    """The configured time between two looks, stretched to what the request rate can serve."""
+    return max(interval, timedelta(seconds=targets / max_rate))
+
+
+def being_sent(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.outcome is Outcome.PENDING for attempt in attempts)
+
+
 def unresolved(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """The attempts whose end is still to be observed."""
+    """The attempts that were sent and whose result has not been observed."""
     return [a for a in attempts if a.under_way and a.outcome is not Outcome.PENDING]
 
 
 def resolve(
     attempts: Sequence[Attempt], resolution: Resolution, at: datetime
 ) -> tuple[Attempt, ...]:
-    """The attempts with their resolution. Only one that failed again may still show an effect."""
+    """The attempts with this resolution. After any other than REFAILED they are no longer
+    `presumed`, because they can show no further effect."""
     may_show = resolution is Resolution.REFAILED
     return tuple(
         replace(a, resolution=resolution, resolved_at=at, presumed=a.presumed and may_show)
@@ -71,12 +99,13 @@ def resolve(
 
 
 def close(episode: Episode, result: EpisodeResult, at: datetime) -> Episode:
-    """The episode with how it ended."""
+    """The episode, ended with this result."""
     return replace(episode, result=result, ended_at=at)
 
 
 def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    """The target left its failing state without an attempt of ours: a person acted."""
+    """The step of a target that left its failing state without our attempt, so by an operator's
+    act."""
     if target.episode is None or not target.episode.open:
         return Transition(target, attempts=resolved)
     closed = close(target.episode, EpisodeResult.SUPERSEDED, at)
@@ -84,7 +113,7 @@ def end_superseded(target: Target, at: datetime, resolved: tuple[Attempt, ...] =
 
 
 def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = ()) -> Transition:
-    """Another deployment stands in the slot, and none of our attempts made it."""
+    """The step when another deployment is in the slot, and none of our attempts made it."""
     fresh = replace(
         target,
         episode=None,
@@ -101,13 +130,13 @@ def end_replaced(target: Target, at: datetime, resolved: tuple[Attempt, ...] = (
 
 
 def watched_span(before: datetime, at: datetime, longest_gap: timedelta) -> timedelta:
-    """The time between two looks; zero if they are too far apart to say anything of it, or if the
-    clock was set back in between."""
+    """The time between two looks. Zero if they are too far apart to know what happened in between,
+    or if the clock was set back in between."""
     gap = at - before
     return gap if timedelta(0) <= gap <= longest_gap else timedelta(0)
 
 
 def past(moment: datetime, now: datetime, instead: datetime) -> datetime:
-    """When something was sent or reserved; `instead`, if that lies in the future because the clock
-    was set back: a delay must not wait until the clock gets there."""
+    """`moment`, when something was sent or reserved; `instead`, if that lies in the future because
+    the clock was set back: a delay must not last until the clock reaches it."""
     return moment if moment <= now else instead

@@ -1,18 +1,18 @@
-"""What an observation does to a target, its episode and the attempts under way."""
+"""How an observation changes a target, its episode and the attempts under way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.effects import effect_seen, identified
-from watchdog.domain.meaning import Meaning, has_begun, meaning
+from watchdog.domain.episode import forgotten, opened, reopened
+from watchdog.domain.meaning import Meaning, has_young_attempt, meaning
 from watchdog.domain.records import (
     Attempt,
     Episode,
     EpisodeResult,
     Health,
     Observation,
-    Outcome,
     Policy,
     Resolution,
     Target,
@@ -20,7 +20,9 @@ from watchdog.domain.records import (
 from watchdog.domain.status import BUILD_STOPPED, INACTIVE, health_of, is_stuck, may_be_ours
 from watchdog.domain.step import (
     Happening,
+    Timing,
     Transition,
+    being_sent,
     close,
     end_superseded,
     past,
@@ -30,20 +32,6 @@ from watchdog.domain.step import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How to read the distance between observations.
-
-    `lag`: until this long after a POST the old failing status may still be shown. `longest_gap`:
-    two healthy observations further apart than this say nothing of the time between them.
-    `interval`: the least distance of two 404s that mean removal.
-    """
-
-    lag: timedelta
-    longest_gap: timedelta
-    interval: timedelta
-
-
 def observe(
     target: Target,
     attempts: Sequence[Attempt],
@@ -51,18 +39,20 @@ def observe(
     policy: Policy,
     timing: Timing,
 ) -> Transition:
-    """What an observation does to a target, its episode and the attempts under way. `attempts` are
-    those of the target's episode and window, oldest first. While one is `pending` a process is
-    sending it, and nobody can say whether that caused what is seen: the next check judges."""
+    """The step for an observation of a target. `attempts` are those of the target's episode and
+    window, oldest first. While one is `pending`, a process is sending it, and it is not known
+    whether that caused what is seen: only the observation is noted, and the next check decides."""
     step = identified(target, attempts, observation, policy)
-    if _being_sent(attempts):
+    if being_sent(attempts):
         seen = meaning(step.target, attempts, observation, policy, timing.longest_gap)
         return replace(step, target=_noted(step.target, observation, seen))
     if health_of(observation.status, policy) is not Health.FAILING:
         step = step.then(effect_seen(step.target, step.applied_to(attempts), observation, policy))
     attempts = step.applied_to(attempts)
     seen = meaning(step.target, attempts, observation, policy, timing.longest_gap)
-    if _leaves_broken(step.target, seen) and not has_begun(attempts, observation.at, policy):
+    if _leaves_broken(step.target, seen) and not has_young_attempt(
+        attempts, observation.at, policy
+    ):
         over = resolve(unresolved(attempts), Resolution.SUPERSEDED, observation.at)
         step = step.then(end_superseded(step.target, observation.at, over))
         attempts = step.applied_to(attempts)
@@ -74,45 +64,9 @@ def observe(
         case _:
             step = step.then(_neither(step.target, attempts, observation, seen, policy))
     noted = _noted(step.target, observation, seen)
-    if _broke(target, step):
+    if _began_to_fail(target, step):
         noted = replace(noted, broke_at=observation.at)
     return replace(step, target=noted)
-
-
-def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Timing) -> Transition:
-    """What a 404 does. The second one, at least an interval after the first, removes the target."""
-    if target.missing or _being_sent(attempts):
-        return Transition(target)
-    if target.missing_since is None or target.missing_since > at:
-        return Transition(replace(target, missing_since=at))
-    if at - target.missing_since < timing.interval:
-        return Transition(target)
-    return _removed(replace(target, missing=True), Happening.MISSING, attempts, at)
-
-
-def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """What happens when a target leaves the configuration."""
-    return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
-
-
-def reset(target: Target, at: datetime) -> Transition:
-    """What an operator's reset does while no attempt is under way: the next failing observation
-    opens a new episode, with an empty window."""
-    ended = None
-    if target.episode is not None and target.episode.open:
-        ended = close(target.episode, EpisodeResult.RESET, at)
-    cleared = replace(target, episode=None, healthy_for=timedelta(0), window_since=at)
-    return Transition(cleared, (Happening.RESET,), ended)
-
-
-def ended_with_its_target(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
-    """An attempt whose target was removed while it was being sent ends at once, because the target
-    is no longer watched."""
-    episode = target.episode if target is not None else None
-    kept = episode is not None and episode.open and episode.id == attempt.episode_id
-    if kept or not attempt.under_way:
-        return attempt
-    return replace(attempt, resolution=Resolution.REMOVED, resolved_at=at)
 
 
 def _failing(
@@ -125,12 +79,12 @@ def _failing(
     episode, at = target.episode, observation.at
     failed = _refailed(target, attempts, at, policy, timing)
     happened: tuple[Happening, ...]
-    if episode is None or _forgotten(episode, at, policy):
-        episode, happened = _opened(target, observation), (Happening.OPENED,)
+    if episode is None or forgotten(episode, at, policy):
+        episode, happened = opened(target, observation), (Happening.OPENED,)
     else:
         happened = (Happening.REFAILED,) if failed or is_stuck(target, attempts) else ()
         if not episode.open:
-            episode, happened = _reopened(episode, at), (*happened, Happening.REOPENED)
+            episode, happened = reopened(episode, at), (*happened, Happening.REOPENED)
     return Transition(
         replace(target, episode=episode, healthy_for=timedelta(0)), happened, attempts=failed
     )
@@ -139,9 +93,9 @@ def _failing(
 def _refailed(
     target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy, timing: Timing
 ) -> tuple[Attempt, ...]:
-    """The attempts that failed again: after another status was seen, or because of the time that
-    passed, which may be wrong where statuses lag. An attempt of the second kind keeps its place in
-    flight for `settle`."""
+    """The attempts that failed again. That is so if another status was seen in between, or by the
+    time that passed, which may be wrong because statuses lag. An attempt of the second kind keeps
+    its place in flight for `settle`."""
     watched, since = unresolved(attempts), target.failing_since
     if since is None:
         failed = resolve(watched, Resolution.REFAILED, at)
@@ -154,8 +108,8 @@ def _refailed(
 
 
 def _leaves_broken(target: Target, seen: Meaning) -> bool:
-    """Whether it was broken, or perhaps was, and is not any more: whoever activated it again, it
-    was not us."""
+    """Whether the target was `broken`, or INACTIVE and not judged yet, and is neither now. The
+    watchdog activates nothing, so somebody else did."""
     doubtful = target.status == INACTIVE and target.inactive_as is not None
     was = target.health is Health.BROKEN or doubtful
     return was and seen.health is not Health.BROKEN and seen.inactive_as is None
@@ -194,7 +148,8 @@ def _healthy(
 
 
 def _well_since(target: Target, episode: Episode, seen: Meaning, at: datetime) -> datetime:
-    """When a recovery came: for one that was only seen asleep, when that began."""
+    """The moment of the recovery: the present look, or, if only SCALED_TO_ZERO was seen, the moment
+    when that began."""
     if not seen.slept or target.status_since is None:
         return at
     return min(at, max(target.status_since, episode.failing_from))
@@ -207,7 +162,7 @@ def _neither(
     seen: Meaning,
     policy: Policy,
 ) -> Transition:
-    """In progress, not retryable, or broken."""
+    """The step for an observation of a target that is in progress, not retryable or broken."""
     watched, at = unresolved(attempts), observation.at
     if _by_an_operator(target, attempts, observation, seen):
         return end_superseded(target, at, resolve(watched, Resolution.SUPERSEDED, at))
@@ -222,11 +177,12 @@ def _neither(
 def _by_an_operator(
     target: Target, attempts: Sequence[Attempt], observation: Observation, seen: Meaning
 ) -> bool:
-    """Whether an operator brought about a status that is neither failing nor healthy."""
+    """Whether an operator's act led to a status that is neither failing nor healthy."""
     if observation.status == BUILD_STOPPED:
         return True
     if observation.status == INACTIVE:
-        # While it is not judged the episode waits; the platform's act does not end it.
+        # While it is not known who deactivated it, the episode stays open. A deactivation by the
+        # platform does not end it either.
         return seen.health is Health.NOT_RETRYABLE and seen.inactive_as is None
     return not may_be_ours(target, attempts)
 
@@ -259,65 +215,9 @@ def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
     )
 
 
-def _broke(before: Target, step: Transition) -> bool:
-    """Whether it began to fail right after it was seen not failing, before a removal perhaps. A
-    re-failure continues the same failure; it is not a new one for the breaker."""
+def _began_to_fail(before: Target, step: Transition) -> bool:
+    """Whether the last observation before this failure was not failing. That observation may be
+    from before the target was removed. A re-failure continues the same failure; it is not a new one
+    for the breaker."""
     was_well = before.seen_well or before.health not in (None, Health.FAILING)
     return was_well and bool({Happening.OPENED, Happening.REOPENED} & set(step.happened))
-
-
-def _removed(
-    target: Target, happening: Happening, attempts: Sequence[Attempt], at: datetime
-) -> Transition:
-    seen_well = target.seen_well or target.health not in (None, Health.FAILING)
-    target = replace(
-        target,
-        status=None,
-        health=None,
-        failing_since=None,
-        in_progress_since=None,
-        inactive_as=None,
-        seen_well=seen_well,
-    )
-    resolved = resolve(unresolved(attempts), Resolution.REMOVED, at)
-    if target.episode is None or not target.episode.open:
-        return Transition(target, (happening,), attempts=resolved)
-    ended = close(target.episode, EpisodeResult.REMOVED, at)
-    return Transition(replace(target, episode=ended), (happening,), ended, resolved)
-
-
-def _opened(target: Target, observation: Observation) -> Episode:
-    return Episode(
-        id=f"{target.model_id}@{observation.at:%Y-%m-%dT%H:%M:%S.%fZ}",
-        model_id=target.model_id,
-        deployment=observation.deployment,
-        status=observation.status,
-        opened_at=observation.at,
-        failing_from=observation.at,
-        standing=target.observed_at is None or _still_standing(target.episode),
-    )
-
-
-def _still_standing(last: Episode | None) -> bool:
-    """Whether the last episode was a standing failure that only the removal of its target ended."""
-    return last is not None and last.standing and last.result is EpisodeResult.REMOVED
-
-
-def _reopened(episode: Episode, at: datetime) -> Episode:
-    """The count of attempts is kept. A failure that had recovered is a new one, no longer a
-    standing failure."""
-    standing = _still_standing(episode)
-    return replace(episode, result=None, ended_at=None, failing_from=at, standing=standing)
-
-
-def _being_sent(attempts: Sequence[Attempt]) -> bool:
-    return any(attempt.outcome is Outcome.PENDING for attempt in attempts)
-
-
-def _forgotten(episode: Episode, at: datetime, policy: Policy) -> bool:
-    """Whether a removed target came back too late to continue its episode."""
-    return (
-        episode.result is EpisodeResult.REMOVED
-        and episode.ended_at is not None
-        and at - episode.ended_at >= policy.healthy_reset
-    )

@@ -24,8 +24,10 @@ from pydantic import (
 
 from watchdog.emulator.faults import Fault, Span
 from watchdog.emulator.limits import RateLimits
+from watchdog.files.regular import check_regular
 from watchdog.files.shape import dotted, shape_problems
 from watchdog.text.duration import parse_duration
+from watchdog.text.patterns import MODEL_ID
 
 DEFAULT_SCENARIO = "default.yaml"
 
@@ -164,7 +166,7 @@ class ModelScenario(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$")]
+    id: Annotated[str, StringConstraints(pattern=MODEL_ID)]
     name: Name
     team: Name = "default"
     deploys: tuple[Annotated[Deploy, BeforeValidator(_with_steps)], ...]
@@ -210,6 +212,8 @@ def load_scenario(path: Path | None = None) -> Scenario:
     """Read a scenario file; None: the one that comes with the emulator. Raises ScenarioError."""
     source = files(__package__) / DEFAULT_SCENARIO if path is None else path
     try:
+        if path is not None:
+            check_regular(path)
         content = yaml.safe_load(source.read_text(encoding="utf-8"))
     except OSError as error:
         raise ScenarioError([f"{source}: {error.strerror}"]) from None

@@ -1,8 +1,7 @@
 """The emulated workspace: what its models are doing at a given moment. No input or output."""
 
-import hashlib
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.emulator.scenario import (
@@ -10,10 +9,10 @@ from watchdog.emulator.scenario import (
     ActKind,
     Deploy,
     LogLine,
-    ModelScenario,
     Scenario,
     Step,
 )
+from watchdog.emulator.slot import Running, Slot
 from watchdog.emulator.values import (
     Deployment,
     Logged,
@@ -42,42 +41,6 @@ RETRYABLE_STATUSES = frozenset({"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "BUIL
 client's mistake of undoing an operator's act."""
 
 
-@dataclass(slots=True)
-class _Running:
-    """A deployment under way: what the latest push or retry began at `began_at`."""
-
-    id: str
-    created_at: datetime
-    deploy: Deploy
-    began_at: datetime
-
-
-@dataclass(slots=True)
-class _Slot:
-    """The one development slot of a model: how many deploys, ids and acts of its scenario it has
-    used, what it holds and held until when, and which status a lagging read shows for how many
-    reads already."""
-
-    scenario: ModelScenario
-    deploys: int = 0
-    ids: int = 0
-    acts: int = 0
-    running: _Running | None = None
-    past: list[tuple[_Running, datetime]] = field(default_factory=list)
-    shown: str | None = None
-    stale_reads: int = 0
-
-    def next_deploy(self) -> Deploy:
-        if not self.scenario.deploys:
-            raise NotFound(f"the scenario gives model {self.scenario.id} no deploys")
-        self.deploys += 1
-        return self.scenario.deploys[min(self.deploys, len(self.scenario.deploys)) - 1]
-
-    def next_id(self) -> str:
-        self.ids += 1
-        return hashlib.sha256(f"{self.scenario.id}/{self.ids}".encode()).hexdigest()[:8]
-
-
 class Workspace:
     """Models that follow a scenario. Every `now` is an aware datetime that never goes back.
 
@@ -93,7 +56,7 @@ class Workspace:
         self.requests: deque[RequestRecord] = deque(maxlen=MAX_REQUESTS)
         self._started_at = started_at
         self._time_scale = time_scale
-        self._slots = {model.id: _Slot(model) for model in scenario.models}
+        self._slots = {model.id: Slot(model) for model in scenario.models}
         for slot in self._slots.values():
             if slot.scenario.deploys:
                 self.push(slot.scenario.id, started_at)
@@ -113,7 +76,7 @@ class Workspace:
         )
 
     def development(self, model_id: str, now: datetime) -> Deployment:
-        """Raises NotFound too when the model has no development deployment."""
+        """Raises NotFound also when the model has no development deployment."""
         deployment = self._deployment(self._slot(model_id, now), now)
         if deployment is None:
             raise NotFound(f"model {model_id} has no development deployment")
@@ -131,11 +94,9 @@ class Workspace:
     def retry(
         self, model_id: str, now: datetime, *, new_id: bool = False, new_created_at: bool = False
     ) -> RetryResult:
-        """Ask for a retry: it goes ahead when the deployment failed and the scenario refuses none.
-
-        The slot keeps its deployment's identity unless told otherwise. Raises NotFound too when
-        the model has no development deployment.
-        """
+        """Request a retry. It is executed if the deployment failed and the scenario does not refuse
+        it. The slot keeps its deployment's identity unless an argument says otherwise. Raises
+        NotFound also when the model has no development deployment."""
         deployment = self.development(model_id, now)
         slot = self._slot(model_id, now)
         if deployment.status not in RETRYABLE_STATUSES:
@@ -145,53 +106,54 @@ class Workspace:
             return RetryResult(retried=False, reason=slot.scenario.refuses, deployment=deployment)
         deploy, created_at = slot.next_deploy(), now if new_created_at else deployment.created_at
         if new_id:
-            self._take_away(slot, now)
-        self._put(slot, deploy, now, created_at=created_at)
+            slot.take_away(now)
+        slot.put(deploy, now, created_at=created_at)
         return RetryResult(retried=True, reason=None, deployment=self.development(model_id, now))
 
     def push(self, model_id: str, now: datetime, *, new_id: bool = False) -> None:
-        """Deploy anew, as a person does. The slot keeps its deployment's id unless told otherwise.
-
-        Raises NotFound too when the scenario gives the model no deploys.
-        """
+        """Deploy again, as an operator's push does. The slot keeps its deployment's id unless an
+        argument says otherwise. Raises NotFound also when the scenario gives the model no
+        deploys."""
         slot = self._slot(model_id, now)
         deploy = slot.next_deploy()
         if new_id:
-            self._take_away(slot, now)
-        self._put(slot, deploy, now, created_at=now)
+            slot.take_away(now)
+        slot.put(deploy, now, created_at=now)
 
     def set_status(self, model_id: str, status: str | None, now: datetime) -> None:
-        """Put the deployment in a status until the next push or retry; None takes it away.
-
-        A deployment that was not there is a new one. Raises NotFound too when the scenario gives
-        the model no deploys.
-        """
+        """Set the deployment's status until the next push or retry; None removes the deployment. If
+        there was no deployment, a new one is made. Raises NotFound also when the scenario gives the
+        model no deploys."""
         slot = self._slot(model_id, now)
         if status is None:
-            self._take_away(slot, now)
+            slot.take_away(now)
             return
         if not slot.scenario.deploys:
             raise NotFound(f"the scenario gives model {model_id} no deploys")
-        self._put(slot, Deploy(steps=(Step(status),)), now)
+        slot.put(Deploy(steps=(Step(status),)), now)
 
     def logs(self, model_id: str, deployment_id: str, now: datetime) -> list[Logged]:
-        """What that deployment has logged until now, oldest first, a millisecond apart. Raises
-        NotFound too when the model never had such a deployment."""
+        """The lines that this deployment has logged until now, oldest first, a millisecond apart
+        where the build took so long. Raises NotFound also when the model never had such a
+        deployment."""
         slot = self._slot(model_id, now)
         found: list[Logged] = []
-        for running, until in self._deploys(slot, deployment_id, now):
+        for running, until in slot.deploys_of(deployment_id, now):
             ended_at = self._ended_at(running)
             lines = running.deploy.log
             if running.deploy.steps[-1].status in RETRYABLE_STATUSES:
                 lines += tuple(LogLine(message=text, level="ERROR") for text in slot.scenario.logs)
-            times = (ended_at - _MILLISECOND * (len(lines) - at) for at in range(len(lines)))
+            times = (
+                max(running.began_at, ended_at - _MILLISECOND * (len(lines) - at))
+                for at in range(len(lines))
+            )
             if ended_at <= until:
                 found += (Logged(at, line) for at, line in zip(times, lines, strict=True))
         return found
 
     def startups(self, model_id: str, deployment_id: str, now: datetime) -> list[Startup]:
-        """The starts of that deployment that have ended, oldest first. Raises NotFound too when the
-        model never had such a deployment."""
+        """The starts of this deployment that have ended, oldest first. Raises NotFound also when
+        the model never had such a deployment."""
         slot = self._slot(model_id, now)
         return [
             Startup(
@@ -200,26 +162,17 @@ class Workspace:
                 running.deploy.fails_in or running.deploy.stalls_in,
                 stalled=running.deploy.stalls_in is not None,
             )
-            for running, until in self._deploys(slot, deployment_id, now)
+            for running, until in slot.deploys_of(deployment_id, now)
             if self._ended_at(running) <= until and running.deploy.steps[-1].status in _STARTED
         ]
 
-    @staticmethod
-    def _deploys(slot: _Slot, deployment_id: str, now: datetime) -> list[tuple[_Running, datetime]]:
-        """The deploys under that id, each with the time until which it was in the slot."""
-        present = [] if slot.running is None else [(slot.running, now)]
-        found = [each for each in [*slot.past, *present] if each[0].id == deployment_id]
-        if not found:
-            raise NotFound(f"model {slot.scenario.id} has no deployment {deployment_id}")
-        return found
-
-    def _ended_at(self, running: _Running) -> datetime:
+    def _ended_at(self, running: Running) -> datetime:
         """When it reached, or will reach, its last status."""
         lasted = sum((step.lasts or timedelta(0) for step in running.deploy.steps), timedelta(0))
         return running.began_at + lasted / self._time_scale
 
     def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
-        """What the audit log has of what was done to the model so far, newest first."""
+        """The entries of the audit log about the model so far, newest first."""
         slot, elapsed = self._slot(model_id, now), self.elapsed(now)
         done = slot.scenario.acts[: slot.acts]
         return [
@@ -232,7 +185,7 @@ class Workspace:
         """Scenario time since the start."""
         return (now - self._started_at) * self._time_scale
 
-    def _slot(self, model_id: str, now: datetime) -> _Slot:
+    def _slot(self, model_id: str, now: datetime) -> Slot:
         try:
             slot = self._slots[model_id]
         except KeyError:
@@ -245,41 +198,22 @@ class Workspace:
             self._act(slot, act.act, at)
         return slot
 
-    def _act(self, slot: _Slot, act: ActKind, at: datetime) -> None:
-        """Apply an operator's act; without effect if there was nothing to stop."""
+    def _act(self, slot: Slot, act: ActKind, at: datetime) -> None:
+        """Apply an operator's act. It has no effect if there was nothing to stop."""
         if act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
             deploy = slot.next_deploy()
             if act is ActKind.PUSH_NEW_ID:
-                self._take_away(slot, at)
-            self._put(slot, deploy, at, created_at=at)
+                slot.take_away(at)
+            slot.put(deploy, at, created_at=at)
         elif act in (ActKind.DELETE, ActKind.PROMOTE):
-            self._take_away(slot, at)
+            slot.take_away(at)
         elif act is ActKind.ACTIVATE:
             if slot.running is not None:
-                self._put(slot, slot.next_deploy(), at)
+                slot.put(slot.next_deploy(), at)
         elif slot.running is not None:
-            self._put(slot, Deploy(steps=(Step(_STOPPED[act]),)), at)
+            slot.put(Deploy(steps=(Step(_STOPPED[act]),)), at)
 
-    @staticmethod
-    def _take_away(slot: _Slot, now: datetime) -> None:
-        if slot.running is not None:
-            slot.past.append((slot.running, now))
-        slot.running = None
-
-    @classmethod
-    def _put(
-        cls, slot: _Slot, deploy: Deploy, now: datetime, *, created_at: datetime | None = None
-    ) -> None:
-        kept = slot.running
-        cls._take_away(slot, now)
-        slot.running = _Running(
-            id=slot.next_id() if kept is None else kept.id,
-            created_at=created_at or (now if kept is None else kept.created_at),
-            deploy=deploy,
-            began_at=now,
-        )
-
-    def _deployment(self, slot: _Slot, now: datetime) -> Deployment | None:
+    def _deployment(self, slot: Slot, now: datetime) -> Deployment | None:
         if slot.running is None:
             return None
         return Deployment(
@@ -290,7 +224,7 @@ class Workspace:
             labels=slot.scenario.labels,
         )
 
-    def _status(self, running: _Running, now: datetime) -> str:
+    def _status(self, running: Running, now: datetime) -> str:
         elapsed = (now - running.began_at) * self._time_scale
         for step in running.deploy.steps:
             if step.lasts is None or elapsed < step.lasts:

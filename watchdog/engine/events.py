@@ -1,12 +1,15 @@
-"""Events: facts that happened. The engine and the adapters report them, and telemetry listens. An
-event's name and level in the log are a public contract."""
+"""Events: facts that the engine and the adapters report, and that telemetry receives. The name and
+the level of an event in the log are a public contract."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
 from watchdog.domain.breaker import ClosedBy
+from watchdog.domain.causes import Cause, Finding
+from watchdog.domain.notices import NoticeEvent
 from watchdog.domain.records import (
     Action,
     Attempt,
@@ -23,8 +26,9 @@ from watchdog.domain.records import (
 
 
 class Level(StrEnum):
-    """Of a line in the log."""
+    """The level of a line in the log."""
 
+    DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
@@ -32,13 +36,17 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """`name` is None where only metrics and the like need it."""
+    """`name` is None for an event that is not logged, which only metrics or other listeners
+    need. `own_texts` are the fields whose text cannot hold the API key, because it is made of the
+    configuration or of the system's errors: the log does not mask a word in it that looks like the
+    key, such as a folder's name."""
 
     name: ClassVar[str | None] = None
     level: ClassVar[Level] = Level.INFO
+    own_texts: ClassVar[frozenset[str]] = frozenset()
 
     def logged_as(self) -> tuple[str | None, Level]:
-        """Its name and level in the log."""
+        """The event's name and level in the log."""
         return self.name, self.level
 
 
@@ -47,29 +55,35 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
-    """`ledger` is a URL without its password, `replica` is the owner in this process's
-    reservations."""
+    """The daemon started. `ledger` is a URL without its password, `replica` is the owner in this
+    process's reservations, `config` is the configuration file, if there is one, and `page`,
+    `metrics` and `api` are URLs."""
 
     name = "started"
+    own_texts = frozenset({"version", "mode", "ledger", "page", "metrics", "config", "api"})
     version: str
     replica: str
     mode: str
     targets: int
     limits: FleetLimits
     ledger: str
+    page: str
+    metrics: str
+    config: str | None
+    api: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BecameActive(Event):
-    """This replica watches and retries from now on."""
+    """This replica became active: it watches and retries from now on."""
 
     name = "replica_active"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BecameStandby(Event):
-    """This replica does not watch, and is ready to take over. Another one does, unless it gave up:
-    then it says why."""
+    """This replica does not watch, and is ready to take over. Another replica watches, unless `why`
+    says why this one gave up the active role."""
 
     name = "replica_standby"
     why: str | None = None
@@ -77,18 +91,21 @@ class BecameStandby(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigDoubtful(Event):
-    """A setting that is valid but may be a mistake."""
+    """A setting is valid but may be a mistake."""
 
     name = "config_warning"
     level = Level.WARNING
+    own_texts = frozenset({"warning"})
     warning: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloaded(Event):
-    """A changed configuration is in force. `changed` are the paths of the settings that differ."""
+    """The configuration was read again. `changed` are the paths of the settings that changed; it
+    may be empty."""
 
     name = "config_reloaded"
+    own_texts = frozenset({"changed", "mode"})
     changed: tuple[str, ...]
     mode: str
     targets: int
@@ -97,7 +114,8 @@ class ConfigReloaded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchingSeen(Event):
-    """How many targets this replica watches: at the start of a term, and when that changed."""
+    """How many targets this replica watches. Reported at the start of a term and when the number
+    changed."""
 
     name = None
     count: int
@@ -105,8 +123,7 @@ class WatchingSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NothingWatched(Event):
-    """No model is configured, and none is discovered. The daemon waits for a configuration that
-    names one."""
+    """No model is configured, and none was discovered. The daemon waits until there is one."""
 
     name = "nothing_watched"
     level = Level.WARNING
@@ -114,7 +131,8 @@ class NothingWatched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsDiscovered(Event):
-    """Other models are watched than before. Both are ids; `discovered` is how many there are."""
+    """The set of discovered models changed. `joined` and `left` are ids of models; `discovered` is
+    how many discovered models there are now."""
 
     name = "models_discovered"
     joined: tuple[str, ...]
@@ -124,7 +142,7 @@ class ModelsDiscovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryFailed(Event):
-    """A round of discovery failed, the first one in a row: the same models are watched as
+    """A round of discovery failed, as the first one after a success. The same models are watched as
     before."""
 
     name = "discovery_failed"
@@ -134,7 +152,7 @@ class DiscoveryFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryDone(Event):
-    """A round was made."""
+    """A round of discovery succeeded."""
 
     at: datetime
     discovered: int
@@ -142,15 +160,24 @@ class DiscoveryDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsListed(Event):
-    """The API listed its models, for whatever reason; so many entries could not be read."""
+    """The API listed its models, whatever the listing was for. `unreadable` is how many entries
+    could not be read."""
 
     listed: int
     unreadable: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsSeen(Event):
+    """The team of each watched model, by id, as far as it is known. Sent when it changes."""
+
+    teams: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListingIncomplete(Event):
-    """Another number of entries than before could not be read: such a listing removes no model."""
+    """The number of entries that could not be read changed. A listing with such entries removes no
+    model."""
 
     name = "listing_incomplete"
     level = Level.WARNING
@@ -160,16 +187,18 @@ class ListingIncomplete(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigReloadFailed(Event):
-    """What was in force still is."""
+    """A changed configuration cannot be used. The previous one stays in force."""
 
     name = "config_reload_failed"
     level = Level.ERROR
+    own_texts = frozenset({"problems"})
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(Event):
-    """`abandoned_checks` were still running when the grace period ended."""
+    """The daemon stopped. `abandoned_checks` is how many checks were still running when the grace
+    period ended."""
 
     name = "stopped"
     abandoned_checks: int
@@ -182,18 +211,21 @@ class LedgerOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCreated(Event):
-    """A new ledger: its budgets are fresh, which after a loss they should not be."""
+    """A new ledger was created: all budgets in it are unused. If the old ledger was lost, that is
+    wrong."""
 
     name = "ledger_created"
+    own_texts = frozenset({"ledger"})
     ledger: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLost(Event):
-    """The first failed transaction of a run of them."""
+    """A transaction failed, as the first one after a success."""
 
     name = "ledger_unavailable"
     level = Level.ERROR
+    own_texts = frozenset({"error"})
     error: str
 
 
@@ -204,8 +236,9 @@ class LedgerBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerWentBack(Event):
-    """It is in an older state than before: a backup was moved in, or a server took over that lags.
-    `put_back` attempts of this process were missing, and are in it again."""
+    """The ledger is in an older state than before: a backup was restored, or a server that lagged
+    behind took over. `put_back` is how many attempts of this process were missing and have been
+    written again."""
 
     name = "ledger_went_back"
     level = Level.ERROR
@@ -214,15 +247,15 @@ class LedgerWentBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerTransacted(Event):
-    """A transaction ended. The duration counts from the request, so it includes the time in the
-    queue."""
+    """A transaction ended. The duration counts from the request, so it includes the wait for its
+    turn."""
 
     duration_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockDrifted(Event):
-    """Wall time and ledger time differ; the difference is adopted gradually."""
+    """The wall clock and the ledger's time differ. The difference is adopted gradually."""
 
     name = "clock_drifted"
     difference: timedelta
@@ -230,15 +263,16 @@ class ClockDrifted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClockSeen(Event):
-    """How far the ledger's time is ahead of the API's clock: first, and when that changed."""
+    """How far the ledger's time is ahead of the API's clock. Reported at the first look and when it
+    changed."""
 
     ledger_ahead: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJumped(Event):
-    """That changed by more than a minute: the ledger's clock jumped, or the API's. The limits
-    hold all the same."""
+    """The difference between the ledger's clock and the API's changed by more than a minute: one of
+    them jumped. The limits hold in spite of that."""
 
     name = "clock_jumped"
     level = Level.WARNING
@@ -248,7 +282,8 @@ class ClockJumped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalStretched(Event):
-    """More targets than the request rate can serve at the configured interval."""
+    """There are more targets than the request rate can check at the configured interval, so they
+    are checked less often."""
 
     name = "interval_stretched"
     interval: timedelta
@@ -257,8 +292,8 @@ class IntervalStretched(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InternalError(Event):
-    """A bug: an exception that nothing foresaw ended the work on one target or, without a
-    `model_id`, one run of a periodic job."""
+    """A bug: an unexpected exception ended the work on one target or, without a `model_id`, one run
+    of a periodic job."""
 
     name = "internal_error"
     level = Level.ERROR
@@ -268,7 +303,8 @@ class InternalError(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepDone(Event):
-    """`first` marks the moment when every target has been checked once since the start."""
+    """The targets that are due were claimed, once a tick; or, with `first`, every target has been
+    checked once since the term began."""
 
     at: datetime
     first: bool
@@ -279,7 +315,7 @@ class SweepDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequested(Event):
-    """One request and what came back: the HTTP status, `timeout`, `connect` or `invalid_body`."""
+    """One request to the API. `code` is the HTTP status, `timeout`, `connect` or `invalid_body`."""
 
     operation: str
     code: str
@@ -288,7 +324,7 @@ class ApiRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiHeld(Event):
-    """The API said 429: one operation waits."""
+    """The API answered 429: one operation waits."""
 
     name = "api_held"
     operation: str
@@ -297,7 +333,7 @@ class ApiHeld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthFailed(Event):
-    """The key is refused: everything waits."""
+    """The API refuses the key: every operation waits."""
 
     name = "auth_failed"
     level = Level.ERROR
@@ -312,7 +348,8 @@ class AuthRecovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDown(Event):
-    """Nothing is answered, whatever the target: checks slow down. `error` is the latest."""
+    """The API answers no request, for any target: the checks are made less often. `error` is the
+    latest one."""
 
     name = "api_down"
     level = Level.ERROR
@@ -332,10 +369,12 @@ class ApiRecovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorActed(Event):
-    """A person paused, resumed, reset or retried something by command."""
+    """An operator paused, resumed, reset or retried something by a command. `model_name` None: the
+    action was for all models, or the ledger has no name of this one."""
 
     name = "operator_action"
     action: Action
+    model_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,15 +389,15 @@ class PausesSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSeen(Event):
-    """How much of their limits all targets together have used. Reported at the start and after each
-    change. Only that part of `fleet` is filled."""
+    """How much of the fleet's limits is used. Reported at the start and after each change. The
+    fields of `fleet` about one target are not set."""
 
     fleet: Fleet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectSeen(Event):
-    """A change was taken for the effect of an attempt. The audit log may say that a person made
+    """A change was taken for the effect of an attempt. The audit log may show that an operator made
     it."""
 
     target: Target
@@ -368,15 +407,17 @@ class EffectSeen(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForbiddenSeen(Event):
-    """Whether the key in use may retry nothing, by the last judgement of a failing target."""
+    """Whether the key in use may retry nothing, as found at the last decision about a failing
+    target."""
 
     forbidden: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriesForbidden(Event):
-    """The API forbade retries of so many models in a row (HTTP 403) and accepts the key otherwise:
-    from now on one retry an hour finds out whether that is still so, the first at `probe_at`."""
+    """The API forbade retries of several models in a row (HTTP 403) but accepts the key otherwise.
+    From now on one retry an hour finds out whether that is still so, the first at `probe_at`.
+    `models` is the number of those models."""
 
     name = "retries_forbidden"
     level = Level.ERROR
@@ -386,7 +427,7 @@ class RetriesForbidden(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriesAllowed(Event):
-    """A retry was allowed again, or the key is another one."""
+    """A retry was allowed again, or another key is in use."""
 
     name = "retries_allowed"
     after: timedelta
@@ -394,7 +435,7 @@ class RetriesAllowed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerSeen(Event):
-    """Whether it is open, as last read from the ledger."""
+    """Whether the breaker is open, as last read from the ledger."""
 
     open: bool
 
@@ -412,7 +453,8 @@ class BreakerOpened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CanaryFailed(Event):
-    """A canary failed: the platform still does not work, as far as one target shows."""
+    """A canary failed: its target still does not work, and so probably the platform. The next
+    canary may be named at `canary_at`."""
 
     name = "canary_failed"
     level = Level.WARNING
@@ -422,12 +464,57 @@ class CanaryFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerClosed(Event):
-    """`canary` is the id of the model that recovered, if that is why."""
+    """The breaker closed. `canary` is the id of the model whose recovery closed it, if one did."""
 
     name = "breaker_closed"
     closed_by: ClosedBy
     canary: str | None
     after: timedelta
+
+
+# Notifications
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSent(Event):
+    """A receiver took a message. `notices` is how many happenings the message is about."""
+
+    name = "notification_sent"
+    receiver: str
+    notices: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed(Event):
+    """A receiver did not take a message. It is sent again. `tries` is how often it was sent."""
+
+    name = "notification_failed"
+    level = Level.WARNING
+    receiver: str
+    notices: int
+    answer: str
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationDropped(Event):
+    """A notice is not sent any more: its receiver took nothing for a day, or is not configured any
+    more. `about` is a model's id, or what else it is about."""
+
+    name = "notification_dropped"
+    level = Level.ERROR
+    receiver: str
+    notice: NoticeEvent
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationsWaiting(Event):
+    """How many notices wait to be sent, and the names of the configured receivers."""
+
+    count: int
+    receivers: tuple[str, ...]
 
 
 # One target
@@ -448,13 +535,13 @@ class TargetChanged(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetUnrecorded(TargetEvent):
-    """A state that could not be written to the ledger. It is for the metrics, with the attempts as
-    last reported."""
+    """A state of a target that could not be written to the ledger. The metrics show it, with the
+    attempts as last reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetForgotten(Event):
-    """No longer watched: its metrics vanish."""
+    """A target is no longer watched: its metrics are removed."""
 
     model_id: str
 
@@ -467,8 +554,8 @@ class CheckStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDone(Event):
-    """`result` is the health seen, `missing`, or `error`. `observed_at` is None unless it could
-    see."""
+    """A check ended. `result` is the health that was seen, `missing`, or `error`. `observed_at` is
+    None if the check got no observation."""
 
     model_id: str
     result: str
@@ -477,7 +564,8 @@ class CheckDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFailed(TargetEvent):
-    """It fails while others are answered. Told for the first and every tenth failure in a row."""
+    """A check failed although the API answers checks of other targets. Reported for the first and
+    every tenth failure in a row."""
 
     name = "check_failed"
     level = Level.WARNING
@@ -488,7 +576,7 @@ class CheckFailed(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFailing(TargetEvent):
-    """An episode opened, or re-opened with its count."""
+    """An episode opened, or re-opened with the count of its attempts."""
 
     name = "deployment_failing"
     level = Level.WARNING
@@ -497,8 +585,20 @@ class DeploymentFailing(TargetEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CauseFound(TargetEvent):
+    """Why the target fails was read, as far as its log and its starts say. An unknown cause is only
+    counted."""
+
+    finding: Finding
+
+    def logged_as(self) -> tuple[str | None, Level]:
+        known = self.finding.cause is not Cause.UNKNOWN
+        return "cause_found" if known else None, Level.INFO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentFailedAgain(TargetEvent):
-    """Our attempt did not help."""
+    """The target fails again after our attempt."""
 
     name = "deployment_failed_again"
     level = Level.WARNING
@@ -513,7 +613,8 @@ class RetryReserved(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryAnswered(TargetEvent):
-    """What became of an attempt. Its name and level in the log depend on the outcome."""
+    """The outcome of sending an attempt is known. The event's name and level in the log depend on
+    it."""
 
     attempt: Attempt
 
@@ -557,10 +658,15 @@ class RetryMismatched(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySuppressed(TargetEvent):
-    """Why a failing target is not retried. Reported when the reason changes."""
+    """A failing target is not retried now, for the reason in `decision`. Reported when the reason
+    changes. The level is `debug` for a reason that passes by itself within minutes."""
 
     name = "retry_suppressed"
     decision: Decision
+
+    def logged_as(self) -> tuple[str | None, Level]:
+        reason = self.decision.reason
+        return self.name, Level.DEBUG if reason is not None and reason.passing else Level.INFO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -581,7 +687,7 @@ class Recovered(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeSuperseded(TargetEvent):
-    """It left its failing state without us: a person acted."""
+    """The target left its failing state without our attempt, so by an operator's act."""
 
     name = "episode_superseded"
     episode: Episode
@@ -595,8 +701,8 @@ class DeploymentReplaced(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentStuck(TargetEvent):
-    """It has been in progress for longer than `stuck_after`: since `attempt` or, without one, since
-    another party began it."""
+    """The target has been in progress for longer than `stuck_after`: since `attempt` or, without
+    one, since somebody else began it."""
 
     name = "deployment_stuck"
     level = Level.ERROR
@@ -605,7 +711,8 @@ class DeploymentStuck(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentBroken(TargetEvent):
-    """It does not work, it is not retried, and no operator stopped it: a person is needed."""
+    """The target does not work, is not retried, and no operator stopped it: an operator is
+    needed."""
 
     name = "deployment_broken"
     level = Level.ERROR
@@ -618,8 +725,8 @@ class DeploymentNoLongerBroken(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetMissing(TargetEvent):
-    """Two 404s at least an interval apart, each confirmed by a listing. `episode` is the one that
-    this ended, if any."""
+    """The target was not found: two 404s at least an interval apart, each confirmed by a listing.
+    `episode` is the one that this ended, if any."""
 
     name = "target_missing"
     level = Level.WARNING
@@ -628,7 +735,7 @@ class TargetMissing(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRemoved(TargetEvent):
-    """No longer in the configuration. `episode` is the one that this ended, if any."""
+    """The target is no longer watched. `episode` is the one that this ended, if any."""
 
     name = "target_removed"
     episode: Episode | None

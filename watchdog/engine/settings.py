@@ -5,11 +5,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from watchdog.domain.breaker import BreakerRules
+from watchdog.domain.causes import Match, Pattern
+from watchdog.domain.outbox import Receiver
 from watchdog.domain.records import FleetLimits, Policy, Target
-from watchdog.domain.transition import Timing
+from watchdog.domain.step import Timing, effective_interval
+from watchdog.text.links import APP_URL
+
+TICK = timedelta(seconds=1)
+"""How often due targets are claimed: the least interval that a configuration may ask for."""
 
 MODE = "mode"
 """Under this key the ledger keeps the mode in which the active daemon watches, or last did."""
+
+
+def no_patterns(_line: str) -> tuple[Pattern, ...]:
+    """A catalogue without patterns: every cause is unknown."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +33,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`owner` is the owner in this process's reservations; `max_rate` is in requests a second;
-    `timeout` is for one request; `diagnose`: also find out why a deployment failed and who
-    acted."""
+    """`owner` is the name by which this process is known in its reservations; `max_rate` is in
+    requests a second; `timeout` is for one request; `diagnose`: also find out why a deployment
+    failed and who acted, with the patterns that `match` finds in the lines of a log; `app_url` is
+    where links to Baseten's pages lead."""
 
     observe: bool
     owner: str
@@ -37,6 +49,9 @@ class Settings:
     concurrency: int
     max_rate: float
     diagnose: bool
+    match: Match = no_patterns
+    app_url: str = APP_URL
+    receivers: tuple[Receiver, ...] = ()
 
     @property
     def mode(self) -> str:
@@ -58,7 +73,7 @@ class Settings:
     @property
     def effective_interval(self) -> timedelta:
         """The configured interval, stretched to what the request rate can serve."""
-        return max(self.interval, timedelta(seconds=len(self.models) / self.max_rate))
+        return effective_interval(self.interval, len(self.models), self.max_rate)
 
     @property
     def timing(self) -> Timing:

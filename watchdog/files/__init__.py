@@ -1,1 +1,1 @@
-"""What the readers of files share: the configuration, the key, the emulator's scenario."""
+"""What several readers of files share, and how many files the process may have open."""

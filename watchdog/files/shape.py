@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import ValidationError
 
+from watchdog.text.patterns import NOT_MATCHED
+
 Location = tuple[int | str, ...]
 
 _WORDS = {
@@ -26,9 +28,9 @@ _WORDS = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "model_type": "must hold settings, each on a line of its own below it",
+    "dict_type": "must be a mapping: a name and a value on each line below it",
     "tuple_type": "must be a list",
-    "string_pattern_mismatch": "is no model id: letters, digits, - and _, at most 64, as in the "
-    "model's URL",
+    "too_short": "must not be empty",
 }
 
 
@@ -42,9 +44,11 @@ def shape_problems(
         if found["type"] == "extra_forbidden":
             yield location, f"no such setting{near(location)}"
             continue
-        words = _WORDS.get(found["type"])
-        if words is not None:
-            yield location, words.format_map(found.get("ctx", {}))
+        words, context = _WORDS.get(found["type"]), found.get("ctx", {})
+        if found["type"] == "string_pattern_mismatch":
+            yield location, NOT_MATCHED[context["pattern"]]
+        elif words is not None:
+            yield location, words.format_map(context)
         else:
             yield location, found["msg"].removeprefix("Value error, ")
 

@@ -11,7 +11,7 @@ from watchdog.ledger.schema import actions
 
 _OPEN = (actions.c.kind == ActionKind.PAUSE) & actions.c.ended_at.is_(None)
 
-# Read in every check and every tick, and so put together once.
+# Built once, because every check and every tick needs it.
 _PAUSES = (
     select(actions)
     .where(_OPEN, actions.c.until > bindparam("now"))
@@ -21,7 +21,7 @@ _AFTER = select(actions).where(actions.c.id > bindparam("last")).order_by(action
 
 
 def action_values(action: Action) -> dict[str, Any]:
-    """Without the id, which the database gives."""
+    """Without the id, which the database assigns."""
     return {
         "at": action.at,
         "kind": action.kind,

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     bindparam,
@@ -16,6 +19,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -31,7 +35,9 @@ from watchdog.ledger.episode_rows import episode_values
 from watchdog.ledger.meta_rows import MetaQueries
 from watchdog.ledger.schema import attempts, episodes, targets
 
-PENDING = attempts.c.outcome == Outcome.PENDING
+PENDING = attempts.c.outcome == literal_column(f"'{Outcome.PENDING}'")
+"""With a constant: for a parameter too SQLite uses an index of some of the rows, but it then plans
+the statement anew at each execution."""
 
 _WATCHED = (
     "resolution",
@@ -43,7 +49,7 @@ _WATCHED = (
     "made_id",
     "made_created_at",
 )
-"""The columns that watching an attempt changes."""
+"""The columns that change while an attempt's result is watched."""
 
 _RESOLVE = (
     update(attempts)
@@ -54,15 +60,45 @@ _RESOLVE = (
 _SENT_OR_RESERVED = func.coalesce(attempts.c.sent_at, attempts.c.reserved_at)
 
 
-def recent(since: datetime, dated: datetime | None) -> list[ColumnElement[bool]]:
-    """What may count in a window that begins then, by either clock: see `limits.counts_at`."""
-    sent = and_(_reserved_after(since), since <= _SENT_OR_RESERVED)
-    return [sent] if dated is None else [sent, attempts.c.api_date >= dated]
+def visible(*, observe: bool) -> ColumnElement[bool]:
+    """A condition for what a process in this mode sees: only one in observe mode sees dry runs."""
+    return attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
 
 
-def _reserved_after(sent: datetime) -> ColumnElement[bool]:
-    """What the index can use: nothing is sent later than this after its reservation."""
-    return attempts.c.reserved_at >= sent - RESERVATION_TTL
+def recent(*, dated: bool) -> list[ColumnElement[bool]]:
+    """Conditions with the parameters of `window`, of which one holds for each attempt that may
+    count in a window."""
+    since = bindparam("since", type_=attempts.c.reserved_at.type)
+    # The first condition is there for the index of `reserved_at`.
+    sent = and_(attempts.c.reserved_at >= bindparam("reserved_since"), since <= _SENT_OR_RESERVED)
+    return [sent, attempts.c.api_date >= bindparam("dated_since")] if dated else [sent]
+
+
+def window(since: datetime, dated: datetime | None) -> dict[str, Any]:
+    """The parameters of `recent`: the window begins at `since` by the ledger's clock, and at
+    `dated` by the API's. Nothing is sent later than RESERVATION_TTL after its reservation. See
+    `limits.counts_at`."""
+    found = {"since": since, "reserved_since": since - RESERVATION_TTL}
+    return found if dated is None else found | {"dated_since": dated}
+
+
+# Built once, because every reservation needs them.
+_BY_ID = select(attempts).where(attempts.c.id == bindparam("wanted"))
+_HAS_PENDING = select(exists().where(PENDING, attempts.c.model_id == bindparam("model")))
+_INSERT = insert(attempts)
+
+
+@cache
+def _of(*, dated: bool, failing: bool, observe: bool) -> Select[Any]:
+    """Built once, because every check needs it."""
+    wanted = [*recent(dated=dated), PENDING]
+    if failing:
+        wanted.append(attempts.c.episode_id == bindparam("episode"))
+    return (
+        select(attempts)
+        .where(attempts.c.model_id == bindparam("model"), or_(*wanted), visible(observe=observe))
+        .order_by(attempts.c.number, attempts.c.reserved_at)
+    )
 
 
 class AttemptQueries:
@@ -72,43 +108,44 @@ class AttemptQueries:
         self,
         connection: Connection,
         now: datetime,
-        visible: ColumnElement[bool],
         meta: MetaQueries,
+        *,
+        observe: bool,
     ) -> None:
         self._connection = connection
         self._now = now
-        self._visible = visible
+        self._observe = observe
         self._meta = meta
 
     def get(self, attempt_id: str) -> Attempt | None:
-        query = select(attempts).where(attempts.c.id == attempt_id)
-        row = self._connection.execute(query).mappings().one_or_none()
+        row = self._connection.execute(_BY_ID, {"wanted": attempt_id}).mappings().one_or_none()
         return None if row is None else to_attempt(row)
 
     def of(
         self, target: Target, *, since: datetime, dated: datetime | None = None
     ) -> tuple[Attempt, ...]:
-        wanted = [*recent(since, dated), PENDING]
+        wanted = window(since, dated) | {"model": target.model_id}
         if target.episode is not None:
-            wanted.append(attempts.c.episode_id == target.episode.id)
-        query = (
-            select(attempts)
-            .where(attempts.c.model_id == target.model_id, or_(*wanted), self._visible)
-            .order_by(attempts.c.number, attempts.c.reserved_at)
+            wanted["episode"] = target.episode.id
+        query = _of(
+            dated=dated is not None,
+            failing=target.episode is not None,
+            observe=self._observe,
         )
-        return tuple(to_attempt(row) for row in self._connection.execute(query).mappings())
+        return tuple(to_attempt(row) for row in self._connection.execute(query, wanted).mappings())
 
     def of_all(
         self, *, since: datetime, dated: datetime | None = None
     ) -> dict[str, tuple[Attempt, ...]]:
         current = select(targets.c.episode_id).where(targets.c.episode_id.is_not(None))
-        wanted = (*recent(since, dated), PENDING, attempts.c.episode_id.in_(current))
+        wanted = (*recent(dated=dated is not None), PENDING, attempts.c.episode_id.in_(current))
         query = (
             select(attempts)
-            .where(or_(*wanted), self._visible)
+            .where(or_(*wanted), visible(observe=self._observe))
             .order_by(attempts.c.model_id, attempts.c.number, attempts.c.reserved_at)
         )
-        rows = [to_attempt(row) for row in self._connection.execute(query).mappings()]
+        found = self._connection.execute(query, window(since, dated))
+        rows = [to_attempt(row) for row in found.mappings()]
         return {key: tuple(own) for key, own in groupby(rows, lambda each: each.model_id)}
 
     def pending(self) -> list[Attempt]:
@@ -126,8 +163,8 @@ class AttemptQueries:
 
     def add(self, attempt: Attempt) -> None:
         # Query first: IntegrityError cannot tell a second pending attempt from a duplicate id.
-        pending = exists().where(PENDING, attempts.c.model_id == attempt.model_id)
-        if attempt.outcome is Outcome.PENDING and self._connection.scalar(select(pending)):
+        own = {"model": attempt.model_id}
+        if attempt.outcome is Outcome.PENDING and self._connection.scalar(_HAS_PENDING, own):
             raise VersionConflict(attempt.model_id)
         self._insert(attempt)
 
@@ -180,7 +217,7 @@ class AttemptQueries:
         return self._without_row(attempts, attempt_ids)
 
     def _insert(self, *added: Attempt) -> None:
-        self._connection.execute(insert(attempts), [attempt_values(each) for each in added])
+        self._connection.execute(_INSERT, [attempt_values(each) for each in added])
         self._meta.grow(added[-1].id, len(added))
 
     def _without_row(self, table: Table, ids: Collection[str]) -> frozenset[str]:
@@ -190,8 +227,9 @@ class AttemptQueries:
         return frozenset(ids) - found
 
     def clamp_places(self) -> None:
-        """Count from now what an attempt may still hold a place in flight for. When it was reserved
-        stays ahead: `ahead_since` tells where that was done already."""
+        """For attempts whose time in flight counts from a moment in the future, move
+        `in_flight_until` back so that it counts from now. `reserved_at` is not changed;
+        `ahead_since` prevents a second move."""
         counted_from = func.coalesce(
             attempts.c.resolved_at, attempts.c.ahead_since, attempts.c.reserved_at
         )
@@ -205,7 +243,8 @@ class AttemptQueries:
 
     def note_ahead(self) -> None:
         now, noted = self._now, attempts.c.ahead_since
-        ahead = and_(_reserved_after(now), now < _SENT_OR_RESERVED)
+        # The first condition is there for the index, as in `recent`.
+        ahead = and_(attempts.c.reserved_at >= now - RESERVATION_TTL, now < _SENT_OR_RESERVED)
         news = and_(ahead, or_(noted.is_(None), noted > now))
         over = and_(noted.is_not(None), now >= _SENT_OR_RESERVED)
         for which, since in ((news, now), (over, None)):

@@ -1,4 +1,4 @@
-"""Between an attempt and its row."""
+"""Converts an attempt to its row, and a row to its attempt."""
 
 from typing import Any
 

@@ -55,6 +55,6 @@ class BreakageQueries:
         return [to_breakage(row) for row in found]
 
     def prune(self, before: datetime) -> int:
-        """Delete those that ended before; how many."""
+        """Delete the breakages that ended before then. Returns the number of rows."""
         old = delete(breakages).where(breakages.c.ended_at < before)
         return self._connection.execute(old).rowcount

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, func, or_, select
 
 from watchdog.domain.breaker import Canary, CanaryResult, ClosedBy, Opening
 from watchdog.domain.records import DecisionKind, DecisionReason, Health
@@ -13,7 +13,55 @@ from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import canaries, openings, targets
 from watchdog.ledger.upsert import upsert
 
-_FAILING = targets.c.health == Health.FAILING
+
+class _OfTargets:
+    """A query about targets, built once for the watched ones and once for a list of ids."""
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._of_watched = query.where(targets.c.watched)
+        self._among = query.where(targets.c.model_id.in_(bindparam("among", expanding=True)))
+
+    def parts(
+        self, among: Collection[str] | None, **values: Any
+    ) -> Iterator[tuple[Select[Any], dict[str, Any]]]:
+        """Statements with their values, which together select the watched targets, or, if given,
+        those with the ids `among`, in chunks."""
+        if among is None:
+            yield self._of_watched, values
+            return
+        for some in in_chunks(among):
+            yield self._among, values | {"among": some}
+
+
+# Built once, because every check needs them.
+_BUT = targets.c.model_id != bindparam("but")
+_BEGAN = _OfTargets(
+    select(targets.c.broke_at)
+    .where(targets.c.broke_at > bindparam("since"), _BUT)
+    .order_by(targets.c.broke_at.desc())
+    .limit(bindparam("most"))
+)
+_NOT_FAILING = _OfTargets(
+    select(func.count()).where(
+        targets.c.observed_twice,
+        targets.c.health != Health.FAILING,
+        or_(targets.c.broke_at.is_(None), targets.c.broke_at <= bindparam("since")),
+        _BUT,
+    )
+)
+_THAT_WAIT = select(targets.c.model_id).where(
+    targets.c.health == Health.FAILING, targets.c.decision == DecisionKind.WAIT
+)
+_WAITING = _OfTargets(_THAT_WAIT)
+_WAITING_FOR = _OfTargets(_THAT_WAIT.where(targets.c.decision_reason == bindparam("reason")))
+_MINE = openings.c.observe == bindparam("observe")
+_OPEN = (
+    select(openings)
+    .where(_MINE, openings.c.closed_at.is_(None))
+    .order_by(openings.c.opened_at.desc())
+    .limit(1)
+)
+_LAST_CLOSED = select(func.max(openings.c.closed_at, type_=openings.c.closed_at.type)).where(_MINE)
 
 
 def opening_values(opening: Opening) -> dict[str, Any]:
@@ -24,7 +72,7 @@ def opening_values(opening: Opening) -> dict[str, Any]:
         "not_failing": opening.not_failing,
         "held_until": opening.condition_until,
         "closed_at": opening.closed_at,
-        # Programs of an older schema do not know that word.
+        # Programs of an older schema do not know LAPSED.
         "closed_by": None if opening.closed_by is ClosedBy.LAPSED else opening.closed_by,
         "judged_at": opening.judged_at,
     }
@@ -77,42 +125,30 @@ class BreakerQueries:
         self._connection = connection
         self._observe = observe
 
-    def broken(
+    def began_to_fail(
         self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
     ) -> list[datetime]:
-        query = (
-            select(targets.c.broke_at)
-            .where(targets.c.broke_at > since, _is_not(but))
-            .order_by(targets.c.broke_at.desc())
-            .limit(most)
-        )
-        found = [at for part in _parts(among) for at in self._connection.scalars(query.where(part))]
+        parts = _BEGAN.parts(among, since=since, but=but or "", most=most)
+        found = [at for query, wanted in parts for at in self._connection.scalars(query, wanted)]
         return sorted(found, reverse=True)[:most]
 
     def not_failing(
         self, since: datetime, *, among: Collection[str] | None, but: str | None
     ) -> int:
-        broke = targets.c.broke_at
-        query = select(func.count()).where(
-            targets.c.observed_twice,
-            targets.c.health != Health.FAILING,
-            broke.is_(None) | (broke <= since),
-            _is_not(but),
-        )
-        return sum(self._connection.scalar(query.where(part)) or 0 for part in _parts(among))
+        parts = _NOT_FAILING.parts(among, since=since, but=but or "")
+        return sum(self._connection.scalar(query, wanted) or 0 for query, wanted in parts)
 
     def waiting(
         self, reason: DecisionReason | None = None, *, among: Collection[str] | None
     ) -> list[str]:
-        query = select(targets.c.model_id).where(_FAILING, targets.c.decision == DecisionKind.WAIT)
-        if reason is not None:
-            query = query.where(targets.c.decision_reason == reason)
-        return [
-            id_ for part in _parts(among) for id_ in self._connection.scalars(query.where(part))
-        ]
+        parts = (
+            _WAITING.parts(among) if reason is None else _WAITING_FOR.parts(among, reason=reason)
+        )
+        return [id_ for query, wanted in parts for id_ in self._connection.scalars(query, wanted)]
 
     def seen(self, since: datetime) -> list[str]:
-        # Each claim of a daemon plans the next check; who sees no change writes nothing else.
+        # When a daemon claims a target it plans the next check; if it sees no change, it writes
+        # nothing else.
         checked = and_(targets.c.watched, targets.c.next_check_at > since)
         observed = and_(targets.c.status.is_not(None), targets.c.observed_at > since)
         return list(
@@ -120,19 +156,20 @@ class BreakerQueries:
         )
 
     def last_closed(self) -> datetime | None:
-        closed = func.max(openings.c.closed_at, type_=openings.c.closed_at.type)
-        found: datetime | None = self._connection.scalar(select(closed).where(self._own))
+        found: datetime | None = self._connection.scalar(_LAST_CLOSED, {"observe": self._observe})
         return found
 
     def opening(self) -> Opening | None:
-        found = self._openings(1, openings.c.closed_at.is_(None))
-        return found[0] if found else None
+        row = self._connection.execute(_OPEN, {"observe": self._observe}).mappings().one_or_none()
+        return None if row is None else to_opening(row)
 
     def openings(self, *, limit: int) -> list[Opening]:
-        return self._openings(limit)
+        query = select(openings).where(self._own).order_by(openings.c.opened_at.desc()).limit(limit)
+        return [to_opening(row) for row in self._connection.execute(query).mappings()]
 
     def last_canary(self, opening_id: str) -> Canary | None:
-        # One under way comes first: a clock that was set back can put its name before older ones.
+        # A canary without a result comes first: if the clock was set back, its `named_at` may be
+        # earlier than that of older canaries.
         query = (
             select(canaries)
             .where(canaries.c.opening_id == opening_id)
@@ -160,11 +197,6 @@ class BreakerQueries:
     def save_canary(self, canary: Canary) -> None:
         upsert(self._connection, canaries, canary_values(canary))
 
-    def _openings(self, limit: int, *where: ColumnElement[bool]) -> list[Opening]:
-        query = select(openings).where(self._own, *where)
-        query = query.order_by(openings.c.opened_at.desc()).limit(limit)
-        return [to_opening(row) for row in self._connection.execute(query).mappings()]
-
     @property
     def _own(self) -> ColumnElement[bool]:
         return openings.c.observe.is_(self._observe)
@@ -174,21 +206,9 @@ class BreakerQueries:
         return canaries.c.opening_id.in_(select(openings.c.id).where(self._own))
 
     def prune(self, before: datetime) -> int:
-        """Delete those that closed before, with their canaries; how many rows went."""
+        """Delete the openings that closed before then, with their canaries. Returns the number of
+        rows."""
         old = select(openings.c.id).where(openings.c.closed_at < before)
         gone = self._connection.execute(delete(canaries).where(canaries.c.opening_id.in_(old)))
         closed = self._connection.execute(delete(openings).where(openings.c.closed_at < before))
         return gone.rowcount + closed.rowcount
-
-
-def _is_not(model_id: str | None) -> ColumnElement[bool]:
-    return targets.c.model_id != (model_id or "")
-
-
-def _parts(among: Collection[str] | None) -> Iterator[ColumnElement[bool]]:
-    """Which targets: the watched ones, or these, in parts."""
-    if among is None:
-        yield targets.c.watched
-        return
-    for some in in_chunks(among):
-        yield targets.c.model_id.in_(some)

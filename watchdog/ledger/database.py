@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL differ in. All else is one code base."""
+"""The differences between SQLite and PostgreSQL. All other code is shared."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,39 +7,50 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from watchdog.engine.ports import LedgerVersion
 from watchdog.ledger.turns import Line
 
 
 class Database(Protocol):
-    """Where the rows are. `transaction` is used by one thread at a time, and so are `hold_active`
-    and `release_active`, by another one; the rest by any."""
+    """Where the rows are stored. One thread at a time calls `transaction`, and one other thread at
+    a time calls `hold_active` and `release_active`; any thread may call the rest."""
 
     @property
     def line(self) -> Line:
-        """What transactions are made on."""
+        """The connection of the transactions."""
 
     @property
-    def pulse(self) -> Line:
-        """What `hold_active` and `release_active` are made on."""
+    def heartbeat(self) -> timedelta:
+        """See the ledger's port."""
+
+    @property
+    def pulse(self) -> Line | None:
+        """The connection of `hold_active` and `release_active`; None if they need none, and answer
+        at once."""
 
     def transaction(
         self, asked_at: float, /
     ) -> AbstractContextManager[tuple[Connection, datetime]]:
-        """A transaction that holds the ledger's lock, and the time, read after it was taken.
+        """A transaction that holds the ledger's lock (a reader's does not), and the time, which is
+        read after the lock was taken.
 
         `asked_at` is on the monotonic clock. Raises LedgerUnavailable and the driver's errors.
         """
 
+    def version(self) -> LedgerVersion | None:
+        """See the ledger's port."""
+
     def reader(self) -> "Database":
-        """The same rows on a connection of its own, which cannot write and waits for nobody."""
+        """The same rows on a separate connection, which cannot write and waits for no other
+        process."""
 
     def knows_dead(self, owner: str, waited: timedelta, /, *, own: bool) -> bool:
-        """See the ledger's port; `own` where the owner is this process."""
+        """See the ledger's port. `own` says whether the owner is this process."""
 
     @property
     def wall(self) -> Callable[[], datetime | None] | None:
-        """The clock that the ledger's times are of, which says None while it is this process's;
-        None where it always is."""
+        """The clock of the ledger's times: it returns None while that is this process's own clock.
+        None if it always is."""
 
     def hold_active(self) -> int:
         """See the ledger's port. Raises as `transaction` does."""
@@ -48,4 +59,4 @@ class Database(Protocol):
         """See the ledger's port."""
 
     def close(self) -> None:
-        """Give everything back."""
+        """Close the connections and release the locks."""

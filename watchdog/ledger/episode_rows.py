@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from watchdog.domain.causes import Cause, Explanation
 from watchdog.domain.records import DeploymentRef, Episode, EpisodeResult, Target
 from watchdog.ledger.rows import Row
 from watchdog.ledger.schema import episodes
@@ -12,6 +13,7 @@ from watchdog.ledger.upsert import upsert
 
 
 def episode_values(episode: Episode) -> dict[str, Any]:
+    found = episode.explanation
     return {
         "id": episode.id,
         "model_id": episode.model_id,
@@ -23,6 +25,10 @@ def episode_values(episode: Episode) -> dict[str, Any]:
         "standing": episode.standing,
         "ended_at": episode.ended_at,
         "result": episode.result,
+        "cause": found and found.cause,
+        "cause_mark": found and found.mark,
+        "cause_at": found and found.at,
+        "cause_proven": found and found.proven,
     }
 
 
@@ -37,7 +43,16 @@ def to_episode(row: Row) -> Episode:
         standing=row["standing"],
         ended_at=row["ended_at"],
         result=None if row["result"] is None else EpisodeResult(row["result"]),
+        explanation=_explanation(row),
     )
+
+
+def _explanation(row: Row) -> Explanation | None:
+    if row["cause"] is None:
+        return None
+    # A program of a newer schema may know more causes.
+    known = Cause(row["cause"]) if row["cause"] in set(Cause) else Cause.UNKNOWN
+    return Explanation(known, row["cause_mark"], row["cause_at"], proven=row["cause_proven"])
 
 
 class EpisodeQueries:

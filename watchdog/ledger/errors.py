@@ -1,18 +1,20 @@
-"""Why a ledger cannot be opened, or does not answer. Each text is one line: what, where, what to
-do."""
+"""Why a ledger cannot be opened, or does not answer. Each message is one line that says what is
+wrong, where, and what to do."""
 
 import errno
+import os
 import sqlite3
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
-_HELD = "another program holds it: have that let go, or set another store.url"
+_HELD = "another program holds it: stop that program, or set another store.url"
 FIX = (
-    "put a good copy in its place, without the old one's -wal file, "
+    "put a good copy in its place, without the old file's -wal file, "
     "or move it away to begin with fresh budgets"
 )
 _FULL = "make room, or set another store.url"
 _REFUSED = "let this user write the file and its directory, or set another store.url"
+_FILES = "raise the limit (ulimit -n), or end what holds so many"
 _OTHER = "fix or move the file, or set another store.url"
 
 _SQLITE_ADVICE = {
@@ -31,6 +33,8 @@ _SYSTEM_ADVICE = {
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,
     errno.EROFS: _REFUSED,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
 }
 _OF_THE_CONNECTION = (
     sqlite3.SQLITE_READONLY,
@@ -41,7 +45,7 @@ _OF_THE_CONNECTION = (
 
 
 class LedgerSetupError(Exception):
-    """The ledger cannot be used until a person does something."""
+    """The ledger cannot be used until an operator fixes the cause."""
 
 
 class LedgerInUse(LedgerSetupError):
@@ -49,51 +53,60 @@ class LedgerInUse(LedgerSetupError):
 
 
 class LedgerMissing(LedgerSetupError):
-    """There is none yet, and this role does not make one."""
+    """There is no ledger, and this role does not create one."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"there is no ledger at {where}: start the daemon first, or name the daemon's own "
+            "configuration file with --config"
+        )
 
 
 class LedgerMismatch(LedgerSetupError):
-    """It holds the history of another API."""
+    """The ledger holds the history of another API."""
 
 
 class LedgerTooNew(LedgerSetupError):
-    """A newer version wrote it."""
+    """A newer version of the program wrote the ledger."""
 
 
 class LedgerBroken(LedgerSetupError):
-    """It cannot be read or written."""
+    """The ledger cannot be read or written."""
 
 
 def is_of_the_data(error: Exception) -> bool:
-    """Whether what was to be written is wrong: a bug of ours, which no waiting fixes and which says
-    nothing of the ledger."""
+    """Whether the error is about the values to be written. That is a bug of this program: trying
+    again does not help, and nothing is known to be wrong with the ledger."""
     if isinstance(error, DBAPIError):
         return isinstance(error, (DataError, IntegrityError))
-    # Before the driver had it: a value that its column does not take.
+    # SQLAlchemy refused a value for its column, before the driver was called.
     return isinstance(error, (StatementError, sqlite3.DataError, sqlite3.IntegrityError))
 
 
 def is_busy(error: Exception) -> bool:
-    """Whether another process holds it at this moment, and nothing else is wrong."""
+    """Whether the error only means that another process holds the ledger at this moment."""
     return _advice(error) is _HELD
 
 
 def is_unsound(error: Exception) -> bool:
-    """Whether the file does not hold what SQLite wrote there."""
+    """Whether the error means that the file is damaged, or is not a SQLite database."""
     return _advice(error) is FIX
 
 
 def outlasts_its_cause(error: Exception) -> bool:
-    """Whether the connection may go on failing once the cause is gone: one that was made while
-    the file could not be written never writes, and a disk may have been replaced.
+    """Whether the connection may keep failing after the cause is gone: a connection that was opened
+    while the file was read-only can never write, and a disk may have been replaced.
 
-    Not so for an unsound file: to close it could delete its log, which a person may yet need.
+    False for a damaged file: closing the connection could delete its WAL, which an operator may
+    still need.
     """
     return _sqlite_code(error) in _OF_THE_CONNECTION
 
 
 def explain(error: Exception) -> str:
-    """The cause and what to do: the driver's own words, without the statement and its values."""
+    """The driver's message, without the statement and its values, and what to do."""
+    if _sqlite_code(error) == sqlite3.SQLITE_CANTOPEN:
+        error = _no_more_files() or error
     if isinstance(error, sqlite3.Error):
         return f"{error}: {_advice(error)}"
     if isinstance(error, DBAPIError) and error.orig is not None:
@@ -103,6 +116,21 @@ def explain(error: Exception) -> str:
     return f"{type(error).__name__}: {_advice(error)}"
 
 
+def _no_more_files() -> OSError | None:
+    """Why no file can be opened at this moment, which SQLite does not tell. The ledger itself must
+    not be opened to find out: to close it again would end its locks."""
+    opened: list[int] = []
+    try:
+        # The ledger, its log and its index.
+        opened.extend(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(3))
+    except OSError as error:
+        return error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return None
+
+
 def _advice(error: Exception) -> str:
     if isinstance(error, OSError):
         return _SYSTEM_ADVICE.get(error.errno or 0, _OTHER)
@@ -110,7 +138,8 @@ def _advice(error: Exception) -> str:
 
 
 def _sqlite_code(error: Exception) -> int:
-    """Of what kind it is: the part of SQLite's extended code that says so, or 0."""
+    """SQLite's primary result code, which is the low byte of the extended code; 0 if there is
+    none."""
     orig = error.orig if isinstance(error, DBAPIError) else error
     code: int = getattr(orig, "sqlite_errorcode", None) or 0
     return code & 0xFF

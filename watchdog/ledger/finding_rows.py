@@ -1,8 +1,8 @@
-"""The queries about what was found out of episodes."""
+"""The queries about what was found out about episodes."""
 
 from sqlalchemy import Connection, select
 
-from watchdog.domain.finding import Finding
+from watchdog.domain.episode_notes import EpisodeNotes
 from watchdog.ledger.schema import episodes, findings
 from watchdog.ledger.upsert import upsert
 
@@ -20,13 +20,15 @@ class FindingQueries:
     def note_actor(self, episode_id: str, actor: str) -> None:
         upsert(self._connection, findings, {"episode_id": episode_id, "actor": actor})
 
-    def of(self, model_id: str) -> dict[str, Finding]:
+    def of(self, model_id: str) -> dict[str, EpisodeNotes]:
         query = (
             select(findings)
             .join(episodes, episodes.c.id == findings.c.episode_id)
             .where(episodes.c.model_id == model_id)
         )
         return {
-            row["episode_id"]: Finding(tuple((row["error_lines"] or "").splitlines()), row["actor"])
+            row["episode_id"]: EpisodeNotes(
+                tuple((row["error_lines"] or "").splitlines()), row["actor"]
+            )
             for row in self._connection.execute(query).mappings()
         }

@@ -1,4 +1,5 @@
-"""A connection to a PostgreSQL server: how it is made, waited for and given up."""
+"""A connection to a PostgreSQL server: how it is opened, how long it is waited for, and when it is
+closed."""
 
 import os
 import socket
@@ -15,24 +16,25 @@ from sqlalchemy.pool import NullPool
 
 from watchdog.engine.ports import LedgerUnavailable
 from watchdog.ledger.errors import is_of_the_data
+from watchdog.urls.ledger import shown
 
 _CALL_SECONDS = 5.0
-"""How long the server may leave one statement without an answer. A transaction of ours may take
-longer where the server is far away: each of its statements has this time."""
+"""Seconds that the server may take to answer one statement. A transaction may take longer if the
+server is far away: each of its statements has this time."""
 
 _CONNECT_SECONDS = 3
 _LOCK_SECONDS = 4
 
 _SESSION = {
     "application_name": "baseten-watchdog",
-    # The driver reads no other one.
+    # The driver can parse times in no other style.
     "datestyle": "ISO",
     "default_transaction_isolation": "read committed",
     "lock_timeout": f"{_LOCK_SECONDS}s",
     "statement_timeout": "5s",
-    # A replica that is frozen while it holds the ledger's lock must not hold up the others.
+    # A replica that freezes while it holds the ledger's lock must not block the others.
     "idle_in_transaction_session_timeout": "5s",
-    # The server's side of the connection: a dead replica's locks fall free within 15 s.
+    # The server's side of the connection: it frees the locks of a dead replica within 15 s.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "5",
@@ -46,12 +48,12 @@ _CONNECTION = {
     "keepalives_interval": 2,
     "keepalives_count": 5,
     "tcp_user_timeout": 15_000,
-    # After a fail-over the same name may for a while lead to a server that can only be read.
+    # After a fail-over the same host name may lead to a read-only server for a while.
     "target_session_attrs": "read-write",
 }
 
 _ENCODING = {"client_encoding": "utf8"}
-"""Whatever the URL or PGCLIENTENCODING says: it would decide which texts can be stored."""
+"""Overrides the URL and PGCLIENTENCODING: in another encoding some texts could not be stored."""
 
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -59,18 +61,18 @@ _LOCK_NOT_AVAILABLE = "55P03"
 class Line:
     """One connection at a time. See `turns.Line`.
 
-    It is dropped after every error but those of the rows themselves: the next one may lead to
-    another server, and to connect anew costs little. So no list of errors is needed that say that
-    this server can no longer be written.
+    The connection is closed after every error that is not of the data: a new connection may lead to
+    another server, and connecting costs little. So the errors that mean that this server has become
+    read-only need not be listed.
     """
 
     call_seconds = _CALL_SECONDS
 
     def __init__(self, url: URL, session: Mapping[str, str] | None) -> None:
-        """`session` is what is set for it beside what always is. With None nothing is, and no
-        connection is kept."""
-        self.where = url.render_as_string(hide_password=True)
-        # The driver's connection that a call waits on, for `interrupt`.
+        """`session`: settings of each session in addition to `_SESSION`. With None nothing is set,
+        and no connection is kept open."""
+        self.where = shown(url)
+        # The driver's connection on which a call waits; `interrupt` shuts it down.
         self._in_use: Any = None
         self._heard_at = time.monotonic()
         self._given_up = False
@@ -84,7 +86,8 @@ class Line:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A connection for so long. Raises the driver's errors."""
+        """A connection for the `with` block, which `interrupt` can end. Raises the driver's
+        errors."""
         with self.connect() as connection, self.waiting_on(connection):
             yield connection
 
@@ -95,7 +98,8 @@ class Line:
 
     @contextmanager
     def waiting_on(self, connection: Connection) -> Iterator[None]:
-        """What a connection is used for, which `interrupt` ends and an error drops it after."""
+        """In the `with` block `interrupt` shuts down this connection. After an error that is not of
+        the data the connection is not used again."""
         self._in_use, self._given_up = connection.connection.driver_connection, False
         try:
             yield
@@ -107,17 +111,18 @@ class Line:
             self._in_use = None
 
     def seconds_left(self, asked_at: float) -> float:
-        """See `turns.Line`. As long as the server answers, what was asked for is in good hands."""
+        """See `turns.Line`. The time counts from the request or from the server's last answer,
+        whichever is later: while the server answers, a request is not overdue."""
         return max(asked_at, self._heard_at) + self.call_seconds - time.monotonic()
 
     def interrupt(self) -> None:
-        """See `turns.Line`: ends the connection under a statement that the server leaves without
-        an answer."""
+        """See `turns.Line`. Shuts down the connection, so that the statement that the server does
+        not answer fails."""
         connection = self._in_use
         if connection is None or connection.closed:
             return
         self._given_up = True
-        # The driver has errors of its own for a connection that was closed just now.
+        # The driver raises various errors if the connection has been closed in the meantime.
         with suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
 
@@ -129,7 +134,7 @@ class Line:
     def _cause(self, error: Exception) -> str:
         if self._given_up:
             return (
-                f"nothing was heard for {self.call_seconds:g} s, and so the connection was given up"
+                f"the server was silent for {self.call_seconds:g} s, and the connection was closed"
             )
         if getattr(getattr(error, "orig", None), "sqlstate", None) == _LOCK_NOT_AVAILABLE:
             return f"another process has kept it locked for {_LOCK_SECONDS} s"
@@ -139,12 +144,13 @@ class Line:
         self._engine.dispose()
 
     def _note_calls(self, session: Mapping[str, str]) -> None:
-        """Note when the server last said something, and set up each new session."""
+        """Note when the server last answered, and set up each new session."""
 
         def heard(*_: Any) -> None:
             self._heard_at = time.monotonic()
 
-        # Before as well: what was done between two statements is not the server's silence.
+        # Also before a statement: the time that this process needs between two statements is not
+        # time that the server takes to answer.
         for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
             event.listen(self._engine, name, heard)
 
@@ -162,6 +168,6 @@ class Line:
 
 
 def cause(error: Exception) -> str:
-    """The driver's own words, on one line, without the statement and its values."""
+    """The first line of the driver's message, without the statement and its values."""
     words = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     return " ".join(words.splitlines()[0].split())

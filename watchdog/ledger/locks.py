@@ -1,4 +1,5 @@
-"""File locks beside a SQLite ledger: who may send, and who is surely dead."""
+"""File locks next to a SQLite ledger: which process may send, and which process is certainly
+dead."""
 
 import fcntl
 import os
@@ -8,12 +9,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from watchdog.files.regular import open_own
+
 _POLL_SECONDS = 0.1
+
+_MOST_CHARACTERS = 1000
+"""Longer than what a holder writes."""
 
 
 class Role(StrEnum):
-    """What a process wants of the ledger. Each of the first two may retry, and has one holder at a
-    time; an operator writes and never retries, so that the brake works beside everybody."""
+    """What a process uses the ledger for. A daemon and a command may retry, and of each there is at
+    most one at a time. An operator's process writes and never retries, so that pausing works
+    whatever else is running. A reader only reads."""
 
     DAEMON = "daemon"
     COMMAND = "command"
@@ -24,9 +31,9 @@ class Role(StrEnum):
 class FileLock:
     """An advisory lock that the kernel frees when its holder dies, however it dies.
 
-    The file holds the holder's pid, and below it a note of its. One open file each: a second lock
-    on the same path conflicts with the first even within a process. The file stays behind; only the
-    lock on it means anything.
+    The first line of the file is the holder's pid, the second a note that the holder writes. Each
+    FileLock opens the file separately, so that two of them conflict even within one process. The
+    file is never deleted: whether it exists means nothing, only the lock on it does.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,14 +42,14 @@ class FileLock:
 
     @property
     def is_ours(self) -> bool:
-        """Whether it was taken here."""
+        """Whether this object holds the lock."""
         return self._file is not None
 
     def acquire(self, wait_seconds: float = 0) -> bool:
-        """Take the lock, waiting at most so long. Raises OSError when the file cannot be made."""
+        """Take the lock, and wait for it at most `wait_seconds`. Raises OSError if the file cannot
+        be created, or is no regular file."""
         deadline = time.monotonic() + wait_seconds
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        file = os.fdopen(descriptor, "r+")
+        file = os.fdopen(open_own(self._path, os.O_RDWR | os.O_CREAT), "r+")
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,32 +71,36 @@ class FileLock:
             self._file = None
 
     def holder(self) -> str:
-        """The pid that the holder wrote, for people."""
+        """The holder's pid, as a text for messages."""
         return f"pid {self._lines()[0] or 'unknown'}"
 
     def write_note(self, note: str) -> None:
-        """Write something for the others, in place of the last note, which is as long: nobody may
-        read a part of each. Nothing happens where the lock is not ours. Raises OSError.
-        """
+        """Write a note for other processes over the last note. All notes must be equally long, so
+        that no process reads a mixture of two. Does nothing if this object does not hold the lock.
+        Raises OSError."""
         if self._file is not None:
             below = len(f"{os.getpid()}\n")
             os.pwrite(self._file.fileno(), f"{note}\n".encode(), below)
 
     def note(self) -> str:
-        """What the holder, or the last one, wrote for the others; empty where there is nothing."""
+        """The note of the present or the last holder; empty if there is none."""
         return self._lines()[1]
 
     def _lines(self) -> tuple[str, str]:
-        with suppress(OSError, UnicodeDecodeError):
-            pid, _, note = self._path.read_text().partition("\n")
+        with (
+            suppress(OSError, UnicodeDecodeError),
+            os.fdopen(open_own(self._path, os.O_RDONLY)) as file,
+        ):
+            pid, _, note = file.read(_MOST_CHARACTERS).partition("\n")
             return pid.strip(), note.strip()
         return "", ""
 
     def is_free(self) -> bool:
-        """Whether nobody holds it at this moment. False when that cannot be told."""
+        """Whether no process holds the lock at this moment. False if that cannot be found out."""
         try:
-            with self._path.open() as file:
-                # Shared: two who ask at once must not take each other for a holder.
+            with os.fdopen(open_own(self._path, os.O_RDONLY)) as file:
+                # A shared lock: two processes that probe at once must not take each other for a
+                # holder.
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return True

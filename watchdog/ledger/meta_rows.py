@@ -7,9 +7,10 @@ from watchdog.ledger.schema import meta
 from watchdog.ledger.upsert import upsert
 
 _GENERATION = "generation"
-"""A number and an attempt's id. A program of an older schema does not write it."""
+"""A key. Its value is a number and an attempt's id. A program of an older schema does not write
+it."""
 
-# Read in every transaction, and so put together once.
+# Built once, because every transaction needs it.
 _VALUE = select(meta.c.value).where(meta.c.key == bindparam("wanted"))
 
 

@@ -16,26 +16,33 @@ from watchdog.ledger.errors import LedgerBroken, LedgerSetupError
 from watchdog.ledger.line import Line, cause
 from watchdog.ledger.locks import Role
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.schema import use_on_postgresql
+from watchdog.urls.ledger import shown
 
 _OPENING_SECONDS = 20
-"""How long an opening may wait for another replica's: one of them makes the schema. Nothing else
-goes on meanwhile, not even an end by SIGTERM."""
+"""Seconds that opening the ledger may wait for another replica, which may be creating the schema.
+The process does nothing else in this time: it does not even handle SIGTERM."""
 
 _PROMPT_SECONDS = 0.5
-"""What the server's clock said is out of date when it took longer than this to hear it."""
+"""Seconds. If the answer with the server's time takes longer, that time is too old to be kept."""
 
 IDLE_SECONDS = 15
-"""A replica that asks nothing for so long on the connection that makes it the active one has
-stopped, though its machine lives and answers keepalives. It asks each second."""
+"""The server closes the connection that holds the active replica's lock after this many seconds
+without a query. The active replica sends a query every second, so one that does not has stopped,
+even if its machine still answers TCP keepalives."""
 
-# Advisory locks are the whole database's: the second key is of the schema, that is, of the ledger.
-_TRANSACTION, _ACTIVE, _PROBE = 0x62775F74, 0x62775F61, 0x62775F70
+HEARTBEAT = timedelta(seconds=10)
+"""Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
+
+# Advisory locks belong to the whole database: the second key identifies the schema, and so the
+# ledger.
+TRANSACTION, _ACTIVE, _PROBE = 0x62775F74, 0x62775F61, 0x62775F70
 _LEDGER = "hashtext(current_schema())"
-_LOCK = text(f"SELECT pg_advisory_xact_lock({_TRANSACTION}, {_LEDGER})")
+_LOCK = text(f"SELECT pg_advisory_xact_lock({TRANSACTION}, {_LEDGER})")
 _WRITABLE = "NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'"
 _NOW = text(f"SELECT clock_timestamp(), {_WRITABLE}")
 _TRY_ACTIVE = text(
-    # On a server that can only be read a lock keeps nobody from another server.
+    # A lock on a read-only server does not exclude a replica that is connected to the primary.
     f"SELECT CASE WHEN {_WRITABLE} THEN pg_try_advisory_lock({_ACTIVE}, {_LEDGER}) END"
 )
 _ENCODING = text("SHOW server_encoding")
@@ -50,14 +57,17 @@ _PROBE_UNLOCK = text(f"SELECT pg_advisory_unlock({_PROBE}, pg_backend_pid())")
 
 
 class PostgresDatabase:
-    """See `database.Database`. The active replica holds a lock on a connection of its own, which
-    the server frees when that connection ends, however its holder died."""
+    """See `database.Database`. The active replica holds a lock on a separate connection. The server
+    frees the lock when that connection ends, even if the replica was killed."""
+
+    heartbeat = HEARTBEAT
 
     def __init__(self, url: URL, *, read_only: bool) -> None:
-        self.where = url.render_as_string(hide_password=True)
+        self.where = shown(url)
         self._url = url
         self._read_only = read_only
-        # What the server's clock said, and this machine's monotonic one when that was heard.
+        # The last time read from the server's clock, and this machine's monotonic time at that
+        # moment.
         self._read_now: tuple[datetime, float] | None = None
         self.line = Line(url, {})
         self.pulse = Line(url, {"idle_session_timeout": f"{IDLE_SECONDS}s"})
@@ -66,26 +76,22 @@ class PostgresDatabase:
 
     @classmethod
     def open(
-        cls, url: URL, *, clock: Clock, base_url: str, role: Role
+        cls, url: URL, *, clock: Clock, base_url: str, role: Role, make: bool
     ) -> tuple["PostgresDatabase", Opened]:
         """Raises LedgerSetupError."""
-        del clock  # The time is the server's: one for all replicas.
-        try:
-            database = cls(url, read_only=role is Role.READER)
-        except ImportError as error:
-            raise LedgerSetupError(
-                "store.url needs the PostgreSQL driver: pip install 'baseten-watchdog[postgres]'"
-            ) from error
+        del clock  # The server's clock is used, which is the same for all replicas.
+        use_on_postgresql()
+        database = cls(url, read_only=role is Role.READER)
         try:
             database._check_sessions()
-            return database, database._prepare(base_url, role)
+            return database, database._prepare(base_url, role, make=make)
         except BaseException as error:
             database.close()
             if isinstance(error, SQLAlchemyError):
                 raise LedgerBroken(
                     f"the ledger {database.where} cannot be used: {cause(error)}: "
-                    "see that the server runs, and that store.url names its address, user and "
-                    "password"
+                    "check that the server is running, and that store.url names its address, user "
+                    "and password"
                 ) from error
             if isinstance(error, LedgerUnavailable):
                 raise LedgerBroken(str(error)) from error
@@ -95,7 +101,7 @@ class PostgresDatabase:
         """See `database.Database`."""
         return PostgresDatabase(self._url, read_only=True)
 
-    def _prepare(self, base_url: str, role: Role) -> Opened:
+    def _prepare(self, base_url: str, role: Role, *, make: bool) -> Opened:
         with (
             _overdue_after(2 * _OPENING_SECONDS, self.line),
             self.line.connected() as connection,
@@ -107,16 +113,16 @@ class PostgresDatabase:
                 connection,
                 base_url=base_url,
                 now=self._begin(connection),
-                make=role is not Role.READER,
+                make=make,
                 migrate=role is Role.DAEMON,
                 where=self.where,
             )
 
     def _check_sessions(self) -> None:
-        """Raises LedgerSetupError where the database does not hold every text, or where a session
-        is not ours alone: behind a pooler that gives
-        each transaction any connection to the server, locks would be held by nobody, and what is
-        set for a session would inject other programs. So it is asked before anything is set."""
+        """Raises LedgerSetupError if the database cannot store every text, or if other clients
+        share this session's connection to the server. Behind a pooler in transaction mode, session
+        locks would protect nothing, and session settings would affect other programs. So this is
+        checked before any setting is made."""
         line, another = Line(self._url, None), Line(self._url, None)
         with (
             _overdue_after(2 * _OPENING_SECONDS, line, another),
@@ -126,7 +132,7 @@ class PostgresDatabase:
                 self._check_encoding(connection)
                 connection.execute(_PROBE_LOCK)
             try:
-                # An idle session's connection is what such a pooler gives the next one that asks.
+                # Such a pooler gives the server connection of an idle session to the next client.
                 with another.connected() as other, other.begin():
                     shared = bool(other.scalar(_PROBED))
                 with connection.begin():
@@ -151,18 +157,21 @@ class PostgresDatabase:
 
     @contextmanager
     def transaction(self, asked_at: float) -> Iterator[tuple[Connection, datetime]]:
-        """The lock is taken by a statement of its own, so that every later one sees what its last
-        holder committed; the time is read after it."""
+        """A separate statement takes the lock, so that every later statement sees what the lock's
+        last holder committed. The time is read after that."""
         if self.line.seconds_left(asked_at) <= 0:
             raise LedgerUnavailable(f"the ledger {self.where} does not answer in time")
         with self.line.connected() as connection, connection.begin():
             yield connection, self._begin(connection)
 
+    def version(self) -> None:
+        """None: only a query could tell, and a tick's own query tells as much."""
+
     def _begin(self, connection: Connection) -> datetime:
-        """Take the ledger's lock; the time after it. Raises LedgerUnavailable where the server can
-        only be read: what is there may be old."""
+        """Take the ledger's lock, unless this is a reader, and return the time read after that.
+        Raises LedgerUnavailable if the server is read-only: its data may be out of date."""
         if self._read_only:
-            # One picture for all statements, and nobody has to wait.
+            # All statements see the same snapshot, and no other transaction has to wait.
             connection.execute(_READING)
         else:
             connection.execute(_LOCK)
@@ -183,7 +192,8 @@ class PostgresDatabase:
         )
 
     def wall(self) -> datetime:
-        """What the server's clock says: as it was last read, and the time since then."""
+        """The server's time: as it was last read, plus the time since then. Before the first
+        reading, this machine's time."""
         now, read_at = self._read_now or (datetime.now(UTC), time.monotonic())
         return now + timedelta(seconds=time.monotonic() - read_at)
 
@@ -199,7 +209,7 @@ class PostgresDatabase:
             try:
                 self._ask(self._active, _STILL_ACTIVE)
             except (SQLAlchemyError, LedgerUnavailable):
-                # Only a new connection tells whether another one is active now.
+                # Only a new connection can show whether another replica is active now.
                 self.release_active()
             else:
                 return self._terms
@@ -216,7 +226,7 @@ class PostgresDatabase:
         return self._terms
 
     def _ask(self, connection: Connection, query: TextClause) -> bool:
-        """Raises LedgerUnavailable where the server can only be read: it gives no answer then."""
+        """Raises LedgerUnavailable if the server is read-only: the query returns NULL then."""
         with self.pulse.waiting_on(connection), connection.begin():
             found: bool | None = connection.scalar(query)
             if found is None:
@@ -240,7 +250,8 @@ class PostgresDatabase:
 
 @contextmanager
 def _overdue_after(seconds: float, *lines: Line) -> Iterator[None]:
-    """A server may take a connection and then leave everything without an answer."""
+    """Interrupt the lines after so many seconds: a server may accept a connection and then never
+    answer."""
 
     def interrupt() -> None:
         for line in lines:

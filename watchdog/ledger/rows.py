@@ -1,4 +1,4 @@
-"""What the rows of several nouns have in common."""
+"""What the modules of several nouns share to read rows."""
 
 from datetime import datetime
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from watchdog.domain.records import DeploymentRef
 
 
 class Row(Protocol):
-    """A row by column names."""
+    """A row whose values are read by column name."""
 
     def __getitem__(self, name: str, /) -> Any: ...
 

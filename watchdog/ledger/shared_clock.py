@@ -1,4 +1,4 @@
-"""One clock for all processes that use a SQLite ledger: the daemon's, while one is alive."""
+"""One clock for all processes that use a SQLite ledger: the daemon's, while a daemon is running."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -11,16 +11,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _EXACT = timedelta(milliseconds=50)
-"""A daemon says anew what time it is when that differs by more from what it said."""
+"""The daemon writes a new note if its time differs by more than this from the last note."""
 
 _DIGITS = 20
-"""Of the offset, its sign included: each note takes the place of the last one, to the byte."""
+"""Characters of the offset, including its sign: all notes are equally long, so each overwrites the
+last one completely."""
 
 
 class SharedClock:
-    """The daemon notes beside its lock how far its time is ahead of the machine's monotonic clock,
-    which all processes of one boot share: so a step of the wall clock moves nobody. Only while the
-    lock is held does the note mean anything."""
+    """The daemon writes into its lock file how far its time is ahead of the machine's monotonic
+    clock, which is the same for all processes until the next boot. So a step of the wall clock
+    changes the time of no process. The note is valid only while the lock is held."""
 
     def __init__(self, clock: Clock, daemon: FileLock) -> None:
         """`daemon` is the daemon's lock, which this process may hold itself."""
@@ -35,8 +36,8 @@ class SharedClock:
         return self.daemons() or self._clock.now()
 
     def daemons(self) -> datetime | None:
-        """What another process's daemon takes for the time; None where none lives, or where it
-        does not say: an older program, or on another machine."""
+        """The time of the daemon in another process; None if no daemon is running, or if its note
+        does not give the time: an older program wrote it, or it is from another machine."""
         boot, _, offset = self._daemon.note().partition(" ")
         if boot != _boot() or self._daemon.is_free():
             return None
@@ -48,7 +49,7 @@ class SharedClock:
     def _note(self, now: datetime) -> datetime:
         offset = now - _EPOCH - self._passed()
         if self._noted is None or abs(offset - self._noted) > _EXACT:
-            with suppress(OSError):  # A full disk: the next time is soon enough.
+            with suppress(OSError):  # On a full disk, for example: the next call tries again.
                 self._daemon.write_note(f"{_boot()} {offset // _MICROSECOND:+0{_DIGITS}d}")
                 self._noted = offset
         return now
@@ -58,7 +59,7 @@ class SharedClock:
 
 
 def _boot() -> str:
-    """Which start of which machine this is, where the system says so."""
+    """The id of this boot of this machine, or `unknown` if the system does not give one."""
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return "unknown"

@@ -1,4 +1,5 @@
-"""A ledger in a SQLite file: its locks, and all that may happen to the file."""
+"""A ledger in a SQLite file: its locks, and what to do when the file is moved, replaced or
+damaged."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from watchdog.engine.ports import Clock, LedgerUnavailable
+from watchdog.engine.ports import Clock, LedgerUnavailable, LedgerVersion
+from watchdog.files.regular import check_regular
 from watchdog.ledger.errors import (
     FIX,
     LedgerBroken,
@@ -26,6 +28,7 @@ from watchdog.ledger.opening import Opened, prepare
 from watchdog.ledger.shared_clock import SharedClock
 from watchdog.ledger.sqlite_file import (
     BUSY_SECONDS,
+    Changes,
     identity,
     is_moved,
     is_sound,
@@ -40,28 +43,38 @@ from watchdog.ledger.sqlite_file import (
 from watchdog.ledger.turns import Line
 
 _COMMAND_WAIT_SECONDS = 5
-"""How long a command waits for another one: longer than one that retries nothing takes."""
+"""Seconds that a command waits for another one to end: longer than a command takes that retries
+nothing."""
 
 _DAEMON_WAIT_SECONDS = 1
-"""Tolerates a process that briefly holds the lock while it probes `FileLock.is_free`."""
+"""Seconds that a daemon waits: tolerates a process that briefly holds the lock in
+`FileLock.is_free`."""
+
+
+HEARTBEAT = timedelta(seconds=24)
+"""Each writes three pages of the disk, so there are few. Other processes see by the file lock
+whether the daemon lives. People are shown it as gone after `domain.replica.GONE_AFTER`, and a
+heartbeat that comes a tick and `sqlite_file.BUSY_SECONDS` too late is still in time for that."""
 
 
 class SqliteDatabase:
-    """See `database.Database`. One daemon and one command at a time hold its file locks."""
+    """See `database.Database`. At most one daemon and one command hold its file locks at a time."""
 
     busy_seconds = BUSY_SECONDS
+    heartbeat = HEARTBEAT
 
     def __init__(self, engine: Engine, locks: dict[Role, FileLock], clock: SharedClock) -> None:
         self._engine = engine
         self._locks = locks
         self._clock = clock
-        # Both belong to the ledger's thread.
+        self.changes = Changes(path_of(engine))
+        # Only the ledger's thread uses these two.
         self._identity: tuple[Any, ...] | None = None
         self._unsound = False
 
     @classmethod
     def open(
-        cls, url: URL, *, clock: Clock, base_url: str, role: Role
+        cls, url: URL, *, clock: Clock, base_url: str, role: Role, make: bool
     ) -> tuple["SqliteDatabase", Opened]:
         """Raises LedgerSetupError."""
         path = Path(url.database or "").absolute()
@@ -70,8 +83,8 @@ class SqliteDatabase:
             for kind in (Role.DAEMON, Role.COMMAND)
         }
         reading = role is Role.READER
-        if reading and not path.exists():
-            raise LedgerMissing(f"there is no ledger at {path} yet: start the daemon first")
+        if not make and not path.exists():
+            raise LedgerMissing(str(path))
         engine = make_engine(url, read_only=reading)
         database = cls(engine, locks, SharedClock(clock, locks[Role.DAEMON]))
 
@@ -83,24 +96,34 @@ class SqliteDatabase:
                     connection,
                     base_url=base_url,
                     now=database._clock.now(),
-                    make=not reading,
-                    # Not under a daemon of another version, which would then find it changed.
+                    make=make,
+                    # Not while a daemon of an older version is running: it would find the schema
+                    # changed.
                     migrate=role is Role.DAEMON or (not reading and locks[Role.DAEMON].is_free()),
                     where=str(path),
                 )
 
         try:
-            if not reading:
+            if reading:
+                check_regular(path)
+            else:
                 make_file(path)
             if role in locks:
                 _take(locks[role], role, path)
-                database._clock.now()  # From here on the others go by it.
+                database._clock.now()  # From here on the other processes use a daemon's time.
             return database, patiently(first_transaction)
-        except BaseException as error:
+        except (OSError, SQLAlchemyError) as error:
+            told = explain(error)  # While what is open is still open.
             database.close()
-            if isinstance(error, (OSError, SQLAlchemyError)):
-                raise LedgerBroken(f"the ledger {path} cannot be used: {explain(error)}") from error
+            raise LedgerBroken(f"the ledger {path} cannot be used: {told}") from error
+        except BaseException:
+            database.close()
             raise
+
+    def version(self) -> LedgerVersion:
+        """See `database.Database`."""
+        self._clock.now()  # Other processes follow this clock, also while nothing is due.
+        return self.changes.version()
 
     def reader(self) -> "SqliteDatabase":
         """See `database.Database`."""
@@ -112,13 +135,14 @@ class SqliteDatabase:
         return self
 
     @property
-    def pulse(self) -> Line:
-        return self
+    def pulse(self) -> None:
+        return None
 
     @contextmanager
     def transaction(self, asked_at: float) -> Iterator[tuple[Connection, datetime]]:
-        """Another process is waited for until some time after `asked_at`: all that is asked for
-        meanwhile fails at about the same time, and not each only after the one before."""
+        """Waits for another process until `busy_seconds` after `asked_at`. So all requests that
+        were made in this time fail at about the same time, and do not each wait as long after the
+        one before."""
         with self._engine.connect() as connection:
             self._find(connection)
             wait_at_most(connection, self.seconds_left(asked_at))
@@ -128,7 +152,7 @@ class SqliteDatabase:
 
     @property
     def wall(self) -> Callable[[], datetime | None] | None:
-        """A daemon's clock is the one that all the others go by."""
+        """None in the daemon's process: all other processes use the daemon's clock."""
         return None if self._locks[Role.DAEMON].is_ours else self._clock.daemons
 
     def unavailable(self, error: Exception) -> LedgerUnavailable:
@@ -140,11 +164,12 @@ class SqliteDatabase:
         )
 
     def _find(self, connection: Connection) -> None:
-        """See that the file is where it was, before a transaction. Raises LedgerUnavailable."""
+        """Check before a transaction that the file is still at its path. Raises
+        LedgerUnavailable."""
         try:
             moved = is_moved(connection)
         except OSError as error:
-            # The connection is kept: should the file come back, it goes on where it was.
+            # The connection stays open: if the file is put back, it is used again.
             leave_nothing_behind(connection)
             raise LedgerUnavailable(
                 f"the ledger {path_of(self._engine)} is gone: {error.strerror}: "
@@ -154,15 +179,16 @@ class SqliteDatabase:
             leave_nothing_behind(connection)
             connection.invalidate()
             raise LedgerUnavailable(
-                f"the ledger {path_of(self._engine)} was replaced: looking at what is there now"
+                f"the ledger {path_of(self._engine)} was replaced: the next try opens the new file"
             )
         if self._unsound:
             read_anew(connection)
 
     def _check(self, connection: Connection) -> None:
-        """See that it still is the ledger that was opened, and good. Raises LedgerUnavailable."""
+        """Check that this still is the ledger that was opened, and that it is not damaged. Raises
+        LedgerUnavailable."""
         if self._unsound:
-            # Nothing more is written to a damaged file: that would only damage it further.
+            # Nothing more is written to a damaged file: writing would damage it further.
             if not is_sound(connection):
                 raise LedgerUnavailable(
                     f"the ledger {path_of(self._engine)} is damaged: put a good copy in its place"
@@ -172,12 +198,13 @@ class SqliteDatabase:
         self._identity = self._identity or found
         if found != self._identity:
             raise LedgerUnavailable(
-                f"the ledger {path_of(self._engine)} is another one than was opened: "
-                "put that back, or restart to use this"
+                f"the ledger {path_of(self._engine)} is not the one that was opened: "
+                "put that one back, or restart to use this one"
             )
 
     def knows_dead(self, owner: str, waited: timedelta, *, own: bool) -> bool:
-        """Whoever finds a role's lock free, or holds it, knows that an earlier owner is dead."""
+        """Another owner of a role is dead if this process holds the role's lock, or finds it
+        free."""
         if own:
             return False
         try:
@@ -191,17 +218,19 @@ class SqliteDatabase:
         return asked_at + self.busy_seconds - time.monotonic()
 
     def interrupt(self) -> None:
-        """Nothing to do: SQLite itself waits no longer than that."""
+        """Nothing to do: SQLite's busy timeout ends the wait."""
 
     def hold_active(self) -> int:
-        """The daemon's file lock was taken when the ledger was opened, for good."""
+        """Always 1: the daemon took its file lock when the ledger was opened, and keeps it until
+        `close`."""
         return 1
 
     def release_active(self) -> bool:
-        """Nobody else could take it over: see `hold_active`."""
+        """Always False: no other process can become active before `close`. See `hold_active`."""
         return False
 
     def close(self) -> None:
+        self.changes.close()
         self._engine.dispose()
         for lock in self._locks.values():
             lock.release()

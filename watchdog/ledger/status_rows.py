@@ -10,7 +10,8 @@ from watchdog.ledger.schema import statuses, targets
 from watchdog.ledger.upsert import upsert
 
 _UNSEEN = ""
-"""The column takes no NULL, and no status is empty."""
+"""Stored for a target that could not be found: the column accepts no NULL, and no status is
+empty."""
 
 
 class StatusQueries:
@@ -30,7 +31,7 @@ class StatusQueries:
         later = select(statuses.c.model_id, statuses.c.at, statuses.c.status).where(
             statuses.c.at > since
         )
-        # For each target two seeks in the primary key, however long its history is.
+        # Two seeks in the primary key for each target, however long its history is.
         newest = (
             select(statuses.c.at, statuses.c.status)
             .where(statuses.c.model_id == targets.c.model_id, statuses.c.at <= since)
@@ -50,7 +51,8 @@ class StatusQueries:
         return sorted(found, key=lambda change: (change.model_id, change.at))
 
     def prune(self, before: datetime) -> int:
-        """Delete those that had given way to another before; how many."""
+        """Delete the changes that were followed by another one before then. Returns the number of
+        rows."""
         later = statuses.alias()
         given_way = (
             select(later.c.at)

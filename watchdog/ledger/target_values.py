@@ -1,6 +1,5 @@
-"""Between a target and its row."""
+"""Converts a target to its row, and a row to its target."""
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -10,14 +9,15 @@ from watchdog.ledger.rows import Row, deployment_of
 _OLDER_WORDS = {
     DecisionReason.FORBIDDEN: DecisionReason.REFUSED_TWICE,
     DecisionReason.BROKEN: DecisionReason.NOT_RETRYABLE,
+    DecisionReason.CAUSE_PERMANENT: DecisionReason.EPISODE_SPENT,
 }
 _OLDER_HEALTHS = {Health.BROKEN: Health.NOT_RETRYABLE}
-"""What programs of an older schema read in place of a word that they do not know: they would not
-start."""
+"""The words that programs of an older schema read in place of a newer one, which would keep them
+from starting."""
 
 
 def target_values(target: Target) -> dict[str, Any]:
-    """The columns of a target, without what only the claims write."""
+    """The columns of a target, except `spread`."""
     return {
         "model_id": target.model_id,
         "name": target.name,
@@ -54,7 +54,7 @@ def target_values(target: Target) -> dict[str, Any]:
 
 
 def to_target(row: Row, episode: Episode | None, paused_until: datetime | None) -> Target:
-    # Else a program of an older schema has written the row since, which leaves some columns.
+    # If not, a program of an older schema wrote the row last, and did not write all columns.
     exact = row["written_version"] == row["version"]
     return Target(
         model_id=row["model_id"],
@@ -104,8 +104,3 @@ def _reason(older: str | None, word: str | None) -> DecisionReason | None:
     if exact is not None and _OLDER_WORDS[exact] == older:
         return exact
     return None if older is None else DecisionReason(older)
-
-
-def spread(model_id: str) -> float:
-    """A target's share of the spread of check times: stable, in [0, 1)."""
-    return int.from_bytes(hashlib.sha256(model_id.encode()).digest()[:6]) / 2**48

@@ -1,11 +1,10 @@
-"""One transaction of the ledger, put together from the queries of each noun."""
+"""One transaction of the ledger, composed of the queries of each noun."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, case, delete, exists, literal, or_, select, update
 
-from watchdog.domain.records import Outcome
 from watchdog.ledger.action_rows import ActionQueries
 from watchdog.ledger.attempt_rows import AttemptQueries
 from watchdog.ledger.breakage_rows import BreakageQueries
@@ -13,6 +12,7 @@ from watchdog.ledger.breaker_rows import BreakerQueries
 from watchdog.ledger.episode_rows import EpisodeQueries
 from watchdog.ledger.finding_rows import FindingQueries
 from watchdog.ledger.meta_rows import MetaQueries
+from watchdog.ledger.notice_rows import NoticeQueries
 from watchdog.ledger.queue_rows import QueueQueries
 from watchdog.ledger.replica_rows import ReplicaQueries
 from watchdog.ledger.schema import PAST, attempts, episodes, findings, targets
@@ -35,7 +35,6 @@ class SqlTransaction:
         self._connection = connection
         self._now = now
         self._knows_dead = knows_dead
-        visible = attempts.c.id.is_not(None) if observe else attempts.c.outcome != Outcome.DRY_RUN
         self.meta = MetaQueries(connection)
         self.actions = ActionQueries(connection, now)
         self.episodes = EpisodeQueries(connection)
@@ -44,9 +43,10 @@ class SqlTransaction:
         self.statuses = StatusQueries(connection)
         self.breakages = BreakageQueries(connection)
         self.queue = QueueQueries(connection)
-        self.attempts = AttemptQueries(connection, now, visible, self.meta)
-        self.usage = UsageQueries(connection, now, visible)
+        self.attempts = AttemptQueries(connection, now, self.meta, observe=observe)
+        self.usage = UsageQueries(connection, now, observe=observe)
         self.replicas = ReplicaQueries(connection)
+        self.notices = NoticeQueries(connection)
         self.breaker = BreakerQueries(connection, observe=observe)
 
     def now(self) -> datetime:

@@ -1,4 +1,4 @@
-"""Blocking calls, one at a time in a thread of their own, and how long each may wait."""
+"""Runs blocking calls one at a time in a separate thread, and limits how long each may take."""
 
 import asyncio
 import sqlite3
@@ -18,30 +18,31 @@ _INTERRUPT_AGAIN_SECONDS = 0.1
 
 
 class Line(Protocol):
-    """What the calls are made on. `seconds_left` and `interrupt` are for other threads."""
+    """The connection that the calls use. Other threads may call `seconds_left` and `interrupt`."""
 
     def seconds_left(self, asked_at: float, /) -> float:
-        """How much longer a call may take that was asked for then, on the monotonic clock."""
+        """How many seconds are left to a call that was requested at `asked_at`, on the monotonic
+        clock."""
 
     def interrupt(self) -> None:
-        """Have the call under way fail: it is overdue."""
+        """Make the running call fail, because it is overdue."""
 
     def unavailable(self, error: Exception, /) -> LedgerUnavailable:
-        """What to tell of a driver's error."""
+        """The error to raise in place of a driver's error."""
 
 
 class Turns:
-    """A caller that is cancelled gives up the result and not the work: that is done in its turn,
-    before any later work and before `close` returns."""
+    """If a caller is cancelled, only the result is lost: the work is still done in its turn, before
+    any later work and before `close` returns."""
 
     def __init__(self, line: Line, worker: Executor) -> None:
-        """`worker` has one thread, or takes its turns otherwise."""
+        """`worker` must run one call at a time, in the order of the requests."""
         self._line = line
         self._worker = worker
 
     async def take(self, work: Callable[[float], T]) -> T:
-        """Do the work, which is given the moment at which it was asked for. Raises
-        LedgerUnavailable for a driver's error that is not of the data; all else passes through."""
+        """Call `work` with the monotonic time of this request. Raises LedgerUnavailable for a
+        driver's error that is not of the data; every other error passes through."""
         asked_at = time.monotonic()
         asked = asyncio.wrap_future(self._worker.submit(self._guarded, work, asked_at))
         self._interrupt_when_overdue(asked_at, asked)
@@ -50,12 +51,13 @@ class Turns:
         return asked.result()
 
     async def close(self) -> None:
-        """Finish what was asked for."""
+        """Finish the requested work."""
         await asyncio.to_thread(self._worker.shutdown)
 
     def _interrupt_when_overdue(self, asked_at: float, asked: asyncio.Future[Any]) -> None:
-        """Have it fail once it is overdue, and again until it has: it may only begin then. What
-        runs before it was asked for sooner, so that is overdue as well."""
+        """Interrupt the line when the request is overdue, and repeat that until the request has
+        ended: it may still be waiting for its turn. The call that runs before it was requested
+        earlier, so it is overdue as well."""
         loop = asyncio.get_running_loop()
         timer = loop.call_later(self._line.seconds_left(asked_at), lambda: interrupt())
 
@@ -79,6 +81,6 @@ class Turns:
 
 
 def _heeded(asked: asyncio.Future[Any]) -> None:
-    """Nobody need hear of the error when the caller has gone."""
+    """Mark the error as retrieved: asyncio would log it if the caller was cancelled."""
     if not asked.cancelled():
         asked.exception()

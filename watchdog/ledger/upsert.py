@@ -1,4 +1,4 @@
-"""Writing rows that may be there already."""
+"""Writes rows that may exist already."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,8 +9,9 @@ from sqlalchemy.dialects import sqlite
 
 
 def upsert(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> None:
-    """Update the rows with those primary keys, or insert them where there are none, by one
-    statement; what the rows do not name stays as it is. All of them name the same columns."""
+    """Update the rows with those primary keys, or insert them where there are none, in one
+    statement. Columns that the rows do not name stay unchanged. All rows must name the same
+    columns."""
     if rows:
         connection.execute(_statement(connection.dialect.name, table, tuple(rows[0])), rows)
 
@@ -19,7 +20,7 @@ def upsert(connection: Connection, table: Table, *rows: Mapping[str, Any]) -> No
 def _statement(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
     insert: Any = sqlite.insert
     if dialect == "postgresql":
-        # Slow to import, and needed for that alone.
+        # Slow to import, and needed only for PostgreSQL.
         from sqlalchemy.dialects import postgresql
 
         insert = postgresql.insert

@@ -1,7 +1,8 @@
-"""Prometheus' text format and OpenMetrics, of families with a series for each target.
+"""Renders families that have a series for each target, in Prometheus' text format and in
+OpenMetrics.
 
-Not by prometheus-client: of ten thousand targets its gauges take eight times as long (`make bench`,
-the rows "a scrape").
+prometheus-client is not used for these: its gauges take eight times as long for ten thousand
+targets (`make bench`, the rows "a scrape").
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,14 +13,15 @@ from watchdog.text.untrusted import clean
 PREFIX = "baseten_watchdog_"
 
 _PIECE_LINES = 500
-"""A piece of so many takes about a millisecond."""
+"""Lines in a piece of the body. Such a piece takes about a millisecond."""
 
 
 class Family:
-    """The metrics of one name. https://prometheus.io/docs/instrumenting/exposition_formats/
+    """The metrics with one name. https://prometheus.io/docs/instrumenting/exposition_formats/
 
-    The two formats differ in one thing: in OpenMetrics the name of a counter's family has no
-    `_total`, which that of its samples has. https://prometheus.io/docs/specs/om/open_metrics_spec/
+    The two formats have one difference: in OpenMetrics the name of a counter's family has no
+    `_total`, but the names of its samples do.
+    https://prometheus.io/docs/specs/om/open_metrics_spec/
     """
 
     def __init__(self, name: str, kind: str, text: str, *labels: str) -> None:
@@ -31,8 +33,8 @@ class Family:
     def render(
         self, rows: Iterable[tuple[object, ...]], *, openmetrics: bool = False
     ) -> Iterator[bytes]:
-        """In pieces. A row has the labels' values, of which untrusted ones are escaped, and the
-        sample's value."""
+        """Render the family, in pieces. A row has the labels' values, of which the caller has
+        escaped the untrusted ones, and the sample's value."""
         yield self._openmetrics_head if openmetrics else self._head
         lines = map(self._line.__mod__, rows)
         while piece := "".join(islice(lines, _PIECE_LINES)):
@@ -44,7 +46,7 @@ def _head(name: str, kind: str, text: str) -> bytes:
 
 
 def escape(text: str) -> str:
-    """As it can stand for a label's value. What does not print is escaped first: some readers end
-    a line at U+2028 and its like."""
+    """Escape a text for a label's value. Characters that cannot be printed are replaced first,
+    because some parsers end a line at U+2028 and similar ones."""
     lines = map(clean, text.split("\n"))
     return r"\n".join(line.replace("\\", r"\\").replace('"', r"\"") for line in lines)

@@ -1,4 +1,4 @@
-"""Whether the daemon lives, and whether it is ready."""
+"""Whether the daemon is alive, and whether it is ready."""
 
 from datetime import timedelta
 
@@ -16,8 +16,8 @@ from watchdog.engine.ports import Clock
 
 
 class Liveness:
-    """The loop's pulse. It depends on nothing else, so that a restart is asked for only where one
-    helps."""
+    """Whether the event loop still ticks. It depends on nothing else, so that a restart is
+    requested only when it can help."""
 
     def __init__(self, clock: Clock, tick: timedelta) -> None:
         self._clock = clock
@@ -28,7 +28,7 @@ class Liveness:
         self._beat_at = self._clock.monotonic()
 
     def reason(self) -> str | None:
-        """Why it is not alive, if it is not."""
+        """Why the daemon is not alive; None if it is."""
         silent = self._clock.monotonic() - self._beat_at
         if silent <= self._longest_seconds:
             return None
@@ -36,7 +36,7 @@ class Liveness:
 
 
 class Readiness:
-    """Listens for what must be so before the daemon can do its work."""
+    """Follows the conditions that must hold before the daemon can do its work."""
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
@@ -56,12 +56,15 @@ class Readiness:
                 if event.first:
                     self._sweep = ""
             case BecameActive():
-                self._standby, self._watch_list = False, "the watch list is not taken up yet"
+                self._standby, self._watch_list = (
+                    False,
+                    "the list of watched models is not applied yet",
+                )
             case BecameStandby():
                 self._standby = True
 
     def reasons(self) -> tuple[str, ...]:
-        """Why it is not ready; nothing when it is."""
+        """Why the daemon is not ready; empty if it is."""
         own = () if self._standby else (self._key(), self._watch_list, self._sweep)
         return tuple(reason for reason in (self._ledger, *own) if reason)
 

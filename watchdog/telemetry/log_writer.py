@@ -1,4 +1,4 @@
-"""Writing log lines without ever waiting for whoever reads them."""
+"""Writes log lines without ever waiting for the reader of the stream."""
 
 import os
 import threading
@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import TextIO
 
 _MOST_WAITING_BYTES = 128 * 1024
-"""About six hundred lines: so far a reader may fall behind before lines are dropped."""
+"""About six hundred lines: if more are waiting for the reader, lines are dropped."""
 
 _DRAIN_SECONDS = 2.0
-"""How long the end of the process waits for a reader that does not read."""
+"""Seconds that the process waits at its end for a reader that does not read."""
 
 
 class LogWriter:
-    """What logging writes to, in place of the stream itself.
+    """The file-like object to which logging writes, in place of the stream.
 
-    A thread does the writing, so that a full pipe, a stopped terminal or a slow disk keeps nobody
-    waiting. Lines that cannot be written, or for which there is no room, are dropped, and each is
-    told to `on_drop`, from any thread.
+    A separate thread writes, so that a full pipe, a stopped terminal or a slow disk does not block
+    the program. Lines that cannot be written, or for which there is no room, are dropped; `on_drop`
+    is called for each, from any thread.
 
-    The thread writes to the stream's file descriptor, past the stream's own buffer: one that could
-    not be flushed would fail again when the process ends, and change its exit status. A stream in
-    memory, which has no descriptor, is written at once.
+    The thread writes directly to the stream's file descriptor, and not through the stream's buffer:
+    a buffer that could not be flushed would fail again when the process ends, and change the exit
+    status. A stream in memory, which has no descriptor, is written at once.
     """
 
     def __init__(self, stream: TextIO, on_drop: Callable[[], None] = lambda: None) -> None:
@@ -34,7 +34,7 @@ class LogWriter:
         self._torn = False
         self._descriptor = _descriptor(stream)
         if self._descriptor is not None:
-            # A daemon thread: one that is stuck in a write must not keep the process from ending.
+            # A daemon thread: if it is blocked in a write, the process can still end.
             thread = threading.Thread(
                 target=self._work, args=[self._descriptor], name="log", daemon=True
             )
@@ -44,10 +44,10 @@ class LogWriter:
         return self._stream.isatty()
 
     def flush(self) -> None:
-        """Nothing to do: each line is written as soon as it can be."""
+        """Nothing to do: each line is written as soon as possible."""
 
     def write(self, line: str) -> int:
-        """Take a whole line. Never blocks, and never raises for the stream's sake."""
+        """Take a whole line. Never blocks, and never raises because of the stream."""
         if self._descriptor is None:
             self._write_now(line)
         elif not self._queued(line.encode(errors="backslashreplace")):
@@ -55,7 +55,7 @@ class LogWriter:
         return len(line)
 
     def drain(self) -> None:
-        """Wait, for a moment at most, until what was taken is written."""
+        """Wait until all lines are written, at most `_DRAIN_SECONDS`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting_bytes, _DRAIN_SECONDS)
 
@@ -81,14 +81,15 @@ class LogWriter:
                 self._changed.wait_for(lambda: self._waiting)
                 lines = list(self._waiting)
                 self._waiting.clear()
-            # All in one: between two writes this thread would wait for the interpreter each time.
+            # In one write: between two writes this thread would have to wait for the interpreter
+            # lock.
             self._put(descriptor, lines)
             with self._changed:
                 self._waiting_bytes -= sum(map(len, lines))
                 self._changed.notify_all()
 
     def _put(self, descriptor: int, lines: list[bytes]) -> None:
-        # The rest of a line that was cut short must not run into the next.
+        # If the last line was written only in part, the next one must not continue it.
         left = b"\n" * self._torn + b"".join(lines)
         whole = len(left)
         try:

@@ -1,72 +1,86 @@
-"""One log line for each fact."""
+"""Writes one log line for each event."""
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import fields
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, TextIO, cast
 
 import structlog
 
+from watchdog.domain.causes import Finding
 from watchdog.domain.records import (
     Action,
     Attempt,
     Decision,
+    DecisionReason,
     DeploymentRef,
     Episode,
     FleetLimits,
     Hold,
     Target,
 )
-from watchdog.engine.events import Event, Level
+from watchdog.engine.events import Event, Level, TeamsSeen
+from watchdog.telemetry.console import Console
 from watchdog.telemetry.log_writer import LogWriter
 from watchdog.text.untrusted import clean
 
-_FIRST = ("model_name", "attempt", "reason", "decision_reason", "status", "model_id")
-"""What a person wants to see before a terminal cuts the line."""
+_FIRST = ("model_name", "attempt", "reason", "decision_reason", "status", "model_id", "team")
+"""The fields that come first, because a terminal may cut off the rest of the line."""
 
 _LEVELS = {
+    Level.DEBUG: logging.DEBUG,
     Level.INFO: logging.INFO,
     Level.WARNING: logging.WARNING,
     Level.ERROR: logging.ERROR,
 }
 
 _TRACE_LINES = 40
-"""Of a traceback, the last: the innermost calls, where a bug shows."""
+"""The number of last lines of a traceback that are logged: they show the innermost calls."""
 
 
 class LogListener:
-    """Writes events as log lines, everything that came from outside made safe first.
+    """Writes events as log lines. All text in them is cleaned first.
 
-    Never raises for the stream's sake: a full disk or a closed pipe must not stop the daemon.
+    Never raises because of the stream: a full disk or a closed pipe must not stop the daemon.
     """
 
-    def __init__(self, logger: Any, secret: Callable[[], str]) -> None:
-        """`secret` gives the present API key, to be masked."""
-        self._logger = logger
+    def __init__(
+        self, stream: TextIO | LogWriter, secret: Callable[[], str], *, level: str, form: str
+    ) -> None:
+        """`secret` returns the present API key, which is masked. `level` and `form`: see
+        `start_logging`."""
+        self._stream = stream
         self._secret = secret
+        self._teams: Mapping[str, str] = {}
+        self.write_as(level, form)
 
-    def use(self, logger: Any) -> None:
-        """Another level or form from now on."""
-        self._logger = logger
+    def write_as(self, level: str, form: str) -> None:
+        """Use another level or form from now on."""
+        self._logger = start_logging(level, form, self._stream, self._secret)
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, TeamsSeen):
+            self._teams = event.teams
         name, level = event.logged_as()
         if name is None:
             return
-        values = _safe(_fields(event), self._secret())
+        values = _safe(_fields(event, self._teams), self._secret(), unmasked=event.own_texts)
         try:
             self._logger.log(_LEVELS[level], name, **values)
         except (OSError, ValueError):
             return
 
 
-def _fields(event: Event) -> dict[str, Any]:
-    """The fields of an event's line: those of the records in it, under the log's own names."""
+def _fields(event: Event, teams: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of an event's log line. The fields of records in the event have the log's own
+    names. If the event is about a model, the team of that model is a field too."""
     found: dict[str, Any] = {}
     for field in fields(event):
         found |= _named(field.name, getattr(event, field.name))
+    found["team"] = teams.get(found.get("model_id") or "")
     ordered = {key: found.pop(key, None) for key in _FIRST} | found
     return {key: value for key, value in ordered.items() if value is not None}
 
@@ -78,7 +92,11 @@ def _named(name: str, value: Any) -> dict[str, Any]:
         case Attempt():
             return {"attempt": value.number, "reason": value.reason}
         case Episode():
-            return {"failing_since": value.failing_from.isoformat()}
+            since = {"failing_since": value.failing_from.isoformat()}
+            return since if value.open else since | {"cause": value.cause}
+        case Finding():
+            # The line is untrusted, and may hold a secret.
+            return {"cause": value.cause, "sureness": value.sureness.word}
         case Decision() | Hold():
             until = value.until and value.until.isoformat()
             return {"decision_reason": value.reason, "until": until}
@@ -87,7 +105,7 @@ def _named(name: str, value: Any) -> dict[str, Any]:
         case FleetLimits():
             return {name: {each.name: getattr(value, each.name) for each in fields(value)}}
         case DeploymentRef():
-            # The id alone may well be the same: nothing documents that a push changes it.
+            # The id alone may be the same: it is not documented that a push changes it.
             return {
                 f"{name}_deployment_id": value.id,
                 f"{name}_created_at": value.created_at.isoformat(),
@@ -114,25 +132,30 @@ def _action(action: Action) -> dict[str, Any]:
         "action": action.kind,
         "model_id": action.model_id or "all",
         "who": action.who,
-        "note": action.note or None,
         "until": action.until and action.until.isoformat(),
+        "note": action.note or None,
     }
 
 
 def _target(target: Target) -> dict[str, Any]:
+    permanent = target.decision.reason is DecisionReason.CAUSE_PERMANENT
     return {
         "model_id": target.model_id,
         "model_name": target.name,
         "deployment_id": target.deployment.id if target.deployment else None,
         "status": target.status,
+        "cause": target.episode.cause if permanent and target.episode else None,
     }
 
 
-def _safe(values: Mapping[str, Any], secret: str) -> dict[str, Any]:
-    """A line's values with every text made safe. A traceback, under structlog's name for it, keeps
-    its lines, indented so that none can pass for a log line."""
+def _safe(
+    values: Mapping[str, Any], secret: str, *, unmasked: Collection[str] = ()
+) -> dict[str, Any]:
+    """A line's values with every text cleaned, and every one masked but `unmasked` and the words of
+    this program. A traceback, which structlog names `exception`, keeps its lines; they are
+    indented, so that none looks like a log line."""
     safe = {
-        key: clean(value, secret) if isinstance(value, str) else value
+        key: clean(value, "" if key in unmasked else secret) if _is_text(value) else value
         for key, value in values.items()
     }
     if isinstance(trace := values.get("exception"), str):
@@ -141,8 +164,12 @@ def _safe(values: Mapping[str, Any], secret: str) -> dict[str, Any]:
     return safe
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, StrEnum)
+
+
 def _lead(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
-    """What every line has comes first, where the eye looks for it."""
+    """Put the fields that every line has first."""
     first = {key: line.pop(key) for key in ("timestamp", "level", "event") if key in line}
     return {**first, **line}
 
@@ -150,14 +177,15 @@ def _lead(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[st
 def start_logging(
     level: str, form: str, stream: TextIO | LogWriter, secret: Callable[[], str] = lambda: ""
 ) -> Any:
-    """Set logging up, for us and for the libraries, and return our logger.
+    """Set up logging for this program and for the libraries, and return this program's logger.
 
-    `form` is json, console, or auto: console on a terminal. `secret` gives what to mask in the
-    libraries' lines.
+    `form` is `json`, `console`, or `auto`, which is `console` on a terminal and otherwise `json`.
+    `secret` returns the text to mask in the libraries' lines.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     console = form == "console" or (form == "auto" and stream.isatty())
-    time = structlog.processors.TimeStamper(fmt="%H:%M:%SZ" if console else "iso", utc=True)
+    # For a person the time of day in the person's zone, else in UTC.
+    time = structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console)
     shared: list[Any] = [
         structlog.processors.add_log_level,
         time,
@@ -165,9 +193,7 @@ def start_logging(
     ]
     renderer: Any = structlog.processors.JSONRenderer()
     if console:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), pad_event_to=24, sort_keys=False
-        )
+        renderer = Console(colours=stream.isatty())
     logger = structlog.wrap_logger(
         structlog.WriteLogger(cast("TextIO", stream)),
         processors=[*shared, renderer],
@@ -179,7 +205,7 @@ def start_logging(
             foreign_pre_chain=[
                 structlog.stdlib.add_logger_name,
                 *shared,
-                # Before the console's own renderer gets at it: that one prints local variables.
+                # Before the console's renderer formats it, because that one prints local variables.
                 structlog.processors.format_exc_info,
                 lambda _logger, _method, line: _safe(line, secret()),
             ],
@@ -188,9 +214,10 @@ def start_logging(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # The libraries' own chatter is not ours to pass on; what they warn of is.
+    # Only warnings and errors of the libraries are logged.
     root.setLevel(logging.WARNING)
-    # It warns of each tick that finds the last one still waiting; `ledger_unavailable` says why.
+    # It warns at each tick while the previous one still waits; `ledger_unavailable` shows the
+    # cause.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.raiseExceptions = False
     return logger

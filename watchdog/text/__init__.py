@@ -1,1 +1,1 @@
-"""Text for people: moments and durations in words, and text of others made safe."""
+"""Text: durations and times for people, secrets, host names, and text from outside made safe."""

@@ -35,7 +35,8 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration so that `parse_duration` reads the same one, to the millisecond below.
+    """Write a duration so that `parse_duration` reads the same one. Less than a millisecond is cut
+    off.
 
     Raises ValueError for a negative one, which has no such text.
     """

@@ -14,11 +14,12 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\
 """Colours, moves of the cursor and titles, by ECMA-48."""
 
 
-def log_lines(text: str) -> tuple[str, ...]:
+def log_lines(text: str, secret: str = "") -> tuple[str, ...]:
     """The last lines that say anything, oldest first: without colours, and without what a progress
-    bar wrote over."""
+    bar wrote over. `secret` is masked."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     said = [line for line in lines if line.strip()]
     return tuple(
-        clean(_ESCAPE.sub("", line).rstrip(), most=_MOST_CHARACTERS) for line in said[-LAST_LINES:]
+        clean(_ESCAPE.sub("", line).rstrip(), secret, most=_MOST_CHARACTERS)
+        for line in said[-LAST_LINES:]
     )

@@ -38,8 +38,8 @@ def clock_time(moment: datetime | None) -> str:
 
 
 def signature(owner: str) -> str:
-    """Who signed a reservation, in short: `host/5f3a2c`, and `command@host/5f3a2c` for a command
-    that a person ran."""
+    """The owner of a reservation in short: `host/5f3a2c` for a daemon, `command@host/5f3a2c` for a
+    command."""
     role, _, process = owner.partition(":")
     host, _, mark = process.rpartition(":")
     name = "/".join(filter(None, (host, mark[:_MARK_LENGTH])))

@@ -1,5 +1,5 @@
-"""Text from outside, made safe to print and to store. It is cleaned here and nowhere else, at the
-place where it enters.
+"""Text from outside, made safe to print and to store. This module alone says how text is cleaned.
+Text is cleaned where it enters, and again where it is printed.
 
 The result has no NUL and no half of a character, which some databases refuse, and no control
 character, which a terminal or a log would take for an instruction.
@@ -21,6 +21,9 @@ LONGEST_ID = 200
 """Characters of an id or a status: several times the length of any that the API is known to
 return."""
 
+_LONG_SECRET = 10
+"""Characters. The keys of the API are far longer. A shorter one, as for the emulator, may be a
+word: it is masked where it stands alone, and not as a part of a name or a path."""
 
 _JOINER = "\u200d"
 _JOINED = re.compile(
@@ -37,10 +40,17 @@ def clean(text: str, secret: str = "", *, most: int = LONGEST) -> str:
     hides or reverses text. A text that is clean already stays as it is.
     """
     if secret:
-        text = text.replace(secret, MASK)
+        text = _masked(text, secret)
     parts = _JOINED.split(text[: most + 1])
     text = _JOINER.join(map(_escaped, parts))
     return text if len(text) <= most else f"{text[: most - 3].rstrip(_JOINER)}..."
+
+
+def _masked(text: str, secret: str) -> str:
+    if len(secret) >= _LONG_SECRET:
+        return text.replace(secret, MASK)
+    word = rf"(?<![\w./-]){re.escape(secret)}(?![./-]*\w)"
+    return re.sub(word, MASK, text)
 
 
 def is_visible(text: str) -> bool:

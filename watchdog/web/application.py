@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from watchdog.web.hosts import AllowedHosts
 from watchdog.web.negotiation import preferred
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -24,10 +25,11 @@ def build_app(
     alive: Callable[[], str | None],
     ready: Callable[[], tuple[str, ...]],
     more: Sequence[Route] = (),
+    allowed_hosts: Sequence[str] = (),
 ) -> Starlette:
-    """`alive` and `ready` return the reasons against; none means yes. `metrics` returns the body
-    for each content type, the usual one first, in pieces between which the loop may do other
-    work."""
+    """`alive` and `ready` return the reasons why not; no reason means yes. `metrics` returns the
+    body for each content type, the usual one first, in pieces between which the loop may do other
+    work. `allowed_hosts`: see AllowedHosts."""
 
     async def exposition(request: Request) -> Response:
         content_type = preferred(request.headers.get("Accept", ""), tuple(metrics))
@@ -48,7 +50,10 @@ def build_app(
             Route("/readyz", readyz),
             *more,
         ],
-        middleware=[Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL)],
+        middleware=[
+            Middleware(AllowedHosts, patterns=allowed_hosts),
+            Middleware(GZipMiddleware, compresslevel=_GZIP_LEVEL),
+        ],
     )
 
 

@@ -1,21 +1,19 @@
 """The part of the page above its table: about the daemon, and about all targets together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from watchdog.domain.limits import fleet_remaining
-from watchdog.domain.records import Action, Health, TargetState
+from watchdog.domain.limits import FLEET_DAY, fleet_remaining, room_at
+from watchdog.domain.records import Action, Health
 from watchdog.domain.replica import ReplicaState
-from watchdog.domain.status import is_broken
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.overview import Overview
 from watchdog.engine.settings import Settings
 from watchdog.text.duration import format_duration
 from watchdog.text.phrases import age, ago, ahead, signature
-from watchdog.web.rows import Row
-from watchdog.web.words import REPLICAS, URGENT
+from watchdog.web.headline import api_known, models
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A name, its value, and a detail. `tone` as of a state."""
+    """A name, its value, and a detail. `tone` is as in `words.State`."""
 
     name: str
     text: str
@@ -66,7 +64,7 @@ def facts(
         "hand" if observe else "",
     )
     yield _replica(settings, condition, seen)
-    yield _api(condition, seen.now if seen is not None else None)
+    yield _api(condition, seen)
     if seen is not None:
         yield _breaker(seen)
     yield Fact(
@@ -81,8 +79,8 @@ def facts(
 
 def _replica(settings: Settings, condition: Condition, seen: Overview | None) -> Fact:
     text = {
-        True: REPLICAS[ReplicaState.ACTIVE],
-        False: REPLICAS[ReplicaState.STANDBY],
+        True: ReplicaState.ACTIVE.value,
+        False: ReplicaState.STANDBY.value,
         None: "starts",
     }[condition.active]
     others = len(seen.replicas) - 1 if seen is not None else 0
@@ -91,15 +89,16 @@ def _replica(settings: Settings, condition: Condition, seen: Overview | None) ->
     return Fact("This replica", text, more, "good" if condition.active else "hand")
 
 
-def _api(condition: Condition, now: datetime | None) -> Fact:
-    if condition.key_accepted is False:
-        return Fact("API", "refuses the key", f"HTTP {condition.refused}", "bad")
-    if condition.failure:
-        return Fact("API", "answers nobody", condition.failure, "bad")
-    held = condition.held(now) if now is not None else {}
-    if now is not None and held:
-        return Fact("API", "asked for quiet", f"{ahead(max(held.values()), now)}", "warn")
-    if condition.key_accepted is None:
+def _api(condition: Condition, seen: Overview | None) -> Fact:
+    api = api_known(seen, condition) if seen is not None else condition.api_state
+    if api.key_accepted is False:
+        return Fact("API", "refuses the key", f"HTTP {api.refused}", "bad")
+    if api.up is False:
+        return Fact("API", "answers no request", api.failure, "bad")
+    held = condition.held(seen.now) if seen is not None else {}
+    if seen is not None and held:
+        return Fact("API", "asked to wait", f"{ahead(max(held.values()), seen.now)}", "warn")
+    if api.key_accepted is None:
         return Fact("API", "not asked yet")
     return Fact("API", "answers", "key accepted", "good")
 
@@ -129,43 +128,15 @@ def limits(seen: Overview) -> list[Limit]:
         Limit(name, limit - remaining, limit)
         for name, limit, remaining in (
             ("Retries this minute", allowed.max_retries_per_minute, left.minute),
-            ("Retries under way", allowed.max_in_flight, left.in_flight),
+            ("Retries in flight", allowed.max_in_flight, left.in_flight),
             ("Retries in 24 hours", allowed.max_attempts_per_window, left.window),
         )
     ]
 
 
-def headline(rows: Sequence[Row]) -> str:
-    """The whole in one line."""
-    if not rows:
-        return "No model is watched"
-    urgent = sum(row.state in URGENT for row in rows)
-    broken = sum(is_broken(row.target) for row in rows)
-    failing = sum(row.state in (TargetState.WAITING, TargetState.RECOVERING) for row in rows)
-    if broken:
-        gave_up = f", {urgent} more {_need(urgent)} a person" if urgent else ""
-        return f"{_models(broken)} broken{gave_up}"
-    if urgent:
-        return f"{_models(urgent)} {_need(urgent)} a person"
-    if failing:
-        return f"{_models(failing)} failing, none needs a person yet"
-    well = sum(row.state in (TargetState.HEALTHY, TargetState.IN_PROGRESS) for row in rows)
-    if well == len(rows):
-        return "The one model is well" if well == 1 else f"All {well} models are well"
-    return f"{well} of {_models(len(rows))} well, none failing"
-
-
-def _need(count: int) -> str:
-    return "needs" if count == 1 else "need"
-
-
 def _failing(seen: Overview) -> str:
     count = sum(each.target.health is Health.FAILING for each in seen.targets)
     return f"{count} {'fails' if count == 1 else 'fail'}"
-
-
-def _models(count: int) -> str:
-    return f"{count} {'model' if count == 1 else 'models'}"
 
 
 def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[Note]:
@@ -178,20 +149,39 @@ def notes(settings: Settings, condition: Condition, seen: Overview) -> Iterator[
         yield Note("hand", f"This replica stands by: {watcher}. Below is what the ledger holds.")
     if settings.observe:
         yield Note("hand", "It only observes: it decides and records, and sends nothing.")
-    if condition.key_accepted is False:
-        yield Note("bad", "The API refuses the key. Nothing is checked until a person fixes it.")
-    elif condition.failure:
-        yield Note("bad", "The API answers nobody: what is shown here may be out of date.")
+    api = api_known(seen, condition)
+    if api.key_accepted is False:
+        yield Note(
+            "bad",
+            "Nothing is checked or retried until a valid key is in place: what is shown here is "
+            "from before.",
+        )
+    elif api.up is False:
+        yield Note("bad", "Nothing is retried, and what is shown here may be out of date.")
     if seen.opening is not None:
         yield Note(
             "bad",
-            f"The breaker is open: {_models(seen.opening.failures)} had begun to fail at once when "
-            f"it opened, and {_failing(seen)} now, so the platform is probably ill. One model at a "
-            "time is tried until one recovers.",
+            f"The breaker is open: {models(seen.opening.failures)} had begun to fail at once when "
+            f"it opened, and {_failing(seen)} now, so the platform probably has a problem. One "
+            "model at a time is tried until one recovers.",
+        )
+    room = _fleet_room(seen)
+    if room is not None:
+        most = seen.fleet.limits.max_attempts_per_window
+        yield Note(
+            "bad",
+            f"All {most} retries that the fleet may send in 24 hours are spent: the next one is "
+            f"possible {ahead(room, seen.now)}.",
         )
     for pause in seen.pauses:
         if pause.model_id is None:
             yield Note("hand", f"All retries are paused: {_pause(pause, seen.now)}")
+
+
+def _fleet_room(seen: Overview) -> datetime | None:
+    """When the fleet's window has room again; None if it has some now."""
+    fleet = seen.fleet
+    return room_at(fleet.charged, fleet.limits.max_attempts_per_window, FLEET_DAY, seen.now)
 
 
 def _pause(pause: Action, now: datetime) -> str:
@@ -214,7 +204,7 @@ def living(seen: Overview) -> list[Living]:
     return [
         Living(
             signature(each.id),
-            REPLICAS[each.state(seen.now)],
+            each.state(seen.now).value,
             each.version,
             age(seen.now - each.started_at),
             ago(each.seen_at, seen.now),

@@ -2,58 +2,35 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from watchdog.engine.fleet.condition import Condition
-from watchdog.engine.fleet.overview import Overview, Past
 from watchdog.engine.ports import LedgerUnavailable
-from watchdog.engine.settings import Settings
-from watchdog.web.facts import About
-from watchdog.web.render import Renderer
 from watchdog.web.rows import Asked
+from watchdog.web.turns import Busy, Turns
+from watchdog.web.view import (
+    BUSY,
+    BUSY_HEADERS,
+    FRESH_HEADERS,
+    HEADERS,
+    View,
+    is_possible_id,
+)
 
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-_PAGE_HEADERS = _HEADERS | {"Cache-Control": "no-store"}
-_FILE_HEADERS = _HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
+if TYPE_CHECKING:
+    from watchdog.web.render import Renderer
+
+_FILE_HEADERS = HEADERS | {"Cache-Control": "public, max-age=31536000, immutable"}
 """A changed file has another address: its hash is in the query."""
 
-_LONGEST_ID = 100
-"""As long as the ledger's column."""
-
 _FILES = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-
-
-class View(Protocol):
-    """The source of what the page shows."""
-
-    @property
-    def about(self) -> About: ...
-
-    @property
-    def condition(self) -> Condition: ...
-
-    @property
-    def settings(self) -> Settings: ...
-
-    async def fleet(self) -> Overview:
-        """Raises LedgerUnavailable."""
-
-    async def past(self, model_id: str) -> Past | None:
-        """None where there is no such target. Raises LedgerUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +46,24 @@ class _File:
 class Page:
     """Read-only: it answers GET and HEAD."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, turns: Turns) -> None:
         self._view = view
         folder = files("watchdog.web") / "static"
         self._files = {
             name: _File((folder / name).read_bytes(), media_type)
             for name, media_type in _FILES.items()
         }
+        self._turns = turns
+
+    @cached_property
+    def _renderer(self) -> "Renderer":
+        # Imported for the first page, which then takes 0.1 s longer: most daemons show none, and
+        # Jinja takes 2 MB. Its templates are read for the first page as well, so this needs no file
+        # that the page would not need.
+        from watchdog.web.render import Renderer
+
         marks = {name: file.mark for name, file in self._files.items()}
-        self._renderer = Renderer(view.about, marks)
-        self._rendering = asyncio.Lock()
+        return Renderer(self._view.about, marks)
 
     @property
     def routes(self) -> list[Route]:
@@ -91,41 +76,49 @@ class Page:
     async def _fleet(self, request: Request) -> Response:
         view, query = self._view, request.query_params
         asked = Asked.of(lambda name: query.get(name, ""))
-        try:
+
+        async def make() -> Response:
+            # Not in a turn: the view itself bounds how often it reads, and no rest follows.
             seen = await view.fleet()
-        except LedgerUnavailable:
-            return await self._away(".")
-        render = self._renderer.fleet
-        return await self._answer(lambda: render(seen, asked, view.settings, view.condition))
+            return await self._turns.take(
+                lambda: _html(
+                    lambda: self._renderer.fleet(seen, asked, view.settings, view.condition)
+                )
+            )
+
+        return await self._answer(make, root=".")
 
     async def _target(self, request: Request) -> Response:
         model_id: str = request.path_params["model_id"]
-        if not model_id.isprintable() or len(model_id) > _LONGEST_ID:
-            # PostgreSQL would reject this text, and that must not be reported as an outage.
-            return await self._answer(lambda: self._renderer.unknown(model_id), status=404)
-        try:
-            past = await self._view.past(model_id)
-        except LedgerUnavailable:
-            return await self._away("..")
-        if past is None:
-            return await self._answer(lambda: self._renderer.unknown(model_id), status=404)
-        return await self._answer(lambda: self._renderer.target(past))
 
-    async def _away(self, root: str) -> Response:
-        view = self._view
-        return await self._answer(
-            lambda: self._renderer.away(root, view.settings, view.condition), status=503
-        )
+        async def make() -> Response:
+            past = await self._view.past(model_id) if is_possible_id(model_id) else None
+            if past is None:
+                return await _html(lambda: self._renderer.unknown(model_id), status=404)
+            return await _html(lambda: self._renderer.target(past, self._view.settings.app_url))
+
+        return await self._answer(lambda: self._turns.take(make), root="..")
 
     async def _file(self, request: Request) -> Response:
         file = self._files.get(request.path_params["name"])
         if file is None:
-            return Response(status_code=404, headers=_PAGE_HEADERS)
+            return Response(status_code=404, headers=FRESH_HEADERS)
         return Response(file.body, media_type=file.media_type, headers=_FILE_HEADERS)
 
-    async def _answer(self, render: Callable[[], str], *, status: int = 200) -> Response:
-        """Render in a thread, as it takes long where there are hundreds of targets; and one page
-        at a time, as each further thread would make the loop wait longer for its turn."""
-        async with self._rendering:
-            text = await asyncio.to_thread(render)
-        return HTMLResponse(text, status_code=status, headers=_PAGE_HEADERS)
+    async def _answer(self, make: Callable[[], Awaitable[Response]], *, root: str) -> Response:
+        try:
+            with self._turns.place():
+                return await make()
+        except Busy:
+            return PlainTextResponse(f"{BUSY}\n", status_code=503, headers=BUSY_HEADERS)
+        except LedgerUnavailable:
+            view = self._view
+            return await _html(
+                lambda: self._renderer.away(root, view.settings, view.condition), status=503
+            )
+
+
+async def _html(render: Callable[[], str], *, status: int = 200) -> Response:
+    """Render in a thread: it may take some tens of milliseconds, and the first time more."""
+    text = await asyncio.to_thread(render)
+    return HTMLResponse(text, status_code=status, headers=FRESH_HEADERS)

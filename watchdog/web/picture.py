@@ -37,7 +37,7 @@ _RANKS = {health: rank for rank, health in enumerate(_WORST_FIRST)}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time at one status; None: not seen."""
+    """A time span with one status. `status` None: the target was not seen."""
 
     start: datetime
     end: datetime
@@ -100,7 +100,7 @@ def _health(status: str | None, policy: Policy | None) -> Health | None:
 def _fill(ranks: list[int], rank: int, start: float, end: float) -> None:
     first, last = _bin(start), _bin(end)
     if last > first and end == last:
-        last -= 1  # It ended just where the bin begins.
+        last -= 1  # The span ends exactly where this bin begins.
     for at in (first, last):
         ranks[at] = min(ranks[at], rank)
     if last > first + 1:  # No other span reaches into these.
@@ -126,7 +126,7 @@ def _paths(ranks: Sequence[int], marks: Iterable[int]) -> dict[str, str]:
 
 
 def _box(x: int, width: int, height: int) -> str:
-    """From the floor up."""
+    """A box that stands on the lower edge."""
     return f"M{x} {HEIGHT}v-{height}h{width}v{height}z"
 
 

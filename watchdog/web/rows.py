@@ -7,15 +7,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from watchdog.domain.causes import Cause
 from watchdog.domain.limits import window_times
 from watchdog.domain.records import Attempt, DecisionKind, Target, TargetState
-from watchdog.domain.status import state_of
+from watchdog.domain.status import broken_reason, state_of, urgency
 from watchdog.engine.fleet.overview import TIMELINE, Overview, Watched
 from watchdog.text.phrases import ago, ahead
 from watchdog.web.picture import Picture, draw, spans
 from watchdog.web.words import RETRY_NOW, STATES, State
-
-_URGENCY = {state: rank for rank, state in enumerate(STATES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +24,11 @@ class Row:
     watched: Watched
     now: datetime
     history: tuple[Attempt, ...] = ()
-    """Attempts that are drawn and do not count: after a reset some no longer count."""
+    """More attempts to draw. Some of them may no longer count, for example after a reset."""
 
     @property
     def target(self) -> Target:
         return self.watched.target
-
-    @property
-    def url(self) -> str:
-        """Below the page's root."""
-        return f"targets/{quote(self.target.model_id, safe='')}"
 
     @property
     def state(self) -> TargetState:
@@ -63,8 +57,24 @@ class Row:
         reason, place = self.target.decision.reason, self.watched.place
         if reason is None:
             return RETRY_NOW
+        lacking = broken_reason(self.target)
+        if lacking is not None and lacking is not reason:
+            return f"{lacking.sentence} {reason.sentence}"
         queue = f" It is number {place} in the queue." if place is not None else ""
         return reason.sentence + queue
+
+    @property
+    def reason(self) -> str:
+        """The word of the decision's reason; empty where the state is the same word."""
+        reason = self.target.decision.reason
+        return "" if reason is None or reason.value == self.state.value else reason.value
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it fails; None where it does not, or where nobody looked for the cause."""
+        episode = self.target.episode
+        found = episode is not None and episode.open and episode.explanation is not None
+        return episode.cause if episode is not None and found else None
 
     @property
     def used(self) -> str:
@@ -88,8 +98,13 @@ class Row:
         return draw(found, attempts.values(), self.watched.policy, start, end)
 
 
+def target_path(model_id: str) -> str:
+    """Of the target's page, below the page's root."""
+    return f"targets/{quote(model_id, safe='')}"
+
+
 _SORTS: dict[str, Callable[[Row], Any]] = {
-    "state": lambda row: _URGENCY[row.state],
+    "state": lambda row: urgency(row.state),
     "model": lambda row: (row.target.name or row.target.model_id).casefold(),
     "status": lambda row: row.target.status or "",
     "since": lambda row: _newest_first(row.target.status_since),
@@ -100,6 +115,9 @@ _SORTS: dict[str, Callable[[Row], Any]] = {
 }
 
 SORTS = tuple(_SORTS)
+
+PAGE_SIZE = 100
+"""Rows that are shown at once: a screen shows some 30, and each costs a tenth of a millisecond."""
 
 _STATES = {state.value: state for state in TargetState}
 
@@ -116,6 +134,7 @@ class Asked:
     state: TargetState | None = None
     sort: str = "state"
     descending: bool = False
+    page: int = 1
 
     @classmethod
     def of(cls, query: Callable[[str], str]) -> "Asked":
@@ -126,10 +145,12 @@ class Asked:
             _STATES.get(query("state")),
             sort if sort in SORTS else "state",
             query("order") == "desc",
+            _page(query("page")),
         )
 
-    def link(self, **changes: str) -> str:
-        """The query of the same view with changes."""
+    def link(self, **changes: str | int) -> str:
+        """The query of the same view with changes. It leads to the first page unless `changes`
+        names another, because after a change other rows are on each page."""
         values = {
             "q": self.text,
             "state": self.state.value if self.state else "",
@@ -139,7 +160,8 @@ class Asked:
         return "?" + urlencode({name: value for name, value in values.items() if value})
 
     def sorted_by(self, name: str) -> str:
-        """The query of a column's heading: that column, the other way round if it is so now."""
+        """The query behind a column's heading: sort by this column, or, if that is so already, in
+        the other direction."""
         turned = name == self.sort and not self.descending
         return self.link(sort=name, order="desc" if turned else "")
 
@@ -151,14 +173,43 @@ class Asked:
         if self.state is not None and row.state is not self.state:
             return False
         wanted = self.text.casefold()
-        return any(
-            wanted in text.casefold() for text in (row.target.model_id, row.target.name or "")
-        )
+        texts = (row.target.model_id, row.target.name or "", row.watched.team or "")
+        return any(wanted in text.casefold() for text in texts)
 
     def arranged(self, rows: Iterable[Row]) -> list[Row]:
         """The rows that match, sorted; equal ones by name."""
         found = sorted((row for row in rows if self.matches(row)), key=_SORTS["model"])
         return sorted(found, key=_SORTS[self.sort], reverse=self.descending)
+
+
+def _page(text: str) -> int:
+    return max(1, int(text)) if text.isdecimal() and len(text) < 10 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of page number `page` of `pages`. `of` is how many rows match in all. Pages and rows
+    are counted from 1."""
+
+    rows: Sequence[Row]
+    page: int
+    pages: int
+    of: int
+
+    @property
+    def first(self) -> int:
+        return (self.page - 1) * PAGE_SIZE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.rows) - 1
+
+
+def part(found: Sequence[Row], page: int) -> Part:
+    """A page that does not exist counts as the last one."""
+    pages = max(1, -(-len(found) // PAGE_SIZE))
+    page = min(page, pages)
+    return Part(found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, pages, len(found))
 
 
 def rows(overview: Overview) -> list[Row]:
@@ -168,4 +219,4 @@ def rows(overview: Overview) -> list[Row]:
 def counted(found: Sequence[Row]) -> list[tuple[TargetState, State, int]]:
     """How many there are of each state, the most urgent first."""
     counts = Counter(row.state for row in found)
-    return [(state, label, counts[state]) for state, label in STATES.items() if counts[state]]
+    return [(state, STATES[state], counts[state]) for state in TargetState if counts[state]]

@@ -4,7 +4,8 @@ import socket
 
 from starlette.applications import Starlette
 
-from watchdog.serving import Server, listen
+from watchdog.serving import Server, listen, to_change
+from watchdog.web.connections import Connections
 
 
 class PortTaken(Exception):
@@ -12,19 +13,29 @@ class PortTaken(Exception):
 
 
 class WebServer:
-    """Serves from `start` to `stop`. The address is taken when it is made, before the daemon does
-    anything: raises PortTaken."""
+    """Serves from `start` to `stop`. The constructor takes the address and raises PortTaken, so
+    that a daemon whose port is taken checks nothing."""
 
-    def __init__(self, app: Starlette, *, host: str, port: int) -> None:
-        self._socket = _listen(host, port)
-        self._host = host
-        self._server = Server(app, self._socket, http="h11")
+    def __init__(
+        self, app: Starlette, *, host: str, port: int, connections: Connections | None = None
+    ) -> None:
+        connections = connections or Connections()
+        self._socket = connections.listening(_listen(host, port))
+        is_fallback = host == "::" and self._socket.family == socket.AF_INET
+        self.host = "0.0.0.0" if is_fallback else host  # noqa: S104 - what `listen` falls back to
+        self._server = Server(app, self._socket, http=connections.protocol)
 
     @property
     def url(self) -> str:
         """Without a slash at its end; the port is the one that it really has."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._socket.getsockname()[1]}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The one that it really has."""
+        port: int = self._socket.getsockname()[1]
+        return port
 
     async def start(self) -> None:
         await self._server.start()
@@ -40,5 +51,5 @@ def _listen(host: str, port: int) -> socket.socket:
         raise PortTaken(f"cannot listen on {host}: {error.strerror}: fix server.host") from None
     except OSError as error:
         raise PortTaken(
-            f"cannot listen on {host}:{port}: {error.strerror}: set another server.port"
+            f"cannot listen on {host}:{port}: {error.strerror}: set another {to_change(error)}"
         ) from None

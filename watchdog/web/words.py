@@ -10,38 +10,42 @@ from watchdog.domain.records import (
     Resolution,
     TargetState,
 )
-from watchdog.domain.replica import ReplicaState
 
 
 class State(NamedTuple):
-    """`tone` selects the colour in the style sheet."""
+    """`text` is the word that the commands and the metrics have too. `tone` selects the colour in
+    the style sheet."""
 
     text: str
     tone: str
+    sentence: str
 
 
-STATES = {
-    TargetState.EXHAUSTED: State("gave up", "bad"),
-    TargetState.STUCK: State("stuck", "bad"),
-    TargetState.BROKEN: State("broken", "bad"),
-    TargetState.MISSING: State("missing", "bad"),
-    TargetState.WAITING: State("failing, waits", "warn"),
-    TargetState.RECOVERING: State("recovering", "busy"),
-    TargetState.PAUSED: State("paused", "hand"),
-    TargetState.NOT_RETRYABLE: State("not retryable", "odd"),
-    TargetState.UNKNOWN: State("not seen yet", "odd"),
-    TargetState.IN_PROGRESS: State("in progress", "busy"),
-    TargetState.IGNORED: State("opted out", "odd"),
-    TargetState.HEALTHY: State("healthy", "good"),
-}
-"""The most urgent first: the order in which targets are shown."""
+def _state(state: TargetState, tone: str, sentence: str) -> tuple[TargetState, State]:
+    return state, State(state.value, tone, sentence)
 
-URGENT = (TargetState.EXHAUSTED, TargetState.STUCK)
-"""An operator is needed. This also holds for a broken target, whatever its state
-(`domain.status.is_broken`)."""
+
+STATES = dict(
+    (
+        _state(TargetState.EXHAUSTED, "bad", "It is failing, and the watchdog gave up."),
+        _state(TargetState.STUCK, "bad", "It has been in progress for too long."),
+        _state(
+            TargetState.BROKEN, "bad", "It does not work, is not retried, and nobody stopped it."
+        ),
+        _state(TargetState.MISSING, "bad", "The model or its development deployment is gone."),
+        _state(TargetState.WAITING, "warn", "It is failing, and is not retried yet."),
+        _state(TargetState.RECOVERING, "busy", "It was retried, with no result yet."),
+        _state(TargetState.PAUSED, "hand", "An operator paused its retries."),
+        _state(TargetState.NOT_RETRYABLE, "odd", "It was stopped or deactivated."),
+        _state(TargetState.UNKNOWN, "odd", "It was not seen yet."),
+        _state(TargetState.IN_PROGRESS, "busy", "It builds or starts."),
+        _state(TargetState.IGNORED, "odd", "A label on its deployment opts it out."),
+        _state(TargetState.HEALTHY, "good", "It works."),
+    )
+)
 
 RETRY_NOW = "A retry is due now."
-"""A decision to act has no words, because there is no reason against it."""
+"""Shown instead of a reason, because a decision to retry has none."""
 
 OUTCOMES = {
     Outcome.PENDING: "being sent",
@@ -49,26 +53,26 @@ OUTCOMES = {
     Outcome.REFUSED: "refused",
     Outcome.THROTTLED: "too many requests",
     Outcome.ABANDONED: "not sent after all",
-    Outcome.FAILED: "could not be sent",
+    Outcome.FAILED: "not executed",
     Outcome.UNKNOWN: "answer lost",
     Outcome.DRY_RUN: "would have been sent",
 }
 
 RESOLUTIONS = {
-    Resolution.ANSWERED: "over with the answer",
+    Resolution.ANSWERED: "nothing to wait for",
     Resolution.RECOVERED: "it recovered",
     Resolution.REFAILED: "it failed again",
     Resolution.STUCK: "nothing came of it",
-    Resolution.SUPERSEDED: "a person acted",
-    Resolution.REMOVED: "the model is gone",
+    Resolution.SUPERSEDED: "an operator acted",
+    Resolution.REMOVED: "no longer watched, or its failure ended",
 }
 
 RESULTS = {
     EpisodeResult.RECOVERED: "recovered",
-    EpisodeResult.SUPERSEDED: "a person acted",
+    EpisodeResult.SUPERSEDED: "an operator acted",
     EpisodeResult.REPLACED: "a new deployment was pushed",
-    EpisodeResult.REMOVED: "the model is gone",
-    EpisodeResult.RESET: "a person reset it",
+    EpisodeResult.REMOVED: "missing, or no longer watched",
+    EpisodeResult.RESET: "an operator reset it",
 }
 
 ACTIONS = {
@@ -76,12 +80,6 @@ ACTIONS = {
     ActionKind.RESUME: "ended the pause",
     ActionKind.RESET: "reset its attempts",
     ActionKind.RETRY: "asked for a retry",
-}
-
-REPLICAS = {
-    ReplicaState.ACTIVE: "active",
-    ReplicaState.STANDBY: "stands by",
-    ReplicaState.GONE: "gone",
 }
 
 HEALTHS = {

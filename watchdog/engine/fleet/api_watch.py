@@ -1,4 +1,4 @@
-"""Tells failures that are common to all targets from those of one."""
+"""Distinguishes failures that are common to all targets from failures of one target."""
 
 from collections import Counter
 from datetime import timedelta
@@ -13,7 +13,7 @@ _COMMON_FAILURES = 3
 are watched, all of them must fail, as many times."""
 
 _LONGEST_INTERVAL = timedelta(minutes=5)
-"""Short enough that an outage which ends at night has no long tail."""
+"""Short enough that all targets are checked again soon after an outage has ended."""
 
 _TELL_EVERY = 10
 
@@ -58,7 +58,8 @@ class ApiWatch:
         return hasten
 
     def answered(self, model_id: str) -> None:
-        """A look at the target was answered with something to be seen."""
+        """A look at the target ended as an observation, or as an absence that a listing
+        confirmed."""
         self._in_a_row.pop(model_id, None)
         self._note_answer(model_id)
 

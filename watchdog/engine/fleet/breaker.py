@@ -3,7 +3,7 @@ it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 
 from watchdog.domain.breaker import (
@@ -15,14 +15,18 @@ from watchdog.domain.breaker import (
     condition_until,
     counts_from,
     due_at,
+    followed_until,
     lapsed,
     needed_since,
+    next_canary,
     result_of,
+    what_it_says,
 )
 from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
 from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
 from watchdog.engine.fleet.eligible import eligible
 from watchdog.engine.fleet.judges import may_judge
+from watchdog.engine.fleet.saying import say_news
 from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
 from watchdog.engine.settings import LiveSettings, Settings
 
@@ -55,13 +59,10 @@ class Breaker:
         if self._opening is None:
             return None
         self.news.append(BreakerSeen(open=True))
-        canary = self._canary
-        named = canary is not None and canary.under_way and canary.attempt_id is None
-        until = due_at(self._opening, canary, self._rules)
-        return OpenBreaker(until, canary.model_id if canary is not None and named else None)
+        return what_it_says(self._opening, self._canary, self._rules)
 
-    def send(self, attempt: Attempt) -> None:
-        """The attempt that was reserved is the canary's."""
+    def note_canary_attempt(self, attempt: Attempt) -> None:
+        """Note that this attempt, which was just reserved, is the canary's."""
         if self._canary is not None:
             self._tx.breaker.save_canary(replace(self._canary, attempt_id=attempt.id))
 
@@ -82,7 +83,8 @@ class Breaker:
 
     @property
     def _among(self) -> Collection[str] | None:
-        """Whose failures count: a daemon's are the watched ones, which are marked in the ledger."""
+        """The ids of the targets whose failures count; None stands for the watched ones, which the
+        ledger knows. A daemon counts those, a command its own models."""
         return None if self._settings.is_daemon else self._settings.models.keys()
 
     @cached_property
@@ -116,7 +118,7 @@ class Breaker:
     def _began(self, target: Target | None) -> list[datetime]:
         since, own = self._since, target.model_id if target is not None else None
         most = self._rules.max_failures
-        began = [*self._tx.breaker.broken(since, among=self._among, but=own, most=most)]
+        began = [*self._tx.breaker.began_to_fail(since, among=self._among, but=own, most=most)]
         if target is not None and target.broke_at is not None and target.broke_at > since:
             began.append(target.broke_at)
         return began
@@ -149,8 +151,7 @@ class Breaker:
         """Follow the condition, which recoveries end and new failures prolong."""
         others = self._tx.breaker.not_failing(self._since, among=self._among, but=None)
         holds = condition_until(self._began(None), others, self._rules, self._now)
-        last = min(opening.condition_until, self._now)
-        until = last if holds is None else max(holds, last)
+        until = followed_until(opening, holds, self._now)
         judged_at = opening.judged_at
         if judged_at is None or abs(self._now - judged_at) >= JUDGED_AGAIN:
             judged_at = self._now
@@ -181,8 +182,7 @@ class Breaker:
 
     def _name_canary(self, opening: Opening, ready: Sequence[str]) -> None:
         """Name the target that was canary least recently, and have it checked at once."""
-        named = self._tx.breaker.canary_times()
-        model_id = min(ready, key=lambda each: (named.get(each, _NEVER), each))
+        model_id = next_canary(ready, self._tx.breaker.canary_times())
         self._canary = Canary(
             id=f"{opening.id}/{self._now:%Y-%m-%dT%H:%M:%S.%fZ}",
             opening_id=opening.id,
@@ -241,6 +241,7 @@ class BreakerKeeper:
         def attend(tx: LedgerTransaction) -> list[Event]:
             breaker = Breaker(tx, settings)
             breaker.attend(naming=naming)
+            say_news(tx, settings, breaker.news)
             return breaker.news
 
         try:
@@ -250,6 +251,3 @@ class BreakerKeeper:
         self._asked_in = settings.mode
         for event in news:
             self._listener(event)
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)

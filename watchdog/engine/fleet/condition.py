@@ -1,4 +1,5 @@
-"""How the daemon itself is doing, as far as the ledger does not say."""
+"""Whether this replica is active, the key is accepted and the API answers: what is known of these
+only in this process."""
 
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from watchdog.engine.events import (
     BecameStandby,
     Event,
 )
+from watchdog.engine.fleet.api_state import ApiState
 
 
 class Condition:
@@ -34,7 +36,8 @@ class Condition:
             case BecameActive() | BecameStandby():
                 self.active = isinstance(event, BecameActive)
             case ApiRequested() if event.code.startswith("2"):
-                # Later changes are events of their own: an answer that was under way then is older.
+                # Only the first answer sets them. Later changes come as AuthFailed and ApiDown; a
+                # 2xx that was under way then must not undo these.
                 self.key_accepted = True if self.key_accepted is None else self.key_accepted
                 self.api_up = True if self.api_up is None else self.api_up
             case AuthRecovered():
@@ -47,6 +50,10 @@ class Condition:
                 self.api_up, self.failure = False, event.code
             case ApiRecovered():
                 self.api_up, self.failure = True, ""
+
+    @property
+    def api_state(self) -> ApiState:
+        return ApiState(self.key_accepted, self.api_up, self.refused, self.failure)
 
     def held(self, now: datetime) -> dict[str, datetime]:
         """Until when the API holds each operation. Leaves out a time that a clock produced while it

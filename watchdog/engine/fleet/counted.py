@@ -1,20 +1,23 @@
-"""The attempts that count for targets, of all of them at once."""
+"""For many targets in one query: the attempts of each that belong to its episode or count in its
+window."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from watchdog.domain.limits import counting, of_episode
 from watchdog.domain.records import Attempt, Policy, Target
-from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.ports import LedgerTransaction
 
 
 def counted(
-    tx: LedgerTransaction, targets: Sequence[Target], policies: Mapping[str, Policy]
+    tx: LedgerTransaction,
+    targets: Sequence[Target],
+    policies: Mapping[str, Policy],
+    date: datetime | None,
 ) -> dict[str, tuple[Attempt, ...]]:
     """By model id: those of each target's episode and window, in one reading however many targets
-    there are. Without a policy there is no window."""
-    now, date = tx.now(), api_date(tx)
+    there are. Without a policy there is no window. `date` is what the API's clock says now."""
+    now = tx.now()
     span = max((policy.window for policy in policies.values()), default=timedelta(0))
     found = tx.attempts.of_all(since=now - span, dated=date and date - span)
     return {
@@ -32,7 +35,7 @@ def that_count(
     now: datetime,
     date: datetime | None,
 ) -> tuple[Attempt, ...]:
-    """Of a target's attempts those of its episode and window."""
+    """Those of the attempts that belong to the target's episode or count in its window."""
     if policy is None:
         return of_episode(target, attempts)
     return counting(target, attempts, policy, now, date)

@@ -1,11 +1,19 @@
-"""Asks the API now and then which models there are, and has those watched that are wanted."""
+"""Asks the API at an interval for its list of models, and puts the wanted ones on the watch
+list."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Protocol
 
-from watchdog.domain.discovery import Discovered, DiscoveryRules, after_listing
+from watchdog.domain.discovery import (
+    Discovered,
+    DiscoveryRules,
+    ListedModel,
+    Listing,
+    after_listing,
+)
 from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
+from watchdog.engine.fleet import kept
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.ports import ApiError, Clock, LedgerTransaction, LedgerUnavailable, Listener
 
@@ -16,43 +24,48 @@ _KEY = "discovered"
 
 
 def load(tx: LedgerTransaction) -> Known:
-    """What the previous active replica discovered; watched until the first listing."""
-    kept = json.loads(tx.meta.get(_KEY) or "{}")
-    return {model_id: Discovered(name, team) for model_id, (name, team) in kept.items()}
+    """The models that the previous active replica discovered. They are watched until the first
+    listing."""
+    found = kept.load(tx, _KEY)
+    return {model_id: Discovered(name, team) for model_id, (name, team) in found.items()}
 
 
 def save(tx: LedgerTransaction, known: Known) -> None:
-    kept = {model_id: (model.name, model.team) for model_id, model in known.items()}
-    text = json.dumps(kept, sort_keys=True)
-    if text != (tx.meta.get(_KEY) or "{}"):
-        tx.meta.set(_KEY, text)
+    found = {model_id: (model.name, model.team) for model_id, model in known.items()}
+    kept.save(tx, _KEY, found)
+
+
+class WatchList(Protocol):
+    """Holds the discovered models that are watched, and the teams of all that are."""
+
+    @property
+    def discovered(self) -> Known: ...
+
+    async def learn(self, listed: Sequence[ListedModel]) -> None:
+        """Take over what the API lists of the models. Raises LedgerUnavailable, and has changed
+        nothing then."""
+
+    async def take_up(self, discovered: Known) -> None:
+        """Watch these models instead. Raises LedgerUnavailable, and has changed nothing then."""
 
 
 class Discoverer:
     """Rounds of discovery, `interval` apart. A round that fails changes nothing."""
 
     def __init__(
-        self,
-        listing: SharedListing,
-        clock: Clock,
-        listener: Listener,
-        *,
-        known: Callable[[], Known],
-        take_up: Callable[[Known], Awaitable[None]],
+        self, listing: SharedListing, clock: Clock, listener: Listener, watch_list: WatchList
     ) -> None:
-        """`known` returns the discovered models. `take_up` changes them; when it raises
-        LedgerUnavailable, it has changed nothing."""
         self._listing = listing
         self._clock = clock
         self._listener = listener
-        self._known = known
-        self._take_up = take_up
+        self._watch_list = watch_list
         self._next_at = clock.monotonic()
         self._rules: DiscoveryRules | None = None
         self._failed = False
 
-    async def tick(self, rules: DiscoveryRules, interval: timedelta) -> None:
-        """Make a round if it is time for one, or if the rules have changed."""
+    async def tick(self, rules: DiscoveryRules | None, interval: timedelta) -> None:
+        """Make a round if it is time for one, or if the rules have changed. Without rules nothing
+        is discovered: a round only learns the teams then, and its failure is not worth a line."""
         now = self._clock.monotonic()
         if now < self._next_at and rules == self._rules:
             return
@@ -60,18 +73,23 @@ class Discoverer:
         try:
             await self._round(rules)
         except (ApiError, LedgerUnavailable) as error:
-            if not self._failed:
+            if not self._failed and rules is not None:
                 self._listener(DiscoveryFailed(error=str(error)))
             self._failed = True
         else:
             self._failed = False
 
-    async def _round(self, rules: DiscoveryRules) -> None:
+    async def _round(self, rules: DiscoveryRules | None) -> None:
         listing = await self._listing.get(after=self._clock.now())
-        before = self._known()
+        await self._watch_list.learn(listing.models)
+        if rules is not None:
+            await self._take_up(listing, rules)
+
+    async def _take_up(self, listing: Listing, rules: DiscoveryRules) -> None:
+        before = self._watch_list.discovered
         known = after_listing(before, listing, rules)
         if known != before:
-            await self._take_up(known)
+            await self._watch_list.take_up(known)
         joined, left = known.keys() - before.keys(), before.keys() - known.keys()
         if joined or left:
             self._listener(

@@ -11,8 +11,8 @@ from watchdog.engine.events import Event, RetriesAllowed, RetriesForbidden
 from watchdog.engine.ports import LedgerTransaction
 
 MODELS_FORBIDDEN = 3
-"""Retries of so many models forbidden, with none allowed between, are about the key and not about
-the models."""
+"""If retries of this many models were forbidden, and no retry of any model was accepted or refused
+in between, the cause is the key and not the models."""
 
 _KEY = "retries_forbidden"
 _ALLOWED_AT = "retries_allowed_at"
@@ -28,8 +28,9 @@ class _Forbidden:
 
 
 class Forbidding:
-    """`news` is what to report once the transaction is committed. In observe mode nothing is sent
-    that could find out: it follows nothing, and leaves the probes to retry mode."""
+    """`news` is what to report once the transaction is committed. Observe mode sends no retry that
+    could find out whether the key may retry. So `retries_forbidden` neither begins nor ends in that
+    mode."""
 
     def __init__(self, tx: LedgerTransaction, key_mark: str, *, observe: bool) -> None:
         self._tx = tx
@@ -43,8 +44,8 @@ class Forbidding:
 
     @property
     def probe_at(self) -> datetime | None:
-        """When one retry may find out whether the key may retry; None while nothing speaks against
-        it."""
+        """When one retry may find out whether the key may retry; None while the key is not known to
+        be forbidden all retries."""
         if self._forbidden is None:
             return None
         # A clock that was ahead must not put it off for longer than an hour.
@@ -58,8 +59,9 @@ class Forbidding:
         at = datetime.fromisoformat(kept) if kept is not None else None
         return at if at is None or at <= self._now else None
 
-    def reserved(self) -> None:
-        """An attempt was reserved: if it is the probe, no other goes beside it."""
+    def note_reserved(self) -> None:
+        """Called when an attempt was reserved. If retries are forbidden, this attempt is the probe,
+        and the next one may be sent only after `PROBE_INTERVAL`."""
         if self._forbidden is not None:
             self._probe_later(self._forbidden, PROBE_INTERVAL)
 

@@ -22,7 +22,7 @@ def may_judge(tx: LedgerTransaction, settings: Settings, needed_since: datetime)
 
 
 def living_others(tx: LedgerTransaction, own: str) -> list[Replica]:
-    """The daemons but this process that may be alive, by what they last said."""
+    """The other daemons that may still be alive, by their last heartbeats."""
     now = tx.now()
     return [
         each

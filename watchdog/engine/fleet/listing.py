@@ -90,7 +90,8 @@ class SharedListing:
 
 
 def known_until(target: Target, now: datetime) -> datetime | None:
-    """The last moment at which it was recorded whether a target is there: an older listing says
-    nothing of it. A moment that is ahead was written before the clock was set back."""
+    """The last moment at which the target was recorded as present or absent. A listing from before
+    that moment cannot confirm a 404. A moment that is ahead was written before the clock was set
+    back."""
     moments = (target.observed_at, target.missing_since)
     return max((at for at in moments if at is not None and at <= now), default=None)

@@ -2,7 +2,7 @@
 depend on the number of targets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Opening
@@ -19,13 +19,19 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.engine.fleet import api_state
 from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.counted import counted, that_count
+from watchdog.engine.fleet.teams import load as load_teams
 from watchdog.engine.fleet.usage import fleet_used
 from watchdog.engine.ports import LedgerTransaction
 
 TIMELINE = timedelta(hours=24)
 """How far back the statuses are shown."""
+
+_RECENT = 12
+"""So many of each kind are shown of what happened to all targets."""
 
 _LISTED = 50
 """So many episodes, attempts and acts of operators are shown of one target."""
@@ -33,9 +39,9 @@ _LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A target, the rules for it where it has any, the attempts of its episode and window, the
-    statuses that it went through, its place in the queue for the fleet's limits, 1 the first, and
-    what the API's clock says, where that is known."""
+    """A target, its policy, if it is configured, the attempts of its episode and window, its
+    changes of status, its place in the queue (1 goes first), the API's `Date`, if known, and its
+    team, if known."""
 
     target: Target
     policy: Policy | None
@@ -43,6 +49,7 @@ class Watched:
     changes: tuple[StatusChange, ...] = ()
     place: int | None = None
     date: datetime | None = None
+    team: str | None = None
 
     @property
     def used(self) -> int:
@@ -56,6 +63,15 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """What happened to all targets, newest first."""
+
+    attempts: tuple[Attempt, ...] = ()
+    actions: tuple[Action, ...] = ()
+    openings: tuple[Opening, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """All targets, and what concerns more than one of them."""
 
@@ -65,6 +81,10 @@ class Overview:
     pauses: tuple[Action, ...]
     opening: Opening | None
     replicas: tuple[Replica, ...]
+    api: ApiState = field(default_factory=ApiState)
+    """As the active replica knows it."""
+
+    recent: Recent = field(default_factory=Recent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +101,9 @@ class Past:
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
     """Each target that is watched or has a policy, by model id. Without its statuses."""
     shown = _shown(tx, policies)
-    attempts, date = counted(tx, shown, policies), api_date(tx)
-    in_queue = places(shown)
+    date = api_date(tx)
+    attempts = counted(tx, shown, policies, date)
+    in_queue, teams = places(shown), load_teams(tx)
     return [
         Watched(
             each,
@@ -90,6 +111,7 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
             attempts[each.model_id],
             place=in_queue.get(each.model_id),
             date=date,
+            team=teams.get(each.model_id),
         )
         for each in shown
     ]
@@ -114,6 +136,12 @@ def overview(
         tuple(tx.actions.pauses()),
         tx.breaker.opening(),
         tuple(tx.replicas.all()),
+        api_state.load(tx),
+        Recent(
+            tuple(tx.attempts.newest(None, limit=_RECENT)),
+            tuple(tx.actions.newest(None, limit=_RECENT)),
+            tuple(tx.breaker.openings(limit=_RECENT)),
+        ),
     )
 
 
@@ -125,10 +153,9 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     policy, date = policies.get(model_id), api_date(tx)
     span = policy.window if policy is not None else timedelta(0)
     attempts = tx.attempts.of(target, since=now - span, dated=date and date - span)
-    changes, place = (
-        tx.statuses.since(now - TIMELINE, model_id),
-        places(_shown(tx, policies)).get(model_id),
-    )
+    changes = tx.statuses.since(now - TIMELINE, model_id)
+    # The other targets are read only where the place depends on them.
+    place = places(_shown(tx, policies)).get(model_id) if places([target]) else None
     return Past(
         now,
         Watched(
@@ -138,6 +165,7 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
             tuple(changes),
             place,
             date,
+            load_teams(tx).get(model_id),
         ),
         tuple(tx.episodes.newest(model_id, limit=_LISTED)),
         tuple(tx.attempts.newest(model_id, limit=_LISTED)),

@@ -1,2 +1,2 @@
-"""The daemon's life: which replica is the leader, which targets are watched, and when each is
+"""The daemon's life: which replica is active, which targets are watched, and when each is
 checked."""

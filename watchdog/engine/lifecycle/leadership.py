@@ -13,7 +13,7 @@ LONGEST_AWAY = timedelta(seconds=30)
 freed the lock of a replica that it no longer hears from, and another replica may be able to
 work."""
 
-_RESPITE = timedelta(seconds=5)
+_PAUSE_AFTER_GIVING_UP = timedelta(seconds=5)
 """How long a replica that gave up does not try to take the lock. The others try each second."""
 
 
@@ -59,7 +59,7 @@ class Leadership:
         async with self._asking:
             if not await self._ledger.release_active():
                 return False
-            self._again_at = self._clock.monotonic() + _RESPITE.total_seconds()
+            self._again_at = self._clock.monotonic() + _PAUSE_AFTER_GIVING_UP.total_seconds()
             self._become(0, why)
             return True
 
@@ -71,7 +71,7 @@ class Leadership:
         self._changed.set()
 
     async def until_another(self, term: int | None, stop: asyncio.Event) -> None:
-        """Wait until that is no longer the present term, or until `stop` is set."""
+        """Wait until the present term is another one than `term`, or until `stop` is set."""
         stopped = asyncio.create_task(stop.wait())
         try:
             while self.term == term and not stop.is_set():

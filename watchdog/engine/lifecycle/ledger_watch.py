@@ -13,6 +13,7 @@ from watchdog.engine.ports import (
     Ledger,
     LedgerTransaction,
     LedgerUnavailable,
+    LedgerVersion,
     Listener,
 )
 
@@ -47,6 +48,13 @@ class WatchedLedger:
         the two."""
         since = min(self._failing_since.values(), default=None)
         return timedelta(seconds=0 if since is None else self._clock.monotonic() - since)
+
+    @property
+    def heartbeat(self) -> timedelta:
+        return self._ledger.heartbeat
+
+    def version(self) -> LedgerVersion | None:
+        return self._ledger.version()
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         def whole(tx: LedgerTransaction) -> tuple[T, Compared, Generation]:

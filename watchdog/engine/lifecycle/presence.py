@@ -2,17 +2,26 @@
 replicas do."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 from watchdog.domain.replica import Replica
+from watchdog.engine.fleet.api_state import ApiState
+from watchdog.engine.fleet.api_state import save as save_api_state
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.lifecycle.watchlist import remove_unwanted
-from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.ports import (
+    Clock,
+    Ledger,
+    LedgerTransaction,
+    LedgerUnavailable,
+    Listener,
+)
 from watchdog.engine.settings import LiveSettings, Model
+from watchdog.engine.target.recorded import Recorded
 from watchdog.engine.target.telling import tell
-from watchdog.engine.target.written import Recorded
 
-HEARTBEAT = timedelta(seconds=10)
-"""Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
+_AGAIN_SECONDS = 5
+"""After the ledger did not take a heartbeat. It is less than `ledger_watch._QUIET_SECONDS`: if
+nothing else is written to a full disk, the outage must not seem to be over before the next try."""
 
 
 class Presence:
@@ -22,40 +31,60 @@ class Presence:
         self,
         ledger: Ledger,
         live: LiveSettings,
+        clock: Clock,
         listener: Listener,
         *,
         version: str,
+        condition: Condition,
         is_active: Callable[[], bool],
     ) -> None:
         self._ledger = ledger
         self._live = live
+        self._clock = clock
+        self._due_at = clock.monotonic()
         self._listener = listener
         self._version = version
+        self._condition = condition
         self._is_active = is_active
         # As the ledger has them, once it does.
         self._own: Replica | None = None
         self._models: Mapping[str, Model] | None = None
+        self._api_state: ApiState | None = None
+        self._tried: ApiState | None = None  # as the last heartbeat tried to write it
 
-    async def tick(self, *, watching: bool) -> None:
-        """Write the heartbeat. If the ledger does not answer, the next tick is soon enough. The
-        active replica also removes targets that no replica is configured with any more."""
+    @property
+    def is_due(self) -> bool:
+        """Whether a heartbeat is due: at the start, after each interval, when what it says of the
+        API has changed, and soon again if the ledger did not take one."""
+        changed = self._is_active() and self._condition.api_state != self._tried
+        return changed or self._clock.monotonic() >= self._due_at
+
+    async def beat(self, *, watching: bool) -> None:
+        """Write the heartbeat, if the ledger answers. The active replica also writes the API's
+        state if it has changed, and removes targets that no replica is configured with any more."""
         settings, active = self._live.current, self._is_active()
+        api_state = self._tried = self._condition.api_state if active else None
 
-        def beat(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:
+        def write(tx: LedgerTransaction) -> tuple[Replica, list[Recorded]]:
             own = self._save(tx, settings.owner, settings.models, active=active)
+            if api_state is not None and api_state != self._api_state:
+                save_api_state(tx, api_state)
             unwanted = active and watching
             return own, remove_unwanted(tx, settings) if unwanted else []
 
         try:
-            own, gone = await self._ledger.transact(beat)
+            own, gone = await self._ledger.transact(write)
         except LedgerUnavailable:
+            self._due_at = self._clock.monotonic() + _AGAIN_SECONDS
             return
-        self._own, self._models = own, settings.models
+        self._due_at = self._clock.monotonic() + self._ledger.heartbeat.total_seconds()
+        self._own, self._models, self._api_state = own, settings.models, api_state
         for recorded in gone:
             tell(recorded, settings, self._listener)
 
     async def leave(self) -> None:
-        """It ends. Where the ledger does not answer, the others find out by themselves."""
+        """Delete the row of this replica, which ends. If the ledger does not answer, the others
+        notice that the heartbeats stop."""
         own = self._own
         if own is None:
             return
@@ -72,7 +101,7 @@ class Presence:
             for each in known:
                 if tx.knows_dead(each.id, each.silent_for(now)):
                     tx.replicas.remove(each.id)
-        # Another one may have taken this one for dead, and forgotten it.
+        # Another replica may have taken this one for dead and deleted its row.
         if models is not self._models or all(each.id != owner for each in known):
             tx.replicas.configure(owner, models)
         own = Replica(

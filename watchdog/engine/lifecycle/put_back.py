@@ -16,7 +16,7 @@ from watchdog.engine.events import Event, RetryAnswered, RetryReserved
 from watchdog.engine.ports import Clock, Generation, LedgerTransaction
 
 _MOST = 10_000
-"""As many attempts as the fleet's window of a day may be configured to allow."""
+"""The largest value that `fleet.max_attempts_per_window` may be configured to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ _Sent = Mapping[str, _Kept]
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What was compared with the ledger, and how many attempts were put back into it; None where it
-    is where it was."""
+    """What was compared with the ledger, and how many attempts were put back into it; None if the
+    ledger did not go back."""
 
     sent: _Sent
     put_back: int | None
@@ -117,8 +117,8 @@ class SentAttempts:
 
 
 def _charged(attempt: Attempt, now: datetime) -> Attempt:
-    """It may be sent at this very moment: the latest one is the safe guess, until its answer is
-    recorded."""
+    """A pending attempt is written as `unknown` and as sent now, because it may be sent at this
+    moment. Its real outcome replaces that later."""
     if attempt.outcome is not Outcome.PENDING:
         return attempt
     sent_at = max(attempt.reserved_at, now)
@@ -126,5 +126,6 @@ def _charged(attempt: Attempt, now: datetime) -> Attempt:
 
 
 def _closed(episode: Episode, now: datetime) -> Episode:
-    """The episode, should the ledger not know it: no target there refers to it, so it is over."""
+    """The episode as it is written if the ledger does not have it: closed, because no target in the
+    ledger refers to it."""
     return close(episode, EpisodeResult.REMOVED, now) if episode.open else episode

@@ -24,7 +24,8 @@ class SetBack:
         self._until: float | None = None
 
     def clamp(self, tx: LedgerTransaction) -> datetime:
-        """Returns the ledger's time, to be passed to `committed`."""
+        """Move times that lie in the future to now, if the clock was set back. Returns the ledger's
+        time, which is to be passed to `committed`."""
         if self._was_set_back(tx.now()) or self._recent:
             tx.clamp_future()
         return tx.now()

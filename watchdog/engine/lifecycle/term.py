@@ -6,16 +6,19 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from watchdog.engine.events import InternalError, TargetForgotten
+from watchdog.engine.fleet import discovery
+from watchdog.engine.fleet import teams as fleet_teams
 from watchdog.engine.fleet.api_clock import api_date
-from watchdog.engine.fleet.discovery import Known, save
+from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.teams import Teams
 from watchdog.engine.lifecycle.leadership import Leadership
-from watchdog.engine.lifecycle.sweep import TICK, Sweep
+from watchdog.engine.lifecycle.sender import SENDING
 from watchdog.engine.lifecycle.watchlist import begin
 from watchdog.engine.lifecycle.wiring import Engine
 from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
-from watchdog.engine.settings import Settings
+from watchdog.engine.settings import TICK, Settings
+from watchdog.engine.target.recorded import Recorded
 from watchdog.engine.target.telling import tell
-from watchdog.engine.target.written import Recorded
 
 GRACE = timedelta(seconds=10)
 """How long checks under way may take to finish when the term ends."""
@@ -38,27 +41,36 @@ class Ticker(Protocol):
 
 
 class Term:
-    """Ends when the daemon stops or another replica is active."""
+    """One term of this replica. It ends when the daemon stops, when this replica is not active any
+    more, or when the next term begins because the ledger went back."""
 
-    def __init__(self, engine: Engine, sweep: Sweep) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self.sweep = engine.new_sweep()
         self._engine = engine
-        self._sweep = sweep
         self._round: asyncio.Task[None] | None = None
 
-    async def take_up(self, settings: Settings, discovered: Known) -> list[Recorded]:
-        """Bring the ledger in line with new settings. Returns what to pass to `changed` once they
-        are in force. Raises LedgerUnavailable."""
+    async def take_up(
+        self,
+        settings: Settings,
+        discovered: Known,
+        teams: Teams,
+        put_in_force: Callable[[], None],
+    ) -> None:
+        """Bring the ledger in line with these settings, put them in force, and watch their models.
+        Raises LedgerUnavailable, and nothing has changed then."""
 
         def work(tx: LedgerTransaction) -> list[Recorded]:
-            save(tx, discovered)
+            discovery.save(tx, discovered)
+            fleet_teams.save(tx, teams)
             return begin(tx, settings)
 
-        return await self._engine.ledger.transact(work)
-
-    def changed(self, known: list[Recorded]) -> None:
-        for recorded in known:
-            tell(recorded, self._engine.settings, self._engine.listener)
-        self._sweep.watch(recorded.after for recorded in known if recorded.after.watched)
+        recorded = await self._engine.ledger.transact(work)
+        put_in_force()
+        if self.sweep.stopping:  # The term ended while the ledger was changed.
+            return
+        for each in recorded:
+            tell(each, settings, self._engine.listener)
+        self.sweep.watch(each.after for each in recorded if each.after.watched)
 
     async def watch(
         self,
@@ -70,11 +82,14 @@ class Term:
         discover: Callable[[], Coroutine[Any, Any, None]],
     ) -> int:
         """Check and retry until the term ends; how many checks did not end in time."""
-        engine, sweep = self._engine, self._sweep
+        engine, sweep = self._engine, self.sweep
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)
         ticker.every(TICK, self._begin_round, discover)
         ticker.every(PRUNE_INTERVAL, self._prune, retention)
+        if engine.sender is not None:
+            engine.sender.start()
+            ticker.every(SENDING, engine.sender.tick)
         finding_out = asyncio.create_task(engine.diagnosis.run(), name="diagnosis")
         try:
             sweep.start()
@@ -86,8 +101,8 @@ class Term:
             if stop.is_set():
                 engine.retrier.send_nothing_more()
             await ticker.stop()
-            late = await sweep.stop(GRACE)
-            # Neither may hold up the end: the API may leave them without an answer.
+            late, _ = await asyncio.gather(sweep.stop(GRACE), self._stop_sending())
+            # The requests of these tasks are not waited for: the API may never answer them.
             background = [task for task in (finding_out, self._round) if task is not None]
             for task in background:
                 task.cancel()
@@ -96,6 +111,10 @@ class Term:
             for model_id in engine.settings.models:
                 self._engine.listener(TargetForgotten(model_id=model_id))
         return late
+
+    async def _stop_sending(self) -> None:
+        if self._engine.sender is not None:
+            await self._engine.sender.stop(GRACE)
 
     def _begin_round(self, discover: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if self._round is None or self._round.done():

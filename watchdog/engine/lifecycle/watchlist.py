@@ -9,18 +9,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from watchdog.domain.records import Health, Target
+from watchdog.domain.removal import unwatched
 from watchdog.domain.step import Transition
-from watchdog.domain.transition import unwatched
+from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.fleet.counted import counted
 from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import MODE, Settings
 from watchdog.engine.target.left_behind import resolve_left_behind
-from watchdog.engine.target.written import Recorded, save
+from watchdog.engine.target.recorded import Recorded
+from watchdog.engine.target.written import save
 
 
 def begin(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
-    """Settle what a dead owner left behind, note the mode, and add and remove targets.
+    """Resolve the pending attempts of dead processes, write the mode of this daemon, and add and
+    remove targets.
 
     Returns every watched target with its attempts, and each one that this removed.
     """
@@ -41,7 +44,7 @@ def begin(tx: LedgerTransaction, settings: Settings) -> list[Recorded]:
     changed = [each for each, was in zip(wanted, before, strict=True) if each != was]
     saved = {each.model_id: each for each in tx.targets.save_all(changed)}
     after = [saved.get(each.model_id, each) for each in before]
-    attempts = counted(tx, after, settings.policies)
+    attempts = counted(tx, after, settings.policies, api_date(tx))
     found = {each.model_id: Recorded(each, each, Transition(each), ()) for each in new}
     for known_as, each in zip(before, after, strict=True):
         own = attempts[each.model_id]
@@ -56,10 +59,12 @@ def remove_unwanted(tx: LedgerTransaction, settings: Settings) -> list[Recorded]
     unwanted = set(tx.targets.watched()) - settings.models.keys()
     if unwanted:
         unwanted -= tx.replicas.configured([each.id for each in living_others(tx, settings.owner)])
+    if unwanted and settings.receivers:
+        tx.notices.forget(unwanted)
     return _remove(tx, unwanted) if unwanted else []
 
 
-def enlist(tx: LedgerTransaction, settings: Settings) -> list[Target]:
+def targets_for_command(tx: LedgerTransaction, settings: Settings) -> list[Target]:
     """The configured targets for one pass of a command.
 
     A new one is recorded, for the limits' sake, but not as watched: only a daemon's configuration
@@ -81,7 +86,7 @@ def enlist(tx: LedgerTransaction, settings: Settings) -> list[Target]:
 def _remove(tx: LedgerTransaction, model_ids: Collection[str]) -> list[Recorded]:
     now = tx.now()
     before = [each for each in tx.targets.all() if each.model_id in model_ids]
-    attempts = counted(tx, before, {})
+    attempts = counted(tx, before, {}, api_date(tx))
     steps = [unwatched(each, attempts[each.model_id], now) for each in before]
     tx.attempts.resolve([attempt for step in steps for attempt in step.attempts])
     changes = [(each, step.target) for each, step in zip(before, steps, strict=True)]
@@ -99,7 +104,8 @@ def _wanted(known: Target, settings: Settings, now: datetime, *, went_live: bool
     name = settings.models[known.model_id].name
     target = replace(known, watched=True, name=name, next_check_at=due)
     if went_live and target.health is Health.FAILING and target.episode is not None:
-        # Nobody chose to have these retried: they failed while the watchdog only looked on.
+        # They began to fail in observe mode, when nobody had ordered retries: so they count as
+        # standing failures.
         standing = replace(target.episode, standing=True)
         target = replace(target, episode=standing, broke_at=None)
     return target

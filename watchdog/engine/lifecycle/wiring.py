@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable
 from watchdog.engine.events import Event
 from watchdog.engine.fleet.api_watch import ApiWatch
 from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.listing import SharedListing
+from watchdog.engine.fleet.states import States
 from watchdog.engine.lifecycle.ledger_watch import WatchedLedger
+from watchdog.engine.lifecycle.sender import Sender
 from watchdog.engine.lifecycle.sweep import Sweep
-from watchdog.engine.lifecycle.watchlist import begin
-from watchdog.engine.ports import BasetenApi, Clock, Ledger, Listener
+from watchdog.engine.ports import BasetenApi, Clock, Ledger, Listener, Notifier
 from watchdog.engine.settings import LiveSettings, Settings
 from watchdog.engine.target.attempt import Retrier
 from watchdog.engine.target.check import Checker
 from watchdog.engine.target.diagnosis import Diagnosis
-from watchdog.engine.target.telling import tell
 
 
 class Fanout:
@@ -49,8 +50,11 @@ class Engine:
         settings: Settings,
         *,
         new_id: Callable[[], str] = _new_id,
+        notifier: Notifier | None = None,
+        condition: Condition | None = None,
     ) -> None:
-        """`new_id` names each attempt."""
+        """`new_id` names each attempt. Without a `notifier`, as in a command, notices are written
+        down and not sent. `condition` has to listen already."""
         self.clock = clock
         self.listener = listener
         self.live = LiveSettings(settings)
@@ -70,6 +74,10 @@ class Engine:
             self.listing,
         )
         self.diagnosis = Diagnosis(api, self.ledger, clock, listener, self.live)
+        states = States(condition or Condition(), clock)
+        self.sender = (
+            Sender(self.ledger, clock, listener, self.live, notifier, states) if notifier else None
+        )
         for each in (self.ledger.sent, self.breaker, self.diagnosis):
             listener.add(each)
 
@@ -77,20 +85,8 @@ class Engine:
     def settings(self) -> Settings:
         return self.live.current
 
-    async def begin_sweep(self) -> Sweep:
-        """Settle what an earlier life left behind, and take up the watch list. Raises
-        LedgerUnavailable."""
-        settings = self.settings
-        known = await self.ledger.transact(lambda tx: begin(tx, settings))
-        for recorded in known:
-            tell(recorded, settings, self.listener)
-        watched = [recorded.after for recorded in known if recorded.after.watched]
+    def new_sweep(self) -> Sweep:
+        """A sweep that watches nothing yet."""
         return Sweep(
-            self.ledger,
-            self.checker,
-            self.clock,
-            self.listener,
-            self.live,
-            self.api_watch,
-            watched,
+            self.ledger, self.checker, self.clock, self.listener, self.live, self.api_watch
         )

@@ -3,6 +3,7 @@
 from watchdog.engine.ports.api import (
     Access,
     Act,
+    ActEvent,
     AnswerLost,
     ApiError,
     BasetenApi,
@@ -37,11 +38,18 @@ from watchdog.engine.ports.ledger import (
     Ledger,
     LedgerTransaction,
     LedgerUnavailable,
+    LedgerVersion,
     MetaRows,
     VersionConflict,
 )
 from watchdog.engine.ports.listener import (
     Listener,
+)
+from watchdog.engine.ports.notices import (
+    LONGEST_SEND,
+    Delivery,
+    NoticeRows,
+    Notifier,
 )
 from watchdog.engine.ports.operators import (
     ActionRows,
@@ -51,6 +59,7 @@ from watchdog.engine.ports.replicas import (
 )
 from watchdog.engine.ports.targets import (
     BreakageRows,
+    Due,
     QueueRows,
     StatusRows,
     TargetRows,
@@ -58,8 +67,10 @@ from watchdog.engine.ports.targets import (
 )
 
 __all__ = [
+    "LONGEST_SEND",
     "Access",
     "Act",
+    "ActEvent",
     "ActionRows",
     "AnswerLost",
     "ApiError",
@@ -68,8 +79,10 @@ __all__ = [
     "BreakageRows",
     "BreakerRows",
     "Clock",
+    "Delivery",
     "Denied",
     "Deployment",
+    "Due",
     "EpisodeRows",
     "FindingRows",
     "FleetUsage",
@@ -79,10 +92,13 @@ __all__ = [
     "Ledger",
     "LedgerTransaction",
     "LedgerUnavailable",
+    "LedgerVersion",
     "Listener",
     "MetaRows",
     "NotFound",
     "NotSent",
+    "NoticeRows",
+    "Notifier",
     "Post",
     "QueueRows",
     "Rejected",

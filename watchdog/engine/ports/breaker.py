@@ -1,4 +1,4 @@
-"""What the ledger knows of the breaker."""
+"""What the ledger stores about the breaker."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,29 +9,31 @@ from watchdog.domain.records import DecisionReason
 
 
 class BreakerRows(Protocol):
-    """The breaker of the transaction's mode, and what opens and closes it: one for each mode."""
+    """The breaker and what opens and closes it. There is one for each mode; this is the one of the
+    transaction's mode."""
 
-    def broken(
+    def began_to_fail(
         self, since: datetime, *, among: Collection[str] | None, but: str | None, most: int
     ) -> Sequence[datetime]:
-        """The newest `most` moments later than `since` at which targets began to fail, `but` that
-        of one target: those `among` these ids, or with None the watched ones."""
+        """The moments after `since` at which targets began to fail, at most the newest `most`.
+        `among` are the ids of the targets to read, or None for the watched ones; the target `but`
+        is left out."""
 
     def not_failing(
         self, since: datetime, *, among: Collection[str] | None, but: str | None
     ) -> int:
-        """How many targets, `but` one, are not failing, were observed more than once, and did not
-        begin to fail later than `since`. `among` as in `broken`."""
+        """How many targets are not failing, were observed more than once, and did not begin to fail
+        after `since`. `among` and `but` are as in `began_to_fail`."""
 
     def waiting(
         self, reason: DecisionReason | None = None, *, among: Collection[str] | None
     ) -> Sequence[str]:
-        """The ids of the failing targets that wait, for that reason or for any. `among` as in
-        `broken`."""
+        """The ids of the failing targets that wait, for this reason or for any. `among` is as in
+        `began_to_fail`."""
 
     def seen(self, since: datetime) -> Sequence[str]:
-        """The ids of the targets that a daemon planned to check, or that any process recorded an
-        observation of, later than `since`; without removed ones."""
+        """The ids of the targets that any daemon planned to check after `since`, or that any
+        process recorded an observation of after `since`. Removed targets are left out."""
 
     def opening(self) -> Opening | None:
         """The present opening of the breaker, if it is open."""
@@ -42,7 +44,7 @@ class BreakerRows(Protocol):
     def last_canary(self, opening_id: str) -> Canary | None: ...
 
     def canary_times(self) -> Mapping[str, datetime]:
-        """When each target was named as canary last, by model id."""
+        """When each target was last named as canary, by model id."""
 
     def save_opening(self, opening: Opening) -> None: ...
 

@@ -1,9 +1,9 @@
-"""What the ledger knows of episodes."""
+"""What the ledger stores about episodes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from watchdog.domain.finding import Finding
+from watchdog.domain.episode_notes import EpisodeNotes
 from watchdog.domain.records import Episode
 
 
@@ -24,5 +24,5 @@ class FindingRows(Protocol):
 
     def note_actor(self, episode_id: str, actor: str) -> None: ...
 
-    def of(self, model_id: str) -> Mapping[str, Finding]:
-        """By episode id, where there are any."""
+    def of(self, model_id: str) -> Mapping[str, EpisodeNotes]:
+        """The findings of a model's episodes, by episode id."""

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from watchdog.engine.ports.attempts import AttemptRows, UsageRows
 from watchdog.engine.ports.breaker import BreakerRows
 from watchdog.engine.ports.episodes import EpisodeRows, FindingRows
+from watchdog.engine.ports.notices import NoticeRows
 from watchdog.engine.ports.operators import ActionRows
 from watchdog.engine.ports.replicas import ReplicaRows
 from watchdog.engine.ports.targets import BreakageRows, QueueRows, StatusRows, TargetRows
@@ -14,11 +15,15 @@ from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
 
+LedgerVersion = object
+"""Two that one process read are equal only if no process, itself included, has committed a change
+in between."""
+
 
 class LedgerUnavailable(Exception):
     """The ledger cannot be read or written now. Send nothing; try again later.
 
-    The text is one line for people: a database's words and a file's name may hold anything.
+    The message is cleaned to one line: a database's message and a file's name may contain anything.
     """
 
     def __init__(self, message: str) -> None:
@@ -26,7 +31,7 @@ class LedgerUnavailable(Exception):
 
 
 class VersionConflict(Exception):
-    """Somebody else recorded a change of the target first. Look again."""
+    """Another process or task recorded a change of the target first. Look again."""
 
 
 class MetaRows(Protocol):
@@ -38,17 +43,19 @@ class MetaRows(Protocol):
 
 
 class LedgerTransaction(Protocol):
-    """Rows in, rows out, all or nothing, by noun. No judgement lives behind it.
+    """Reads and writes rows, with one property for each kind of row. Either all of its writes are
+    stored or none. It contains no rules.
 
-    Transactions are of one mode, observe or retry.
+    Each transaction belongs to one mode, observe or retry.
     """
 
     def now(self) -> datetime:
-        """The present time, read after the transaction's lock is held; the same all through it."""
+        """The present time, read after the transaction took its lock; it stays the same during the
+        transaction."""
 
     def knows_dead(self, owner: str, waited: timedelta) -> bool:
-        """Whether an owner that was last heard from this long ago can no longer send what it had
-        reserved by then."""
+        """Whether a process that gave its last sign of life `waited` ago can no longer send what it
+        had reserved by then."""
 
     @property
     def targets(self) -> TargetRows: ...
@@ -81,41 +88,49 @@ class LedgerTransaction(Protocol):
     def replicas(self) -> ReplicaRows: ...
 
     @property
+    def notices(self) -> NoticeRows: ...
+
+    @property
     def breaker(self) -> BreakerRows: ...
 
     @property
     def meta(self) -> MetaRows: ...
 
     def clamp_future(self) -> None:
-        """The clock was set back: move times that delays are counted from and that lie in the
-        future to now. For an attempt that was sent in the future, write instead since when that is
-        known (now, if it was not known before), and clear that when it no longer lies in the
-        future."""
+        """Correct times after the clock was set back. Times in the future from which delays count
+        are set to now. For an attempt that was sent in the future, `ahead_since` is set to now if
+        it was not set before, and cleared when the attempt no longer lies in the future."""
 
     def prune(self, before: datetime, *, dated: datetime | None = None) -> int:
-        """Delete the closed episodes that ended before with their attempts, unless one of these is
-        later than `dated` by the API's clock, the openings of the breaker that closed before with
-        their canaries, the statuses that had given way to another before, and the breakages that
-        ended before; how many rows went.
-        """
+        """Delete what ended before then, and return the number of rows: closed episodes with their
+        attempts and findings, unless one of the attempts is later than `dated` by the API's clock;
+        openings of the breaker with their canaries; statuses that were followed by another one
+        before then; breakages."""
 
 
 class Ledger(Protocol):
-    """The durable record, and the only thing the limits are computed from."""
+    """The durable record. The limits are computed from it alone."""
+
+    @property
+    def heartbeat(self) -> timedelta:
+        """How often a daemon has to write that it is alive."""
 
     async def transact(self, work: Callable[[LedgerTransaction], T]) -> T:
         """Run `work` in one serialised, durable transaction, and roll back if it raises.
 
-        Raises LedgerUnavailable; what `work` raises passes through, and so does what the database
-        says of a value that it cannot store, which is a bug and no outage. Transactions never
-        overlap. A caller that is cancelled gives up the result and not the work, which runs in its
-        turn.
+        Raises LedgerUnavailable. Errors of `work` pass through, and so does a database's error
+        about a value that it cannot store, which is a bug and not an outage. Transactions never
+        overlap. If a caller is cancelled, only the result is lost: the work still runs in its turn.
         """
 
+    def version(self) -> LedgerVersion | None:
+        """The present version, read without waiting for anybody; None if only a transaction can
+        tell whether the rows have changed."""
+
     async def hold_active(self) -> int:
-        """0 while another process is active. If none is, this process becomes active, and the
-        result is the number of its term. The number changes whenever another process may have been
-        active in between. Raises LedgerUnavailable when the ledger cannot answer."""
+        """Become or stay the active process, and return the number of its term; 0 while another
+        process is active. The number changes whenever another process may have been active in
+        between. Raises LedgerUnavailable when the ledger cannot answer."""
 
     async def release_active(self) -> bool:
-        """Let another process become active; False if there can be no other."""
+        """Let another process become active. Returns False if there can be no other."""

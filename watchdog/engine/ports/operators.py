@@ -1,4 +1,4 @@
-"""What the ledger knows of operators' acts."""
+"""What the ledger stores about operators' actions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,14 +13,15 @@ class ActionRows(Protocol):
     def add(self, action: Action) -> None: ...
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
-        """End the pauses in force of one model, or with None the one of all; how many there
-        were."""
+        """End the pauses in force of one model, or with None the pause of all models together.
+        Returns the number of ended pauses."""
 
     def pauses(self) -> Sequence[Action]:
-        """Those in force, the latest to expire first."""
+        """The pauses in force. The one that expires last comes first."""
 
     def newest(self, model_id: str | None, *, limit: int) -> Sequence[Action]:
-        """Newest first; of one model with those of all, or every one."""
+        """Newest first: those of one model and those of all models together, or with None every
+        action."""
 
     def after(self, action_id: int) -> Sequence[Action]:
-        """Oldest first."""
+        """The actions with a higher id, oldest first."""

@@ -1,29 +1,51 @@
-"""What the ledger knows of targets."""
+"""What the ledger stores about targets."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from watchdog.domain.plan import Claim
 from watchdog.domain.records import Breakage, DecisionReason, StatusChange, Target
 
 
 def farthest_plan(now: datetime, interval: timedelta) -> datetime:
-    """Later than this no check is planned: not even while an outage stretches the interval."""
+    """No check is planned later than this, even while an outage stretches the interval."""
     return now + 2 * max(interval, timedelta(minutes=5))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A target whose check is due at `at`. `target.next_check_at` is what the ledger plans."""
+
+    target: Target
+    at: datetime
 
 
 class TargetRows(Protocol):
     """The targets, each with its present episode, and when each is checked next."""
 
-    def claim_due(self, until: datetime, *, limit: int, interval: timedelta) -> Sequence[Target]:
-        """Take the watched targets due by `until`, the longest due first.
+    def due(
+        self, until: datetime, *, limit: int, interval: timedelta, claims: Mapping[str, Claim]
+    ) -> Sequence[Due]:
+        """The watched targets that are due by `until`, the longest due first.
 
-        One that is planned further ahead than any plan reaches is due as well: a clock that was
-        ahead wrote that. Moves each one's `next_check_at` to about `interval` after now, in the
-        same statement; the returned targets carry the time at which they were due.
+        A target with a claim is due at the claim's `next_at`, unless another moment than the
+        claimed one is planned by now. A target that is due after `farthest_plan` is due now: a
+        clock that was ahead planned that.
         """
 
+    def next_planned(self, after: datetime) -> datetime | None:
+        """The earliest moment after `after` that is planned for a watched target."""
+
+    def plan(self, claims: Mapping[str, Claim]) -> None:
+        """Plan the next checks of claimed targets, by model id, except where another moment than
+        the claimed one is planned by now."""
+
     def get(self, model_id: str) -> Target | None: ...
+
+    def some(self, model_ids: Collection[str]) -> Sequence[Target]:
+        """The targets with these ids, in any order."""
 
     def watched(self) -> Sequence[str]:
         """The ids of the watched targets."""
@@ -34,7 +56,7 @@ class TargetRows(Protocol):
     def add(self, target: Target) -> None: ...
 
     def add_all(self, added: Sequence[Target]) -> None:
-        """As `add`, in as many round trips for all of them as for one."""
+        """As `add`, with as many round trips for all of them as for one."""
 
     def save(self, target: Target) -> Target:
         """Write a target and its episode, and return it with its next version.
@@ -43,49 +65,53 @@ class TargetRows(Protocol):
         """
 
     def save_all(self, changed: Sequence[Target]) -> Sequence[Target]:
-        """As `save`, in as many round trips for all of them as for one. Where one of them
-        cannot be written none is."""
+        """As `save`, with as many round trips for all of them as for one. Raises VersionConflict if
+        the version of any of them differs; then none is written."""
 
     def make_due(self, model_id: str, at: datetime) -> None:
-        """Have a target checked at a moment, if that is earlier than planned."""
+        """Plan the next check of a target for `at`, if that is earlier than planned. If not, the
+        planned moment changes too, by a microsecond, so that no claim of it counts."""
 
     def spread_checks(self, within: timedelta) -> None:
-        """Have every watched target checked within so long from now, each at its own moment."""
+        """Plan the next check of every watched target at most `within` from now, each at a
+        different moment. No claim counts after that: see `make_due`."""
 
 
 class StatusRows(Protocol):
-    """What targets were seen to change to."""
+    """The changes of targets' statuses."""
 
     def add(self, changes: Sequence[StatusChange]) -> None:
-        """Write what targets were seen to change to, in place of others of the same moment."""
+        """Write changes. A change replaces another one of the same target at the same moment."""
 
     def since(self, since: datetime, model_id: str | None = None) -> Sequence[StatusChange]:
-        """The status of each target, or of one of them, at `since` (if known) and each change after
-        it: by model id, oldest first."""
+        """The status of each target, or of one of them, at `since` (if known), and each change
+        after it: by model id, then oldest first."""
 
 
 class BreakageRows(Protocol):
     """When targets were broken: see `domain.status.is_broken`."""
 
     def begin(self, begun: Sequence[Breakage]) -> None:
-        """Write that targets are broken from now on."""
+        """Write breakages that have begun."""
 
     def end(self, model_ids: Collection[str], at: datetime) -> None:
-        """End what lasts of these targets' breakages."""
+        """End those breakages of these targets that have not ended."""
 
     def newest(self, model_id: str | None, *, limit: int) -> Sequence[Breakage]:
-        """Of one model, or of all, newest first."""
+        """The breakages of one model, or of all, newest first."""
 
 
 class QueueRows(Protocol):
-    """The queue for the fleet's places: see `domain.queue`."""
+    """The queue of the targets that wait for the fleet's limits: see `domain.queue`."""
 
     def ahead(self, rank: int, ready_at: datetime, model_id: str, *, seen_since: datetime) -> int:
-        """How many other targets in the queue go before one: by rank, then by since when they are
-        ready, then by id. One that was not seen since `seen_since` has lost its place."""
+        """How many other targets in the queue go before one with this rank, `ready_at` and id,
+        which are compared in this order. A target that was not seen since `seen_since` has lost its
+        place."""
 
     def first_waiting(self, reason: DecisionReason) -> str | None:
-        """The id of the first watched one in the queue that waits for that."""
+        """The id of the first watched target in the queue that waits for this reason."""
 
     def leave(self, model_id: str) -> None:
-        """It cannot be seen now, so the others need not wait for it. No change of its version."""
+        """Remove a target from the queue, because it cannot be seen now and the others need not
+        wait for it. Does not change its version."""

@@ -1,4 +1,5 @@
-"""One attempt: reserve, look again, POST once, record. The order is the whole point."""
+"""One attempt: reserve, look again, POST once, record. The limits hold only if the steps are done
+in this order."""
 
 import asyncio
 from collections.abc import Callable
@@ -35,16 +36,16 @@ from watchdog.engine.ports import (
     VersionConflict,
 )
 from watchdog.engine.settings import LiveSettings, Settings
-from watchdog.engine.target.record import reserve, settle, still_wanted
+from watchdog.engine.target.record import record_outcome, reserve, why_not_send
+from watchdog.engine.target.recorded import Recorded
 from watchdog.engine.target.sent import Sent, abandoned, answered, failed
 from watchdog.engine.target.telling import tell
-from watchdog.engine.target.written import Recorded
 
 _RECORD_AGAIN = timedelta(seconds=1)
 """The wait before another try to record an answer that could not be written to the ledger."""
 
 _INTERNAL_ERROR = "internal error"
-"""The reason of an attempt whose real reason was lost by a bug."""
+"""The reason that is recorded for an attempt if an exception of ours hides the real one."""
 
 
 class Retrier:
@@ -72,10 +73,11 @@ class Retrier:
     async def retry(
         self, target: Target, *, forced: bool = False, date: datetime | None = None
     ) -> Target:
-        """Make one attempt on a target that was just seen failing, if every limit still allows it;
-        with `forced`, if the fleet's limits do. `date` is the `Date` of the look that saw it.
-        Raises LedgerUnavailable before anything is sent, and VersionConflict when another process
-        has changed the target. An answer that arrives is always recorded."""
+        """Make one attempt on a target that was just seen failing, if every limit still allows it.
+        With `forced` only the fleet's limits, the holds and the breaker are asked, not the target's
+        own rules. `date` is the `Date` of the look that saw it. Raises LedgerUnavailable before
+        anything is sent, and VersionConflict when another process has changed the target. An answer
+        that arrives is always recorded."""
         task = asyncio.create_task(self._retry(target, forced, date), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -119,12 +121,12 @@ class Retrier:
         if recorded.canary and sent.attempt.sent_at is not None:
             self._listener(CanarySent(target=target, attempt=sent.attempt))
         self._listener(RetryAnswered(target=target, attempt=sent.attempt))
-        settled = await self._settle(settings, sent)
-        if settled is None:
+        ended = await self._record_outcome(settings, sent)
+        if ended is None:
             return target
-        self._tell_mismatch(target, settled, sent)
-        tell(settled, settings, self._listener)
-        return settled.after
+        self._tell_mismatch(target, ended, sent)
+        tell(ended, settings, self._listener)
+        return ended.after
 
     def _access(self, model_id: str) -> Access:
         return Access(self._api.retry_hold(model_id), self._api.key_mark)
@@ -144,8 +146,12 @@ class Retrier:
         opted_out = deployment.opted_out and not forced
         if changed or opted_out or health_of(deployment.status, policy) is not Health.FAILING:
             look = Look(now, deployment.observed(now), deployment.date)
-            why = "its label opts it out" if opted_out else f"changed to {deployment.status}"
-            return self._abandoned(attempt, f"{why} meanwhile", look)
+            why = f"it changed to {deployment.status} meanwhile"
+            if changed:
+                why = f"it is another deployment meanwhile, in {deployment.status}"
+            if opted_out:
+                why = "its label opts it out meanwhile"
+            return self._abandoned(attempt, why, look)
         if settings.observe:
             hindrance = await self._hindrance(settings, attempt, forced=forced)
             if hindrance is not None:
@@ -162,23 +168,19 @@ class Retrier:
             return self._abandoned(attempt, str(error))
 
     async def _hindrance(self, settings: Settings, attempt: Attempt, *, forced: bool) -> str | None:
-        """Why it must not be sent after all: the last questions, asked right before the POST."""
+        """The reason why the attempt must not be sent, or None. This is the last check, right
+        before the POST."""
         asked = self._clock.monotonic()
         try:
-            kept, wanted, at = await self._ledger.transact(
-                lambda tx: (
-                    tx.attempts.get(attempt.id),
-                    still_wanted(tx, attempt, forced=forced),
-                    tx.now(),
-                )
+            why_not, at = await self._ledger.transact(
+                lambda tx: (why_not_send(tx, attempt, forced=forced), tx.now())
             )
         except LedgerUnavailable as error:
             return str(error)
-        if not wanted:
-            return "a person paused or removed it meanwhile"
-        if kept is None or kept.outcome is not Outcome.PENDING:
-            return "another process gave it up meanwhile"
-        # By the ledger's clock, which may be on another machine.
+        if why_not is not None:
+            return why_not
+        # `at` is the ledger's time, which may come from another machine. The time since the
+        # question is added from this process's monotonic clock.
         at += timedelta(seconds=self._clock.monotonic() - asked)
         if at > attempt.reserved_at + RESERVATION_TTL:
             return "the reservation expired before it could be sent"
@@ -198,7 +200,7 @@ class Retrier:
     def _abandoned(self, attempt: Attempt, reason: str, look: Look | None = None) -> Sent:
         return abandoned(attempt, reason, self._clock.now(), look)
 
-    async def _settle(self, settings: Settings, sent: Sent) -> Recorded | None:
+    async def _record_outcome(self, settings: Settings, sent: Sent) -> Recorded | None:
         """Record the answer or, if that fails because of a bug, at least the outcome of the
         attempt: a pending attempt blocks its target and holds a place of the whole fleet."""
         try:
@@ -207,9 +209,9 @@ class Retrier:
             raise
         except Exception as error:  # noqa: BLE001 - the answer may hold what nothing foresaw
             bare = Sent(replace(sent.attempt, reason=_INTERNAL_ERROR))
-            settled = await self._record(settings, bare)
+            ended = await self._record(settings, bare)
             self._listener(InternalError(model_id=sent.attempt.model_id, error=error))
-            return settled
+            return ended
 
     async def _record(self, settings: Settings, sent: Sent) -> Recorded | None:
         """Record the answer, and try again until it succeeds. Until then the attempt stays pending,
@@ -219,7 +221,7 @@ class Retrier:
             access = self._access(sent.attempt.model_id)
             try:
                 return await self._ledger.transact(
-                    lambda tx, access=access: settle(  # type: ignore[misc]
+                    lambda tx, access=access: record_outcome(  # type: ignore[misc]
                         tx, settings, sent.attempt, named, sent.look, access, sent.throttled
                     )
                 )
@@ -234,13 +236,13 @@ class Retrier:
         except TimeoutError:
             return
 
-    def _tell_mismatch(self, target: Target, settled: Recorded, sent: Sent) -> None:
+    def _tell_mismatch(self, target: Target, ended: Recorded, sent: Sent) -> None:
         observed: DeploymentRef | None = target.deployment
         answered = sent.answer.deployment.ref if sent.answer else None
         if observed is not None and answered is not None and answered != observed:
             self._listener(
                 RetryMismatched(
-                    target=settled.after,
+                    target=ended.after,
                     attempt=sent.attempt,
                     observed=observed,
                     answered=answered,

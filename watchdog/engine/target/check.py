@@ -149,7 +149,8 @@ class Checker:
     async def _with_actor(
         self, settings: Settings, target: Target, look: Look, policy: Policy
     ) -> Look:
-        """The look with who deactivated the deployment, where that is to be found out now."""
+        """The look. If the audit log must be read at this look, with the actor that deactivated the
+        deployment."""
         seen = look.observation
         if seen is None or not asks_who(target, seen, policy):
             return look
@@ -194,7 +195,7 @@ class Checker:
 
 
 _AWAITING = (DecisionReason.ATTEMPT_UNDER_WAY, DecisionReason.STUCK)
-"""While it is this, being scaled to zero says nothing yet."""
+"""While the decision has one of these reasons, SCALED_TO_ZERO does not count as healthy."""
 
 
 def _unrecorded(target: Target, look: Look, policy: Policy) -> Target:

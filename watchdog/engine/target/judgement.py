@@ -26,8 +26,8 @@ from watchdog.engine.settings import MODE, Settings
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A decision and what it was made from. What concerns the fleet is there only for a failing
-    target."""
+    """A decision and what it was made from. For a target that is not failing, `fleet` has only the
+    limits, and `ready_at`, `breaker` and `forbidding` are None."""
 
     decision: Decision
     fleet: Fleet | None = None
@@ -36,13 +36,14 @@ class Judged:
     forbidding: Forbidding | None = None
     news: tuple[Event, ...] = ()
 
-    def reserved(self, attempt: Attempt) -> bool:
-        """Tell those that follow single attempts; whether it is the breaker's canary."""
+    def note_reserved(self, attempt: Attempt) -> bool:
+        """Note the reserved attempt for the breaker and for the probe of a forbidden key. Returns
+        whether the attempt is the breaker's canary."""
         if self.forbidding is not None:
-            self.forbidding.reserved()
+            self.forbidding.note_reserved()
         canary = self.fleet is not None and self.fleet.breaker is not None
         if canary and self.breaker is not None:
-            self.breaker.send(attempt)
+            self.breaker.note_canary_attempt(attempt)
         return canary
 
 
@@ -87,8 +88,9 @@ def _beside_another_mode(
     tx: LedgerTransaction,
     settings: Settings,
 ) -> bool:
-    """Whether a daemon in the other mode writes down who waits: those wait for its limits, and
-    a command's are others."""
+    """Whether this is a command in another mode than that of a living daemon. The queue in the
+    ledger then belongs to the daemon's mode, which has limits of its own, so the command ignores
+    it."""
     if settings.is_daemon or tx.meta.get(MODE) in (None, settings.mode):
         return False
     return bool(living_others(tx, settings.owner))
@@ -112,4 +114,5 @@ def _fleet(
         probe_at=forbidding.probe_at,
         forbidden_from=forbidding.allowed_at,
         date=date,
+        diagnosed=settings.diagnose and settings.is_daemon,
     )

@@ -1,4 +1,5 @@
-"""Attempts whose owners are dead, which nobody will record any more: they become unknown ones."""
+"""Pending attempts of dead processes. Nobody will record an outcome for them, so they are recorded
+as `unknown`."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from watchdog.domain.records import (
     Outcome,
     Target,
 )
-from watchdog.domain.transition import ended_with_its_target
+from watchdog.domain.removal import ended_with_its_target
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import Settings
 
@@ -33,8 +34,8 @@ def resolve_and_read(
     now: datetime,
     date: datetime | None = None,
 ) -> tuple[Attempt, ...]:
-    """Read the attempts of the target's episode and window, and write those that were left behind
-    as unknown, which is how they are returned. `date` is that of the present look."""
+    """Read the attempts of the target's episode and window. Those that a dead process left pending
+    are written and returned as `unknown`. `date` is that of the present look."""
     policy = settings.policy_of(target)
     dated = None if date is None else date - policy.window
     found = tx.attempts.of(target, since=now - policy.window, dated=dated)
@@ -63,7 +64,8 @@ def _is_left_behind(tx: LedgerTransaction, attempt: Attempt) -> bool:
 
 
 def _lost(tx: LedgerTransaction, attempt: Attempt) -> Attempt:
-    """Nobody knows whether or when it was sent: the latest moment allowed is the safe guess."""
+    """Record the attempt as `unknown`. It is not known whether or when it was sent, so the latest
+    possible moment is recorded."""
     sent_at, now = attempt.reserved_at + RESERVATION_TTL, tx.now()
     if attempt.reserved_at <= now:  # else the clock was set back, and now says nothing
         sent_at = min(sent_at, now)

@@ -1,21 +1,22 @@
-"""What an operator may do to the watchdog. Each act is one transaction, and is recorded with who
-did it and why."""
+"""What an operator may order: pause, resume, reset, and a note about a retry. Each order is one
+transaction, and is recorded with who gave it and why."""
 
 from datetime import datetime, timedelta
 
+from watchdog.domain.episode import reset as cleared
 from watchdog.domain.records import Action, ActionKind, Target
 from watchdog.domain.replica import GONE_AFTER
-from watchdog.domain.transition import reset as cleared
 from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.left_behind import resolve_and_read
-from watchdog.engine.target.written import Recorded, write_step
+from watchdog.engine.target.recorded import Recorded
+from watchdog.engine.target.written import write_step
 
 
 class OutOfStep(Exception):
-    """A running daemon uses another clock, so an order of this process would take effect at another
-    moment for that daemon."""
+    """The clock of a running daemon differs from that of this process, so an order would take
+    effect at another time for the daemon."""
 
 
 class UnderWay(Exception):
@@ -30,7 +31,7 @@ def pause(
     until = tx.now() + span
     tx.actions.end_pauses(model_id, tx.now())
     tx.actions.add(Action(tx.now(), ActionKind.PAUSE, model_id, who, note, until=until))
-    _have_checked(tx, model_id)
+    _check_soon(tx, model_id)
     return until
 
 
@@ -45,7 +46,7 @@ def resume(tx: LedgerTransaction, model_id: str | None, *, who: str, note: str) 
     ended = tx.actions.end_pauses(model_id, tx.now())
     if ended:
         tx.actions.add(Action(tx.now(), ActionKind.RESUME, model_id, who, note))
-        _have_checked(tx, model_id)
+        _check_soon(tx, model_id)
     return bool(ended)
 
 
@@ -71,7 +72,7 @@ def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> 
     tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
 
 
-def _have_checked(tx: LedgerTransaction, model_id: str | None) -> None:
+def _check_soon(tx: LedgerTransaction, model_id: str | None) -> None:
     """Have a daemon look at once, so that it shows the change. It obeys in any case, because each
     attempt reads the ledger."""
     if model_id is not None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from watchdog.domain.cause_rules import explained
+from watchdog.domain.causes import Finding
 from watchdog.domain.effects import named_in_answer, pushed
-from watchdog.domain.limits import episode_used
+from watchdog.domain.limits import episode_used, of_episode
 from watchdog.domain.records import (
     Attempt,
     Decision,
@@ -17,32 +19,25 @@ from watchdog.domain.records import (
     Outcome,
     Target,
 )
-from watchdog.domain.step import Transition
-from watchdog.domain.transition import missed, observe
+from watchdog.domain.removal import missed
+from watchdog.domain.step import FIRST_LOOK, Transition
+from watchdog.domain.transition import observe
 from watchdog.engine.fleet.hold import keep_hold
 from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, LedgerTransaction, VersionConflict
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.judgement import forbidding_of, judge
 from watchdog.engine.target.left_behind import end_with_its_target, resolve_and_read
-from watchdog.engine.target.written import (
-    Recorded,
-    wake_first_waiting,
-    write,
-    write_attempts,
-    write_step,
-)
-
-FIRST_LOOK = timedelta(seconds=2)
-"""How soon after a retry its target is looked at, so that even a build that fails within seconds is
-seen. Otherwise only the time that passes could show that it failed again."""
+from watchdog.engine.target.notices import say_cause, say_retried
+from watchdog.engine.target.recorded import Recorded
+from watchdog.engine.target.written import wake_first_waiting, write, write_attempts, write_step
 
 
 def record_look(
     tx: LedgerTransaction, settings: Settings, seen: Target, look: Look, access: Access
 ) -> Recorded | None:
-    """Record a look at a target and judge it. None when it is no longer watched, or when another
-    process made an attempt after the look, which then says nothing about that attempt."""
+    """Record a look at a target and judge it. Returns None if the target is no longer watched, or
+    if an attempt was reserved after the look: then the look says nothing about that attempt."""
     target = tx.targets.get(seen.model_id)
     if target is None or (seen.watched and not target.watched):
         return None
@@ -89,7 +84,7 @@ def reserve(
         api_date=date,
     )
     tx.attempts.add(attempt)
-    canary = judged.reserved(attempt)
+    canary = judged.note_reserved(attempt)
     under_way = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
     judged = replace(judged, decision=under_way, ready_at=None)
     attempts = (*attempts, attempt)
@@ -97,7 +92,7 @@ def reserve(
     return replace(saved, canary=canary), attempt
 
 
-def settle(
+def record_outcome(
     tx: LedgerTransaction,
     settings: Settings,
     attempt: Attempt,
@@ -119,8 +114,8 @@ def settle(
         return None
     date = attempt.api_date
     attempts, step = resolve_and_read(tx, settings, target, now, date), Transition(target)
-    # A refusal made no deployment. If its name were adopted, the next look would take the slot for
-    # replaced.
+    # A refused retry makes no deployment. If the deployment that such an answer names were adopted,
+    # the next look would find another one and conclude that it was replaced.
     if answered is not None and attempt.outcome is Outcome.ACCEPTED:
         step = named_in_answer(target, attempts, attempt.id, answered)
     if look is not None:
@@ -140,14 +135,17 @@ def settle(
         judged = replace(judged, decision=wait)
     told = replace(step, attempts=()) if answered is not None else step
     first_look = now + FIRST_LOOK if attempt.under_way else None
-    return write(tx, settings, target, told, attempts, judged, now, first_look)
+    recorded = write(tx, settings, target, told, attempts, judged, now, first_look)
+    if attempt.sent_at is not None:
+        say_retried(tx, settings, recorded)
+    return recorded
 
 
 def record_push(tx: LedgerTransaction, settings: Settings, episode: Episode) -> Recorded | None:
-    """A push of a person had been taken for the effect of our attempt: end the episode. None if it
-    has ended since."""
-    target, now = tx.targets.get(episode.model_id), tx.now()
-    if target is None or target.episode != episode:
+    """A push of a person had been taken for the effect of our attempt: end the episode. Returns
+    None if the episode has ended since."""
+    target, now = _target_in(tx, settings, episode), tx.now()
+    if target is None or target.episode is None or not target.episode.open:
         return None
     attempts = resolve_and_read(tx, settings, target, now)
     recorded = write_step(tx, settings, target, pushed(target, attempts, now), attempts, now)
@@ -155,18 +153,58 @@ def record_push(tx: LedgerTransaction, settings: Settings, episode: Episode) -> 
     return recorded
 
 
-def still_wanted(tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> bool:
-    """Whether no pause was ordered since the attempt was reserved. `forced` ignores pauses from
-    before the order."""
+def _target_in(tx: LedgerTransaction, settings: Settings, episode: Episode) -> Target | None:
+    """The target of an episode; None if it is not configured, or has another episode now."""
+    target = tx.targets.get(episode.model_id)
+    if target is None or target.model_id not in settings.models or target.episode is None:
+        return None
+    return target if target.episode.id == episode.id else None
+
+
+def record_cause(
+    tx: LedgerTransaction,
+    settings: Settings,
+    episode: Episode,
+    finding: Finding,
+    lines: tuple[str, ...],
+    at: datetime,
+    access: Access,
+) -> Recorded | None:
+    """Record what was found of the failure at `at`, and judge its target with that. None if its
+    episode is not the target's any more."""
+    if lines:
+        tx.findings.note_error_lines(episode.id, lines)
+    target, now = _target_in(tx, settings, episode), tx.now()
+    if target is None or target.episode is None:
+        return None
+    attempts = resolve_and_read(tx, settings, target, now)
+    own = explained(target.episode, of_episode(target, attempts), finding, at)
+    step = Transition(replace(target, episode=own))
+    judged = judge(tx, settings, step.target, attempts, access, now)
+    # A retry that is due is sent by the next check.
+    due = now if judged.decision.kind is DecisionKind.RETRY else None
+    recorded = write(tx, settings, target, step, attempts, judged, now, due)
+    say_cause(tx, settings, recorded)
+    return recorded
+
+
+def why_not_send(tx: LedgerTransaction, attempt: Attempt, *, forced: bool) -> str | None:
+    """The reason in the ledger why a reserved attempt must not be sent any more, or None. A pause
+    stops a forced attempt only if it was ordered after its reservation."""
     target = tx.targets.get(attempt.model_id)
     episode = target.episode if target is not None else None
     if episode is None or episode.id != attempt.episode_id or not episode.open:
-        return False
-    return not any(
+        return "its episode ended meanwhile"
+    if any(
         pause.model_id in (None, attempt.model_id)
         and (not forced or pause.at >= attempt.reserved_at)
         for pause in tx.actions.pauses()
-    )
+    ):
+        return "it was paused meanwhile"
+    kept = tx.attempts.get(attempt.id)
+    if kept is None or kept.outcome is not Outcome.PENDING:
+        return "it is not pending in the ledger any more"
+    return None
 
 
 def _step(

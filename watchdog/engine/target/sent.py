@@ -1,4 +1,5 @@
-"""What became of sending an attempt: which outcome each answer and each error of the API is."""
+"""The result of an attempt: the outcome that each answer and each error of the API is recorded
+as."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,8 +19,9 @@ from watchdog.engine.ports import (
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The attempt as it is then, the answer if there was one, the look for which it was abandoned,
-    and the hold that the API asked for."""
+    """The attempt with its outcome, whether or not it was sent. `answer`: the valid 2xx answer, if
+    there was one. `look`: the second look, if the attempt was abandoned because of it. `throttled`:
+    the hold that a 429 asked for."""
 
     attempt: Attempt
     answer: RetryAnswer | None = None
@@ -62,7 +64,7 @@ def abandoned(attempt: Attempt, reason: str, at: datetime, look: Look | None = N
 
 
 def _closed(attempt: Attempt, outcome: Outcome, reason: str | None, at: datetime) -> Attempt:
-    """An attempt that its answer ends, because there is no effect to watch for."""
+    """The attempt, resolved at once: it has no effect to watch for."""
     return replace(
         attempt,
         outcome=outcome,

@@ -1,9 +1,9 @@
-"""Makes events of what was recorded."""
+"""Turns what was recorded into events, and passes them to the listener."""
 
 from collections.abc import Iterator
 
 from watchdog.domain.limits import episode_used, of_episode
-from watchdog.domain.records import DecisionKind, DecisionReason, Episode, Health, Resolution
+from watchdog.domain.records import DecisionReason, Episode, Resolution
 from watchdog.domain.status import is_broken
 from watchdog.domain.step import Happening
 from watchdog.engine.events import (
@@ -26,16 +26,16 @@ from watchdog.engine.events import (
 )
 from watchdog.engine.ports import Listener
 from watchdog.engine.settings import Settings
-from watchdog.engine.target.written import Recorded
+from watchdog.engine.target.recorded import Recorded
 
 
 def tell(recorded: Recorded, settings: Settings, listener: Listener) -> None:
-    """Report what happened, the decision if it has changed, and the whole new state, or that the
-    target is no longer watched."""
+    """Report what happened, the decision if it has changed, and then the whole new state. If the
+    target is no longer watched, report that instead of the state."""
     for happening in recorded.step.happened:
         for event in _happened(happening, recorded):
             listener(event)
-    decided = (*_decided(recorded), *_seen_to_work(recorded))
+    decided = (*_decided(recorded), *_broken_events(recorded))
     for event in (*_effects(recorded), *recorded.news, *decided):
         listener(event)
     model = settings.models.get(recorded.after.model_id)
@@ -74,10 +74,10 @@ def _effects(recorded: Recorded) -> Iterator[Event]:
             yield EffectSeen(target=recorded.after, episode=episode, attempt=attempt)
 
 
-def _seen_to_work(recorded: Recorded) -> Iterator[Event]:
+def _broken_events(recorded: Recorded) -> Iterator[Event]:
     """That a target is broken, or no longer broken."""
     before, after = recorded.before, recorded.after
-    if is_broken(after) and not is_broken(before):
+    if recorded.became_broken:
         yield DeploymentBroken(target=after)
     elif is_broken(before) and not is_broken(after) and after.watched is before.watched:
         yield DeploymentNoLongerBroken(target=after)
@@ -97,22 +97,17 @@ def _ended(happening: Happening, recorded: Recorded, episode: Episode) -> Event:
     )
 
 
-def _was_stuck(recorded: Recorded) -> bool:
-    """Whether that was reported before, or is reported as stuck for an attempt of ours."""
-    before = recorded.before.decision.reason is DecisionReason.STUCK
-    return before or Happening.STUCK in recorded.step.happened
-
-
 def _decided(recorded: Recorded) -> Iterator[Event]:
     """Why a failing target is not retried, and that a target is stuck. Reported when the reason
     changes."""
     target, decision = recorded.after, recorded.after.decision
-    if decision.reason is DecisionReason.STUCK and not _was_stuck(recorded):
+    if recorded.got_stuck_by_itself:
         yield DeploymentStuck(target=target, attempt=None)
-    if target.health is not Health.FAILING or decision.reason is recorded.before.decision.reason:
-        return
-    if decision.kind is DecisionKind.GIVE_UP:
+    if recorded.gave_up:
         used = episode_used(target, recorded.attempts)
         yield GaveUp(target=target, decision=decision, attempts_used=used)
-    elif decision.reason not in (None, DecisionReason.ATTEMPT_UNDER_WAY):
+    elif recorded.has_new_reason and decision.reason not in _NOT_SUPPRESSED:
         yield RetrySuppressed(target=target, decision=decision)
+
+
+_NOT_SUPPRESSED = (None, DecisionReason.ATTEMPT_UNDER_WAY)

@@ -1,10 +1,10 @@
-"""What is written of one target and its attempts, once it is judged."""
+"""Writes a target and its attempts after the target was judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from watchdog.domain.meaning import asked_at
+from watchdog.domain.meaning import ask_again_at
 from watchdog.domain.queue import is_queued, rank
 from watchdog.domain.records import (
     UNOBSERVED,
@@ -17,24 +17,11 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.status import is_broken
 from watchdog.domain.step import Transition
-from watchdog.engine.events import Event
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import Settings
 from watchdog.engine.target.judgement import Judged
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A target before and after, what it meant, the attempts that the judgement saw, what
-    happened to the fleet as a whole, and whether the attempt just reserved is the breaker's canary.
-    """
-
-    before: Target
-    after: Target
-    step: Transition
-    attempts: tuple[Attempt, ...]
-    news: tuple[Event, ...] = ()
-    canary: bool = False
+from watchdog.engine.target.notices import say_recorded
+from watchdog.engine.target.recorded import Recorded
 
 
 def write(
@@ -61,7 +48,9 @@ def write(
     if step.ended is not None and (after.episode is None or after.episode.id != step.ended.id):
         tx.episodes.save(step.ended)
     (saved,) = save(tx, [(before, after)], now)
-    return Recorded(before, saved, step, attempts, judged.news)
+    recorded = Recorded(before, saved, step, attempts, judged.news)
+    say_recorded(tx, settings, recorded)
+    return recorded
 
 
 def write_step(
@@ -80,8 +69,8 @@ def write_step(
 def save(
     tx: LedgerTransaction, changes: Sequence[tuple[Target, Target]], now: datetime
 ) -> Sequence[Target]:
-    """Write targets, given before and after, what their statuses changed to where they did, and
-    which of them began or ceased to be broken; the targets as they are then."""
+    """Write the targets, each given as (before, after). Also write each change of a status, and
+    each beginning and end of a breakage. Returns the targets as saved."""
     tx.breakages.end([after.model_id for before, after in changes if _ceases(before, after)], now)
     tx.breakages.begin(
         [
@@ -105,7 +94,7 @@ def save(
 
 
 def _ceases(before: Target, after: Target) -> bool:
-    """Whether it was broken until now, or is not looked at any more."""
+    """Whether its breakage ends: it was broken, and is no longer, or is no longer watched."""
     removed = before.watched and not after.watched
     return is_broken(before) and (removed or not is_broken(after))
 
@@ -113,7 +102,7 @@ def _ceases(before: Target, after: Target) -> bool:
 def write_attempts(
     tx: LedgerTransaction, step: Transition, attempts: tuple[Attempt, ...]
 ) -> tuple[Attempt, ...]:
-    """Write down what a step says of attempts; all of them as they are then."""
+    """Write the changes that a step makes to attempts. Returns all attempts with these changes."""
     tx.attempts.resolve(step.attempts)
     if any(not attempt.in_flight(tx.now()) for attempt in step.attempts):
         wake_first_waiting(tx)
@@ -127,13 +116,13 @@ def _next_check(
     decision: Decision,
     now: datetime,
 ) -> datetime:
-    # Also where it is broken meanwhile.
+    # A broken target with an attempt under way is checked at the same interval.
     if target.health is not None and any(attempt.under_way for attempt in attempts):
         return now + settings.recovery_interval
     plans = [now + settings.effective_interval]
     if decision.until is not None:
         plans.append(max(decision.until, now))
-    if (asked := asked_at(target, now)) is not None:
+    if (asked := ask_again_at(target, now)) is not None:
         plans.append(asked)
     return min(plans)
 

@@ -11,11 +11,62 @@
 
   const byId = (id) => document.getElementById(id);
 
+  const clock = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+  const zone = clock.resolvedOptions().timeZone;
+
+  // The zone of the reader; the page itself is in UTC, which the title keeps.
+  function zoned(root) {
+    for (const each of root.querySelectorAll("time[datetime]")) {
+      const here = clock.format(new Date(each.dateTime));
+      each.title = `${here} ${zone}, ${each.title}`;
+      if (each.dataset.zoned !== undefined) {
+        each.textContent = each.dataset.zoned === "named" ? `${here} ${zone}` : here;
+      }
+    }
+    const named = root.querySelector("#zone");
+    if (named) named.textContent = zone;
+  }
+
+  function copy(code, button) {
+    getSelection().selectAllChildren(code);
+    const done = () => {
+      button.textContent = "copied";
+      setTimeout(() => (button.textContent = "copy"), 2_000);
+      getSelection().removeAllRanges();
+    };
+    // Only a page that came by https or from this machine may write there: else it stays selected.
+    navigator.clipboard?.writeText(code.textContent).then(done, () => {});
+  }
+
+  function copyable(root) {
+    for (const code of root.querySelectorAll(".commands code")) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.id = `copy-${code.id}`;
+      button.textContent = "copy";
+      button.setAttribute("aria-label", `Copy: ${code.textContent}`);
+      code.after(" ", button);
+    }
+  }
+
+  function dressed(root) {
+    zoned(root);
+    copyable(root);
+  }
+
+  const LOST = "The watchdog does not answer";
+
   function lost(is) {
     const note = byId("lost");
     if (note.hidden !== is) return;
     note.hidden = !is;
-    note.textContent = is ? "The watchdog does not answer: this is what it last said." : "";
+    note.textContent = is ? `${LOST}: this is what it last said.` : "";
+    document.body.classList.toggle("stale", is);
+    const headline = byId("headline");
+    if (!is) return;
+    document.title = `${LOST} · baseten-watchdog`;
+    if (headline) headline.textContent = LOST;
   }
 
   // What is marked as live gives way to what came; the form and what is typed in it stay.
@@ -24,6 +75,7 @@
     const came = fresh.querySelector("main");
     if (!came) return lost(true);
     lost(false);
+    dressed(fresh);
     const focused = document.activeElement?.id;
     const { scrollX, scrollY } = window;
     document.title = fresh.title;
@@ -87,6 +139,8 @@
     submit({ replace: false });
   });
   document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button.copy");
+    if (button) return copy(button.parentElement.querySelector("code"), button);
     const link = event.target.closest?.("a[data-soft]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -100,5 +154,6 @@
     load();
   });
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : load()));
+  dressed(document);
   plan();
 })();

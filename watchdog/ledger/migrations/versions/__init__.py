@@ -1,1 +1,1 @@
-"""One file a revision; they only add."""
+"""One file for each revision. A revision only adds."""

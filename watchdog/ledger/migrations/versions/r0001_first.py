@@ -1,4 +1,4 @@
-"""Everything there is to begin with."""
+"""The first tables."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,5 +1,5 @@
-"""What a presumed re-failure, a forbidden retry, the queue and the breaker's judge need. It only
-adds: a program of an older schema leaves these columns as they are."""
+"""Columns for presumed re-failures, forbidden retries, the queue, and which process judges the
+breaker. It only adds: a program of an older schema does not change these columns."""
 
 import sqlalchemy as sa
 from alembic import op

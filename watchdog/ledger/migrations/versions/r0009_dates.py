@@ -1,5 +1,5 @@
-"""What the limits go by beside the ledger's own time. It only adds: a program of an older schema
-leaves these columns empty, and its attempts count by the ledger's time alone."""
+"""Times that the limits use in addition to the ledger's clock. It only adds: a program of an older
+schema leaves these columns empty, and its attempts count only by the ledger's clock."""
 
 import sqlalchemy as sa
 from alembic import op

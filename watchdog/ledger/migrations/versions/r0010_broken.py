@@ -1,5 +1,5 @@
-"""What is broken, slow, or not judged yet. It only adds: a program of an older schema leaves these
-columns as they are, and `written_version` tells that it has written the row since."""
+"""Columns for what is broken, slow, or not judged yet. It only adds: a program of an older schema
+does not change these columns, and `written_version` shows that it wrote the row last."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,167 @@
+"""`status`: what it selects, in which order, in which form, and what it says of the whole."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.processes import cli
+from tests.fakes.shown import LONG, in_every_state, model, refused, well, write
+from watchdog.clock import SystemClock
+from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health
+from watchdog.domain.replica import Replica
+from watchdog.engine.fleet import api_state
+from watchdog.engine.fleet.api_state import ApiState
+from watchdog.engine.fleet.teams import save as save_teams
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.ledger import Role, SqlLedger
+
+ALL = ["g4v3upup", "br0kenbr", "w41twait", "r3covers", "w3llwell"]
+"""The most urgent first."""
+
+
+def daemon(tx: LedgerTransaction, *, silent: timedelta = timedelta(0)) -> None:
+    now = tx.now() - silent
+    tx.replicas.save(Replica("daemon:desk:1", "1", now, now, now, active=True))
+
+
+def names(folder: Path, *arguments: str) -> list[str]:
+    shown = cli("status", *arguments, "-o", "name", "--config", folder / "watchdog.yaml")
+    assert shown.exit_code == 0, shown.stderr
+    return shown.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "selected"),
+    [
+        ("", ALL),
+        ("--state needs_you", ALL[:2]),
+        ("--state needs-you --state failing", ALL[:3]),
+        ("--state exhausted", ALL[:1]),
+        ("--state well", ["w3llwell"]),
+        ("llama-*", ["g4v3upup", "w41twait"]),
+        ("llama-* --state failing", ["w41twait"]),
+        (f"{LONG} mistral", ["w41twait", "r3covers"]),
+        ("--team research", ["br0kenbr", "w3llwell"]),
+        ("research/w* --state well", ["w3llwell"]),
+        ("--sort name", ["br0kenbr", "w41twait", "g4v3upup", "r3covers", "w3llwell"]),
+        ("--sort status", ["w3llwell", "r3covers", "g4v3upup", "w41twait", "br0kenbr"]),
+    ],
+)
+def test_what_is_selected_and_in_which_order(
+    arguments: str, selected: list[str], tmp_path: Path
+) -> None:
+    teams = {"br0kenbr": "research", "w3llwell": "research"}
+    others = dict.fromkeys(["g4v3upup", "w41twait", "r3covers"], "team-a")
+    write(tmp_path, in_every_state(), more=lambda tx: save_teams(tx, teams | others))
+    assert names(tmp_path, *arguments.split()) == selected
+
+
+def test_which_models_need_me_and_why_is_one_command(tmp_path: Path) -> None:
+    config = write(
+        tmp_path,
+        [*in_every_state(), *(well(f"m{number}", f"m-{number}") for number in range(295))],
+        [refused("g4v3upup", "the archive has expired")],
+    )
+    shown = cli("status", "--state", "needs_you", "--config", config).stdout
+    table = [line.split() for line in shown.splitlines() if line.startswith(("g4v3", "br0k"))]
+    assert [row[0] for row in table] == ["g4v3upup", "br0kenbr"]
+    assert "refused_twice: the archive has expired" in shown
+    assert "its status is not retried: a person is needed." in shown
+    assert shown.startswith("300 models: 2 need you, ")
+
+
+def test_a_broken_model_needs_a_person_also_while_it_is_paused(tmp_path: Path) -> None:
+    paused = Decision(DecisionKind.NOTHING, DecisionReason.PAUSED)
+    broken = model("br0kenbr", "flux", "UNHEALTHY", Health.BROKEN, paused)
+    config = write(tmp_path, [broken, well("w3llwell", "whisper")])
+    shown = cli("status", "--state", "needs_you", "--config", config).stdout
+    assert "broken, paused" in shown
+    assert "broken: It does not work, nobody stopped it" in shown
+    assert "w3llwell" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--state sick", "there is no state 'sick': it is one of needs_you, failing, "),
+        ("nobody", "there is no model 'nobody'"),
+        ("no*body", "no model matches 'no*body'"),
+        ("--watch -o wide", "leave --json and --output out"),
+        ("--json -o name", "give either --json or --output"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: str, says: str, tmp_path: Path) -> None:
+    config = write(tmp_path, in_every_state())
+    shown = cli("status", *arguments.split(), "--config", config)
+    assert shown.exit_code == 2
+    assert says in shown.stderr
+    assert len(shown.stderr.splitlines()) == 1
+
+
+def refuses(tx: LedgerTransaction) -> None:
+    daemon(tx)
+    api_state.save(tx, ApiState(key_accepted=False, refused="401"))
+
+
+def away(tx: LedgerTransaction) -> None:
+    daemon(tx)
+    api_state.save(tx, ApiState(key_accepted=True, up=False, failure="timeout"))
+
+
+def answers(tx: LedgerTransaction) -> None:
+    daemon(tx)
+    api_state.save(tx, ApiState(key_accepted=True, up=True))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "summary", "note"),
+    [
+        (answers, "API ok", "replica desk/1 active"),
+        (refuses, "API refuses the key", "the API refuses the key (HTTP 401): nothing is"),
+        (away, "API away", "the API answers no request (timeout): nothing is retried"),
+        (lambda _: None, "no daemon", "no daemon is running"),
+    ],
+)
+def test_what_keeps_all_models_waiting_is_said(
+    prepare: Callable[[LedgerTransaction], None], summary: str, note: str, tmp_path: Path
+) -> None:
+    config = write(tmp_path, in_every_state(), more=prepare)
+    shown = cli("status", "--config", config).stdout
+    assert shown.splitlines()[0].endswith(summary)
+    assert note in shown
+    assert ("no daemon is running" in shown) is (summary == "no daemon")
+    found = json.loads(cli("status", "--json", "--config", config).stdout)
+    assert found["summary"]["needs_you"] == 2
+    assert found["fleet"]["window_remaining"] == found["fleet"]["window_allowed"] == 50
+
+
+def test_a_spent_budget_is_said(tmp_path: Path) -> None:
+    config = write(tmp_path, in_every_state(), [refused("g4v3upup", "no", ago=timedelta(hours=1))])
+    settings = json.loads(config.read_text()) | {"fleet": {"max_attempts_per_window": 1}}
+    settings["fleet"] |= {"max_in_flight": 1, "max_retries_per_minute": 1}
+    settings["policy"] = {"max_attempts_per_window": 1, "max_attempts": 1}
+    config.write_text(json.dumps(settings))
+    shown = cli("status", "--config", config).stdout
+    assert "fleet 0 of 1 left today" in shown
+    assert "the fleet's 1 retries of 24 hours are spent: the next one is possible in 2" in shown
+
+
+async def test_a_daemon_that_lives_and_writes_nothing_is_not_taken_for_none(tmp_path: Path) -> None:
+    silent = timedelta(minutes=5)
+    config = await asyncio.to_thread(
+        write, tmp_path, in_every_state(), more=lambda tx: daemon(tx, silent=silent)
+    )
+    ledger = SqlLedger.open(
+        f"sqlite:///{tmp_path}/ledger.db",
+        clock=SystemClock(),
+        base_url="https://api.baseten.co",
+        role=Role.DAEMON,
+    )
+    shown = await asyncio.to_thread(cli, "status", "--config", config)
+    await ledger.close()
+    assert "a daemon is running, and has written nothing for 5m" in shown.stdout
+    assert "no daemon is running" not in shown.stdout

@@ -1,0 +1,60 @@
+"""What of a changed configuration a file that is still being written could have caused too."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from watchdog.config import Config
+
+_MOST_NAMED = 3
+"""How many settings a warning names: enough to recognise the change."""
+
+
+def risk_of(wanted: Config, in_force: Config) -> str:
+    """What the wanted configuration does that half a file may do as well, for a sentence about
+    the file; empty if there is nothing."""
+    removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
+    if removed:
+        return f"removes {len(removed)} of {len(in_force.models)} models"
+    if len(wanted.rules) < len(in_force.rules):
+        lost = len(in_force.rules) - len(wanted.rules)
+        return f"removes {lost} of {len(in_force.rules)} rules"
+    if wanted.discovery != in_force.discovery:
+        return "changes which models are discovered"
+    if (in_force.mode, wanted.mode) == ("observe", "retry"):
+        return "leaves observe"
+    unset = list(_unset(in_force, wanted))
+    if not unset:
+        return ""
+    more = f" and {len(unset) - _MOST_NAMED} more" if len(unset) > _MOST_NAMED else ""
+    return f"no longer has {', '.join(unset[:_MOST_NAMED])}{more}"
+
+
+def _unset(old: BaseModel, new: BaseModel, path: str = "") -> Iterator[str]:
+    """The settings that were set and now have another value because they, or members of their
+    lists, are missing."""
+    for name in type(old).model_fields:
+        before, after = getattr(old, name), getattr(new, name)
+        if name not in old.model_fields_set or before == after:
+            continue
+        here = f"{path}{name}"
+        if name not in new.model_fields_set or after is None:
+            yield here
+        elif isinstance(before, BaseModel):
+            yield from _unset(before, after, f"{here}.")
+        elif isinstance(before, tuple):
+            yield from _unset_in_list(before, after, here)
+
+
+def _unset_in_list(
+    before: tuple[object, ...], after: tuple[object, ...], path: str
+) -> Iterator[str]:
+    """The same of a list. Models are compared by their ids, other sections by their places."""
+    if len(after) < len(before):
+        yield path
+        return
+    by_id = {getattr(each, "id", place): each for place, each in enumerate(after)}
+    for place, old in enumerate(before):
+        new = by_id.get(getattr(old, "id", place))
+        if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+            yield from _unset(old, new, f"{path}[{place}].")

@@ -1,0 +1,41 @@
+"""A sample message to each receiver, for `notify test`."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from watchdog.app.parts import make_notifier
+from watchdog.config import Config
+from watchdog.domain.causes import Cause
+from watchdog.domain.notices import Notice, NoticeEvent, Try
+from watchdog.domain.reasons import DecisionReason
+from watchdog.domain.records import Outcome, Resolution
+from watchdog.engine.ports import Delivery
+
+
+async def send_samples(config: Config, to: str | None) -> list[tuple[str, Delivery]]:
+    """Send a sample to the receiver with that name, or to all. Raises SetupError."""
+    names = [each.name for each in config.notify if to in (None, each.name)]
+    notifier = make_notifier(config)
+    notices = [sample(datetime.now(UTC))]
+    answers = await asyncio.gather(*(notifier.send(name, notices) for name in names))
+    return list(zip(names, answers, strict=True))
+
+
+def sample(now: datetime) -> Notice:
+    """What a message looks like, of a model that does not exist."""
+    sent = now - timedelta(minutes=8)
+    return Notice(
+        NoticeEvent.GAVE_UP,
+        now,
+        detail="This is a sample, sent by `baseten-watchdog notify test`: nothing has failed.",
+        model_id="abc12345",
+        name="sample-model",
+        team="sample-team",
+        status="BUILD_FAILED",
+        deployment_id="def67890",
+        since=now - timedelta(minutes=10),
+        cause=Cause.DEPENDENCY,
+        reason=DecisionReason.CAUSE_PERMANENT,
+        tries=(Try(sent, Outcome.ACCEPTED, None, Resolution.REFAILED),),
+        max_attempts=4,
+    )

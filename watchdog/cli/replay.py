@@ -1,0 +1,158 @@
+"""`replay`: what another policy would have done in the past that the ledger knows."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from watchdog.cli.console import fail
+from watchdog.cli.layout import Column, shorten_end, shorten_middle
+from watchdog.cli.ledger import read
+from watchdog.cli.model_argument import OptionalModel, configured, resolve
+from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.output import print_json, print_table, say, when, zone
+from watchdog.text.duration import parse_duration
+from watchdog.text.phrases import age
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from watchdog.config import Config
+    from watchdog.engine.ports import LedgerTransaction
+    from watchdog.simulate.past import Past, Replayed
+
+_MOST = 1_000_000
+"""More rows than a ledger has."""
+
+
+def replay(
+    model: OptionalModel = None,
+    config: ConfigOption = None,
+    since: Annotated[str, typer.Option(help="How far back.")] = "30d",
+    json: JsonOption = False,
+) -> None:
+    """Say what this configuration would have done with the failures that its ledger knows. What
+    nobody can know is said to be unknown."""
+    from watchdog.config import only, policies
+    from watchdog.simulate.replay import Replay
+    from watchdog.simulate.rules import effective
+
+    try:
+        span = parse_duration(since)
+    except ValueError as error:
+        fail(f"--since: {error}")
+    settings = load(config).config
+    wanted, past = read(settings, lambda tx: (_wanted(tx, settings, model), read_past(tx, span)))
+    ids = {episode.model_id for episode in past.episodes}
+    rules = {id_: policies(only(settings, id_))[id_] for id_ in ids}
+    near = effective(settings, len(ids)) + timedelta(seconds=15)
+    found = Replay(past, rules, settings.fleet_limits(), near).run()
+    shown = [each for each in found if wanted in (None, each.episode.model_id)]
+    if json:
+        print_json([as_json(each) for each in shown])
+        return
+    if not shown:
+        say("The ledger knows no failure in this time.")
+        return
+    print_table(columns(), [cells(each) for each in reversed(shown)], empty="")
+    for line in ("", *totals(shown)):
+        say(line)
+
+
+def read_past(tx: "LedgerTransaction", span: timedelta) -> "Past":
+    """The episodes that opened within this span before now, and what belongs to them."""
+    from watchdog.simulate.past import Past, counted
+
+    now = tx.now()
+    since = now - span
+    episodes = [each for each in tx.episodes.newest(None, limit=_MOST) if each.opened_at >= since]
+    ids = {each.id for each in episodes}
+    attempts = [each for each in tx.attempts.newest(None, limit=_MOST) if each.episode_id in ids]
+    return Past(
+        episodes=sorted(episodes, key=lambda each: (each.opened_at, each.id)),
+        attempts=counted(attempts),
+        changes=tx.statuses.since(since),
+        openings=tx.breaker.openings(limit=_MOST),
+        canaries=sorted(tx.breaker.canaries(limit=_MOST), key=lambda each: each.named_at),
+        now=now,
+    )
+
+
+def _wanted(tx: "LedgerTransaction", settings: "Config", model: str | None) -> str | None:
+    return None if model is None else resolve(model, configured(settings), tx.targets.all())
+
+
+def columns() -> tuple[Column, ...]:
+    return (
+        Column(f"opened {zone()}"),
+        Column("model", 0, shorten_middle, 12),
+        Column("was", 3),
+        Column("result", 2),
+        Column("would"),
+        Column("verdict"),
+        Column("detail", 1, shorten_end, 14),
+    )
+
+
+def cells(replayed: "Replayed") -> tuple[str, ...]:
+    episode = replayed.episode
+    would = f"{len(replayed.sent)} retries"
+    if replayed.unknown_at is not None:
+        would = f"{len(replayed.sent)} retries, then unknown"
+    return (
+        when(episode.opened_at),
+        episode.model_id,
+        f"{replayed.was} retries",
+        episode.result.value if episode.result is not None else "open",
+        would,
+        replayed.verdict.value,
+        _detail(replayed),
+    )
+
+
+def _detail(replayed: "Replayed") -> str:
+    opened = replayed.episode.opened_at
+    parts = []
+    if replayed.unknown_at is not None:
+        parts.append(f"a retry {age(replayed.unknown_at - opened)} after it opened")
+    if replayed.gave_up_at is not None:
+        parts.append(f"gives up after {age(replayed.gave_up_at - opened)}: {replayed.gave_up}")
+    longest: dict[str, timedelta] = {}
+    for held in replayed.held:
+        longest[held.reason] = longest.get(held.reason, timedelta()) + (held.until - held.since)
+    parts += [f"{reason} for {age(span)}" for reason, span in longest.items()]
+    return "; ".join(parts)
+
+
+def totals(found: "Sequence[Replayed]") -> tuple[str, str]:
+    from watchdog.simulate.past import Verdict
+
+    counts = {verdict: sum(each.verdict is verdict for each in found) for verdict in Verdict}
+    words = "; ".join(
+        f"{count} {verdict.value}: {verdict.sentence}" for verdict, count in counts.items() if count
+    )
+    was, would = sum(each.was for each in found), sum(len(each.sent) for each in found)
+    return (
+        f"{len(found)} episodes. {words}.",
+        f"{was} retries were sent; {would} of these would be.",
+    )
+
+
+def as_json(replayed: "Replayed") -> dict[str, Any]:
+    episode = replayed.episode
+    return {
+        "episode_id": episode.id,
+        "model_id": episode.model_id,
+        "opened_at": episode.opened_at,
+        "result": episode.result,
+        "was_sent": replayed.was,
+        "would_send_at": replayed.sent,
+        "unknown_at": replayed.unknown_at,
+        "gave_up_at": replayed.gave_up_at,
+        "gave_up": replayed.gave_up,
+        "held": [
+            {"reason": each.reason, "since": each.since, "until": each.until}
+            for each in replayed.held
+        ],
+        "verdict": replayed.verdict,
+    }

@@ -1,0 +1,154 @@
+"""Finds why a deployment failed, as far as its logs and the phases of its start show."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from watchdog.domain.causes import (
+    NOTHING,
+    PERMANENT,
+    Cause,
+    Evidence,
+    Finding,
+    Match,
+    Pattern,
+    Phase,
+    Startup,
+    Sureness,
+)
+
+_STORY_LINES = 60
+"""Only a failure within this many lines before the last match can have led to it. An earlier
+failure is taken to be over."""
+
+_BY_PHASE = {
+    Phase.SCHEDULING: Cause.CAPACITY,
+    Phase.IMAGE_PULL: Cause.PLATFORM,
+    Phase.WEIGHT_DOWNLOAD: Cause.NETWORK,
+    Phase.CONTAINER_CREATE: Cause.PLATFORM,
+    Phase.READINESS: Cause.TIMEOUT,
+}
+"""The cause by the phase that failed, if the log shows none. CONTAINER_START is not listed: it runs
+the model's code, which may fail for every reason."""
+
+
+_REMARK = re.compile(r"^.{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])")
+"""A line with a level below an error's: the failure that it mentions may be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    at: int
+    line: str
+    pattern: Pattern
+    sureness: Sureness
+
+    @property
+    def is_configured(self) -> bool:
+        return self.sureness is Sureness.CONFIGURED
+
+    @property
+    def is_transient(self) -> bool:
+        return self.pattern.cause not in PERMANENT
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.pattern.cause is Cause.CONFIGURATION and self.sureness is Sureness.CERTAIN
+
+    @property
+    def rank(self) -> tuple[Sureness, bool, int, bool]:
+        """The order of importance: the more certain cause wins. Of two that are equally sure and
+        less than CERTAIN, the transient one wins, because one retry too many costs less than a
+        retry that is not sent. Otherwise the later one wins."""
+        less = self.sureness < Sureness.CERTAIN
+        return self.sureness, less and self.is_transient, self.at, self.is_transient
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.pattern.cause, self.sureness, self.line, self.pattern.text)
+
+
+def find_cause(evidence: Evidence, match: Match) -> Finding:
+    """The cause of a failure. The last match of a pattern of the configuration is the cause,
+    whatever else the log contains. Otherwise it is the last match, unless it may be the result of
+    an earlier one: a network error inside an installer is the cause, although the installer then
+    reports that the package was not found."""
+    found = _not_overcome(evidence.lines, match)
+    configured = [each for each in found if each.is_configured]
+    if configured:
+        return configured[-1].finding
+    phase = _by_phase(evidence.startups)
+    if not found:
+        return phase
+    root = _root(found, evidence.lines)
+    if root.sureness is Sureness.HINT and phase.cause is Cause.CAPACITY:
+        # A deployment that was never scheduled has not run, so the log is about something else.
+        return phase
+    return root.finding
+
+
+def _not_overcome(lines: Sequence[str], match: Match) -> list[_Found]:
+    """The match of each line, except those that a later line shows to be over. A pattern of the
+    configuration stays: no line that we know says that its problem is over."""
+    found: list[_Found] = []
+    for at, line in enumerate(lines):
+        patterns = tuple(match(line))
+        overcome = {pattern.cause for pattern in patterns if pattern.overcome}
+        if overcome:
+            found = [
+                each for each in found if each.is_configured or each.pattern.cause not in overcome
+            ]
+        if best := _best(at, line, [pattern for pattern in patterns if not pattern.overcome]):
+            found.append(best)
+    return found
+
+
+def _best(at: int, line: str, patterns: Sequence[Pattern]) -> _Found | None:
+    """The most important match of a line, if there is any. A pattern of the configuration counts on
+    a line of any level."""
+    found = [_Found(at, line, pattern, pattern.sureness) for pattern in patterns]
+    if _REMARK.match(line) and not any(each.is_configured for each in found):
+        found = [replace(each, sureness=Sureness.HINT) for each in found if each.is_transient]
+    return max(found, key=lambda each: each.rank, default=None)
+
+
+def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
+    """The match that led to the last match, or the last match itself.
+
+    A certain match is the result of a transient failure only if Python says so, for two exceptions
+    in a chain. A likely match may be the result of a transient failure or a refused access shortly
+    before it. A hint may be the result of any earlier match, and that one of another.
+    """
+    last = found[-1]
+    if last.sureness is Sureness.HINT:
+        best = max(found, key=lambda each: each.rank)
+        hint = best.sureness is Sureness.HINT
+        return best if hint else _root(found[: found.index(best) + 1], lines)
+    near = [each for each in found[:-1] if last.at - each.at <= _STORY_LINES]
+    transient = [each for each in near if each.is_transient]
+    if last.sureness is Sureness.CERTAIN:
+        if last.is_transient:
+            return last
+        chained = (each for each in transient if _chained(each, last, lines))
+        return max(chained, key=lambda each: each.rank, default=last)
+    refused = [] if last.is_transient else [each for each in near if each.is_refusal]
+    return max((*transient, *refused, last), key=lambda each: each.rank)
+
+
+def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
+    return any(line.strip() in _CHAIN for line in lines[first.at : last.at])
+
+
+_CHAIN = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+
+
+def _by_phase(startups: Sequence[Startup]) -> Finding:
+    failed = [startup for startup in startups if startup.failed]
+    if not failed or failed[-1].phase not in _BY_PHASE:
+        return NOTHING
+    last = failed[-1]
+    cause = _BY_PHASE[Phase(last.phase)]
+    return Finding(cause, Sureness.HINT, pattern=f"start-up: {last.phase} {last.outcome}")

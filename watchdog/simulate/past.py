@@ -1,0 +1,106 @@
+"""What `replay` reads, and what it finds."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.records import Attempt, DecisionReason, Episode, Outcome, StatusChange
+
+
+class Verdict(StrEnum):
+    """How much is known of what the other policy would have done, and what that is."""
+
+    SAME = "same"
+    FEWER = "fewer"
+    UNKNOWN = "unknown"
+    LASTS = "lasts"
+
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Verdict.SAME: "the same retries, with the same result",
+    Verdict.FEWER: "fewer retries, and all that they brought is known",
+    Verdict.UNKNOWN: "a retry that was never sent: nobody knows what it would have brought",
+    Verdict.LASTS: "the episode is not over",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the ledger knows, oldest first. Only retries that were really sent, or refused before
+    that, are among the attempts."""
+
+    episodes: Sequence[Episode]
+    attempts: Sequence[Attempt]
+    changes: Sequence[StatusChange]
+    openings: Sequence[Opening]
+    canaries: Sequence[Canary]
+    now: datetime
+
+    def opening_at(self, at: datetime) -> Opening | None:
+        """The opening of the breaker at a moment."""
+        for opening in self.openings:
+            if opening.opened_at <= at < (opening.closed_at or self.now):
+                return opening
+        return None
+
+    def turn(self, model_id: str, opening: Opening, at: datetime, near: timedelta) -> Canary | None:
+        """The canary, if it was this model's turn at that moment, or will be within `near`."""
+        for canary in self._turns(model_id, opening):
+            if canary.named_at - near <= at < (canary.ended_at or self.now):
+                return canary
+        return None
+
+    def wakes(self, model_id: str, opening: Opening, at: datetime) -> datetime:
+        """When a model that waits for the breaker is judged again: when it is its turn, or when the
+        breaker closes."""
+        turns = (each.named_at for each in self._turns(model_id, opening) if each.named_at > at)
+        return min(turns, default=opening.closed_at or self.now)
+
+    def closed_within(self, span: timedelta, at: datetime) -> bool:
+        """Whether the breaker closed within this span before a moment."""
+        closings = (each.closed_at for each in self.openings if each.closed_at is not None)
+        return any(at - span <= closed <= at for closed in closings)
+
+    def _turns(self, model_id: str, opening: Opening) -> Iterator[Canary]:
+        for each in self.canaries:
+            if each.opening_id == opening.id and each.model_id == model_id:
+                yield each
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The policy would have waited for this reason until then."""
+
+    reason: DecisionReason
+    since: datetime
+    until: datetime
+
+
+@dataclass(slots=True)
+class Replayed:
+    """What the other policy would have done in one episode. `sent` are the retries that were sent
+    then too; `unknown_at` is when it would have sent one that was never sent. `was` counts the
+    retries that were really sent."""
+
+    episode: Episode
+    was: int
+    sent: list[datetime] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    gave_up_at: datetime | None = None
+    gave_up: DecisionReason | None = None
+    unknown_at: datetime | None = None
+    verdict: Verdict = Verdict.LASTS
+
+
+def counted(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts that say something of the past, oldest first: an abandoned one was not sent, and
+    nothing follows from it. Those of observe mode were not sent either."""
+    left_out = (Outcome.ABANDONED, Outcome.PENDING, Outcome.DRY_RUN)
+    kept = [each for each in attempts if each.outcome not in left_out]
+    return sorted(kept, key=lambda each: each.reserved_at)

@@ -1,0 +1,235 @@
+"""What another policy would have done in the past that a ledger knows.
+
+The past is replayed as long as it is known: while the other policy sends a retry when one was sent,
+that retry brought what it brought. A retry that was never sent ends the replay of its episode,
+because nobody knows what it would have brought.
+"""
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from watchdog.domain.breaker import Canary, Opening
+from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, LONGEST_HOLD, counting
+from watchdog.domain.policy import decide
+from watchdog.domain.reasons import Scope
+from watchdog.domain.records import (
+    Attempt,
+    DecisionKind,
+    DecisionReason,
+    EpisodeResult,
+    Fleet,
+    FleetLimits,
+    Health,
+    OpenBreaker,
+    Policy,
+    Resolution,
+    Target,
+)
+from watchdog.domain.status import health_of
+from watchdog.simulate.past import Held, Past, Replayed, Verdict
+
+_POLL = timedelta(minutes=1)
+"""How often a wait with no known end is judged again."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """An episode that is being replayed. `failing_since` is the first of the present failing looks,
+    `real` are the attempts that were made and have no counterpart yet."""
+
+    replayed: Replayed
+    failing_since: datetime
+    real: list[Attempt]
+
+
+class Replay:
+    """All episodes, in the order of time, because they share the fleet's limits. `near` is how far
+    a retry may be from a real one to be the same: looks are that far apart."""
+
+    def __init__(
+        self, past: Past, policies: Mapping[str, Policy], limits: FleetLimits, near: timedelta
+    ) -> None:
+        self._past = past
+        self._policies = policies
+        self._limits = limits
+        self._near = near
+        self._kept: dict[str, list[Attempt]] = {}
+        self._flying: list[Attempt] = []
+        self._sent: list[datetime] = []
+        self._queue: list[tuple[datetime, str, _Course]] = []
+        self._failures: dict[str, list[datetime]] = {}
+        for change in past.changes:
+            policy = policies.get(change.model_id)
+            if policy and change.status and health_of(change.status, policy) is Health.FAILING:
+                self._failures.setdefault(change.model_id, []).append(change.at)
+
+    def run(self) -> list[Replayed]:
+        """Every episode of a model that has a policy."""
+        made: dict[str, list[Attempt]] = {}
+        for attempt in self._past.attempts:
+            made.setdefault(attempt.episode_id, []).append(attempt)
+        done = []
+        for episode in self._past.episodes:
+            if episode.model_id not in self._policies:
+                continue
+            real = made.get(episode.id, [])
+            was = sum(each.sent_at is not None for each in real)
+            replayed = Replayed(episode, was)
+            done.append(replayed)
+            self._push(episode.opened_at, _Course(replayed, episode.opened_at, real))
+        while self._queue:
+            at, _, course = heapq.heappop(self._queue)
+            self._judge(course, at)
+        return done
+
+    def _push(self, at: datetime, course: _Course) -> None:
+        heapq.heappush(self._queue, (at, course.replayed.episode.id, course))
+
+    def _judge(self, course: _Course, at: datetime) -> None:
+        episode = course.replayed.episode
+        if self._is_over(course, at):
+            return
+        policy = self._policies[episode.model_id]
+        target = self._target(course, at)
+        attempts = counting(target, self._kept.get(episode.model_id, ()), policy, at)
+        opening, canary = self._past.opening_at(at), None
+        if opening is not None:
+            canary = self._past.turn(episode.model_id, opening, at, self._near)
+        fleet = self._fleet(at, opening, canary)
+        decision = decide(target, attempts, fleet, policy, at)
+        match decision.kind:
+            case DecisionKind.RETRY:
+                self._retry(course, at)
+            case DecisionKind.WAIT if decision.reason is not None:
+                until = decision.until
+                if opening is not None and canary is None:
+                    until = self._past.wakes(episode.model_id, opening, at)
+                self._hold(course, decision.reason, at, until or at + _POLL)
+            case _:
+                course.replayed.gave_up_at, course.replayed.gave_up = at, decision.reason
+                self._end(course)
+
+    def _is_over(self, course: _Course, at: datetime) -> bool:
+        """Whether the failure had ended without a retry before that moment, or is not over now."""
+        episode = course.replayed.episode
+        ended = episode.ended_at
+        by_itself = episode.result not in (None, EpisodeResult.RECOVERED)
+        if ended is not None and by_itself and at >= ended:
+            self._end(course)
+            return True
+        if at < self._past.now:
+            return False
+        if any(each.outcome.charged for each in course.real):
+            course.replayed.verdict = Verdict.FEWER
+        return True
+
+    def _end(self, course: _Course) -> None:
+        """Nothing more would have been sent, and all of it is known."""
+        same = not any(each.outcome.charged for each in course.real)
+        course.replayed.verdict = Verdict.SAME if same else Verdict.FEWER
+        if course.replayed.episode.result is None and same:
+            course.replayed.verdict = Verdict.LASTS
+
+    def _target(self, course: _Course, at: datetime) -> Target:
+        episode = course.replayed.episode
+        found = episode.explanation
+        known = found if found is not None and found.at <= at else None
+        return Target(
+            episode.model_id,
+            status=episode.status,
+            health=Health.FAILING,
+            deployment=None,
+            observed_at=at,
+            failing_since=course.failing_since,
+            episode=replace(episode, result=None, ended_at=None, explanation=known),
+        )
+
+    def _fleet(self, at: datetime, opening: Opening | None, canary: Canary | None) -> Fleet:
+        self._flying = [each for each in self._flying if _flies(each, at)]
+        self._sent = [each for each in self._sent if each > at - FLEET_DAY]
+        breaker = None
+        if opening is not None:
+            breaker = OpenBreaker(None, canary.model_id if canary is not None else None)
+        return Fleet(
+            self._limits,
+            in_flight=len({each.model_id for each in self._flying}),
+            sent=tuple(each for each in self._sent if each > at - FLEET_MINUTE),
+            charged=tuple(self._sent),
+            breaker=breaker,
+        )
+
+    def _hold(self, course: _Course, reason: DecisionReason, at: datetime, until: datetime) -> None:
+        held = course.replayed.held
+        if held and held[-1].reason is reason and held[-1].until == at:
+            held[-1] = replace(held[-1], until=until)
+        else:
+            held.append(Held(reason, at, until))
+        self._push(until, course)
+
+    def _retry(self, course: _Course, at: datetime) -> None:
+        """The policy sends a retry: the real one that was made then, if there is one."""
+        near = self._near_at(course, at)
+        real = next((each for each in course.real if abs(each.reserved_at - at) <= near), None)
+        if real is None:
+            course.replayed.unknown_at = at
+            course.replayed.verdict = Verdict.UNKNOWN
+            self._sent.append(at)
+            return
+        model_id = course.replayed.episode.model_id
+        skipped = course.real.index(real)
+        if skipped:
+            # The model was being built then because of a retry that this policy does not send.
+            course.replayed.unknown_at, course.replayed.verdict = at, Verdict.UNKNOWN
+            return
+        course.real.remove(real)
+        self._kept.setdefault(model_id, []).append(real)
+        self._flying.append(real)
+        if real.sent_at is not None:
+            course.replayed.sent.append(real.sent_at)
+            self._sent.append(real.sent_at)
+        self._follow(course, real, at)
+
+    def _near_at(self, course: _Course, at: datetime) -> timedelta:
+        """How far a real retry may be from this moment. After a wait for the fleet the order of the
+        looks decides which model goes first, and another one may have to wait for a minute."""
+        held = course.replayed.held
+        fleets = bool(held) and held[-1].reason.scope is Scope.FLEET
+        closed = self._past.closed_within(FLEET_MINUTE, at)
+        return self._near + FLEET_MINUTE if fleets or closed else self._near
+
+    def _follow(self, course: _Course, real: Attempt, at: datetime) -> None:
+        """What a retry brought."""
+        if not real.outcome.charged:
+            again = next((each.reserved_at for each in course.real), None)
+            resolved = real.resolved_at or at
+            held = again is not None and again - resolved <= LONGEST_HOLD
+            self._push(again if held and again is not None else max(resolved, at), course)
+        elif real.resolution in (Resolution.REFAILED, Resolution.ANSWERED):
+            if real.resolution is Resolution.REFAILED and not real.presumed:
+                course.failing_since = real.resolved_at or at
+            self._push(real.resolved_at or at, course)
+        elif (again := self._fails_again(course, real)) is not None:
+            course.failing_since = again
+            self._push(again, course)
+        else:
+            self._end(course)
+
+    def _fails_again(self, course: _Course, real: Attempt) -> datetime | None:
+        """When the model failed next in the same episode, after a retry had helped or got stuck."""
+        episode = course.replayed.episode
+        last = course.real[-1].reserved_at if course.real else episode.failing_from
+        return next(
+            (
+                at
+                for at in self._failures.get(episode.model_id, ())
+                if real.resolved_at is not None and real.resolved_at < at <= last
+            ),
+            None,
+        )
+
+
+def _flies(attempt: Attempt, at: datetime) -> bool:
+    """Whether an attempt was still under way at a moment after it was reserved."""
+    return attempt.resolved_at is None or at < attempt.resolved_at

@@ -1,0 +1,7 @@
+"""The one rule for every secret, from a file or from the environment."""
+
+
+def stripped(secret: str) -> str:
+    """The secret without the white space around it: files and Kubernetes Secrets often end in a
+    newline. An empty one is no secret."""
+    return secret.strip()

@@ -1,0 +1,1 @@
+"""URLs, each taken apart by the library that uses it."""
