@@ -18,7 +18,7 @@ from watchdog.engine.look import Look
 from watchdog.engine.ports import Access, AnswerLost
 from watchdog.engine.target.record import record_look
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 FAILING = ("a", "b", "c", "d", "e")
 MODELS = (*FAILING, "well")

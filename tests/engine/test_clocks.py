@@ -12,7 +12,7 @@ from watchdog.engine.events import ApiClockSeen, ClockJumped
 from watchdog.engine.fleet.api_clock import api_date
 from watchdog.engine.ports import LedgerUnavailable
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 SIX = [f"m{number}" for number in range(6)]
 A_DAY_AND_MORE = timedelta(hours=25)

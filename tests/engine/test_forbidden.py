@@ -14,7 +14,7 @@ from watchdog.domain.status import state_of
 from watchdog.engine.events import RetriesAllowed, RetriesForbidden
 from watchdog.engine.ports import AnswerLost, Forbidden
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 NO = Forbidden("HTTP 403: no permission", code="403")
 FLEET = [f"m{number:02}" for number in range(12)]

@@ -12,7 +12,7 @@ from watchdog.engine.events import ListingIncomplete, ModelsListed
 from watchdog.engine.fleet.listing import SharedListing, known_until
 from watchdog.engine.ports import AnswerLost, ApiError, NotFound
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 LOST = AnswerLost("bad gateway", code="502")
 NO_MODEL = NotFound("HTTP 404: no such model", code="404")

@@ -10,7 +10,7 @@ from watchdog.domain.records import Standing
 from watchdog.engine.events import ApiDown, CheckDone, CheckFailed, TargetMissing
 from watchdog.engine.ports import AnswerLost, NotFound
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 MANY = tuple(f"model-{number}" for number in range(12))
 PAGE = NotFound("HTTP 404: (no message)", code="404")

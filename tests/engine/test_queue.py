@@ -12,7 +12,7 @@ from watchdog.domain.records import Decision, DecisionKind, DecisionReason
 from watchdog.engine.fleet import overview
 from watchdog.engine.ports import AnswerLost, Forbidden, LedgerTransaction
 
-pytestmark = pytest.mark.looptime
+pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 OTHERS = [f"o{number:02}" for number in range(10)]
 
