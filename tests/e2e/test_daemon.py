@@ -1,5 +1,6 @@
 """How the daemon starts, and how it treats the processes before it and beside it."""
 
+import json
 import signal
 import sqlite3
 from contextlib import closing
@@ -15,6 +16,7 @@ from tests.fakes.processes import (
     daemon,
     emulator,
     environment,
+    eventually,
     free_port,
     get,
     posts,
@@ -78,6 +80,31 @@ def test_a_model_is_watched_by_its_id_while_the_api_is_away(tmp_path: Path) -> N
         assert doubt.startswith("--model: names cannot be looked up, ids are expected: ")
         assert process.event("started")["targets"] == 1
         process.stop()
+
+
+def test_a_configured_name_is_known_while_the_api_is_away(tmp_path: Path) -> None:
+    config = config_file(
+        tmp_path, "http://127.0.0.1:1", [], models=[{"id": "refus3sx", "name": "refuses"}]
+    )
+    words = ["-m", "refuses", "-m", "other4ab"]
+    with running(Process(command("run", "--config", config, *words), environment())) as process:
+        page = process.event("started")["page"]
+
+        def both_are_watched() -> bool:
+            watched = json.loads(get(f"{page}api/v1/targets")[1])["targets"]
+            return {each["model_id"] for each in watched} == {"other4ab", "refus3sx"}
+
+        eventually(both_are_watched)
+        process.stop()
+
+
+def test_a_name_that_cannot_be_looked_up_is_refused(tmp_path: Path) -> None:
+    config = config_file(tmp_path, "http://127.0.0.1:1", [])
+    refused = cli("run", "--config", config, "--model", "my model")
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(
+        "error: --model: 'my model' is no id, and names cannot be looked up: "
+    )
 
 
 def test_the_page_is_shown_while_something_else_holds_the_ledger(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.fakes.postgres import shared
 from tests.fakes.processes import (
@@ -42,10 +45,32 @@ def previous_program(folder: Path) -> Path:
     newest = max((ROOT / MIGRATIONS).glob("r*.py")).relative_to(ROOT)
     merged = ("--first-parent", "-m", "--diff-filter=A", "--format=%H", "-1")
     added = git("log", *merged, "--", str(newest)).decode().strip()
-    archive = git("archive", f"{added}~1" if added else "HEAD", "watchdog")
+    archive = git("archive", f"{added}~1" if added else "HEAD", "watchdog", "requirements.lock")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
+    install_what_is_missing(folder)
     return folder
+
+
+def install_what_is_missing(folder: Path) -> None:
+    """A roll-back brings the libraries back that today's program does not need any more."""
+    lock = (folder / "requirements.lock").read_text()
+    missing = [
+        f"{wanted.name}{wanted.specifier}"
+        for wanted in map(Requirement, re.findall(r"^\w.*?(?= *\\$)", lock, re.MULTILINE))
+        if (wanted.marker is None or wanted.marker.evaluate()) and not is_installed(wanted)
+    ]
+    if missing:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--no-deps", "--target", str(folder), *missing], check=True)
+
+
+def is_installed(wanted: Requirement) -> bool:
+    try:
+        distribution(wanted.name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def fail_again(api: str) -> None:

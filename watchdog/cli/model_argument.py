@@ -24,6 +24,9 @@ OptionalModel = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="A model's id or name.", autocompletion=complete_model),
 ]
+_LONGEST = 100
+"""Characters of a mistyped name that are worth repeating."""
+
 Known = list[tuple[str, str | None]]
 """Ids and names."""
 
@@ -51,7 +54,15 @@ def resolve(
         return ids[0]
     if ids:
         fail(f"{model!r} is the name of {len(ids)} models: use an id: {', '.join(ids)}")
-    return fail(f"there is no model {model!r}: {did_you_mean(model, known) or otherwise}")
+    return fail(no_model(model, known, otherwise))
+
+
+def no_model(word: str, known: Known, otherwise: str) -> str:
+    """The line that says so, with similar names, or with `otherwise` if there are none."""
+    from watchdog.cli.layout import shorten_middle
+
+    shown = shorten_middle(word, _LONGEST, "...")
+    return f"there is no model {shown!r}: {did_you_mean(word, known) or otherwise}"
 
 
 def did_you_mean(word: str, known: Known) -> str:
