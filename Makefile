@@ -15,6 +15,9 @@ BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info 
 # What `make test` runs beside the unit tests. `make test-rest` runs everything else, so that a new
 # file is never left out.
 QUICK := tests/causes tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
+# All but the unit tests mostly wait, for processes and for the disk: so more than two at a time
+# also on two cores.
+WORKERS = $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 ? cores : 4)))
 # Some runners bring a Chromium that is no package, and their package of that name does not work.
 PACKAGES := prometheus prometheus-alertmanager pgbouncer hey curl jq systemd $(if $(shell command -v chromium),,chromium)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
@@ -66,11 +69,10 @@ $(COVERED): $(STAMP) $(shell find watchdog tests/conftest.py tests/fakes tests/u
 
 test: $(STAMP) ## Run the tests that make a change trustworthy, in two minutes
 	$(unit-tests)
-	$(BIN)/pytest -n auto $(QUICK)
+	$(BIN)/pytest -n $(WORKERS) $(QUICK)
 
-# These mostly wait for processes, so more of them than there are cores.
 test-rest: $(STAMP)
-	$(BIN)/pytest -n 4 --ignore tests/deploy $(addprefix --ignore ,tests/unit $(QUICK)) tests
+	$(BIN)/pytest -n $(WORKERS) --ignore tests/deploy $(addprefix --ignore ,tests/unit $(QUICK)) tests
 
 test-all: test test-rest ## Run every test but those of deploy/: also hostile, kills, replicas, chaos, seeds, broken watchdogs
 
@@ -87,7 +89,7 @@ check: $(STAMP) $(MODULES) $(COVERED) ## What must hold beside the tests: style,
 	$(BIN)/coverage report --data-file=$(COVERED) --fail-under=100
 
 deploy-check: $(STAMP) $(TOOLS) ## Have what is in deploy/ read by the tools that will read it
-	$(BIN)/pytest -n auto tests/deploy
+	$(BIN)/pytest -n $(WORKERS) tests/deploy
 
 $(TOOLS): tests/deploy/requirements.txt
 	$(PYTHON) -m venv --clear .venv-deploy

@@ -86,7 +86,7 @@ def test_check_says_when_the_api_cannot_be_asked(tmp_path: Path) -> None:
     [
         pytest.param("check", {}, "no models to check", id="nothing-to-check"),
         pytest.param("run --model m", {"BASETEN_API_KEY": ""}, "no API key", id="no-key"),
-        pytest.param("run --model ../x", {}, "no model '../x'", id="bad-id"),
+        pytest.param("run --model ../x", {}, "'../x' is no id", id="bad-id"),
         pytest.param("run --config nowhere.yaml", {}, "nowhere.yaml", id="no-file"),
         pytest.param("status", {}, "there is no ledger", id="no-ledger"),
         pytest.param(
