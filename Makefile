@@ -15,9 +15,9 @@ BUILDER = $(firstword $(foreach each,docker podman buildah,$(shell $(each) info 
 # What `make test` runs beside the unit tests. `make test-rest` runs everything else, so that a new
 # file is never left out.
 QUICK := tests/causes tests/engine tests/contract tests/integration tests/e2e/test_life.py tests/simulation/test_some_seeds.py
-# All but the unit tests mostly wait, for processes and for the disk: so more than two at a time
-# also on two cores.
-WORKERS = $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 4 ? cores : 4)))
+# All but the unit tests mostly wait, for processes and for the disk: so six at a time even on two
+# cores.
+WORKERS = $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 6 ? cores : 6)))
 # Some runners bring a Chromium that is no package, and their package of that name does not work.
 PACKAGES := prometheus prometheus-alertmanager pgbouncer hey curl jq systemd $(if $(shell command -v chromium),,chromium)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

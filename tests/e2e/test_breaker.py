@@ -1,4 +1,4 @@
-"""The breaker beside and without a daemon: real processes on one ledger."""
+"""The breaker beside and without a daemon."""
 
 import json
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import (
+    cli,
     config_file,
     daemon,
     emulator,
     posts,
-    run,
     running,
     set_status,
 )
@@ -39,14 +39,14 @@ def fail(url: str) -> None:
 
 def fleet_history(config: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
-        run("history", "--fleet", "--json", "--config", config).stdout
+        cli("history", "--fleet", "--json", "--config", config).stdout
     )
     return found
 
 
 def check_retry(config: Path, *arguments: str, **env: str) -> None:
-    checked = run("check", "--retry", "--config", config, *arguments, **env)
-    assert checked.returncode in (0, 1), checked.stderr
+    checked = cli("check", "--retry", "--config", config, *arguments, **env)
+    assert checked.exit_code in (0, 1), checked.stderr
 
 
 def test_commands_beside_a_daemon_leave_its_breaker_open(tmp_path: Path) -> None:
@@ -55,10 +55,10 @@ def test_commands_beside_a_daemon_leave_its_breaker_open(tmp_path: Path) -> None
         with running(daemon(config)) as process:
             process.event("started")
             # So that no canary is sent, and the only possible mistake is to close.
-            assert run("pause", "--all", "--for", "1h", "--config", config).returncode == 0
+            assert cli("pause", "--all", "--for", "1h", "--config", config).exit_code == 0
             statuses: set[str | None] = {None}
             while statuses != {"ACTIVE"}:
-                shown = json.loads(run("status", "--json", "--config", config).stdout)
+                shown = json.loads(cli("status", "--json", "--config", config).stdout)
                 statuses = {target["status"] for target in shown["targets"]}
             fail(url)
             process.event("breaker_opened")
