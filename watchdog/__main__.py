@@ -16,6 +16,9 @@ def main() -> None:
             sys.exit(status)
         # To look for plugins, Pydantic would read the metadata of every installed package.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+        # The command of httpx, which it does without where this cannot be imported: it would bring
+        # most of Rich and Pygments with it.
+        sys.modules["httpx._main"] = None  # type: ignore[assignment]
         if _quick_run():
             return
         # Imported here, because it takes longer than all of `health`, and reading so many files can

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.engine import NEVER_OPENS, START, World, at
 from watchdog.domain.records import DecisionReason
 from watchdog.engine.events import ApiClockSeen, ClockJumped
-from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.ports import LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)

@@ -16,7 +16,8 @@ from watchdog.engine.events import (
     ModelsListed,
 )
 from watchdog.engine.fleet import teams
-from watchdog.engine.fleet.discovery import Discoverer, Known, load, save
+from watchdog.engine.fleet.discovered import Known, load, save
+from watchdog.engine.fleet.discovery import Discoverer
 from watchdog.engine.ports import AnswerLost, LedgerUnavailable
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)

@@ -12,7 +12,7 @@ from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.discovery import Discovered, Listing, after_listing
 from watchdog.domain.records import Target
-from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.discovered import Known
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.lifecycle.one_pass import check_all
 from watchdog.engine.lifecycle.wiring import Engine, Fanout

@@ -20,7 +20,8 @@ from watchdog.engine.events import (
     TeamsSeen,
     WatchingSeen,
 )
-from watchdog.engine.fleet.discovery import Discoverer, Known, load
+from watchdog.engine.fleet.discovered import Known, load
+from watchdog.engine.fleet.discovery import Discoverer
 from watchdog.engine.fleet.teams import Teams
 from watchdog.engine.fleet.teams import load as load_teams
 from watchdog.engine.fleet.teams import save as save_teams

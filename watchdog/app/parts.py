@@ -10,7 +10,7 @@ from watchdog.baseten_api import KEY_VARIABLE, ApiSetupError, HttpBasetenApi, Ke
 from watchdog.config import Config, discovered_policies, policies
 from watchdog.domain.causes import Cause, Match, Pattern
 from watchdog.engine.fleet.condition import Condition
-from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.discovered import Known
 from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import BasetenApi, Clock, Listener, Notifier
 from watchdog.engine.settings import Model, Settings

@@ -14,8 +14,8 @@ from watchdog.domain.limits import FLEET_DAY, fleet_remaining, room_at
 from watchdog.domain.records import Action, Fleet, Health
 from watchdog.domain.replica import Replica, ReplicaState
 from watchdog.domain.status import broken_reason, needs_operator
-from watchdog.engine.fleet import api_state, discovery, overview
-from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet import api_state, discovered, overview
+from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.overview import Overview, Watched
 from watchdog.engine.fleet.usage import fleet_used
@@ -137,7 +137,7 @@ class Shown:
 def shown(tx: "LedgerTransaction", settings: "Config") -> Shown:
     from watchdog.config import discovered_policies, policies
 
-    found = {} if settings.discovery is None else discovery.load(tx)
+    found = {} if settings.discovery is None else discovered.load(tx)
     known = {**discovered_policies(settings, found), **policies(settings)}
     return Shown(
         tuple(overview.targets(tx, known)),

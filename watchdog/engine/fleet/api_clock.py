@@ -1,17 +1,15 @@
 """How far the ledger's time is from what the API's clock says: when that changes, one of the two
 jumped."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from watchdog.engine.events import ApiClockSeen, ClockJumped
+from watchdog.engine.fleet.api_date import note_difference
 from watchdog.engine.look import Look
-from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
+from watchdog.engine.ports import Ledger, LedgerUnavailable, Listener
 
 _TOLERANCE = timedelta(minutes=1)
 """An answer may be as old as the longest time-out of a request, and a date is exact to a second."""
-
-_AHEAD = "ledger_ahead_of_api"
-"""In the ledger's `meta`: by how many seconds."""
 
 
 class ApiClock:
@@ -34,7 +32,7 @@ class ApiClock:
             return
         self._known = ahead
         try:
-            noted = await self._ledger.transact(lambda tx: _note(tx, ahead))
+            noted = await self._ledger.transact(lambda tx: note_difference(tx, ahead))
         except LedgerUnavailable:
             self._known = known
             return
@@ -42,21 +40,3 @@ class ApiClock:
         before = known if known is not None else noted
         if before is not None and abs(ahead - before) > _TOLERANCE:
             self._listener(ClockJumped(by=ahead - before, ledger_ahead=ahead))
-
-
-def _note(tx: LedgerTransaction, ahead: timedelta) -> timedelta | None:
-    """Write the difference, and return the one that was written before."""
-    before = _noted(tx)
-    tx.meta.set(_AHEAD, str(ahead.total_seconds()))
-    return before
-
-
-def _noted(tx: LedgerTransaction) -> timedelta | None:
-    noted = tx.meta.get(_AHEAD)
-    return None if noted is None else timedelta(seconds=float(noted))
-
-
-def api_date(tx: LedgerTransaction) -> datetime | None:
-    """What the API's clock says now. Only for display: no retry depends on it."""
-    noted = _noted(tx)
-    return None if noted is None else tx.now() - noted

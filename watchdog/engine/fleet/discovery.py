@@ -1,38 +1,20 @@
 """Asks the API at an interval for its list of models, and puts the wanted ones on the watch
 list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
 from watchdog.domain.discovery import (
-    Discovered,
     DiscoveryRules,
     ListedModel,
     Listing,
     after_listing,
 )
 from watchdog.engine.events import DiscoveryDone, DiscoveryFailed, ModelsDiscovered
-from watchdog.engine.fleet import kept
+from watchdog.engine.fleet.discovered import Known
 from watchdog.engine.fleet.listing import SharedListing
-from watchdog.engine.ports import ApiError, Clock, LedgerTransaction, LedgerUnavailable, Listener
-
-Known = Mapping[str, Discovered]
-"""The discovered models, by id."""
-
-_KEY = "discovered"
-
-
-def load(tx: LedgerTransaction) -> Known:
-    """The models that the previous active replica discovered. They are watched until the first
-    listing."""
-    found = kept.load(tx, _KEY)
-    return {model_id: Discovered(name, team) for model_id, (name, team) in found.items()}
-
-
-def save(tx: LedgerTransaction, known: Known) -> None:
-    found = {model_id: (model.name, model.team) for model_id, model in known.items()}
-    kept.save(tx, _KEY, found)
+from watchdog.engine.ports import ApiError, Clock, LedgerUnavailable, Listener
 
 
 class WatchList(Protocol):

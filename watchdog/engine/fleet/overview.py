@@ -20,7 +20,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.replica import Replica
 from watchdog.engine.fleet import api_state
-from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.counted import counted, that_count
 from watchdog.engine.fleet.teams import load as load_teams

@@ -9,10 +9,10 @@ from watchdog.domain.plan import Claim
 from watchdog.domain.records import Fleet, Target
 from watchdog.engine.events import CheckStarted, SweepDone, TargetChanged
 from watchdog.engine.fleet.action_watch import ActionWatch, News
-from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.api_watch import ApiWatch
 from watchdog.engine.fleet.counted import counted
-from watchdog.engine.fleet.usage import UsageWatch
+from watchdog.engine.fleet.usage_watch import UsageWatch
 from watchdog.engine.lifecycle.claims import Claims, made
 from watchdog.engine.lifecycle.set_back import SetBack
 from watchdog.engine.lifecycle.workers import Workers

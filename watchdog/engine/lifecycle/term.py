@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from watchdog.engine.events import InternalError, TargetForgotten
-from watchdog.engine.fleet import discovery
+from watchdog.engine.fleet import discovered as discovered_models
 from watchdog.engine.fleet import teams as fleet_teams
-from watchdog.engine.fleet.api_clock import api_date
-from watchdog.engine.fleet.discovery import Known
+from watchdog.engine.fleet.api_date import api_date
+from watchdog.engine.fleet.discovered import Known
 from watchdog.engine.fleet.teams import Teams
 from watchdog.engine.lifecycle.leadership import Leadership
 from watchdog.engine.lifecycle.sender import SENDING
@@ -60,7 +60,7 @@ class Term:
         Raises LedgerUnavailable, and nothing has changed then."""
 
         def work(tx: LedgerTransaction) -> list[Recorded]:
-            discovery.save(tx, discovered)
+            discovered_models.save(tx, discovered)
             fleet_teams.save(tx, teams)
             return begin(tx, settings)
 

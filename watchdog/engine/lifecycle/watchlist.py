@@ -11,7 +11,7 @@ from datetime import datetime
 from watchdog.domain.records import Health, Target
 from watchdog.domain.removal import unwatched
 from watchdog.domain.step import Transition
-from watchdog.engine.fleet.api_clock import api_date
+from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.counted import counted
 from watchdog.engine.fleet.judges import living_others
 from watchdog.engine.ports import LedgerTransaction
