@@ -196,8 +196,8 @@ async def play(policy: Mapping[str, Any]) -> dict[str, Outcome]:
     settings = make_settings(config, "daemon:1")
     engine = Engine(api, InMemoryLedger(clock), clock, listener, settings)
     listener.add(lambda event: _count(outcomes, thirds, event))
-    diagnosis = asyncio.create_task(engine.diagnosis.run())
     term = Term(engine)
+    diagnosis = asyncio.create_task(engine.diagnosis.run(term.sweep.check_now))
     await term.take_up(engine.settings, {}, {}, lambda: None)
     term.sweep.start()
     while clock.now() < START + _SPAN:

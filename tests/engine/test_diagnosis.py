@@ -28,7 +28,7 @@ class Asked:
     async def running(self) -> AsyncIterator[World]:
         async with self.world.running():
             yield self.world
-            task = asyncio.create_task(self.world.engine.diagnosis.run())
+            task = asyncio.create_task(self.world.diagnosing())
             await asyncio.sleep(1)
             task.cancel()
             with suppress(asyncio.CancelledError):

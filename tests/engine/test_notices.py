@@ -40,7 +40,7 @@ async def diagnosing(world: World) -> AsyncIterator[None]:
     """The world runs, and reads why a deployment failed and who acted."""
     world.diagnose = True
     async with world.running():
-        task = asyncio.create_task(world.engine.diagnosis.run())
+        task = asyncio.create_task(world.diagnosing())
         try:
             yield
         finally:

@@ -73,7 +73,7 @@ async def play_real(fleet: Fleet, seed: int) -> tuple[Times, Past]:
     played.changed = show
 
     async with real.running():
-        diagnosis = asyncio.create_task(real.engine.diagnosis.run())
+        diagnosis = asyncio.create_task(real.diagnosing())
         await real.run_for(minutes=3)
         while agenda.now < START + timedelta(days=fleet.days):
             await real.run_for(seconds=TICK, every=timedelta(seconds=TICK))

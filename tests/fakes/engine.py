@@ -278,6 +278,11 @@ class World:
             self._sends_at = self.clock.now() + SENDING
             await self.sender.tick()
 
+    async def diagnosing(self) -> None:
+        """Read why deployments fail, as the running process does beside its checks."""
+        assert self._term is not None
+        await self.engine.diagnosis.run(self._term.sweep.check_now)
+
     async def attend_to_the_breaker(self) -> None:
         """Do what a tick of the daemon does before its checks."""
         await self.engine.breaker.tick()

@@ -2,9 +2,11 @@
 reported."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.fakes.baseten_http import DEPLOYMENT, KEY, MODEL, RETRIED, ManualCloc
 from tests.fakes.http_server import Reply, Request
 from tests.fakes.retrying import retry
 from watchdog.baseten_api import KeySource
-from watchdog.baseten_api.gate import Gate
+from watchdog.baseten_api.gate import Gate, Precedence
 from watchdog.domain.limits import GIVE_WAY
 from watchdog.domain.records import DecisionReason, Hold
 from watchdog.engine.events import ApiHeld, AuthFailed, AuthRecovered, Event
@@ -437,7 +439,7 @@ async def test_requests_pass_at_the_rate_and_no_faster() -> None:
     passed: list[float] = []
 
     async def enter() -> None:
-        await gate.enter("get_deployment", "m1", urgent=False)
+        await gate.enter("get_deployment", "m1", precedence=Precedence.USUAL)
         passed.append(_time())
 
     started = _time()
@@ -449,26 +451,47 @@ async def test_requests_pass_at_the_rate_and_no_faster() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_urgent_pass_before_the_waiting_checks() -> None:
+async def test_the_urgent_pass_before_the_waiting_checks_and_the_optional_after_them() -> None:
     gate = _gate(10)
     order: list[str] = []
 
-    async def enter(name: str, *, urgent: bool) -> None:
-        await gate.enter("get_deployment", "m1", urgent=urgent)
+    async def enter(name: str, precedence: Precedence) -> None:
+        await gate.enter("get_deployment", "m1", precedence=precedence)
         order.append(name)
 
-    names = ["a", "b", "c", "d", "e"]
-    tasks = [asyncio.create_task(enter(name, urgent=False)) for name in names]
-    await asyncio.sleep(0)
-    tasks += [asyncio.create_task(enter(name, urgent=True)) for name in ("look", "post")]
+    given = {
+        Precedence.OPTIONAL: ["first", "log", "starts"],
+        Precedence.USUAL: ["a", "b", "c"],
+        Precedence.URGENT: ["look", "post"],
+    }
+    tasks = []
+    for precedence, names in given.items():
+        tasks += [asyncio.create_task(enter(name, precedence)) for name in names]
+        await asyncio.sleep(0)
     await asyncio.gather(*tasks)
-    assert order == ["a", "look", "post", "b", "c", "d", "e"]
+    assert order == ["first", "look", "post", "a", "b", "c", "log", "starts"]
+
+
+async def test_a_log_is_read_after_the_checks_that_wait() -> None:
+    async with running(rate=10) as setup:
+
+        def begin(*reads: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
+            return [asyncio.create_task(each) for each in reads]
+
+        def looks(count: int) -> list[Coroutine[Any, Any, object]]:
+            return [setup.api.get_deployment("m1") for _ in range(count)]
+
+        now = setup.clock.now()
+        log = setup.api.log_lines("m1", "d1", since=now, until=now)
+        await asyncio.gather(*begin(*looks(2), log, *looks(3)), return_exceptions=True)
+        assert setup.asked()[:5] == [GET] * 5
+        assert "/deployments/d1/logs" in setup.asked()[5]
 
 
 @pytest.mark.looptime
 async def test_cancelled_requests_take_no_turn() -> None:
     gate = _gate(1)
-    enter = partial(gate.enter, "get_deployment", "m1", urgent=False)
+    enter = partial(gate.enter, "get_deployment", "m1", precedence=Precedence.USUAL)
     tasks = [asyncio.create_task(enter()) for _ in range(102)]
     await asyncio.sleep(0)
     for task in tasks[1:101]:

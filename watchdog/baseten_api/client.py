@@ -11,7 +11,7 @@ from watchdog.baseten_api import requests
 from watchdog.baseten_api.answers import Answer, Body
 from watchdog.baseten_api.bodies import RetryBody
 from watchdog.baseten_api.connections import Connections
-from watchdog.baseten_api.gate import Gate
+from watchdog.baseten_api.gate import Gate, Precedence
 from watchdog.baseten_api.key import KeySource
 from watchdog.baseten_api.requests import (
     GET_DEPLOYMENT,
@@ -183,10 +183,11 @@ class HttpBasetenApi:
             yield partial(self._send, request, place)
 
     async def _enter(self, request: ApiRequest[Any], *, urgent: bool) -> None:
+        usual = Precedence.OPTIONAL if request.optional else Precedence.USUAL
         await self._gate.enter(
             request.operation,
             request.model_id,
-            urgent=urgent,
+            precedence=Precedence.URGENT if urgent else usual,
             despite_auth=request.operation == LIST_MODELS,
         )
 

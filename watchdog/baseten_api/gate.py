@@ -5,6 +5,7 @@ import heapq
 import itertools
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import IntEnum
 
 from watchdog.domain.limits import GIVE_WAY, LONGEST_HOLD
 from watchdog.domain.records import DecisionReason, Hold
@@ -20,6 +21,17 @@ AUTH_HOLD = timedelta(minutes=1)
 """While the key is refused, one request a minute tests it."""
 
 
+class Precedence(IntEnum):
+    """Which of the requests that wait pass first."""
+
+    URGENT = 0
+    """A retry, and the look before it."""
+
+    USUAL = 1
+    OPTIONAL = 2
+    """Only explains what was seen: it takes what the checks leave of the rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Quiet:
     """A hold that ends at a time of the monotonic clock. A step of the wall clock, which may be a
@@ -30,14 +42,14 @@ class _Quiet:
 
 
 class Gate:
-    """Lets requests pass at `rate` a second, the urgent ones first."""
+    """Lets requests pass at `rate` a second, by their precedence."""
 
     def __init__(self, rate: float, clock: Clock, listener: Listener) -> None:
         self._spacing = 1 / rate
         self._clock = clock
         self._listener = listener
         self._next_at = 0.0
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Precedence, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._holds: dict[str, _Quiet] = {}
@@ -57,7 +69,7 @@ class Gate:
         operation: str,
         model_id: str | None,
         *,
-        urgent: bool,
+        precedence: Precedence,
         despite_auth: bool = False,
     ) -> None:
         """Wait for a turn. During a hold it raises Held and does not wait.
@@ -67,7 +79,7 @@ class Gate:
         """
         self._refuse_held(operation, model_id, despite_auth=despite_auth)
         turn = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if urgent else 1, next(self._order), turn))
+        heapq.heappush(self._waiting, (precedence, next(self._order), turn))
         self._let_pass()
         await turn
         self._refuse_held(operation, model_id, despite_auth=despite_auth)

@@ -90,7 +90,7 @@ class Term:
         if engine.sender is not None:
             engine.sender.start()
             ticker.every(SENDING, engine.sender.tick)
-        finding_out = asyncio.create_task(engine.diagnosis.run(), name="diagnosis")
+        finding_out = asyncio.create_task(engine.diagnosis.run(sweep.check_now), name="diagnosis")
         try:
             sweep.start()
             await engine.breaker.tick()

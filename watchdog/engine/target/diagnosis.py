@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from watchdog.domain.cause_search import find_cause
 from watchdog.domain.causes import NOTHING
-from watchdog.domain.records import DecisionReason, Target
+from watchdog.domain.records import DecisionKind, DecisionReason, Target
 from watchdog.engine.events import (
     CauseFound,
     DeploymentFailedAgain,
@@ -42,6 +42,10 @@ _MOST_WAITING = 100
 """More targets fail at once only when the platform fails, and then their logs say nothing."""
 
 
+_FindOut = Callable[[], Awaitable[Target | None]]
+"""Returns a target whose retry is due now, because its cause is known."""
+
+
 class Diagnosis:
     """Listens to events and, if the settings say so, makes one optional request after another. A
     request that fails is not repeated: without its answer the cause is unknown, and the rules go on
@@ -61,7 +65,7 @@ class Diagnosis:
         self._listener = listener
         self._live = live
         self._actors = Actors(api, ledger, listener, live)
-        self._wanted: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(_MOST_WAITING)
+        self._wanted: asyncio.Queue[_FindOut] = asyncio.Queue(_MOST_WAITING)
         self._unexplained: dict[str, tuple[datetime, Target]] = {}
 
     def __call__(self, event: Event) -> None:
@@ -77,24 +81,27 @@ class Diagnosis:
             case EffectSeen():
                 self._want(self._actors.end_if_pushed, event.episode, event.target, event.attempt)
 
-    async def run(self) -> None:
-        """Run until cancelled. Requests that still wait are dropped then."""
+    async def run(self, check_now: Callable[[Target], None]) -> None:
+        """Run until cancelled. Requests that still wait are dropped then. `check_now` starts the
+        check of a target whose retry waited for its cause."""
         try:
             while True:
                 find_out = await self._wanted.get()
-                await self._attempt(find_out)
+                if due := await self._attempt(find_out):
+                    check_now(due)
         finally:
             while not self._wanted.empty():
                 self._wanted.get_nowait()
             self._unexplained.clear()
 
-    async def _attempt(self, find_out: Callable[[], Awaitable[None]]) -> None:
+    async def _attempt(self, find_out: _FindOut) -> Target | None:
         try:
-            await find_out()
+            return await find_out()
         except (ApiError, LedgerUnavailable):
-            return
+            return None
         except Exception as error:  # noqa: BLE001 - a bug here must not end all further findings
             self._listener(InternalError(model_id=None, error=error))
+            return None
 
     def _want_cause(self, target: Target) -> None:
         """Put the reading of a cause into the queue. If the same target is waiting there already,
@@ -108,7 +115,7 @@ class Diagnosis:
         now = self._clock.now()
         self._put(lambda: find_out(now, *about))
 
-    def _put(self, find_out: Callable[[], Awaitable[None]]) -> bool:
+    def _put(self, find_out: _FindOut) -> bool:
         """False if it is not done: the settings say so, or too much waits."""
         if not self._live.current.diagnose or self._wanted.full():
             return False
@@ -119,16 +126,17 @@ class Diagnosis:
         _, target = self._unexplained.pop(model_id)
         self._listener(CauseFound(target=target, finding=NOTHING))
 
-    async def _why(self, model_id: str) -> None:
-        """Record the cause of a target's newest failure."""
+    async def _why(self, model_id: str) -> Target | None:
+        """Record the cause of a target's newest failure. Returns the target if its retry waited for
+        that."""
         settings = self._live.current
         if not settings.diagnose:
             self._not_known(model_id)
-            return
+            return None
         at, target = self._unexplained.pop(model_id)
         episode = target.episode
         if episode is None:
-            return
+            return None
         since = await self._ledger.transact(lambda tx: since_when(tx, settings, episode, at))
         evidence = await read_evidence(self._api, episode, since=since, until=self._clock.now())
         finding = find_cause(evidence, settings.match)
@@ -138,6 +146,8 @@ class Diagnosis:
         recorded = await self._ledger.transact(
             lambda tx: record_cause(tx, present, episode, finding, lines, at, access)
         )
-        if recorded is not None:
-            self._listener(CauseFound(target=recorded.after, finding=finding))
-            tell(recorded, present, self._listener)
+        if recorded is None:
+            return None
+        self._listener(CauseFound(target=recorded.after, finding=finding))
+        tell(recorded, present, self._listener)
+        return recorded.after if recorded.after.decision.kind is DecisionKind.RETRY else None
