@@ -34,6 +34,8 @@ NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: 'labels.txt'"
 CHAINED = "During handling of the above exception, another exception occurred:"
 ALL_THERE = "model.safetensors: 100%|##########| 4.98G/4.98G"
 NOT_READY = "Deployment timed out: the model was not ready within 30 minutes"
+NO_MEMORY = "[E] Error Code 2: OutOfMemory (Requested size was 29360128000 bytes.)"
+SUMMARY = "RuntimeError: Engine core initialization failed. See root cause above."
 NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient nvidia.com/gpu."
 
 
@@ -70,6 +72,13 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         # A problem that was overcome is not the cause of the failure.
         ((RESET, ALL_THERE, NO_FILE), Cause.USER_CODE),
         ((NO_NODES, "Normal  Scheduled  5m", NOT_READY), Cause.TIMEOUT),
+        # A summary says nothing by itself: the reason is elsewhere, or in the same line.
+        ((SUMMARY,), Cause.UNKNOWN),
+        ((BAD_SYNTAX, SUMMARY), Cause.USER_CODE),
+        ((NO_MEMORY, SUMMARY), Cause.MEMORY),
+        ((f"{SUMMARY} CUDA out of memory.",), Cause.MEMORY),
+        # TorchServe gives the level INFO to everything that a model prints.
+        ((f"10:00:01 [INFO ] W-9000-m_1.0-stdout MODEL_LOG - {NO_FILE}",), Cause.USER_CODE),
         # A remark is not a failure; at most it hints at a transient cause.
         (("WARNING: skipped: ModuleNotFoundError: No module named 'flash_attn'",), Cause.UNKNOWN),
         (("2026-11-27 INFO request was answered 503 Service Unavailable",), Cause.NETWORK),
@@ -92,8 +101,8 @@ def test_no_pattern_is_there_twice() -> None:
     assert len(set(patterns)) == len(patterns)
 
 
-def test_each_cause_but_unknown_has_a_pattern_and_a_sentence() -> None:
-    assert {entry.cause for entry in shipped()} == set(Cause) - {Cause.UNKNOWN}
+def test_each_cause_has_a_pattern_and_a_sentence() -> None:
+    assert {entry.cause for entry in shipped()} == set(Cause)
     assert all(cause.sentence.endswith(".") for cause in Cause)
 
 
