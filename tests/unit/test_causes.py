@@ -77,6 +77,9 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         ((BAD_SYNTAX, SUMMARY), Cause.USER_CODE),
         ((NO_MEMORY, SUMMARY), Cause.MEMORY),
         ((f"{SUMMARY} CUDA out of memory.",), Cause.MEMORY),
+        # In one line, the network says more than a time-out, and every other cause more than it.
+        (("wandb.errors.CommError: Run initialization has timed out",), Cause.NETWORK),
+        (("level=error status=500 detail: write /data: no space left on device",), Cause.PLATFORM),
         # TorchServe gives the level INFO to everything that a model prints.
         ((f"10:00:01 [INFO ] W-9000-m_1.0-stdout MODEL_LOG - {NO_FILE}",), Cause.USER_CODE),
         # A remark is not a failure; at most it hints at a transient cause.

@@ -39,6 +39,10 @@ _REMARK = re.compile(
 the level INFO to everything that a model prints."""
 
 
+_TELLS_LITTLE = {Cause.TIMEOUT: 0, Cause.NETWORK: 1}
+"""Causes that may be how another one was noticed: a registry whose disk is full answers 500."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     at: int
@@ -67,12 +71,13 @@ class _Found:
         return self.pattern.cause is cause and self.sureness is Sureness.CERTAIN
 
     @property
-    def rank(self) -> tuple[Sureness, bool, int, bool]:
+    def rank(self) -> tuple[Sureness, bool, int, bool, int]:
         """The order of importance: the more certain cause wins. Of two that are equally sure and
         less than CERTAIN, the transient one wins, because one retry too many costs less than a
-        retry that is not sent. Otherwise the later one wins."""
+        retry that is not sent. Otherwise the later one wins, and in one line the one that says more."""
         less = self.sureness < Sureness.CERTAIN
-        return self.sureness, less and self.is_transient, self.at, self.is_transient
+        tells = _TELLS_LITTLE.get(self.pattern.cause, len(_TELLS_LITTLE))
+        return self.sureness, less and self.is_transient, self.at, self.is_transient, tells
 
     @property
     def finding(self) -> Finding:
