@@ -74,7 +74,8 @@ class _Found:
     def rank(self) -> tuple[Sureness, bool, int, bool, int]:
         """The order of importance: the more certain cause wins. Of two that are equally sure and
         less than CERTAIN, the transient one wins, because one retry too many costs less than a
-        retry that is not sent. Otherwise the later one wins, and in one line the one that says more."""
+        retry that is not sent. Otherwise the later one wins, and in one line the one that says
+        more."""
         less = self.sureness < Sureness.CERTAIN
         tells = _TELLS_LITTLE.get(self.pattern.cause, len(_TELLS_LITTLE))
         return self.sureness, less and self.is_transient, self.at, self.is_transient, tells
