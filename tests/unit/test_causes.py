@@ -63,12 +63,14 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         ((RESET, *["step"] * 59, NO_FILE), Cause.NETWORK),
         # What is certain follows from little else, unless Python chains two exceptions.
         ((RESET, BAD_SYNTAX), Cause.USER_CODE),
-        ((RESET, "", CHAINED, "", "TypeError: 'NoneType' object"), Cause.NETWORK),
+        ((RESET, "", CHAINED, "", "TypeError: unhashable type: 'dict'"), Cause.NETWORK),
         (
-            (RESET, CHAINED, "TypeError: 'NoneType' object", "Exception while loading model"),
+            (RESET, CHAINED, "TypeError: unhashable type: 'dict'", "Exception while loading model"),
             Cause.NETWORK,
         ),
-        ((CHAINED, RESET, "TypeError: 'NoneType' object"), Cause.USER_CODE),
+        ((CHAINED, RESET, "TypeError: unhashable type: 'dict'"), Cause.USER_CODE),
+        # What was not loaded is often None.
+        ((RESET, "TypeError: 'NoneType' object is not iterable"), Cause.NETWORK),
         # A problem that was overcome is not the cause of the failure.
         ((RESET, ALL_THERE, NO_FILE), Cause.USER_CODE),
         ((NO_NODES, "Normal  Scheduled  5m", NOT_READY), Cause.TIMEOUT),
