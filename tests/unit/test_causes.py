@@ -36,6 +36,7 @@ ALL_THERE = "model.safetensors: 100%|##########| 4.98G/4.98G"
 NOT_READY = "Deployment timed out: the model was not ready within 30 minutes"
 NO_MEMORY = "[E] Error Code 2: OutOfMemory (Requested size was 29360128000 bytes.)"
 SUMMARY = "RuntimeError: Engine core initialization failed. See root cause above."
+PROBE_FAILED = "Warning  Unhealthy  Startup probe failed: connect: connection refused"
 NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient nvidia.com/gpu."
 
 
@@ -87,6 +88,7 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         # A remark is not a failure; at most it hints at a transient cause.
         (("WARNING: skipped: ModuleNotFoundError: No module named 'flash_attn'",), Cause.UNKNOWN),
         (("2026-11-27 INFO request was answered 503 Service Unavailable",), Cause.NETWORK),
+        ((PROBE_FAILED, "INFO hub answered 503 Service Unavailable, retrying"), Cause.TIMEOUT),
         ((NO_FILE, "INFO: Connection reset by peer, reconnecting"), Cause.USER_CODE),
     ],
 )

@@ -49,6 +49,7 @@ class _Found:
     line: str
     pattern: Pattern
     sureness: Sureness
+    is_remark: bool = False
 
     @property
     def is_configured(self) -> bool:
@@ -71,14 +72,19 @@ class _Found:
         return self.pattern.cause is cause and self.sureness is Sureness.CERTAIN
 
     @property
-    def rank(self) -> tuple[Sureness, bool, int, bool, int]:
+    def rank(self) -> tuple[Sureness, bool, bool, int, bool, int]:
         """The order of importance: the more certain cause wins. Of two that are equally sure and
         less than CERTAIN, the transient one wins, because one retry too many costs less than a
-        retry that is not sent. Otherwise the later one wins, and in one line the one that says
-        more."""
+        retry that is not sent. What is not only a remark wins over a remark. Otherwise the later
+        one wins, and in one line the one that says more."""
         less = self.sureness < Sureness.CERTAIN
         tells = _TELLS_LITTLE.get(self.pattern.cause, len(_TELLS_LITTLE))
-        return self.sureness, less and self.is_transient, self.at, self.is_transient, tells
+        transient = less and self.is_transient
+        return self.sureness, transient, not self.is_remark, self.at, self.is_transient, tells
+
+    @property
+    def as_remark(self) -> "_Found":
+        return replace(self, sureness=Sureness.HINT, is_remark=True)
 
     @property
     def finding(self) -> Finding:
@@ -126,7 +132,7 @@ def _best(at: int, line: str, patterns: Sequence[Pattern]) -> _Found | None:
     found = [_Found(at, line, pattern, pattern.sureness) for pattern in patterns]
     if not any(each.is_configured for each in found):
         if _REMARK.match(line):
-            found = [replace(each, sureness=Sureness.HINT) for each in found if each.is_transient]
+            found = [each.as_remark for each in found if each.is_transient]
         if any(each.is_summary for each in found):
             found = [each for each in found if each.is_transient and not each.is_summary]
     return max(found, key=lambda each: each.rank, default=None)
