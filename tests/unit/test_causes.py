@@ -70,6 +70,7 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
             Cause.NETWORK,
         ),
         ((CHAINED, RESET, "TypeError: unhashable type: 'dict'"), Cause.USER_CODE),
+        (("WARNING: 429 Too Many Requests", CHAINED, "GatedRepoError: x"), Cause.CONFIGURATION),
         # What was not loaded is often None.
         ((RESET, "TypeError: 'NoneType' object is not iterable"), Cause.NETWORK),
         # A problem that was overcome is not the cause of the failure.
@@ -89,6 +90,11 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         (("WARNING: skipped: ModuleNotFoundError: No module named 'flash_attn'",), Cause.UNKNOWN),
         (("2026-11-27 INFO request was answered 503 Service Unavailable",), Cause.NETWORK),
         ((PROBE_FAILED, "INFO hub answered 503 Service Unavailable, retrying"), Cause.TIMEOUT),
+        ((PROBE_FAILED, 'ts=1 lvl=warn msg="429 Too Many Requests"'), Cause.TIMEOUT),
+        ((PROBE_FAILED, '{"ts": 1, "level": "info", "msg": "connection refused"}'), Cause.TIMEOUT),
+        # A refused request may be the result of too many of them.
+        (("API rate limit exceeded", "curl: (22) returned error: 403"), Cause.NETWORK),
+        (("curl: (22) The requested URL returned error: 403",), Cause.CONFIGURATION),
         ((NO_FILE, "INFO: Connection reset by peer, reconnecting"), Cause.USER_CODE),
     ],
 )

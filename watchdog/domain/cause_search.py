@@ -33,7 +33,9 @@ the model's code, which may fail for every reason."""
 
 
 _REMARK = re.compile(
-    r"^(?!.*-stdout MODEL_LOG - ).{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])"
+    r"(?!.*-stdout MODEL_LOG - )"
+    r"(.{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])"
+    r"|.{0,120}?\b(level|lvl|severity)\"?[=:] ?\"?(?i:warn|warning|info|debug|notice|trace)\b)"
 )
 """A line with a level below an error's: the failure that it mentions may be over. TorchServe gives
 the level INFO to everything that a model prints."""
@@ -164,7 +166,7 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
 
 
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
-    return any(line.strip() in _CHAIN for line in lines[first.at : last.at])
+    return not first.is_remark and any(line.strip() in _CHAIN for line in lines[first.at : last.at])
 
 
 _CHAIN = (
