@@ -70,6 +70,7 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
             Cause.NETWORK,
         ),
         ((CHAINED, RESET, "TypeError: unhashable type: 'dict'"), Cause.USER_CODE),
+        ((RESET, f"#9 4.1 {CHAINED}", "#9 4.1 KeyError: 'url'"), Cause.NETWORK),
         (("WARNING: 429 Too Many Requests", CHAINED, "GatedRepoError: x"), Cause.CONFIGURATION),
         # What was not loaded is often None.
         ((RESET, "TypeError: 'NoneType' object is not iterable"), Cause.NETWORK),

@@ -166,7 +166,9 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
 
 
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
-    return not first.is_remark and any(line.strip() in _CHAIN for line in lines[first.at : last.at])
+    if first.is_remark:
+        return False
+    return any(line.rstrip().endswith(_CHAIN) for line in lines[first.at : last.at])
 
 
 _CHAIN = (
