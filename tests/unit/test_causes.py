@@ -34,6 +34,9 @@ NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: 'labels.txt'"
 CHAINED = "During handling of the above exception, another exception occurred:"
 ALL_THERE = "model.safetensors: 100%|##########| 4.98G/4.98G"
 NOT_READY = "Deployment timed out: the model was not ready within 30 minutes"
+NO_MEMORY = "[E] Error Code 2: OutOfMemory (Requested size was 29360128000 bytes.)"
+SUMMARY = "RuntimeError: Engine core initialization failed. See root cause above."
+PROBE_FAILED = "Warning  Unhealthy  Startup probe failed: connect: connection refused"
 NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient nvidia.com/gpu."
 
 
@@ -61,18 +64,38 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
         ((RESET, *["step"] * 59, NO_FILE), Cause.NETWORK),
         # What is certain follows from little else, unless Python chains two exceptions.
         ((RESET, BAD_SYNTAX), Cause.USER_CODE),
-        ((RESET, "", CHAINED, "", "TypeError: 'NoneType' object"), Cause.NETWORK),
+        ((RESET, "", CHAINED, "", "TypeError: unhashable type: 'dict'"), Cause.NETWORK),
         (
-            (RESET, CHAINED, "TypeError: 'NoneType' object", "Exception while loading model"),
+            (RESET, CHAINED, "TypeError: unhashable type: 'dict'", "Exception while loading model"),
             Cause.NETWORK,
         ),
-        ((CHAINED, RESET, "TypeError: 'NoneType' object"), Cause.USER_CODE),
+        ((CHAINED, RESET, "TypeError: unhashable type: 'dict'"), Cause.USER_CODE),
+        ((RESET, f"#9 4.1 {CHAINED}", "#9 4.1 KeyError: 'url'"), Cause.NETWORK),
+        (("WARNING: 429 Too Many Requests", CHAINED, "GatedRepoError: x"), Cause.CONFIGURATION),
+        # What was not loaded is often None.
+        ((RESET, "TypeError: 'NoneType' object is not iterable"), Cause.NETWORK),
         # A problem that was overcome is not the cause of the failure.
         ((RESET, ALL_THERE, NO_FILE), Cause.USER_CODE),
         ((NO_NODES, "Normal  Scheduled  5m", NOT_READY), Cause.TIMEOUT),
+        # A summary says nothing by itself: the reason is elsewhere, or in the same line.
+        ((SUMMARY,), Cause.UNKNOWN),
+        ((BAD_SYNTAX, SUMMARY), Cause.USER_CODE),
+        ((NO_MEMORY, SUMMARY), Cause.MEMORY),
+        ((f"{SUMMARY} CUDA out of memory.",), Cause.MEMORY),
+        # In one line, the network says more than a time-out, and every other cause more than it.
+        (("wandb.errors.CommError: Run initialization has timed out",), Cause.NETWORK),
+        (("level=error status=500 detail: write /data: no space left on device",), Cause.PLATFORM),
+        # TorchServe gives the level INFO to everything that a model prints.
+        ((f"10:00:01 [INFO ] W-9000-m_1.0-stdout MODEL_LOG - {NO_FILE}",), Cause.USER_CODE),
         # A remark is not a failure; at most it hints at a transient cause.
         (("WARNING: skipped: ModuleNotFoundError: No module named 'flash_attn'",), Cause.UNKNOWN),
         (("2026-11-27 INFO request was answered 503 Service Unavailable",), Cause.NETWORK),
+        ((PROBE_FAILED, "INFO hub answered 503 Service Unavailable, retrying"), Cause.TIMEOUT),
+        ((PROBE_FAILED, 'ts=1 lvl=warn msg="429 Too Many Requests"'), Cause.TIMEOUT),
+        ((PROBE_FAILED, '{"ts": 1, "level": "info", "msg": "connection refused"}'), Cause.TIMEOUT),
+        # A refused request may be the result of too many of them.
+        (("API rate limit exceeded", "curl: (22) returned error: 403"), Cause.NETWORK),
+        (("curl: (22) The requested URL returned error: 403",), Cause.CONFIGURATION),
         ((NO_FILE, "INFO: Connection reset by peer, reconnecting"), Cause.USER_CODE),
     ],
 )
@@ -92,8 +115,8 @@ def test_no_pattern_is_there_twice() -> None:
     assert len(set(patterns)) == len(patterns)
 
 
-def test_each_cause_but_unknown_has_a_pattern_and_a_sentence() -> None:
-    assert {entry.cause for entry in shipped()} == set(Cause) - {Cause.UNKNOWN}
+def test_each_cause_has_a_pattern_and_a_sentence() -> None:
+    assert {entry.cause for entry in shipped()} == set(Cause)
     assert all(cause.sentence.endswith(".") for cause in Cause)
 
 

@@ -41,30 +41,48 @@ class Entry(BaseModel):
 
 
 class Catalogue:
-    """Finds the patterns that a line matches, all at once and in time that grows with the line's
-    length alone."""
+    """Finds the patterns that a line matches, in time that grows with the line's length alone. All
+    patterns with the same cause are matched at once. The patterns of all causes together would need
+    more states than RE2 keeps, and would be slow."""
 
     def __init__(self, own: Iterable[tuple[str, Cause]] = ()) -> None:
         """`own` are the patterns and causes of the configuration, which has checked them with
         `regular_expression`."""
-        self._patterns = [Pattern(text, cause, Sureness.CONFIGURED) for text, cause in own]
-        self._unless = {}
-        for entry in shipped():
-            if entry.unless is not None:
-                self._unless[len(self._patterns)] = re2.compile(entry.unless, _OPTIONS)
-            self._patterns.append(entry.of_domain)
-        self._set = re2.Set.SearchSet(_OPTIONS)
-        for pattern in self._patterns:
-            self._set.Add(pattern.text)
-        self._set.Compile()
+        configured = [Pattern(text, cause, Sureness.CONFIGURED) for text, cause in own]
+        rules = [_Rule(pattern) for pattern in configured]
+        rules += [_Rule(entry.of_domain, entry.unless) for entry in shipped()]
+        self._groups = [
+            _Group([rule for rule in rules if rule.pattern.cause is cause]) for cause in Cause
+        ]
 
     def __call__(self, line: str) -> Sequence[Pattern]:
-        matched = self._set.Match(line) or ()
-        return [self._patterns[at] for at in matched if not self._left_out(at, line)]
+        return [pattern for group in self._groups for pattern in group.matching(line)]
 
-    def _left_out(self, at: int, line: str) -> bool:
-        unless = self._unless.get(at)
-        return unless is not None and unless.search(line) is not None
+
+class _Rule:
+    """A pattern, and which lines do not count although they match it."""
+
+    def __init__(self, pattern: Pattern, unless: str | None = None) -> None:
+        self.pattern = pattern
+        self._unless = None if unless is None else re2.compile(unless, _OPTIONS)
+
+    def counts(self, line: str) -> bool:
+        return self._unless is None or self._unless.search(line) is None
+
+
+class _Group:
+    """Patterns that are matched at once."""
+
+    def __init__(self, rules: Sequence[_Rule]) -> None:
+        self._rules = rules
+        self._set = re2.Set.SearchSet(_OPTIONS)
+        for rule in rules:
+            self._set.Add(rule.pattern.text)
+        self._set.Compile()
+
+    def matching(self, line: str) -> Sequence[Pattern]:
+        matched = [self._rules[at] for at in self._set.Match(line) or ()]
+        return [rule.pattern for rule in matched if rule.counts(line)]
 
 
 def regular_expression(text: str) -> str:

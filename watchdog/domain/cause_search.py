@@ -32,8 +32,17 @@ _BY_PHASE = {
 the model's code, which may fail for every reason."""
 
 
-_REMARK = re.compile(r"^.{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])")
-"""A line with a level below an error's: the failure that it mentions may be over."""
+_REMARK = re.compile(
+    r"(?!.*-stdout MODEL_LOG - )"
+    r"(.{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])"
+    r"|.{0,120}?\b(level|lvl|severity)\"?[=:] ?\"?(?i:warn|warning|info|debug|notice|trace)\b)"
+)
+"""A line with a level below an error's: the failure that it mentions may be over. TorchServe gives
+the level INFO to everything that a model prints."""
+
+
+_TELLS_LITTLE = {Cause.TIMEOUT: 0, Cause.NETWORK: 1}
+"""Causes that may be how another one was noticed: a registry whose disk is full answers 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +51,16 @@ class _Found:
     line: str
     pattern: Pattern
     sureness: Sureness
+    is_remark: bool = False
 
     @property
     def is_configured(self) -> bool:
         return self.sureness is Sureness.CONFIGURED
+
+    @property
+    def is_summary(self) -> bool:
+        """The line only says that something failed."""
+        return self.pattern.cause is Cause.UNKNOWN and not self.is_configured
 
     @property
     def is_transient(self) -> bool:
@@ -53,15 +68,25 @@ class _Found:
 
     @property
     def is_refusal(self) -> bool:
-        return self.pattern.cause is Cause.CONFIGURATION and self.sureness is Sureness.CERTAIN
+        return self.is_certain_of(Cause.CONFIGURATION)
+
+    def is_certain_of(self, cause: Cause) -> bool:
+        return self.pattern.cause is cause and self.sureness is Sureness.CERTAIN
 
     @property
-    def rank(self) -> tuple[Sureness, bool, int, bool]:
+    def rank(self) -> tuple[Sureness, bool, bool, int, bool, int]:
         """The order of importance: the more certain cause wins. Of two that are equally sure and
         less than CERTAIN, the transient one wins, because one retry too many costs less than a
-        retry that is not sent. Otherwise the later one wins."""
+        retry that is not sent. What is not only a remark wins over a remark. Otherwise the later
+        one wins, and in one line the one that says more."""
         less = self.sureness < Sureness.CERTAIN
-        return self.sureness, less and self.is_transient, self.at, self.is_transient
+        tells = _TELLS_LITTLE.get(self.pattern.cause, len(_TELLS_LITTLE))
+        transient = less and self.is_transient
+        return self.sureness, transient, not self.is_remark, self.at, self.is_transient, tells
+
+    @property
+    def as_remark(self) -> "_Found":
+        return replace(self, sureness=Sureness.HINT, is_remark=True)
 
     @property
     def finding(self) -> Finding:
@@ -105,10 +130,13 @@ def _not_overcome(lines: Sequence[str], match: Match) -> list[_Found]:
 
 def _best(at: int, line: str, patterns: Sequence[Pattern]) -> _Found | None:
     """The most important match of a line, if there is any. A pattern of the configuration counts on
-    a line of any level."""
+    every line."""
     found = [_Found(at, line, pattern, pattern.sureness) for pattern in patterns]
-    if _REMARK.match(line) and not any(each.is_configured for each in found):
-        found = [replace(each, sureness=Sureness.HINT) for each in found if each.is_transient]
+    if not any(each.is_configured for each in found):
+        if _REMARK.match(line):
+            found = [each.as_remark for each in found if each.is_transient]
+        if any(each.is_summary for each in found):
+            found = [each for each in found if each.is_transient and not each.is_summary]
     return max(found, key=lambda each: each.rank, default=None)
 
 
@@ -117,7 +145,8 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
 
     A certain match is the result of a transient failure only if Python says so, for two exceptions
     in a chain. A likely match may be the result of a transient failure or a refused access shortly
-    before it. A hint may be the result of any earlier match, and that one of another.
+    before it, or repeat a certain match with the same cause. A hint may be the result of any
+    earlier match, and that one of another.
     """
     last = found[-1]
     if last.sureness is Sureness.HINT:
@@ -132,11 +161,14 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
         chained = (each for each in transient if _chained(each, last, lines))
         return max(chained, key=lambda each: each.rank, default=last)
     refused = [] if last.is_transient else [each for each in near if each.is_refusal]
-    return max((*transient, *refused, last), key=lambda each: each.rank)
+    same = [each for each in near if each.is_certain_of(last.pattern.cause)]
+    return max((*transient, *refused, *same, last), key=lambda each: each.rank)
 
 
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
-    return any(line.strip() in _CHAIN for line in lines[first.at : last.at])
+    if first.is_remark:
+        return False
+    return any(line.rstrip().endswith(_CHAIN) for line in lines[first.at : last.at])
 
 
 _CHAIN = (
