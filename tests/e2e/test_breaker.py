@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import (
+    PATIENCE_SECONDS,
     cli,
     config_file,
     daemon,
@@ -86,10 +87,8 @@ def test_without_a_daemon_a_pass_over_all_opens_it_and_sends_canaries(tmp_path: 
         assert before < 3
         (opening,) = fleet_history(config)["openings"]
         assert opening["closed_at"] is None
-        sent = 0
-        for _ in range(30):
-            if sent == 2:
-                break
+        sent, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+        while sent < 2 and time.monotonic() < deadline:
             earlier = len(posts(url))
             check_retry(config)
             assert len(posts(url)) <= earlier + 1
