@@ -48,5 +48,5 @@ def _head(name: str, kind: str, text: str) -> bytes:
 def escape(text: str) -> str:
     """Escape a text for a label's value. Characters that cannot be printed are replaced first,
     because some parsers end a line at U+2028 and similar ones."""
-    lines = map(clean, text.split("\n"))
-    return r"\n".join(line.replace("\\", r"\\").replace('"', r"\"") for line in lines)
+    text = clean(text) if "\n" not in text else "\n".join(map(clean, text.split("\n")))
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -41,6 +41,8 @@ def clean(text: str, secret: str = "", *, most: int = LONGEST) -> str:
     """
     if secret:
         text = _masked(text, secret)
+    if text.isascii() and text.isprintable() and len(text) <= most:
+        return text  # Nearly all texts, and several of each target in each scrape.
     parts = _JOINED.split(text[: most + 1])
     text = _JOINER.join(map(_escaped, parts))
     return text if len(text) <= most else f"{text[: most - 3].rstrip(_JOINER)}..."
