@@ -168,8 +168,13 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
     if first.is_remark:
         return False
-    return any(line.rstrip().endswith(_CHAIN) for line in lines[first.at : last.at])
+    after = lines[first.at : min(last.at, first.at + _MESSAGE_LINES)]
+    return any(line.rstrip().endswith(_CHAIN) for line in after)
 
+
+_MESSAGE_LINES = 8
+"""The line that announces the next exception of a chain follows the message of the one before,
+which hardly has more lines than these."""
 
 _CHAIN = (
     "During handling of the above exception, another exception occurred:",
