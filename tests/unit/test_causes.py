@@ -32,6 +32,7 @@ RETRYING = "WARNING: Retrying (Retry(total=4)) after connection broken by 'ReadT
 BAD_SYNTAX = "SyntaxError: invalid syntax"
 NO_FILE = "FileNotFoundError: [Errno 2] No such file or directory: 'labels.txt'"
 CHAINED = "During handling of the above exception, another exception occurred:"
+TRACEBACK = "Traceback (most recent call last):"
 ALL_THERE = "model.safetensors: 100%|##########| 4.98G/4.98G"
 NOT_READY = "Deployment timed out: the model was not ready within 30 minutes"
 NO_MEMORY = "[E] Error Code 2: OutOfMemory (Requested size was 29360128000 bytes.)"
@@ -70,6 +71,7 @@ NO_NODES = "Warning  FailedScheduling  0/12 nodes are available: 12 Insufficient
             Cause.NETWORK,
         ),
         ((CHAINED, RESET, "TypeError: unhashable type: 'dict'"), Cause.USER_CODE),
+        ((RESET, TRACEBACK, "OSError: x", CHAINED, "GatedRepoError: x"), Cause.CONFIGURATION),
         ((RESET, f"#9 4.1 {CHAINED}", "#9 4.1 KeyError: 'url'"), Cause.NETWORK),
         (("WARNING: 429 Too Many Requests", CHAINED, "GatedRepoError: x"), Cause.CONFIGURATION),
         # What was not loaded is often None.

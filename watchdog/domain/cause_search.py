@@ -168,14 +168,15 @@ def _root(found: Sequence[_Found], lines: Sequence[str]) -> _Found:
 def _chained(first: _Found, last: _Found, lines: Sequence[str]) -> bool:
     if first.is_remark:
         return False
-    after = lines[first.at : min(last.at, first.at + _MESSAGE_LINES)]
-    return any(line.rstrip().endswith(_CHAIN) for line in after)
+    for line in lines[first.at : last.at]:
+        if line.rstrip().endswith(_CHAIN):
+            return True
+        if line.rstrip().endswith(_TRACEBACK):  # It is another exception's, so `first` was alone.
+            return False
+    return False
 
 
-_MESSAGE_LINES = 8
-"""The line that announces the next exception of a chain follows the message of the one before,
-which hardly has more lines than these."""
-
+_TRACEBACK = "Traceback (most recent call last):"
 _CHAIN = (
     "During handling of the above exception, another exception occurred:",
     "The above exception was the direct cause of the following exception:",
