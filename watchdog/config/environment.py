@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from watchdog.config.file import ConfigError
 from watchdog.config.problems import is_compound, near, settings_in
-from watchdog.config.yaml_file import ConfigError
 
 ENV_PREFIX = "BASETEN_WATCHDOG_"
 _NESTED = "__"
