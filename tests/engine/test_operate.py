@@ -160,6 +160,16 @@ async def test_a_reset_gives_an_exhausted_target_a_new_episode_and_a_new_window_
     assert len(world.posts()) == 4
 
 
+async def test_a_healthy_model_is_healthy_again_at_the_first_look_after_a_reset() -> None:
+    world = World("a")
+    async with world.running():
+        await world.run_for(minutes=3)
+        await do(world, lambda tx: operate.reset(tx, world.settings, world.target("a"), **WHO))
+        assert world.target("a").decision.reason is DecisionReason.UNOBSERVED
+        await world.run_for(minutes=2)
+        assert world.target("a").decision.reason is DecisionReason.HEALTHY
+
+
 async def test_a_reset_leaves_the_fleets_limits_alone() -> None:
     world = World("a", max_retries_per_minute=1, first_delay=timedelta(0))
     world.api.set_status("a", "BUILD_FAILED")

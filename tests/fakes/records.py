@@ -7,6 +7,9 @@ from typing import Any
 from watchdog.domain.records import (
     Actor,
     Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
     DeploymentRef,
     Episode,
     Fleet,
@@ -86,6 +89,11 @@ def healthy(**values: Any) -> Target:
     return replace(
         failing(status="ACTIVE", health=Health.HEALTHY, failing_since=None, episode=None), **values
     )
+
+
+def judged(target: Target) -> Target:
+    """The target with some decision, as each has after it was recorded."""
+    return replace(target, decision=Decision(DecisionKind.NOTHING, DecisionReason.HEALTHY))
 
 
 def an_attempt(outcome: Outcome = Outcome.ACCEPTED, **values: Any) -> Attempt:

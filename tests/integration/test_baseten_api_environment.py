@@ -23,6 +23,24 @@ NAME = "api.baseten.test"
 """No resolver knows this name: only a proxy that is really used can reach it."""
 
 
+@pytest.mark.parametrize(
+    ("variable", "place", "why"),
+    [
+        ("SSL_CERT_FILE", "/", "Is a directory: name a file"),
+        ("SSL_CERT_FILE", ".", "Is a directory: name a file"),
+        ("SSL_CERT_DIR", "/nowhere", "No such file or directory: name a folder"),
+        ("SSL_CERT_DIR", "/dev/null", "Not a directory: name a folder"),
+    ],
+)
+async def test_a_place_of_certificates_that_is_none_is_named(
+    variable: str, place: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, place)
+    with pytest.raises(ApiSetupError) as caught:
+        make_api("https://example.com")
+    assert f"{variable}={place}: {why}" in str(caught.value)
+
+
 @pytest.fixture(autouse=True)
 def _no_cas_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)

@@ -238,6 +238,23 @@ def test_every_text_is_printed_whatever_the_terminals_encoding(
     assert any(text in ran.stdout for text in ("日本".encode(), rb"\u65e5\u672c"))
 
 
+@pytest.mark.parametrize("command", ["doctor", "simulate --worlds 20 --models 5 --days 1"])
+def test_signs_that_the_encoding_lacks_are_drawn_otherwise(
+    command: str, api: str, tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, api, "first")
+    ran = subprocess.run(
+        [sys.executable, "-m", "watchdog", *command.split(), "--config", config],
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "BASETEN_API_KEY": "some-key"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert ran.stderr == ""
+    assert "\\" not in ran.stdout
+    assert ("+ " if command == "doctor" else "+-") in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("command", "sections"),
     [

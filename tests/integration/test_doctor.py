@@ -121,6 +121,27 @@ def test_what_is_wrong_is_named(
     assert text in found[name][1]
 
 
+def test_certificates_that_cannot_be_read_are_not_blamed_on_the_key(
+    api: str, tmp_path: Path
+) -> None:
+    config = config_file(tmp_path, api, ["aaaa1111"])
+    code, found = results(config, SSL_CERT_FILE=str(tmp_path))
+    assert (code, found["API"][0]) == (1, "wrong")
+    assert f"SSL_CERT_FILE={tmp_path}: Is a directory" in found["API"][1]
+    assert "key" not in found
+
+
+def test_a_missing_key_is_named(api: str, tmp_path: Path) -> None:
+    code, found = results(config_file(tmp_path, api, ["aaaa1111"]), BASETEN_API_KEY="")
+    assert (code, found["key"][0]) == (1, "wrong")
+    assert "API" not in found
+
+
+def test_one_model_is_counted_as_one(api: str, tmp_path: Path) -> None:
+    _, found = results(config_file(tmp_path, api, ["aaaa1111"]))
+    assert found["limits"][1].startswith("1 model, each checked every ")
+
+
 def test_receivers_that_can_be_used_are_named(api: str, tmp_path: Path) -> None:
     receivers = [{"name": "ops", "url": "http://127.0.0.1:1/s3cr3t"}]
     code, found = results(config_file(tmp_path, api, ["aaaa1111"], notify=receivers))

@@ -46,7 +46,7 @@ def test_a_taken_port_is_one_line_and_exit_2() -> None:
         pytest.param("", "", "no API key: set BASETEN_API_KEY", id="no-key"),
         pytest.param("", " ", "no API key: set BASETEN_API_KEY", id="blank-key"),
         pytest.param("--time-scale 0", "k", "--time-scale: ", id="no-time"),
-        pytest.param("--scenario none.yaml", "k", "none.yaml: No such file", id="no-file"),
+        pytest.param("--scenario none.yaml", "k", "none.yaml: cannot be read: ", id="no-file"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_2(arguments: str, key: str, message: str) -> None:

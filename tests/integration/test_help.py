@@ -62,6 +62,7 @@ def test_the_sentences_of_the_help_are_folded_at_the_terminals_width(command: st
         ("config frob", "see `baseten-watchdog config --help`"),
         ("status --stat", "No such option: --stat (Possible options: --sort, --state"),
         ("history --limit x", "Invalid value for '--limit'"),
+        ("status --sort nope", "Invalid value for '--sort': 'nope' is not one of 'urgency', "),
         ("cause explain", "Missing argument 'FILE'"),
     ],
 )

@@ -163,3 +163,10 @@ async def test_each_field_is_described_with_its_type(site: Site) -> None:
 def test_each_path_is_described() -> None:
     rows = re.findall(r"(?m)^\| `(/api/\S+)` \|", DESCRIPTION.read_text())
     assert rows == ["/api/v1/targets", "/api/v1/targets/{id}", "/api/v1/fleet"]
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v1/targets/", "/api/v2/fleet"])
+async def test_a_path_that_there_is_not_is_a_404_in_json(path: str, site: Site) -> None:
+    answer = await site.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("there is no such path: ")

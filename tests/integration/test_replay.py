@@ -161,7 +161,7 @@ def test_since_says_how_far_back(tmp_path: Path, since: str, episodes: int) -> N
 def test_the_table_has_a_line_for_each_episode_and_totals(tmp_path: Path) -> None:
     lines = replayed(tmp_path, "llama", policy="max_attempts: 1").splitlines()
     assert "gives up after 9m: episode_spent" in lines[1]
-    assert lines[3] == "1 episodes. 1 fewer: fewer retries, and all that they brought is known."
+    assert lines[3] == "1 episode. 1 fewer: fewer retries, and all that they brought is known."
     assert lines[4] == "2 retries were sent; 1 of these would be."
 
 

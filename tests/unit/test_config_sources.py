@@ -30,6 +30,18 @@ def test_needs_no_file() -> None:
     assert loaded.sources == {}
 
 
+def test_a_variable_may_end_in_a_newline_as_a_mounted_secret_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BASETEN_WATCHDOG_MODE", "observe\n")
+    monkeypatch.setenv("BASETEN_WATCHDOG_BASETEN__BASE_URL", "https://api.example.com\n")
+    monkeypatch.setenv("BASETEN_WATCHDOG_BASETEN__API_KEY_FILE", " /run/key\r\n")
+    config = load_config().config
+    assert config.mode == "observe"
+    assert config.baseten.base_url == "https://api.example.com"
+    assert config.baseten.api_key_file == Path("/run/key")
+
+
 def test_environment_beats_file_and_command_line_beats_both(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from tests.fakes.records import NOW, POLICY, REF, TIMING
+from tests.fakes.records import NOW, POLICY, REF, TIMING, judged
 from tests.fakes.usage import fleet_from
 from watchdog.domain.effects import named_in_answer
 from watchdog.domain.limits import FLEET_DAY, FLEET_MINUTE, episode_used
@@ -365,7 +365,7 @@ class Rules(RuleBasedStateMachine):
             step = observe(target, attempts, seen, self.policy, TIMING)
             self.seen(slot)
             assert (step.target.failing_since or self.now) <= self.now
-            if is_steady(target, seen, self.policy):
+            if is_steady(judged(target), seen, self.policy):
                 assert (step.happened, step.ended, step.attempts) == ((), None, ())
                 assert step.target == replace(target, observed_at=self.now)
         else:

@@ -44,9 +44,14 @@ DURATION = "not a duration: write it like 30s, 5m, 1h30m or 500ms"
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param("models: [", ":1:10: not YAML", id="not-yaml"),
-        pytest.param("\x00", ": not YAML", id="not-even-text"),
-        pytest.param("", ": must hold settings", id="empty"),
+        pytest.param("models: [", ":2:1: not YAML", id="not-yaml"),
+        pytest.param("models: !!int ''", ":1:9: not YAML: a value that", id="empty-number"),
+        pytest.param("models: 2026-99-99", ":1:9: not YAML: a value that", id="no-such-date"),
+        pytest.param("models: [], models: []", ":1:", id="no-mapping"),
+        pytest.param("models: []\nmodels: []", ":2:1: not YAML: the key", id="key-twice"),
+        pytest.param("models: " + "[" * 100, ":1:28: not YAML: nested too deeply", id="too-deep"),
+        pytest.param("\x00", ":1: not YAML: a control character", id="not-even-text"),
+        pytest.param("", ": models: is missing", id="empty"),
         pytest.param("{}", ": models: is missing", id="no-models"),
         pytest.param("{models: [], errors: 3}", ": errors: no such setting", id="unknown-key"),
         pytest.param(
@@ -122,7 +127,7 @@ def test_says_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match=r"none\.yaml: No such file or directory"):
+    with pytest.raises(ScenarioError, match=r"none\.yaml: cannot be read: No such file"):
         load_scenario(tmp_path / "none.yaml")
 
 

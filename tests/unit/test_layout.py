@@ -29,6 +29,19 @@ def test_less_important_columns_go_first() -> None:
     assert shown(10) == ["name", "state", "why"]
 
 
+def test_names_of_one_family_stay_apart_where_there_is_room_for_it() -> None:
+    columns = (Column("name", 0, shorten_middle, 12), Column("what"), Column("detail", 1))
+    names = [f"llama-3-{number}-instruct-a-very-long-name-quantised" for number in range(100, 110)]
+    rows = [(name, "failing: BUILD_FAILED", "cause: unknown") for name in names]
+
+    def cells(width: int) -> list[str]:
+        wide = dict(fit(columns, rows, width))[0]
+        return [shorten_middle(name, wide, "…") for name in names]
+
+    assert len(set(cells(50))) == len(names)
+    assert len(set(cells(30))) == 1  # There is no room for it beside what must stay.
+
+
 def test_where_there_is_room_nothing_is_shortened() -> None:
     assert fit(COLUMNS, [ROW], 1000) == [(at, len(cell)) for at, cell in enumerate(ROW)]
 

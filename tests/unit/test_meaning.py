@@ -18,6 +18,7 @@ from tests.fakes.records import (
     failing,
     healthy,
     inactive,
+    judged,
     observed,
     refailed,
 )
@@ -406,7 +407,7 @@ def test_when_it_will_be_read_again(target: Target, at: datetime | None) -> None
     ],
 )
 def test_what_needs_no_record(target: Target, observation: Observation, steady: bool) -> None:
-    assert is_steady(target, observation, POLICY) is steady
+    assert is_steady(judged(target), observation, POLICY) is steady
 
 
 def test_how_long_it_is_in_progress_counts_over_all_its_statuses() -> None:

@@ -49,7 +49,7 @@ each_source = pytest.mark.parametrize(("read", "secret", "place"), SOURCES)
 
 
 @each_source
-@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} \n\n", "\t{}"])
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", " {} \n\n", "\t{}", "\ufeff{}\r\n"])
 def test_white_space_around_a_secret_is_no_part_of_it(
     around: str,
     read: Read,

@@ -17,12 +17,14 @@ from tests.fakes.records import (
     failing,
     healthy,
     inactive,
+    judged,
     observed,
     refailed,
 )
 from watchdog.domain.effects import named_in_answer
 from watchdog.domain.episode import reset
 from watchdog.domain.records import (
+    UNOBSERVED,
     Actor,
     Attempt,
     Episode,
@@ -525,7 +527,12 @@ def test_any_sight_of_a_missing_target_brings_it_back() -> None:
     ],
 )
 def test_what_needs_no_record(target: Target, observation: Observation, steady: bool) -> None:
-    assert is_steady(target, observation, POLICY) is steady
+    assert is_steady(judged(target), observation, POLICY) is steady
+
+
+def test_what_a_reset_forgot_is_decided_and_recorded_anew() -> None:
+    forgotten = replace(healthy(), decision=UNOBSERVED)
+    assert not is_steady(forgotten, observed("ACTIVE"), POLICY)
 
 
 def test_a_reset_ends_the_episode_and_begins_a_new_window() -> None:

@@ -22,7 +22,7 @@ from watchdog.engine.ports import LedgerTransaction, LedgerUnavailable
 from watchdog.ledger.durability import settings_off
 from watchdog.serving import listen, to_change
 from watchdog.text.duration import format_duration
-from watchdog.text.phrases import signature
+from watchdog.text.phrases import counted, signature
 from watchdog.urls.ledger import ledger_url
 
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -63,13 +63,13 @@ def _configuration(loaded: LoadedConfig, file: Path | None) -> Iterator[DoctorRe
     pace = make_settings(config, owner="").effective_interval
     if pace > config.watch.interval:
         interval = format_duration(config.watch.interval)
-        text = f"{len(config.models)} models cannot be checked every {interval}"
+        text = f"{counted(len(config.models), 'model')} cannot be checked every {interval}"
         remedy = f"set watch.interval to at least {format_duration(pace)}"
         yield DoctorResult("limits", Verdict.BAD, text, remedy)
     elif config.models:
         fleet = config.fleet
         text = (
-            f"{len(config.models)} models, each checked every "
+            f"{counted(len(config.models), 'model')}, each checked every "
             f"{format_duration(config.watch.interval)}; at most {fleet.max_retries_per_minute} "
             f"retries a minute and {fleet.max_attempts_per_window} in 24 hours"
         )

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 from watchdog.app.commands import list_models, open_api
 from watchdog.app.doctor_result import DoctorResult, Verdict
+from watchdog.app.parts import make_key
 from watchdog.app.setup import SetupError
 from watchdog.clock import SystemClock
 from watchdog.config import Config, LoadedConfig
 from watchdog.config.policies import overlooked
 from watchdog.domain.discovery import ListedModel, Listing
 from watchdog.engine.ports import ApiError, BasetenApi, Denied, Deployment
+from watchdog.text.phrases import counted
 
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 """An answer may be a few seconds old, and its `Date` is exact to a second."""
@@ -24,18 +26,23 @@ async def api_results(
     """Whether the key is accepted, and what can be read with it of the models and their logs."""
     config = loaded.config
     try:
+        make_key(config, environ)
+    except SetupError as error:
+        remedy = "make a key in Baseten, in the settings of the workspace, if you have none"
+        yield DoctorResult("key", Verdict.BAD, str(error), remedy)
+        return
+    try:
         async with open_api(config, environ, SystemClock()) as api:
             listing = await api.list_models()
             teams = sorted({model.team for model in listing.models})
-            seen = f"{len(listing.models)} models of {', '.join(teams) or 'no team'}"
+            seen = f"{counted(len(listing.models), 'model')} of {', '.join(teams) or 'no team'}"
             scheme, where = config.baseten.auth_scheme, config.baseten.base_url
             text = f"accepted by {where} as {scheme}; it sees {seen}"
             yield DoctorResult("key", Verdict.GOOD, text)
             async for each in _models(loaded, api, listing):
                 yield each
     except SetupError as error:
-        remedy = "make a key in Baseten, in the settings of the workspace, if you have none"
-        yield DoctorResult("key", Verdict.BAD, str(error), remedy)
+        yield DoctorResult("API", Verdict.BAD, str(error), "correct it, and run `doctor` again")
     except Denied as error:
         yield await _refused(config, environ, error)
     except ApiError as error:
@@ -106,7 +113,7 @@ async def _evidence(
 def _discovered(found: list[ListedModel]) -> DoctorResult:
     if found:
         return DoctorResult(
-            "discovery", Verdict.GOOD, f"its patterns find {len(found)} more models"
+            "discovery", Verdict.GOOD, f"its patterns find {counted(len(found), 'more model')}"
         )
     remedy = "see `baseten-watchdog models`, and change discovery.include"
     return DoctorResult("discovery", Verdict.BAD, "its patterns find no model", remedy)

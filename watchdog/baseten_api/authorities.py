@@ -17,9 +17,9 @@ class Authorities:
 
     def __init__(self) -> None:
         """Raises ApiSetupError."""
-        self._file = Path(os.environ.get("SSL_CERT_FILE", ""))
-        folder = Path(os.environ.get("SSL_CERT_DIR", ""))
-        self._place = next((each for each in (self._file, folder) if each.name), None)
+        named = ((name, os.environ.get(name)) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        self._variable, place = next((each for each in named if each[1]), ("", None))
+        self._place = Path(place) if place else None
         self.read()
 
     @property
@@ -32,15 +32,23 @@ class Authorities:
         """Read them now. Raises ApiSetupError, and keeps those that it has."""
         self._mark = self._present_mark()  # Before, so that a change meanwhile is noticed.
         try:
-            if self._file.name:
-                check_regular(self._file)
+            if self._place is not None:
+                self._check(self._place)
             self._context = httpx.create_ssl_context()
         except OSError as error:  # ssl.SSLError is one
-            variable = "SSL_CERT_FILE" if self._file.name else "SSL_CERT_DIR"
+            what = "folder" if self._variable == "SSL_CERT_DIR" else "file"
             raise ApiSetupError(
-                f"the CA certificates cannot be loaded: {variable}={self._place}: "
-                f"{error.strerror}: name a file of PEM certificates, or unset it"
+                f"the CA certificates cannot be loaded: {self._variable}={self._place}: "
+                f"{error.strerror}: name a {what} of PEM certificates, or unset it"
             ) from None
+
+    def _check(self, place: Path) -> None:
+        """Raises OSError. OpenSSL takes a folder that is not there for one without certificates,
+        and every connection would fail then."""
+        if self._variable == "SSL_CERT_FILE":
+            check_regular(place)
+        else:
+            os.scandir(place).close()
 
     def refresh(self) -> None:
         """Read them if they changed. What cannot be read, as for a moment while a secret is

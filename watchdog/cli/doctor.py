@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from watchdog.app.doctor_result import DoctorResult
     from watchdog.config import LoadedConfig
 
-_SIGNS = {"ok": ("✓", typer.colors.GREEN), "wrong": ("✗", typer.colors.RED), "unknown": ("?", None)}
+_SIGNS = {
+    "ok": ("✓", "+", typer.colors.GREEN),
+    "wrong": ("✗", "x", typer.colors.RED),
+    "unknown": ("?", "?", None),
+}
+"""For each result its sign, that for an encoding that lacks the first, and its colour."""
 _NAME_WIDTH = 24
 _INDENT = len("✓ ") + _NAME_WIDTH + len(" ")
 
@@ -75,7 +80,8 @@ def _count(found: "list[DoctorResult]") -> None:
 
 
 def _show(each: "DoctorResult") -> None:
-    sign, colour = _SIGNS[each.verdict.value]
+    usual, instead, colour = _SIGNS[each.verdict.value]
+    sign = drawn(usual, instead)
     name = shorten_middle(clean(each.name), _NAME_WIDTH, drawn("…", "~"))
     first, *more = said(f"{sign} {name:<{_NAME_WIDTH}} {clean(each.text)}", indent=_INDENT)
     typer.echo("\n".join((first.replace(sign, typer.style(sign, fg=colour), 1), *more)))

@@ -127,4 +127,6 @@ def _write(file: Path, text: str) -> None:
 
 
 def _count(chosen: "Sequence[SeenModel]") -> str:
-    return f"{len(chosen)} model{'' if len(chosen) == 1 else 's'}"
+    from watchdog.text.phrases import counted
+
+    return counted(len(chosen), "model")

@@ -1,13 +1,16 @@
 """How a table fits a terminal: which columns stay, and how wide each is. No cell is folded, and no
 word is broken."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
 GAP = 2
 """Spaces between two columns."""
+
+_WIDEST_APART = 32
+"""For names that only a wider column would tell apart, no other column is left out."""
 
 Shorten = Callable[[str, int, str], str]
 """Makes a text fit into that many cells of the terminal, with a mark for what it left out."""
@@ -64,6 +67,15 @@ def fit(
         min(found, max(column.least, cell_len(column.heading))) if column.shorten else found
         for column, found in zip(columns, natural, strict=True)
     ]
+    apart = [
+        _apart([row[at] for row in rows], least[at], found)
+        if column.shorten is shorten_middle
+        else least[at]
+        for at, (column, found) in enumerate(zip(columns, natural, strict=True))
+    ]
+    always = [at for at, column in enumerate(columns) if column.rank == 0]
+    if sum(apart[at] for at in always) + GAP * (len(always) - 1) <= width:
+        least = apart
     shown = _that_stay(columns, least, width)
     left = width - GAP * (len(shown) - 1) - sum(least[at] for at in shown)
     widths = {}
@@ -74,6 +86,16 @@ def fit(
         more = min(share, natural[at] - least[at])
         widths[at], left = least[at] + more, left - more
     return [(at, widths[at]) for at in shown]
+
+
+def _apart(cells: Iterable[str], least: int, natural: int) -> int:
+    """The width from `least` on in which different names stay different; `least` if there is none
+    up to `_WIDEST_APART`. Names of one family differ in a few characters only."""
+    names = set(cells)
+    for width in range(least, min(natural, _WIDEST_APART) + 1):
+        if len({shorten_middle(name, width, "…") for name in names}) == len(names):
+            return width
+    return least
 
 
 def _that_stay(columns: Sequence[Column], least: Sequence[int], width: int) -> list[int]:

@@ -12,7 +12,7 @@ from watchdog.cli.model_argument import OptionalModel, configured, resolve
 from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table, say, when, zone
 from watchdog.text.duration import parse_duration
-from watchdog.text.phrases import age
+from watchdog.text.phrases import age, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,18 +96,22 @@ def columns() -> tuple[Column, ...]:
 
 def cells(replayed: "Replayed") -> tuple[str, ...]:
     episode = replayed.episode
-    would = f"{len(replayed.sent)} retries"
+    would = _retries(len(replayed.sent))
     if replayed.unknown_at is not None:
-        would = f"{len(replayed.sent)} retries, then unknown"
+        would += ", then unknown"
     return (
         when(episode.opened_at),
         episode.model_id,
-        f"{replayed.was} retries",
+        _retries(replayed.was),
         episode.result.value if episode.result is not None else "open",
         would,
         replayed.verdict.value,
         _detail(replayed),
     )
+
+
+def _retries(count: int) -> str:
+    return counted(count, "retry", "retries")
 
 
 def _detail(replayed: "Replayed") -> str:
@@ -133,8 +137,8 @@ def totals(found: "Sequence[Replayed]") -> tuple[str, str]:
     )
     was, would = sum(each.was for each in found), sum(len(each.sent) for each in found)
     return (
-        f"{len(found)} episodes. {words}.",
-        f"{was} retries were sent; {would} of these would be.",
+        f"{counted(len(found), 'episode')}. {words}.",
+        f"{_retries(was)} {'was' if was == 1 else 'were'} sent; {would} of these would be.",
     )
 
 

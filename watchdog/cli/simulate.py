@@ -10,7 +10,7 @@ import typer
 from watchdog.cli.console import fail
 from watchdog.cli.layout import Column
 from watchdog.cli.options import JsonOption, load
-from watchdog.cli.output import print_json, print_table, say
+from watchdog.cli.output import drawn, print_json, print_table, say
 
 if TYPE_CHECKING:
     from watchdog.simulate.compare import Comparison
@@ -136,6 +136,8 @@ def _print(comparison: "Comparison", *, json: bool, svg: Path | None) -> None:
     fleet = comparison.fleet
     size = f"{fleet.models} models, {fleet.days} days, {len(comparison.results)} worlds"
     typer.echo(f"{size}, seed {comparison.seed}\n")
-    print_table(_columns(words.columns()), words.rows(comparison), empty="")
+    within = drawn("±", "+-")
+    rows = [[cell.replace("±", within) for cell in row] for row in words.rows(comparison)]
+    print_table(_columns(words.columns()), rows, empty="")
     for line in ("", *words.paragraph(comparison)):
-        say(line)
+        say(line.replace("±", within))

@@ -39,7 +39,11 @@ def detail(watched: Watched, now: datetime) -> Iterator[tuple[str, str]]:
     yield from _retries(watched, now)
     if target.deployment is not None:
         yield "deployment", clean(target.deployment.id)
-    yield "checked", ago(target.observed_at, now) if target.observed_at else "not yet"
+    if target.observed_at is None:
+        yield "checked", "not yet"
+    else:
+        # Most looks at a healthy model are later than this one, and nothing is written of them.
+        yield "recorded", f"{ago(target.observed_at, now)}; a look that changes nothing is not"
 
 
 def _retries(watched: Watched, now: datetime) -> Iterator[tuple[str, str]]:

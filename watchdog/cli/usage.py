@@ -71,5 +71,7 @@ def _in_one_line() -> Iterator[None]:
 
 def _fail(error: UsageError) -> None:
     command = error.ctx.command_path if error.ctx is not None else "baseten-watchdog"
-    message = " ".join(error.format_message().split()).rstrip(".")
+    # Typer passes on the text of its own ValueError with pydantic's label for one.
+    message = error.format_message().replace(": Value error, ", ": ")
+    message = " ".join(message.split()).rstrip(".")
     fail(f"{message}: see `{command} --help`")

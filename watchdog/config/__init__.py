@@ -1,10 +1,10 @@
 """The config file and the environment: validated, strict, immutable."""
 
+from watchdog.config.file import ConfigError
 from watchdog.config.load import LoadedConfig, load_config
 from watchdog.config.model import Config
 from watchdog.config.policies import discovered_policies, only, policies
 from watchdog.config.schema import json_schema
-from watchdog.config.yaml_file import ConfigError
 
 __all__ = [
     "Config",

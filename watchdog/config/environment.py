@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from watchdog.config.file import ConfigError
 from watchdog.config.problems import is_compound, near, settings_in
-from watchdog.config.yaml_file import ConfigError
 
 ENV_PREFIX = "BASETEN_WATCHDOG_"
 _NESTED = "__"
@@ -36,7 +36,8 @@ def _settings(name: str, text: str) -> dict[str, Any]:
     """The one setting of a variable, in its sections. Raises ValueError if it is not JSON, as a
     list or a section must be."""
     *sections, last = _path(name)
-    found = {last: json.loads(text) if is_compound((*sections, last)) else text}
+    # As with secrets: what comes from a file or a Kubernetes Secret often ends in a newline.
+    found = {last: json.loads(text) if is_compound((*sections, last)) else text.strip()}
     for section in reversed(sections):
         found = {section: found}
     return found

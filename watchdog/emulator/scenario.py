@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from importlib.resources import files
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -24,12 +23,15 @@ from pydantic import (
 
 from watchdog.emulator.faults import Fault, Span
 from watchdog.emulator.limits import RateLimits
-from watchdog.files.regular import check_regular
 from watchdog.files.shape import dotted, shape_problems
+from watchdog.files.yaml_file import YamlFileError, read_settings
 from watchdog.text.duration import parse_duration
 from watchdog.text.patterns import MODEL_ID
 
 DEFAULT_SCENARIO = "default.yaml"
+
+_MOST_BYTES = 16 << 20
+"""Ten thousand models, each with a long course, take half of this."""
 
 
 class ScenarioError(Exception):
@@ -210,26 +212,14 @@ class Scenario(BaseModel):
 
 def load_scenario(path: Path | None = None) -> Scenario:
     """Read a scenario file; None: the one that comes with the emulator. Raises ScenarioError."""
-    source = files(__package__) / DEFAULT_SCENARIO if path is None else path
-    try:
-        if path is not None:
-            check_regular(path)
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError([f"{source}: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ScenarioError([f"{source}: not UTF-8 text"]) from None
-    except yaml.YAMLError as error:
-        raise ScenarioError([f"{source}{_yaml_problem(error)}"]) from None
+    with as_file(files(__package__) / DEFAULT_SCENARIO) as built_in:
+        source = path or built_in
+        try:
+            content = read_settings(source, _MOST_BYTES, example="docs/emulator.md")
+        except YamlFileError as error:
+            raise ScenarioError([str(error)]) from None
     try:
         return Scenario.model_validate(content)
     except ValidationError as error:
         problems = (f"{dotted(at)}: {text}" if at else text for at, text in shape_problems(error))
         raise ScenarioError([f"{source}: {problem}" for problem in problems]) from None
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return f":{mark.line + 1}:{mark.column + 1}: not YAML: {error.problem}"
-    return ": not YAML"

@@ -17,8 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from watchdog.config.file import ConfigError, read_yaml
 from watchdog.config.values import Duration, NoBool
-from watchdog.config.yaml_file import ConfigError, read_yaml
 from watchdog.domain.causes import Cause
 from watchdog.files.shape import dotted, shape_problems
 from watchdog.simulate.draws import LONGEST, Times

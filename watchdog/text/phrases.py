@@ -37,6 +37,11 @@ def clock_time(moment: datetime | None) -> str:
     return "-" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 model`, `2 models`; `plural` is for a noun that takes more than an s."""
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def signature(owner: str) -> str:
     """The owner of a reservation in short: `host/5f3a2c` for a daemon, `command@host/5f3a2c` for a
     command."""

@@ -3,5 +3,5 @@
 
 def stripped(secret: str) -> str:
     """The secret without the white space around it: files and Kubernetes Secrets often end in a
-    newline. An empty one is no secret."""
-    return secret.strip()
+    newline. An empty one is no secret. Some editors begin a file with a byte order mark."""
+    return secret.removeprefix("\ufeff").strip()

@@ -30,6 +30,8 @@ class JsonApi:
             Route("/api/v1/targets", self._targets),
             Route("/api/v1/targets/{model_id}", self._target),
             Route("/api/v1/fleet", self._fleet),
+            Route("/api", _nothing),
+            Route("/api/{path:path}", _nothing),
         ]
 
     async def _targets(self, _: Request) -> Response:
@@ -71,6 +73,10 @@ class JsonApi:
             return _error(503, BUSY, BUSY_HEADERS)
         except LedgerUnavailable:
             return _error(503, "the ledger does not answer")
+
+
+async def _nothing(_: Request) -> Response:
+    return _error(404, "there is no such path: there are /api/v1/targets and /api/v1/fleet")
 
 
 async def _json(shape: Callable[[], dict[str, Any]]) -> Response:

@@ -1,4 +1,4 @@
-"""Reading the configuration file. Whatever is wrong with it is one line for a person."""
+"""Reading a file of settings. Whatever is wrong with it is one line for a person."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -14,30 +14,33 @@ try:
 except ImportError:  # PyYAML was built without libyaml
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
-_MOST_BYTES = 1 << 20
-"""Ten thousand models take half of this."""
-
 _DEEPEST = 20
 """Far deeper than any setting. Libyaml itself knows no limit, and crashes the process."""
 
 _MERGE = "tag:yaml.org,2002:merge"
 
 
-class ConfigError(Exception):
-    """The configuration cannot be used. Each of `problems` is one line: where, and what."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+class YamlFileError(Exception):
+    """The file cannot be read as settings. The text is one line: where, and what."""
 
 
 class _Loader(_SafeLoader):
-    """Rejects a duplicate key: YAML would silently use the last one."""
+    """Rejects a duplicate key: YAML would silently use the last one. Says where a value is that
+    cannot be read: YAML's own constructors let any error of Python through."""
 
     def __init__(self, stream: str | bytes | IO[str] | IO[bytes]) -> None:
         super().__init__(stream)
         # An alias to a node that contains it becomes an error, not an endless mapping.
         self.deep_construct = True
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise yaml.constructor.ConstructorError(
+                problem="a value that cannot be read: put it in quotes if it is text",
+                problem_mark=node.start_mark,
+            ) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -57,29 +60,30 @@ class _Loader(_SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_yaml(path: Path, *, example: str = "config/example.yaml") -> dict[str, Any]:
-    """The file's mapping; an empty file has none. `example` is named to whoever wrote something
-    else. Raises ConfigError."""
+def read_settings(path: Path, most_bytes: int, *, example: str) -> dict[str, Any]:
+    """The file's mapping; an empty file has none. A file with more bytes is refused. `example` is
+    named to whoever wrote something else. Raises YamlFileError."""
     try:
-        content = read_regular(path, _MOST_BYTES)
+        content = read_regular(path, most_bytes)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(content) > _MOST_BYTES:
-        raise ConfigError(f"{path}: larger than 1 MiB: not a configuration")
+        raise YamlFileError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > most_bytes:
+        most = f"{most_bytes >> 20} MiB"
+        raise YamlFileError(f"{path}: larger than {most}: not a configuration")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from None
+        raise YamlFileError(f"{path}:{line}: not UTF-8 text: save the file as UTF-8") from None
     try:
         _check_depth(text)
         loaded = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}{_problem(error, text)}") from None
+    except yaml.YAMLError as error:
+        raise YamlFileError(f"{path}{_problem(error, text)}") from None
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path}: not a mapping of settings: see {example}")
+        raise YamlFileError(f"{path}: not a mapping of settings: see {example}")
     return loaded
 
 
@@ -95,7 +99,7 @@ def _check_depth(text: str) -> None:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=mark)
 
 
-def _problem(error: Exception, text: str) -> str:
+def _problem(error: yaml.YAMLError, text: str) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         place = f":{mark.line + 1}:{mark.column + 1}"

@@ -1,0 +1,26 @@
+"""Reading the configuration file."""
+
+from pathlib import Path
+from typing import Any
+
+from watchdog.files.yaml_file import YamlFileError, read_settings
+
+_MOST_BYTES = 1 << 20
+"""Ten thousand models take half of this."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. Each of `problems` is one line: where, and what."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read_yaml(path: Path, *, example: str = "config/example.yaml") -> dict[str, Any]:
+    """The file's mapping; an empty file has none. `example` is named to whoever wrote something
+    else. Raises ConfigError."""
+    try:
+        return read_settings(path, _MOST_BYTES, example=example)
+    except YamlFileError as error:
+        raise ConfigError(str(error)) from None
