@@ -136,3 +136,11 @@ def test_the_status_of_a_broken_model_is_that(tmp_path: Path) -> None:
     (target,) = json.loads(_run(tmp_path, "status", "--json"))["targets"]
     assert (target["state"], target["decision_reason"]) == ("broken", "broken")
     assert "broken" in _run(tmp_path, "status")
+
+
+def test_a_time_before_all_dates_is_one_line(tmp_path: Path) -> None:
+    _run(tmp_path, "history")
+    file = str(tmp_path / "watchdog.yaml")
+    result = CliRunner().invoke(app, ["history", "--since", "99999999d", "--config", file])
+    assert result.exit_code == 2
+    assert result.stderr == "error: --since: too long a duration: at most 3650d\n"

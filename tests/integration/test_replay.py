@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.fakes.records import healthy
 from watchdog.cli.program import app
 from watchdog.clock import SystemClock
 from watchdog.domain.causes import Cause, Explanation
+from watchdog.domain.discovery import Discovered
 from watchdog.domain.records import (
     Attempt,
     DeploymentRef,
@@ -23,6 +25,7 @@ from watchdog.domain.records import (
     Resolution,
     StatusChange,
 )
+from watchdog.engine.fleet import discovered
 from watchdog.engine.ports import LedgerTransaction
 from watchdog.ledger import Role, SqlLedger
 
@@ -31,6 +34,10 @@ NOW = datetime.now(UTC)
 
 REF = DeploymentRef("d-1", NOW - timedelta(days=3))
 MINUTE = timedelta(minutes=1)
+ONE_A_DAY = "fleet: {max_attempts_per_window: 1, max_retries_per_minute: 1, max_in_flight: 1}"
+ONLY_ONE = "max_attempts: 1, max_attempts_per_window: 1"
+"""A policy that goes with it."""
+
 OPENED = NOW - timedelta(hours=20)
 FIRST, SECOND = OPENED + 5 * MINUTE, OPENED + 14 * MINUTE
 """The default policy retries 5 minutes after the failure, and 5 minutes after the next one."""
@@ -64,10 +71,18 @@ TWO = (
 )
 
 
-async def _write(url: str, episode: Episode, attempts: tuple[Attempt, ...]) -> None:
+def _ledger(url: str) -> SqlLedger:
     base_url = "https://api.baseten.co"
-    ledger = SqlLedger.open(url, clock=SystemClock(), base_url=base_url, role=Role.DAEMON)
+    return SqlLedger.open(url, clock=SystemClock(), base_url=base_url, role=Role.DAEMON)
 
+
+async def _also(url: str, write: Callable[[LedgerTransaction], None]) -> None:
+    ledger = _ledger(url)
+    await ledger.transact(write)
+    await ledger.close()
+
+
+async def _write(url: str, episode: Episode, attempts: tuple[Attempt, ...]) -> None:
     def fill(tx: LedgerTransaction) -> None:
         tx.targets.add(healthy(model_id="model-a", name="llama", observed_at=NOW))
         tx.episodes.save(episode)
@@ -75,8 +90,7 @@ async def _write(url: str, episode: Episode, attempts: tuple[Attempt, ...]) -> N
         for attempt in attempts:
             tx.attempts.add(attempt)
 
-    await ledger.transact(fill)
-    await ledger.close()
+    await _also(url, fill)
 
 
 def replayed(
@@ -85,19 +99,24 @@ def replayed(
     policy: str = "",
     episode: Episode | None = None,
     attempts: tuple[Attempt, ...] = TWO,
+    more: str = "",
+    also: Callable[[LedgerTransaction], None] | None = None,
 ) -> str:
-    """What `replay` prints of this one episode, judged by a policy without jitter."""
+    """What `replay` prints of this one episode, and what `also` writes into the ledger, judged by a
+    policy without jitter. `more` are other sections of the configuration."""
     url = f"sqlite:///{folder}/ledger.db"
     asyncio.run(_write(url, episode or an_episode(), attempts))
+    if also is not None:
+        asyncio.run(_also(url, also))
     file = folder / "new.yaml"
-    file.write_text(f"store: {{url: '{url}'}}\npolicy: {{jitter: 0, {policy}}}\n")
+    file.write_text(f"store: {{url: '{url}'}}\npolicy: {{jitter: 0, {policy}}}\n{more}\n")
     result = CliRunner().invoke(app, ["replay", *arguments, "--config", str(file)])
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
-def the_one(folder: Path, **given: Any) -> dict[str, Any]:
-    (found,) = json.loads(replayed(folder, "--json", **given))
+def the_one(folder: Path, *, since: str = "30d", **given: Any) -> dict[str, Any]:
+    (found,) = json.loads(replayed(folder, "--json", "--since", since, **given))
     assert isinstance(found, dict)
     return found
 
@@ -151,6 +170,65 @@ def test_an_open_episode_that_waits_is_not_over(tmp_path: Path) -> None:
     assert (found["verdict"], found["would_send_at"]) == ("lasts", [])
 
 
+def test_a_status_that_it_does_not_retry_is_left_alone(tmp_path: Path) -> None:
+    found = the_one(tmp_path, policy="retry_on: [DEPLOY_FAILED]")
+    assert (found["verdict"], found["gave_up"]) == ("fewer", "broken")
+    assert (found["gave_up_at"], found["would_send_at"]) == (OPENED.isoformat(), [])
+
+
+def test_a_wait_ends_with_the_episode(tmp_path: Path) -> None:
+    by_person = an_episode(result=EpisodeResult.REPLACED)
+    found = the_one(tmp_path, policy="first_delay: 1h", episode=by_person, attempts=())
+    assert [each["until"] for each in found["held"]] == [(OPENED + 18 * MINUTE).isoformat()]
+
+
+def test_the_rules_for_a_discovered_model_go_by_its_name_and_team(tmp_path: Path) -> None:
+    rule = "{match: ['team-a/*'], policy: {max_attempts: 1, standing: retry}}"
+    found = the_one(
+        tmp_path,
+        more=f"discovery: {{include: ['*']}}\nrules: [{rule}]",
+        also=lambda tx: discovered.save(tx, {"model-a": Discovered("llama", "team-a")}),
+    )
+    assert (found["gave_up"], len(found["would_send_at"])) == ("episode_spent", 1)
+
+
+def test_the_retries_of_failures_before_it_count_against_its_limits(tmp_path: Path) -> None:
+    """All models together have one in 24 hours, and it was sent two hours before."""
+    before = OPENED - timedelta(hours=2)
+    attempt = replace(TWO[0], id="a-0", model_id="model-b", episode_id="e-0", reserved_at=before)
+
+    def one_before(tx: LedgerTransaction) -> None:
+        tx.episodes.save(replace(an_episode(), id="e-0", model_id="model-b", opened_at=before))
+        tx.attempts.add(replace(attempt, sent_at=before))
+
+    found = the_one(tmp_path, since="21h", policy=ONLY_ONE, more=ONE_A_DAY, also=one_before)
+    assert [each["reason"] for each in found["held"]] == ["fleet_window_spent"]
+    assert (found["verdict"], found["would_send_at"]) == ("fewer", [])
+
+
+def test_those_that_wait_for_the_fleet_are_retried_in_the_order_in_which_they_got_ready(
+    tmp_path: Path,
+) -> None:
+    """All models together have one retry in 24 hours."""
+    began = [NOW - timedelta(days=3) + number * MINUTE for number in range(200)]
+
+    def fill(tx: LedgerTransaction) -> None:
+        for number, at in enumerate(began):
+            id_ = f"e-{len(began) - number:03}"  # The order of the ids is another one.
+            opened = replace(an_episode(ended_at=None, result=None), id=id_, opened_at=at)
+            tx.episodes.save(replace(opened, model_id=f"model-{number}", failing_from=at))
+
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    asyncio.run(_also(url, fill))
+    file = tmp_path / "new.yaml"
+    file.write_text(f"store: {{url: '{url}'}}\npolicy: {{jitter: 0, {ONLY_ONE}}}\n{ONE_A_DAY}\n")
+    result = CliRunner().invoke(app, ["replay", "--json", "--config", str(file)])
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    sent = [each["model_id"] for each in found if each["unknown_at"] is not None]
+    assert sent == ["model-0", "model-1", "model-2"]
+
+
 @pytest.mark.parametrize(
     ("since", "episodes"), [("19h", 0), ("21h", 1)], ids=["begun later", "begun before"]
 )
@@ -169,6 +247,7 @@ def test_the_table_has_a_line_for_each_episode_and_totals(tmp_path: Path) -> Non
     ("arguments", "problem"),
     [
         (["--since", "-3d"], "--since: not a duration"),
+        (["--since", "99999999d"], "--since: too long a duration: at most 3650d"),
         (["nobody"], "there is no model 'nobody'"),
     ],
 )

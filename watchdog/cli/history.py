@@ -1,7 +1,7 @@
 """`history`: what the ledger knows of the past, beside a running daemon or without one."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,9 +9,8 @@ import typer
 from watchdog.cli.console import fail
 from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.model_argument import OptionalModel, configured, resolve
-from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.options import ConfigOption, JsonOption, load, parse_since
 from watchdog.cli.output import print_json, print_table, say, when, when_in_zone, zone
-from watchdog.text.duration import parse_duration
 from watchdog.text.untrusted import clean
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def history(
     settings = load(config).config
     if fleet and model is not None:
         fail("--fleet is about all models: leave MODEL out")
-    span = _span(since)
+    span = None if since is None else parse_since(since)
     past = read(
         settings, lambda tx: _past(tx, settings, model, limit, tx.now() - span if span else None)
     )
@@ -159,12 +158,3 @@ def _past(
         cut=any(start is None or at >= start for at in left_out),
         one=model is not None,
     )
-
-
-def _span(text: str | None) -> timedelta | None:
-    if text is None:
-        return None
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        fail(f"--since: {error}")

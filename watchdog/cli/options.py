@@ -1,6 +1,7 @@
 """Options and arguments that several commands share."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from watchdog.cli.console import fail
 from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file
+from watchdog.text.duration import format_duration, parse_duration
 
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
@@ -24,6 +26,20 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_LONGEST_SINCE = timedelta(days=3650)
+"""Longer than any ledger keeps, and so short that now minus this is a date."""
+
+
+def parse_since(text: str) -> timedelta:
+    """What `--since` says. If it is wrong, it prints one line and exits 2."""
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        fail(f"--since: {error}")
+    if span > _LONGEST_SINCE:
+        fail(f"--since: too long a duration: at most {format_duration(_LONGEST_SINCE)}")
+    return span
 
 
 def complete_id(context: typer.Context, begun: str) -> list[str]:

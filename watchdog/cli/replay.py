@@ -5,19 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchdog.cli.console import fail
 from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.ledger import read
 from watchdog.cli.model_argument import OptionalModel, configured, resolve
-from watchdog.cli.options import ConfigOption, JsonOption, load
+from watchdog.cli.options import ConfigOption, JsonOption, load, parse_since
 from watchdog.cli.output import print_json, print_table, say, when, zone
-from watchdog.text.duration import parse_duration
 from watchdog.text.phrases import age, counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from watchdog.config import Config
+    from watchdog.domain.records import Attempt, Policy
     from watchdog.engine.ports import LedgerTransaction
     from watchdog.simulate.past import Past, Replayed
 
@@ -33,19 +32,12 @@ def replay(
 ) -> None:
     """Say what this configuration would have done with the failures that its ledger knows. What
     nobody can know is said to be unknown."""
-    from watchdog.config import only, policies
     from watchdog.simulate.replay import Replay
     from watchdog.simulate.rules import effective
 
-    try:
-        span = parse_duration(since)
-    except ValueError as error:
-        fail(f"--since: {error}")
-    settings = load(config).config
-    wanted, past = read(settings, lambda tx: (_wanted(tx, settings, model), read_past(tx, span)))
-    ids = {episode.model_id for episode in past.episodes}
-    rules = {id_: policies(only(settings, id_))[id_] for id_ in ids}
-    near = effective(settings, len(ids)) + timedelta(seconds=15)
+    span, settings = parse_since(since), load(config).config
+    wanted, past, rules, watched = read(settings, lambda tx: _read(tx, settings, model, span))
+    near = effective(settings, watched) + timedelta(seconds=15)
     found = Replay(past, rules, settings.fleet_limits(), near).run()
     shown = [each for each in found if wanted in (None, each.episode.model_id)]
     if json:
@@ -59,6 +51,22 @@ def replay(
         say(line)
 
 
+def _read(
+    tx: "LedgerTransaction", settings: "Config", model: str | None, span: timedelta
+) -> "tuple[str | None, Past, dict[str, Policy], int]":
+    """The id of the wanted model, the past, the policy of each model in it, which of a discovered
+    one depends on its name and team, and how many models are watched."""
+    from watchdog.config import only, policies
+    from watchdog.engine.fleet import discovered
+
+    targets = tx.targets.all()
+    wanted = None if model is None else resolve(model, configured(settings), targets)
+    past, found = read_past(tx, span), discovered.load(tx)
+    ids = {episode.model_id for episode in past.episodes}
+    rules = {id_: policies(only(settings, id_, found.get(id_)))[id_] for id_ in ids}
+    return wanted, past, rules, sum(each.watched for each in targets)
+
+
 def read_past(tx: "LedgerTransaction", span: timedelta) -> "Past":
     """The episodes that opened within this span before now, and what belongs to them."""
     from watchdog.simulate.past import Past, counted
@@ -67,19 +75,19 @@ def read_past(tx: "LedgerTransaction", span: timedelta) -> "Past":
     since = now - span
     episodes = [each for each in tx.episodes.newest(None, limit=_MOST) if each.opened_at >= since]
     ids = {each.id for each in episodes}
-    attempts = [each for each in tx.attempts.newest(None, limit=_MOST) if each.episode_id in ids]
+    own: list[Attempt] = []
+    earlier: list[Attempt] = []
+    for each in tx.attempts.newest(None, limit=_MOST):
+        (own if each.episode_id in ids else earlier).append(each)
     return Past(
         episodes=sorted(episodes, key=lambda each: (each.opened_at, each.id)),
-        attempts=counted(attempts),
+        attempts=counted(own),
+        earlier=counted(earlier),
         changes=tx.statuses.since(since),
         openings=tx.breaker.openings(limit=_MOST),
         canaries=sorted(tx.breaker.canaries(limit=_MOST), key=lambda each: each.named_at),
         now=now,
     )
-
-
-def _wanted(tx: "LedgerTransaction", settings: "Config", model: str | None) -> str | None:
-    return None if model is None else resolve(model, configured(settings), tx.targets.all())
 
 
 def columns() -> tuple[Column, ...]:

@@ -1,7 +1,7 @@
 """What `replay` reads, and what it finds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -33,7 +33,8 @@ _SENTENCES = {
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the ledger knows, oldest first. Only retries that were really sent, or refused before
-    that, are among the attempts."""
+    that, are among the attempts. `earlier` are those of other episodes than these: they happened,
+    whatever the other policy says, and count against its limits."""
 
     episodes: Sequence[Episode]
     attempts: Sequence[Attempt]
@@ -41,6 +42,12 @@ class Past:
     openings: Sequence[Opening]
     canaries: Sequence[Canary]
     now: datetime
+    earlier: Sequence[Attempt] = ()
+
+    def counted_before(self, longest: timedelta) -> list[Attempt]:
+        """The earlier attempts that may count in a window of this length."""
+        begins = min((each.opened_at for each in self.episodes), default=self.now)
+        return [each for each in self.earlier if each.reserved_at >= begins - longest]
 
     def opening_at(self, at: datetime) -> Opening | None:
         """The opening of the breaker at a moment."""
@@ -96,6 +103,34 @@ class Replayed:
     gave_up: DecisionReason | None = None
     unknown_at: datetime | None = None
     verdict: Verdict = Verdict.LASTS
+
+    def hold(self, reason: DecisionReason, at: datetime, until: datetime) -> None:
+        """It waits, perhaps for the same reason as until now."""
+        if self.held and self.held[-1].reason is reason and self.held[-1].until == at:
+            self.hold_on(until)
+        else:
+            self.held.append(Held(reason, at, until))
+
+    def hold_on(self, until: datetime) -> None:
+        """The last wait ends then."""
+        self.held[-1] = replace(self.held[-1], until=until)
+
+    def let_go(self, at: datetime) -> None:
+        """It is over: nothing holds it back from then on."""
+        if self.held and self.held[-1].until > at:
+            self.hold_on(at)
+
+
+@dataclass(slots=True)
+class Course:
+    """An episode that is being replayed. `failing_since` is the first of the present failing looks,
+    `real` are the attempts that were made and have no counterpart yet. `ready_at`: since when, or
+    from when on, only the fleet's day keeps it from the next retry."""
+
+    replayed: Replayed
+    failing_since: datetime
+    real: list[Attempt]
+    ready_at: datetime | None = None
 
 
 def counted(attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -6,8 +6,9 @@ because nobody knows what it would have brought.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.breaker import Canary, Opening
@@ -28,20 +29,10 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.status import health_of
-from watchdog.simulate.past import Held, Past, Replayed, Verdict
+from watchdog.simulate.past import Course, Past, Replayed, Verdict
 
 _POLL = timedelta(minutes=1)
 """How often a wait with no known end is judged again."""
-
-
-@dataclass(slots=True)
-class _Course:
-    """An episode that is being replayed. `failing_since` is the first of the present failing looks,
-    `real` are the attempts that were made and have no counterpart yet."""
-
-    replayed: Replayed
-    failing_since: datetime
-    real: list[Attempt]
 
 
 class Replay:
@@ -57,8 +48,12 @@ class Replay:
         self._near = near
         self._kept: dict[str, list[Attempt]] = {}
         self._flying: list[Attempt] = []
-        self._sent: list[datetime] = []
-        self._queue: list[tuple[datetime, str, _Course]] = []
+        self._sent: deque[datetime] = deque()
+        self._queue: list[tuple[datetime, str, Course | Attempt]] = []
+        # Those that wait for the fleet's day, until the same moment: only the first is judged then,
+        # and the next one only if the first waits no longer.
+        self._parked: list[tuple[datetime, str, Course]] = []
+        self._unpark_at = past.now
         self._failures: dict[str, list[datetime]] = {}
         for change in past.changes:
             policy = policies.get(change.model_id)
@@ -78,21 +73,39 @@ class Replay:
             was = sum(each.sent_at is not None for each in real)
             replayed = Replayed(episode, was)
             done.append(replayed)
-            self._push(episode.opened_at, _Course(replayed, episode.opened_at, real))
-        while self._queue:
-            at, _, course = heapq.heappop(self._queue)
-            self._judge(course, at)
+            self._push(episode.opened_at, Course(replayed, episode.opened_at, real))
+        longest = max((each.window for each in self._policies.values()), default=FLEET_DAY)
+        for attempt in self._past.counted_before(max(longest, FLEET_DAY)):
+            heapq.heappush(self._queue, (attempt.reserved_at, attempt.id, attempt))
+        while self._queue or self._parked:
+            if self._parked and not (self._queue and self._queue[0][0] < self._unpark_at):
+                _, _, course = heapq.heappop(self._parked)
+                course.replayed.hold_on(self._unpark_at)
+                self._judge(course, self._unpark_at)
+                continue
+            at, _, next_one = heapq.heappop(self._queue)
+            if isinstance(next_one, Attempt):
+                self._count(next_one)
+            else:
+                self._judge(next_one, at)
         return done
 
-    def _push(self, at: datetime, course: _Course) -> None:
+    def _push(self, at: datetime, course: Course) -> None:
         heapq.heappush(self._queue, (at, course.replayed.episode.id, course))
 
-    def _judge(self, course: _Course, at: datetime) -> None:
+    def _park(self, course: Course, ready_at: datetime, at: datetime, until: datetime) -> None:
+        course.replayed.hold(DecisionReason.FLEET_WINDOW_SPENT, at, until)
+        course.ready_at = course.ready_at or ready_at
+        place = (course.ready_at, course.replayed.episode.id, course)
+        heapq.heappush(self._parked, place)
+        self._unpark_at = until
+
+    def _judge(self, course: Course, at: datetime) -> None:
         episode = course.replayed.episode
         if self._is_over(course, at):
             return
         policy = self._policies[episode.model_id]
-        target = self._target(course, at)
+        target = self._target(course, policy, at)
         attempts = counting(target, self._kept.get(episode.model_id, ()), policy, at)
         opening, canary = self._past.opening_at(at), None
         if opening is not None:
@@ -102,44 +115,51 @@ class Replay:
         match decision.kind:
             case DecisionKind.RETRY:
                 self._retry(course, at)
+            case DecisionKind.WAIT if decision.reason is DecisionReason.FLEET_WINDOW_SPENT:
+                alone = decide(target, attempts, Fleet(self._limits), policy, at)
+                self._park(course, alone.until or at, at, decision.until or at + _POLL)
             case DecisionKind.WAIT if decision.reason is not None:
                 until = decision.until
                 if opening is not None and canary is None:
                     until = self._past.wakes(episode.model_id, opening, at)
-                self._hold(course, decision.reason, at, until or at + _POLL)
+                until = until or at + _POLL
+                course.replayed.hold(decision.reason, at, until)
+                self._push(until, course)
             case _:
                 course.replayed.gave_up_at, course.replayed.gave_up = at, decision.reason
                 self._end(course)
 
-    def _is_over(self, course: _Course, at: datetime) -> bool:
+    def _is_over(self, course: Course, at: datetime) -> bool:
         """Whether the failure had ended without a retry before that moment, or is not over now."""
         episode = course.replayed.episode
         ended = episode.ended_at
         by_itself = episode.result not in (None, EpisodeResult.RECOVERED)
         if ended is not None and by_itself and at >= ended:
+            course.replayed.let_go(ended)
             self._end(course)
             return True
         if at < self._past.now:
             return False
+        course.replayed.let_go(self._past.now)
         if any(each.outcome.charged for each in course.real):
             course.replayed.verdict = Verdict.FEWER
         return True
 
-    def _end(self, course: _Course) -> None:
+    def _end(self, course: Course) -> None:
         """Nothing more would have been sent, and all of it is known."""
         same = not any(each.outcome.charged for each in course.real)
         course.replayed.verdict = Verdict.SAME if same else Verdict.FEWER
         if course.replayed.episode.result is None and same:
             course.replayed.verdict = Verdict.LASTS
 
-    def _target(self, course: _Course, at: datetime) -> Target:
+    def _target(self, course: Course, policy: Policy, at: datetime) -> Target:
         episode = course.replayed.episode
         found = episode.explanation
         known = found if found is not None and found.at <= at else None
         return Target(
             episode.model_id,
             status=episode.status,
-            health=Health.FAILING,
+            health=health_of(episode.status, policy),
             deployment=None,
             observed_at=at,
             failing_since=course.failing_since,
@@ -148,28 +168,23 @@ class Replay:
 
     def _fleet(self, at: datetime, opening: Opening | None, canary: Canary | None) -> Fleet:
         self._flying = [each for each in self._flying if _flies(each, at)]
-        self._sent = [each for each in self._sent if each > at - FLEET_DAY]
+        while self._sent and self._sent[0] <= at - FLEET_DAY:
+            self._sent.popleft()
+        charged = tuple(self._sent)[-self._limits.most :]
         breaker = None
         if opening is not None:
             breaker = OpenBreaker(None, canary.model_id if canary is not None else None)
         return Fleet(
             self._limits,
             in_flight=len({each.model_id for each in self._flying}),
-            sent=tuple(each for each in self._sent if each > at - FLEET_MINUTE),
-            charged=tuple(self._sent),
+            sent=tuple(each for each in charged if each > at - FLEET_MINUTE),
+            charged=charged,
             breaker=breaker,
         )
 
-    def _hold(self, course: _Course, reason: DecisionReason, at: datetime, until: datetime) -> None:
-        held = course.replayed.held
-        if held and held[-1].reason is reason and held[-1].until == at:
-            held[-1] = replace(held[-1], until=until)
-        else:
-            held.append(Held(reason, at, until))
-        self._push(until, course)
-
-    def _retry(self, course: _Course, at: datetime) -> None:
+    def _retry(self, course: Course, at: datetime) -> None:
         """The policy sends a retry: the real one that was made then, if there is one."""
+        course.ready_at = None
         near = self._near_at(course, at)
         real = next((each for each in course.real if abs(each.reserved_at - at) <= near), None)
         if real is None:
@@ -177,21 +192,24 @@ class Replay:
             course.replayed.verdict = Verdict.UNKNOWN
             self._sent.append(at)
             return
-        model_id = course.replayed.episode.model_id
-        skipped = course.real.index(real)
-        if skipped:
+        if course.real[0] is not real:
             # The model was being built then because of a retry that this policy does not send.
             course.replayed.unknown_at, course.replayed.verdict = at, Verdict.UNKNOWN
             return
         course.real.remove(real)
-        self._kept.setdefault(model_id, []).append(real)
-        self._flying.append(real)
+        self._count(real)
         if real.sent_at is not None:
             course.replayed.sent.append(real.sent_at)
-            self._sent.append(real.sent_at)
         self._follow(course, real, at)
 
-    def _near_at(self, course: _Course, at: datetime) -> timedelta:
+    def _count(self, real: Attempt) -> None:
+        """An attempt was made, and counts against the limits."""
+        self._kept.setdefault(real.model_id, []).append(real)
+        self._flying.append(real)
+        if real.sent_at is not None:
+            self._sent.append(real.sent_at)
+
+    def _near_at(self, course: Course, at: datetime) -> timedelta:
         """How far a real retry may be from this moment. After a wait for the fleet the order of the
         looks decides which model goes first, and another one may have to wait for a minute."""
         held = course.replayed.held
@@ -199,7 +217,7 @@ class Replay:
         closed = self._past.closed_within(FLEET_MINUTE, at)
         return self._near + FLEET_MINUTE if fleets or closed else self._near
 
-    def _follow(self, course: _Course, real: Attempt, at: datetime) -> None:
+    def _follow(self, course: Course, real: Attempt, at: datetime) -> None:
         """What a retry brought."""
         if not real.outcome.charged:
             again = next((each.reserved_at for each in course.real), None)
@@ -216,7 +234,7 @@ class Replay:
         else:
             self._end(course)
 
-    def _fails_again(self, course: _Course, real: Attempt) -> datetime | None:
+    def _fails_again(self, course: Course, real: Attempt) -> datetime | None:
         """When the model failed next in the same episode, after a retry had helped or got stuck."""
         episode = course.replayed.episode
         last = course.real[-1].reserved_at if course.real else episode.failing_from
