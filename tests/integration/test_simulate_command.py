@@ -71,6 +71,7 @@ def test_a_wrong_fleet_file_is_one_line(tmp_path: Path) -> None:
         (("--preset", "theirs"), "--preset: there is no theirs"),
         (("-c", "nowhere.yaml"), "nowhere.yaml: cannot be read"),
         ((*SMALL, "--svg", "no/folder.svg"), "no/folder.svg: cannot be written"),
+        (("--preset", "\x1b[31m"), r"--preset: there is no \x1b[31m"),
     ],
 )
 def test_wrong_arguments_are_one_line(
@@ -80,6 +81,22 @@ def test_wrong_arguments_are_one_line(
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert problem in line
+
+
+def test_a_picture_that_cannot_be_written_loses_no_numbers(tmp_path: Path) -> None:
+    done = run(*SMALL, "--svg", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: .: cannot be written: Is a directory\n"
+    assert "cron-loop instead of ours:" in done.stdout
+
+
+def test_one_is_counted_as_one_and_a_policy_is_tried_once(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("policy: {first_delay: 1m}\n")
+    done = run("--models", "1", "--days", "1", "--worlds", "1", "-c", "a", "-c", "a", cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert lines[0] == "1 model, 1 day, 1 world, seed 1"
+    assert [line.split()[0] for line in lines[3:5]] == ["ours", "a"]
+    assert lines[5] == ""
 
 
 def test_a_terminal_shows_the_progress_and_ctrl_c_prints_what_was_done_so_far(

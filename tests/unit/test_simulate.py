@@ -1,8 +1,10 @@
 """The simulation of policies, in worlds that are simple enough to be calculated by hand."""
 
+import math
 import sys
 from collections import Counter
 from datetime import timedelta
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -10,14 +12,14 @@ import pytest
 from tests import policies
 from watchdog.config import Config
 from watchdog.simulate.agenda import Agenda
-from watchdog.simulate.compare import Comparison
+from watchdog.simulate.compare import MEASURES, Comparison
 from watchdog.simulate.draws import Draws, Times
 from watchdog.simulate.estimates import estimate, student_t
 from watchdog.simulate.fleet import PRESETS, Fleet, load_fleet
 from watchdog.simulate.picture import svg
 from watchdog.simulate.run import Policy, presets, simulate
 from watchdog.simulate.tally import Durations, Tally
-from watchdog.simulate.words import as_json, paragraph
+from watchdog.simulate.words import as_json, paragraph, rows
 from watchdog.simulate.world import World
 
 NEVER = "3000d"
@@ -209,6 +211,30 @@ def test_the_quantile_of_students_t(freedom: int, quantile: float) -> None:
 def test_fewer_than_20_worlds_have_no_interval() -> None:
     assert estimate([1.0] * 19).within is None
     assert estimate([1.0, 3.0] * 10).within == pytest.approx(2.093 * 1.026 / 20**0.5, rel=0.001)
+
+
+def test_a_world_without_failures_has_neither_a_share_nor_a_time() -> None:
+    """Of 2 models that rarely fail, some worlds have no failure. A policy that retries nothing
+    recovers nothing then."""
+    fleet = load_fleet("quiet-week").sized(2, 7)
+    comparison = Comparison([ours(retry_on=("FAILED",)), ours()], fleet, 1)
+    comparison.run(20, lambda: None)
+    by_name = {measure.name: measure for measure in MEASURES}
+    failed = [row for row in comparison.results if row[0].failures]
+    assert 0 < len(failed) < 20
+    assert comparison.of(0, by_name["recovered"]).mean == 0
+    times = [row[0].p50 for row in failed if not math.isnan(row[0].p50)]
+    assert comparison.of(0, by_name["time_p50"]).mean == pytest.approx(fmean(times))
+    assert paragraph(comparison)[1].startswith("Some of this may be chance")
+
+
+def test_a_fleet_without_failures_has_no_numbers_for_them() -> None:
+    comparison = Comparison([ours()], a_fleet(passing("1h")).model_copy(update={"faults": ()}), 1)
+    comparison.run(2, lambda: None)
+    assert rows(comparison)[0][1:5] == ("-", "-", "-", "0.0")
+    (found,) = as_json(comparison)["policies"]
+    assert found["time_p95"] == {"mean": None, "within": None}
+    assert ">ours<" not in svg(comparison)
 
 
 def test_no_difference_is_told_where_there_is_none() -> None:

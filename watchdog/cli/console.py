@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from watchdog.text.untrusted import clean
+
 if TYPE_CHECKING:
     from watchdog.engine.ports import ApiError
 
@@ -21,6 +23,9 @@ EXIT_CLOSED_PIPE = 141
 """What a shell gives for a program that the signal SIGPIPE ended: the reader of the output closed
 the pipe. It is none of the codes of `check`, which would say something about the models."""
 
+_LONGEST_PROBLEM = 2000
+"""Characters. A line may quote a path or a list of names, which hold any text."""
+
 _CANNOT_WRITE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
 )
@@ -32,7 +37,7 @@ def fail(*problems: str, status: int = EXIT_USAGE) -> NoReturn:
     """Print each problem and end."""
     with suppress(OSError):
         for problem in problems:
-            sys.stderr.write(f"error: {problem}\n")
+            sys.stderr.write(f"error: {clean(problem, most=_LONGEST_PROBLEM)}\n")
     raise SystemExit(status)
 
 

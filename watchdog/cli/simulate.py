@@ -11,6 +11,7 @@ from watchdog.cli.console import fail
 from watchdog.cli.layout import Column
 from watchdog.cli.options import JsonOption, load
 from watchdog.cli.output import drawn, print_json, print_table, say
+from watchdog.text.phrases import counted
 
 if TYPE_CHECKING:
     from watchdog.simulate.compare import Comparison
@@ -60,6 +61,8 @@ def simulate(
     _check("models", models, MOST_MODELS)
     _check("days", days, MOST_DAYS)
     _check("worlds", worlds, _MOST_WORLDS)
+    if svg is not None and not svg.parent.is_dir():
+        fail(f"{svg}: cannot be written: {svg.parent} is no folder")
     tried = _policies(config or [], preset or [])
     comparison = Comparison(tried, _fleet(fleet, models, days), seed)
     interrupted = False
@@ -90,7 +93,7 @@ def _policies(configs: Sequence[Path], names: Sequence[str]) -> "list[Policy]":
     chosen = names or (["ours"] if configs else list(known))
     return [
         *(known[name] for name in dict.fromkeys(chosen)),
-        *(Policy(str(path), load(path).config) for path in configs),
+        *(Policy(str(path), load(path).config) for path in dict.fromkeys(configs)),
     ]
 
 
@@ -125,16 +128,23 @@ def _columns(titles: Sequence[str]) -> list[Column]:
 def _print(comparison: "Comparison", *, json: bool, svg: Path | None) -> None:
     from watchdog.simulate import picture, words
 
-    if svg is not None:
+    if json:
+        print_json(words.as_json(comparison))
+    else:
+        _print_words(comparison)
+    if svg is not None:  # Last: if it cannot be written, what was simulated is not lost.
         try:
             svg.write_text(picture.svg(comparison), encoding="utf-8")
         except OSError as error:
             fail(f"{svg}: cannot be written: {error.strerror}")
-    if json:
-        print_json(words.as_json(comparison))
-        return
+
+
+def _print_words(comparison: "Comparison") -> None:
+    from watchdog.simulate import words
+
     fleet = comparison.fleet
-    size = f"{fleet.models} models, {fleet.days} days, {len(comparison.results)} worlds"
+    sizes = ((fleet.models, "model"), (fleet.days, "day"), (len(comparison.results), "world"))
+    size = ", ".join(counted(count, noun) for count, noun in sizes)
     typer.echo(f"{size}, seed {comparison.seed}\n")
     within = drawn("±", "+-")
     rows = [[cell.replace("±", within) for cell in row] for row in words.rows(comparison)]

@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
 FEWEST_WORLDS = 20
-"""Of fewer worlds no interval is given: it would be wide, and itself uncertain."""
+"""Of fewer worlds with a value no interval is given: it would be wide, and itself uncertain."""
 
 _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, and half the width of its 95 % confidence interval; None from too few worlds."""
+    """A mean, which is not a number if no world has a value, and half the width of its 95 %
+    confidence interval; None from too few worlds."""
 
     mean: float
     within: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return not math.isnan(self.mean)
 
     @property
     def is_clear(self) -> bool:
@@ -25,11 +30,13 @@ class Estimate:
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """The estimate from one value of each world."""
-    mean = fmean(values)
-    if len(values) < FEWEST_WORLDS:
+    """The estimate from one value of each world. A world in which nothing fails has no time to
+    recover, for example: it is left out."""
+    known = [value for value in values if not math.isnan(value)]
+    mean = fmean(known) if known else math.nan
+    if len(known) < FEWEST_WORLDS:
         return Estimate(mean)
-    return Estimate(mean, student_t(len(values) - 1) * stdev(values) / math.sqrt(len(values)))
+    return Estimate(mean, student_t(len(known) - 1) * stdev(known) / math.sqrt(len(known)))
 
 
 def student_t(freedom: int) -> float:

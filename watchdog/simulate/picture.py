@@ -13,14 +13,14 @@ _MOST_LINES = 5
 
 
 def svg(comparison: Comparison) -> str:
-    """Each policy is a point with its confidence intervals. The number of retries has a scale of
-    powers of ten."""
+    """Each policy is a point with its confidence intervals, unless no failure ended. The number of
+    retries has a scale of powers of ten."""
     by_name = {measure.name: measure for measure in MEASURES}
     count = len(comparison.policies)
     sent = [comparison.of(number, by_name["sent"]) for number in range(count)]
     times = [comparison.of(number, by_name["time_p50"]) for number in range(count)]
     decades = max(1, math.ceil(math.log10(max(1, *(_high(each) for each in sent)))))
-    step = _step(max(_high(each) for each in times) / _MINUTE)
+    step = _step(max((_high(each) for each in times if each.is_known), default=0.0) / _MINUTE)
     most = step * _MOST_LINES
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}">',
@@ -38,6 +38,8 @@ def svg(comparison: Comparison) -> str:
         parts += [_line(_LEFT, y, _WIDTH - _RIGHT, y, "#dddddd")]
         parts += [_text(_LEFT - 8, y + 4, f"{number * step:g}", anchor="end")]
     for number, policy in enumerate(comparison.policies):
+        if not times[number].is_known:
+            continue
         colour = _COLOURS[number % len(_COLOURS)]
         x, y = _across(sent[number].mean, decades), _down(times[number].mean / _MINUTE, most)
         parts += _cross(sent[number], times[number], decades, most, colour)

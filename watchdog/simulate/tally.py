@@ -20,14 +20,14 @@ class Durations:
         self._classes[round(math.log(max(duration.total_seconds(), 1)) / _FINENESS)] += 1
 
     def percentile(self, share: float) -> float:
-        """In seconds; 0 if nothing was counted."""
+        """In seconds; not a number if nothing was counted."""
         wanted = share * self._classes.total()
         counted = 0
         for each in sorted(self._classes):
             counted += self._classes[each]
             if counted >= wanted:
                 return math.exp(each * _FINENESS)
-        return 0.0
+        return math.nan
 
 
 class _Peak:
@@ -50,7 +50,7 @@ class Result:
     """What one policy did in one world; times in seconds. `recovered` is a share of the failures.
     `hopeless` retries were sent while the cause lasted. `wasted` are the seconds that the failing
     builds of retries took. `to_person`: failures that a person's push ended. `open`: those that
-    lasted at the end."""
+    lasted at the end. A share or a time of no failures is not a number."""
 
     failures: int
     recovered: float
@@ -97,7 +97,7 @@ class Tally:
     def result(self) -> Result:
         return Result(
             failures=self.failures,
-            recovered=self.recovered / self.failures if self.failures else 1.0,
+            recovered=self.recovered / self.failures if self.failures else math.nan,
             p50=self._durations.percentile(0.5),
             p95=self._durations.percentile(0.95),
             sent=self.sent,

@@ -1,5 +1,6 @@
 """A comparison in a table, in words and as JSON."""
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -34,8 +35,15 @@ def paragraph(comparison: Comparison) -> list[str]:
         for number, policy in enumerate(comparison.policies)
         if number
     ]
-    if len(comparison.results) < FEWEST_WORLDS:
-        told.append(f"Some of this may be chance: that is known from {FEWEST_WORLDS} worlds on.")
+    if any(
+        comparison.difference(number, measure).within is None
+        for number in range(len(comparison.policies))
+        for measure in MEASURES
+    ):
+        told.append(
+            "Some of this may be chance: that is known from "
+            f"{FEWEST_WORLDS} worlds with failures on."
+        )
     return told
 
 
@@ -57,7 +65,9 @@ def _changes(comparison: Comparison, number: int) -> str:
 
 def _change(difference: Estimate, measure: Measure, more: str, less: str) -> str:
     """A difference in words; nothing where it may be chance."""
-    if not difference.mean or (difference.within is not None and not difference.is_clear):
+    if not difference.is_known or not difference.mean:
+        return ""
+    if difference.within is not None and not difference.is_clear:
         return ""
     size = Estimate(abs(difference.mean), difference.within)
     shown = _cell(size, measure)
@@ -67,6 +77,8 @@ def _change(difference: Estimate, measure: Measure, more: str, less: str) -> str
 
 
 def _cell(value: Estimate, measure: Measure) -> str:
+    if not value.is_known:
+        return "-"
     shown = _shown(value.mean, measure)
     return shown if value.within is None else f"{shown} ±{_shown(value.within, measure)}"
 
@@ -106,4 +118,4 @@ def _numbers(values: Sequence[Estimate]) -> dict[str, dict[str, float | None]]:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{_DIGITS}g}")
+    return None if value is None or math.isnan(value) else float(f"{value:.{_DIGITS}g}")
