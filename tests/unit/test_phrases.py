@@ -63,3 +63,9 @@ def test_a_moment_is_written_in_utc() -> None:
 )
 def test_an_owner_is_its_host_and_a_mark(owner: str, text: str) -> None:
     assert phrases.signature(owner) == text
+
+
+def test_one_is_counted_as_one() -> None:
+    assert phrases.counted(1, "retry", "retries") == "1 retry"
+    assert phrases.counted(2, "retry", "retries") == "2 retries"
+    assert (phrases.counted(0, "model"), phrases.counted(1, "model")) == ("0 models", "1 model")
