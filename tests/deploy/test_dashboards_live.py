@@ -99,8 +99,9 @@ def _acts_of_persons(server: str, live: Demo) -> Iterator[None]:
 
 
 def _until(server: str, model_id: str, state: str) -> Iterator[None]:
+    """Until each of the two jobs has seen it."""
     labels = f'model_id="{model_id}",state="{state}"'
-    while not query(server, f"baseten_watchdog_target_state{{{labels}}}"):
+    while len(query(server, f"baseten_watchdog_target_state{{{labels}}}")) < 2:
         yield
 
 
