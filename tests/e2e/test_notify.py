@@ -29,6 +29,7 @@ def test_a_sample_goes_to_each_receiver_and_its_answer_is_printed(tmp_path: Path
         receivers = [
             {"name": "ops", "url": hooks.url(f"/{SECRET}")},
             {"name": "down", "url": "http://127.0.0.1:1/" + SECRET},
+            {"name": "gone", "url_file": str(tmp_path / "gone")},
         ]
         config = config_file(tmp_path, "http://127.0.0.1:9", ["abc12345"], notify=receivers)
         both = run("notify", "test", "--config", config)
@@ -36,14 +37,16 @@ def test_a_sample_goes_to_each_receiver_and_its_answer_is_printed(tmp_path: Path
         unknown = run("notify", "test", "--to", "nobody", "--config", config)
         shown = run("config", "show", "--json", "--config", config)
     assert both.returncode == 1
-    ops, down = both.stdout.splitlines()
+    ops, down, gone = both.stdout.splitlines()
     assert ops == "ops: sent: HTTP 200"
     assert down.startswith("down: not sent: ConnectError: ")
+    missing = "cannot be read: No such file or directory"
+    assert gone == f"gone: not sent: the file {tmp_path / 'gone'} {missing}"
     assert one.returncode == 0
     (found,) = json.loads(one.stdout)["receivers"]
     assert found == {"name": "ops", "sent": True, "answer": "HTTP 200"}
     assert unknown.returncode == 2
-    assert "there is no receiver nobody: there are ops, down" in unknown.stderr
+    assert "there is no receiver nobody: there are ops, down, gone" in unknown.stderr
     assert hooks.arrived == {f"/{SECRET} gave_up": 2}
     for each in (both, one, unknown, shown):
         assert SECRET not in each.stdout + each.stderr

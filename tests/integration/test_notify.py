@@ -150,6 +150,33 @@ async def test_a_redirect_is_not_followed() -> None:
     assert delivery == Delivery(sent=False, answer="HTTP 302")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"Content-Length: 100\r\n\r\ntaken", id="cut off"),
+        pytest.param(b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\ntaken", id="not gzip"),
+    ],
+)
+async def test_a_2xx_answer_means_taken_also_if_its_text_cannot_be_read(answer: bytes) -> None:
+    async with answering(b"HTTP/1.1 200 OK\r\n" + answer) as server:
+        delivery = await send(f"{server.url}/hook")
+    assert delivery.sent
+    assert delivery.answer.startswith("HTTP 200")
+
+
+async def test_a_connection_that_ends_without_an_answer_is_said_in_words() -> None:
+    async with answering(b"") as server:
+        delivery = await send(f"{server.url}/hook")
+    assert not delivery.sent
+    assert re.fullmatch(r"\w+Error: \w.*", delivery.answer)
+
+
+async def test_what_one_receiver_has_wrong_is_its_answer_if_nothing_is_checked() -> None:
+    receivers = Receivers({"ops": Address("https:///s3cr3t")}, LINKS, check=False)
+    delivery = await receivers.send("ops", NOTICES)
+    assert delivery == Delivery(False, "its URL cannot be used: it names no host")
+
+
 async def test_nobody_listens() -> None:
     async with answering(None) as server:
         url = server.url
@@ -224,11 +251,25 @@ async def test_a_url_in_a_file_is_read_for_each_message(tmp_path: Path) -> None:
     assert missing.answer == f"the file {file} cannot be read: No such file or directory"
 
 
-@pytest.mark.parametrize("url", ["", "  ", "s3cr3t", "nonsense://s3cr3t", "slack://s3cr3t"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "  ",
+        "s3cr3t",
+        "nonsense://s3cr3t",
+        "slack://s3cr3t",
+        "https:///s3cr3t",
+        "https://ann:s3cr3t/pass@ops.example.com",
+        "https://ops.example.com:99999/s3cr3t",
+        "https://[::1/s3cr3t",
+        "https://ops.example.com/s3cr3t\nhttps://ops.example.com/second",
+    ],
+)
 def test_a_url_that_cannot_be_used_is_not_shown(
     url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(NotifyProblem, match=r"^notify: ops: its URL is") as caught:
+    with pytest.raises(NotifyProblem, match=r"^notify: ops: its URL (is|cannot be used)") as caught:
         Receivers({"ops": Address(url)}, LINKS)
     assert "s3cr3t" not in str(caught.value)
     assert "s3cr3t" not in "".join(capfd.readouterr())

@@ -2,7 +2,7 @@
 at a time."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -85,9 +85,9 @@ class InForce:
         except (ApiSetupError, NotifyProblem) as error:
             raise SetupError(str(error)) from error
         async with self._changing:
-            await self._change(config, _wanted(self.discovered, config))
+            # The receivers and their addresses together: a message may be sent at any moment.
+            await self._change(config, _wanted(self.discovered, config), take_up_receivers)
             await take_up_api()
-            take_up_receivers()
             self._log.write_as(config.logging.level, config.logging.format)
 
     async def take_up(self, discovered: Known) -> None:
@@ -158,16 +158,19 @@ class InForce:
         elif any(model.team is None for model in self.config.models):
             await self._discoverer.tick(None, TEAMS_INTERVAL)
 
-    async def _change(self, config: Config, discovered: Known) -> None:
+    async def _change(
+        self, config: Config, discovered: Known, also: Callable[[], None] = lambda: None
+    ) -> None:
         """The one way in which settings change: first in the ledger, which may fail, and then in
-        this process. A replica that stands by does not change the ledger. Raises
-        LedgerUnavailable."""
+        this process, with what is `also` put in force. A replica that stands by does not change the
+        ledger. Raises LedgerUnavailable."""
         before, settings = self._engine.settings, self._settings(config, discovered)
         teams = _teams(config, settings, self._listed)
 
         def put_in_force() -> None:
             self._put_in_force(config, discovered, settings)
             self._put_teams(teams)
+            also()
 
         if self._term is None:
             put_in_force()

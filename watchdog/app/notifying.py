@@ -3,19 +3,21 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from watchdog.app.parts import make_notifier
+from watchdog.app.parts import addresses_of, links_of
 from watchdog.config import Config
 from watchdog.domain.causes import Cause
 from watchdog.domain.notices import Notice, NoticeEvent, Try
 from watchdog.domain.reasons import DecisionReason
 from watchdog.domain.records import Outcome, Resolution
 from watchdog.engine.ports import Delivery
+from watchdog.notify import Receivers
 
 
 async def send_samples(config: Config, to: str | None) -> list[tuple[str, Delivery]]:
-    """Send a sample to the receiver with that name, or to all. Raises SetupError."""
+    """Send a sample to the receiver with that name, or to all. What one of them has wrong keeps
+    nothing from the others."""
     names = [each.name for each in config.notify if to in (None, each.name)]
-    notifier = make_notifier(config)
+    notifier = Receivers(addresses_of(config), links_of(config), check=False)
     notices = [sample(datetime.now(UTC))]
     answers = await asyncio.gather(*(notifier.send(name, notices) for name in names))
     return list(zip(names, answers, strict=True))

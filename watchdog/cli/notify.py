@@ -41,12 +41,8 @@ def send_sample(
     import asyncio
 
     from watchdog.app.notifying import send_samples
-    from watchdog.app.setup import SetupError
 
-    try:
-        answers = asyncio.run(send_samples(loaded.config, to))
-    except SetupError as error:
-        fail(str(error))
+    answers = asyncio.run(send_samples(loaded.config, to))
     if json:
         print_json(
             {

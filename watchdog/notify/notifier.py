@@ -15,7 +15,7 @@ from watchdog.files.regular import read_regular
 from watchdog.notify import services
 from watchdog.notify.body import body
 from watchdog.notify.secrets import shown
-from watchdog.notify.webhook import post
+from watchdog.notify.webhook import post, problem_of
 from watchdog.notify.words import Links, text, title
 from watchdog.text.secret import stripped
 
@@ -54,12 +54,16 @@ class Address:
 class Receivers:
     """See `ports.Notifier`. Messages to different receivers may be sent at the same time."""
 
-    def __init__(self, addresses: Mapping[str, Address], links: Links) -> None:
-        """`addresses` by the name of the receiver. Raises NotifyProblem."""
-        self._addresses: Mapping[str, Address] = {}
+    def __init__(
+        self, addresses: Mapping[str, Address], links: Links, *, check: bool = True
+    ) -> None:
+        """`addresses` by the name of the receiver. Raises NotifyProblem, unless they are not to be
+        checked: then what is sent to one that cannot be used is answered with its problem."""
+        self._addresses = addresses
         self._links = links
         self._threads: dict[str, threading.Thread] = {}
-        self.prepare(addresses, links)()
+        if check:
+            self.prepare(addresses, links)
 
     def prepare(self, addresses: Mapping[str, Address], links: Links) -> Callable[[], None]:
         """Check them; the returned function puts them in force. Raises NotifyProblem."""
@@ -94,7 +98,8 @@ class Receivers:
             seconds = LONGEST_SEND.total_seconds()
             return Delivery(sent=False, answer=f"it did not answer within {seconds:.0f} s")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return Delivery(sent=False, answer=shown(f"{type(error).__name__}: {error}", url))
+            said = str(error) or "the connection was closed"
+            return Delivery(sent=False, answer=shown(f"{type(error).__name__}: {said}", url))
         return replace(delivery, answer=shown(delivery.answer, url))
 
     async def _through(
@@ -116,6 +121,7 @@ def _way(url: str) -> "Apprise | None":
     if not url:
         raise NotifyProblem("its URL is empty")
     if services.is_webhook(url):
+        _check_webhook(url)
         return None
     try:
         service = services.service_of(url)
@@ -128,7 +134,14 @@ def _way(url: str) -> "Apprise | None":
         raise NotifyProblem(
             "its URL is neither one of Apprise's nor one of a webhook: see docs/notifications.md"
         )
+    if service is None:
+        _check_webhook(url)
     return service
+
+
+def _check_webhook(url: str) -> None:
+    if (problem := problem_of(url)) is not None:
+        raise NotifyProblem(f"its URL cannot be used: {problem}")
 
 
 def _kind(notices: Sequence[Notice]) -> str:

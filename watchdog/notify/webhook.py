@@ -1,6 +1,8 @@
 """The plain webhook: one POST of JSON."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -8,32 +10,59 @@ from typing import Any
 import httpx
 
 from watchdog import __version__
-from watchdog.engine.ports import Delivery
+from watchdog.engine.ports import LONGEST_SEND, Delivery
 
 _MOST_BYTES = 2_000
 """As much of an answer is read: enough for a line that says what is wrong."""
 
+_READING = timedelta(seconds=2)
+"""The text of an answer is read for no longer: its status says whether the message was taken."""
+
+_HIGHEST_PORT = 65_535
+
+
+def problem_of(url: str) -> str | None:
+    """Why no message can be sent to this URL, if that is certain. What httpx says is left out: it
+    may quote a password, as that of `https://user:pass/word@host`."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "the host or the port is wrong; in a password, / is written %2F, and @ is %40"
+    if not parsed.host:
+        return "it names no host"
+    if parsed.port is not None and parsed.port > _HIGHEST_PORT:
+        return f"the port is above {_HIGHEST_PORT}"
+    return None
+
 
 async def post(url: str, body: Mapping[str, Any]) -> Delivery:
-    """A 2xx answer means that it was taken. Redirects are not followed: the URL may hold a secret.
-    Raises httpx.HTTPError and httpx.InvalidURL."""
+    """A 2xx answer means that it was taken, whatever its text is. Redirects are not followed: the
+    URL may hold a secret. Raises httpx.HTTPError and
+    httpx.InvalidURL."""
     headers = {"User-Agent": f"baseten-watchdog/{__version__}"}
     async with (
-        httpx.AsyncClient(headers=headers) as client,
+        httpx.AsyncClient(headers=headers, timeout=LONGEST_SEND.total_seconds()) as client,
         client.stream("POST", url, json=body) as answer,
     ):
-        text = b""
-        async for part in answer.aiter_bytes():
-            text += part
-            if len(text) >= _MOST_BYTES:
-                break
-        first = text[:_MOST_BYTES].decode(errors="replace").strip().partition("\n")[0]
+        first = (await _beginning(answer)).decode(errors="replace").strip().partition("\n")[0]
         said = f"HTTP {answer.status_code}" + (f": {first}" if first else "")
         return Delivery(
             answer.is_success,
             said,
             asked_wait(answer.headers.get("Retry-After"), datetime.now(UTC)),
         )
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """What can be read of the text of an answer."""
+    text = b""
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_READING.total_seconds()):
+            async for part in answer.aiter_bytes():
+                text += part
+                if len(text) >= _MOST_BYTES:
+                    break
+    return text[:_MOST_BYTES]
 
 
 def asked_wait(retry_after: str | None, now: datetime) -> timedelta | None:

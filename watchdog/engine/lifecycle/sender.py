@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from watchdog.domain.notices import Notice, NoticeEvent
-from watchdog.domain.outbox import Waiting
+from watchdog.domain.outbox import LONGEST_ASKED, Waiting
 from watchdog.engine.events import (
     InternalError,
     NotificationDropped,
@@ -185,5 +185,5 @@ class Sender:
         self._tell(receiver, 1, delivery, 1)
         if delivery.sent:
             self._heard_lost.add(receiver)
-        wait = max(_LOST_AGAIN, delivery.retry_after or timedelta(0))
+        wait = max(_LOST_AGAIN, min(delivery.retry_after or timedelta(0), LONGEST_ASKED))
         self._lost_again_at[receiver] = self._clock.monotonic() + wait.total_seconds()
