@@ -336,6 +336,19 @@ async def test_a_ledger_that_is_lost_is_said_while_it_is_and_so_is_its_end() -> 
     assert world.notifier.words() == [["ledger_lost ledger"], ["ledger_back ledger"]]
 
 
+async def test_that_the_ledger_is_lost_is_said_again_within_an_hour_whatever_was_asked_for() -> (
+    None
+):
+    world = a_world()
+    year = Delivery(sent=False, answer="HTTP 429", retry_after=timedelta(days=365))
+    world.notifier.answers["ops"] = lambda: year
+    async with world.running():
+        await world.run_for(minutes=2)
+        world.ledger.fail_with = LedgerUnavailable("disk full")
+        await world.run_for(hours=1, minutes=2, every=timedelta(seconds=5))
+    assert [each.words for each in world.notifier.tried] == [["ledger_lost ledger"]] * 2
+
+
 async def test_a_short_outage_of_the_ledger_is_no_message() -> None:
     world = a_world()
     async with world.running():

@@ -59,7 +59,9 @@ def test_the_last_line_of_the_log_is_shown_to_who_gets_it() -> None:
     assert "Last line of the log: ERROR: no space" in message
 
 
-@pytest.mark.parametrize("mention", ["<!channel>", "@everyone", "@here"])
+@pytest.mark.parametrize(
+    "mention", ["<!channel>", "@everyone", "@here", "@All", "<@U024BE7LH>", "<@&1234>"]
+)
 def test_text_from_outside_mentions_nobody(mention: str) -> None:
     tried = Try(AT, Outcome.REFUSED, mention, Resolution.ANSWERED)
     hostile = replace(
@@ -67,6 +69,11 @@ def test_text_from_outside_mentions_nobody(mention: str) -> None:
     )
     assert mention not in title([hostile]) + text([hostile], LINKS)
     assert mention not in text([hostile] * 9, LINKS)
+
+
+def test_an_address_of_a_person_stays_as_it_is() -> None:
+    message = text([replace(EXAMPLES[0], actor="pushed by ann@allianz.com")], LINKS)
+    assert "Who acted: pushed by ann@allianz.com" in message
 
 
 def test_a_hundred_are_thirty_lines_and_a_number() -> None:

@@ -1,5 +1,6 @@
 """The texts of the messages."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -147,11 +148,14 @@ def _in_short(notice: Notice) -> str:
     return f"- {headline(notice)} ({notice.model_id}, {notice.status or 'missing'}{cause})"
 
 
+_MENTION = re.compile(r"<(?=[!@])|@(?=everyone|here|(channel|all)\b)", re.IGNORECASE)
+"""What begins the mention of a group or a person in Slack, Discord, Mattermost and the like.
+`ann@allianz.com` is none."""
+
+
 def _harmless(untrusted: str) -> str:
-    """Text from outside must not mention everybody in a chat."""
-    for word in ("<!", "@everyone", "@here", "@channel", "@all"):
-        untrusted = untrusted.replace(word, f"{word[0]} {word[1:]}")
-    return untrusted
+    """Text from outside must mention nobody in a chat."""
+    return _MENTION.sub(lambda found: f"{found[0]} ", untrusted)
 
 
 _WORDS = {
