@@ -281,6 +281,15 @@ def test_the_tables_in_the_document_are_what_the_command_writes(name: str) -> No
     assert rest == policies.seal(made, name)
 
 
+def test_the_document_says_what_each_number_is() -> None:
+    _, _, rest = policies.DOCUMENT.read_text().partition("| column | in `--json` | meaning |")
+    table, _, _ = rest.partition("\n\n")
+    told = [row.strip("| ").split(" | ") for row in table.splitlines()[2:]]
+    titles = [title for row in told for title in row[0].split(", ")]
+    names = [name.strip("`") for row in told for name in row[1].split(", ")]
+    assert list(zip(titles, names, strict=True)) == [(each.title, each.name) for each in MEASURES]
+
+
 def part(document: str, name: str) -> str:
     """What `make policies` has written for this fleet."""
     _, _, rest = document.partition(f"<!-- {name}: made by `make policies` -->")
