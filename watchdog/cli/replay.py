@@ -69,7 +69,7 @@ def _read(
 
 def read_past(tx: "LedgerTransaction", span: timedelta) -> "Past":
     """The episodes that opened within this span before now, and what belongs to them."""
-    from watchdog.simulate.past import Past, counted
+    from watchdog.simulate.past import Past, sent_or_refused
 
     now = tx.now()
     since = now - span
@@ -81,8 +81,8 @@ def read_past(tx: "LedgerTransaction", span: timedelta) -> "Past":
         (own if each.episode_id in ids else earlier).append(each)
     return Past(
         episodes=sorted(episodes, key=lambda each: (each.opened_at, each.id)),
-        attempts=counted(own),
-        earlier=counted(earlier),
+        attempts=sent_or_refused(own),
+        earlier=sent_or_refused(earlier),
         changes=tx.statuses.since(since),
         openings=tx.breaker.openings(limit=_MOST),
         canaries=sorted(tx.breaker.canaries(limit=_MOST), key=lambda each: each.named_at),

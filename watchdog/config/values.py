@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from watchdog.text.duration import format_duration, parse_duration
+from watchdog.text.host import HIGHEST_PORT
 from watchdog.text.patterns import HOST, MODEL_ID
 from watchdog.text.untrusted import is_visible
 
@@ -78,7 +79,7 @@ Duration = Annotated[
 NoBool = BeforeValidator(_not_bool)
 Quoted = BeforeValidator(_text)
 
-Port = Annotated[int, Field(ge=0, le=65_535), NoBool]
+Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT), NoBool]
 Count = Annotated[int, Field(ge=1, le=10_000), NoBool]
 Factor = Annotated[float, Field(allow_inf_nan=False, ge=1, le=100), NoBool]
 Number = Annotated[float, Field(allow_inf_nan=False), NoBool]

@@ -11,14 +11,13 @@ import httpx
 
 from watchdog import __version__
 from watchdog.engine.ports import LONGEST_SEND, Delivery
+from watchdog.text.host import HIGHEST_PORT
 
 _MOST_BYTES = 2_000
 """As much of an answer is read: enough for a line that says what is wrong."""
 
 _READING = timedelta(seconds=2)
 """The text of an answer is read for no longer: its status says whether the message was taken."""
-
-_HIGHEST_PORT = 65_535
 
 
 def problem_of(url: str) -> str | None:
@@ -30,15 +29,14 @@ def problem_of(url: str) -> str | None:
         return "the host or the port is wrong; in a password, / is written %2F, and @ is %40"
     if not parsed.host:
         return "it names no host"
-    if parsed.port is not None and parsed.port > _HIGHEST_PORT:
-        return f"the port is above {_HIGHEST_PORT}"
+    if parsed.port is not None and parsed.port > HIGHEST_PORT:
+        return f"the port is above {HIGHEST_PORT}"
     return None
 
 
 async def post(url: str, body: Mapping[str, Any]) -> Delivery:
     """A 2xx answer means that it was taken, whatever its text is. Redirects are not followed: the
-    URL may hold a secret. Raises httpx.HTTPError and
-    httpx.InvalidURL."""
+    URL may hold a secret. Raises httpx.HTTPError and httpx.InvalidURL."""
     headers = {"User-Agent": f"baseten-watchdog/{__version__}"}
     async with (
         httpx.AsyncClient(headers=headers, timeout=LONGEST_SEND.total_seconds()) as client,

@@ -133,7 +133,7 @@ class Course:
     ready_at: datetime | None = None
 
 
-def counted(attempts: Sequence[Attempt]) -> list[Attempt]:
+def sent_or_refused(attempts: Sequence[Attempt]) -> list[Attempt]:
     """The attempts that say something of the past, oldest first: an abandoned one was not sent, and
     nothing follows from it. Those of observe mode were not sent either."""
     left_out = (Outcome.ABANDONED, Outcome.PENDING, Outcome.DRY_RUN)

@@ -1,6 +1,8 @@
-"""What the name of a host says."""
+"""What the name of a host says, and which ports there are."""
 
 from ipaddress import IPv6Address, ip_address
+
+HIGHEST_PORT = 65_535
 
 
 def is_loopback(host: str) -> bool:

@@ -4,11 +4,10 @@ import re
 
 import httpx
 
-from watchdog.text.host import is_loopback
+from watchdog.text.host import HIGHEST_PORT, is_loopback
 from watchdog.text.links import APP_URL
 
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
-_HIGHEST_PORT = 65_535
 _NOT_AN_ORIGIN = "only a scheme, a host and a port, without path, query or user"
 
 
@@ -23,7 +22,7 @@ def _url(text: str, example: str) -> httpx.URL:
         host, port = url.host, url.port  # Reading the host decodes an internationalised name.
     except (ValueError, httpx.InvalidURL):
         host, port = "", None
-    right = host and (port is None or 0 < port <= _HIGHEST_PORT)
+    right = host and (port is None or 0 < port <= HIGHEST_PORT)
     if not right or url.scheme not in ("http", "https"):
         raise ValueError(f"not a URL: write it like {example}")
     return url
