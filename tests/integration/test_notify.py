@@ -13,7 +13,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from apprise import Apprise
 from apprise.plugins import N_MGR
 from apprise.plugins.base import NotifyBase
 from apprise.plugins.slack import NotifySlack
@@ -300,7 +299,7 @@ async def test_the_event_loop_goes_on_while_a_service_waits_for_its_answer() -> 
 
 def test_apprise_is_asked_about_each_url_that_it_may_know() -> None:
     """A service that a version of Apprise adds has to be among those of this program."""
-    assert Apprise.instantiate("json://localhost")  # It loads its services now.
+    assert services.service_of("json://localhost")  # Apprise loads its services now.
     know_urls = [
         service.parse_native_url
         for service in N_MGR.plugins()  # type: ignore[no-untyped-call]
