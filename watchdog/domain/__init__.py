@@ -1,1 +1,1 @@
-"""The rules. Pure: time comes in as an argument, nothing goes out but values."""
+"""The rules, as pure functions: they take the time as an argument and only return values."""

@@ -155,8 +155,8 @@ def followed_until(opening: Opening, holds_until: datetime | None, now: datetime
 
 
 def next_canary(ready: Iterable[str], named: Mapping[str, datetime]) -> str:
-    """Which of the targets that are ready, of which there is one at least, is named: the one that
-    was canary least recently. `named` are the times at which targets were named last."""
+    """Which of the targets in `ready`, which is not empty, is named: the one that was canary least
+    recently. `named` are the times at which targets were last named."""
     return min(ready, key=lambda model_id: (named.get(model_id, _NEVER), model_id))
 
 

@@ -125,9 +125,9 @@ _VARYING = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|\d+")
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The cause of a failure, as it is kept with its episode. `at` is when its evidence was
-    wanted. `proven`: after a retry the deployment failed again with the same cause and the same
-    line."""
+    """The cause of a failure, as it is kept with its episode. `at` is when the reading of its
+    evidence was requested. `proven`: after a retry the deployment failed again with the same cause
+    and the same line."""
 
     cause: Cause
     mark: str

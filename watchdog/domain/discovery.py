@@ -98,8 +98,8 @@ def after_listing(
 def matches(pattern: str, model_id: str, name: str | None, team: str | None) -> bool:
     """The one rule by which a pattern selects a model. A pattern with a slash is compared with
     `team/name`, one without with the name; `*`, `?` and `[...]` are a shell's. A whole id selects
-    its model too, but `*` stands for no part of an id where there is a name: ids are random, so
-    `a*` would select models that nobody meant."""
+    its model too. A pattern with `*` is not compared with the id of a model that has a name: ids
+    are random, so `a*` would select models by chance."""
     if pattern == model_id:
         return True
     text = f"{team}/{name or model_id}" if "/" in pattern else name or model_id

@@ -127,9 +127,9 @@ def _still_inactive(target: Target, observation: Observation) -> bool:
 
 
 def _unless_known(target: Target, attempts: Sequence[Attempt]) -> Health:
-    """What INACTIVE counts as if it is not known who deactivated the deployment. If it worked, or
-    failed while no attempt of ours was under way, an operator is assumed; if it was in progress,
-    the platform."""
+    """What INACTIVE counts as if it is not known who deactivated the deployment. If an attempt of
+    ours is under way or stuck, or if the target was in progress or broken before, the platform is
+    assumed; otherwise an operator."""
     if may_be_ours(target, attempts):
         return Health.BROKEN
     on_its_way = target.health in (Health.IN_PROGRESS, Health.BROKEN)

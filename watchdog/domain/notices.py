@@ -9,8 +9,8 @@ from watchdog.domain.reasons import DecisionReason
 from watchdog.domain.records import Outcome, Resolution
 
 QUIET = timedelta(hours=1)
-"""After a model, or the fleet, needed an operator, the next such notice waits this long: a model
-that flaps is mentioned once an hour."""
+"""After a notice that an operator is needed, the next such notice about the same model, or about
+the fleet, waits this long. So a model that flaps is mentioned at most once an hour."""
 
 BUDGET_QUIET = timedelta(hours=24)
 """The same for the fleet's budget, which is one of 24 hours."""
@@ -112,12 +112,12 @@ for _event, _end in _ENDED_BY.items():
 _ENDS = frozenset(_ENDED_BY.values())
 
 BY_DEFAULT = tuple(event for event in NoticeEvent if event is not NoticeEvent.RETRIED)
-"""What needs an operator, and its end."""
+"""All events except `retried`, which needs no operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One retry as a message shows it: when it was sent, what was answered, how it ended."""
+    """One retry as a message shows it: when it was sent, what the API answered, how it ended."""
 
     at: datetime
     outcome: Outcome
@@ -127,8 +127,8 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a receiver is notified of, with all that a message says about it: it is written down
-    when it happens, and may be sent much later.
+    """What a receiver is notified of, with everything that a message says about it. It is written
+    into the ledger when the event happens, and may be sent much later.
 
     `since` is when the failure began. `next_at` is when the watchdog acts next, if it will. `actor`
     says who ended the failure, and by which action, if the audit log says so. `error_line` is
@@ -155,5 +155,5 @@ class Notice:
 
     @property
     def subject(self) -> str:
-        """What it is about: the same for an event and for its end."""
+        """What the notice is about; the same for an event and for the event that ends it."""
         return self.model_id or self.event.scope

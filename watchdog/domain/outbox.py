@@ -1,4 +1,4 @@
-"""Who is notified of what, and when: the rules that keep it quiet."""
+"""Who is notified of what, and when: the rules that keep the number of messages low."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ GATHER = timedelta(seconds=30)
 """Notices that follow one another within this time are sent as one message."""
 
 LONGEST_GATHER = timedelta(minutes=2)
-"""The first notice of a message waits no longer than this for others. If there are `MANY` already,
-it waits for so long: a failure of many models is seen over a whole interval of the checks, and is
-one message."""
+"""The first notice of a message waits no longer than this for others. With `MANY` notices or more
+the message waits for all of this time: a failure of many models is seen only over a whole interval
+of the checks, and must be one message."""
 
 MANY = 3
 
 FIRST_AGAIN = timedelta(seconds=5)
-"""The wait after a message could not be sent. It doubles with each further try."""
+"""The wait after a first try to send a message failed. It doubles with each further failed try."""
 
 LONGEST_AGAIN = timedelta(minutes=10)
 """The longest wait between two tries, unless the receiver itself asks for a longer one."""
@@ -31,7 +31,7 @@ LEASE = timedelta(minutes=1)
 dead, and the message is sent again."""
 
 KEPT = timedelta(hours=24)
-"""A notice that could not be sent for this long is dropped: it is no news any more."""
+"""A notice that could not be sent for this long is dropped, because it is out of date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Receiver:
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A notice in the outbox of one receiver. `due_at` is when it may be sent. `tries` is how often
-    that was begun: if it is not 0, the receiver may have got it. `id` is None until it is
-    written."""
+    its sending was begun: if it is not 0, the receiver may have got it. `id` is None until the
+    notice is written."""
 
     receiver: str
     notice: Notice
@@ -69,8 +69,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a receiver was last notified of about one subject. `at` is when it last heard that an
-    operator is needed, and `open` whether it has not heard since that this is over."""
+    """What a receiver was last notified of about one subject. `at` is when it was last notified
+    that an operator is needed. `open`: it was not notified since then that this is over."""
 
     receiver: str
     subject: str
@@ -95,13 +95,13 @@ def plan(
     *,
     lasting: bool = False,
 ) -> Plan:
-    """How a notice changes what waits for a receiver about the same subject, if `said` is what it
-    heard about that. `lasting`: the notice is about a state and not about a change, so that a
-    receiver which knows of it hears nothing.
+    """How a notice changes what waits for a receiver about the same subject. `said` is what the
+    receiver was last notified of about it. `lasting`: the notice is about a state and not about a
+    change, so a receiver that knows the state is not notified again.
 
-    What an operator is needed for replaces an older notice of that kind that nobody has got, and
-    waits if the last one was less than `quiet` ago. The end of it is sent only if its beginning may
-    have been; otherwise both are left out.
+    A notice with a `quiet` time replaces an unsent one of that kind. If the last one was less than
+    `quiet` ago it waits, or is left out if no other event ends it. A notice of an end is sent only
+    if that of its beginning may have been sent; otherwise both are left out.
     """
     begins = [each for each in waiting if each.notice.event.quiet]
     unsent = tuple(each for each in begins if not each.tries)
@@ -128,8 +128,9 @@ def plan(
 
 
 def batch(waiting: Sequence[Waiting], now: datetime) -> tuple[Waiting, ...]:
-    """Of all that waits for one receiver, what to send now, as one message. Nothing while a try is
-    under way or the receiver is left alone after one that failed, or while more may follow soon."""
+    """Which of the notices that wait for one receiver are to be sent now, as one message. Empty
+    while a try is under way, while the receiver is left alone after a failed try, and while more
+    notices may follow soon."""
     due = tuple(each for each in waiting if _is_due(each, now))
     if not due or any(each.tries and not _is_due(each, now) for each in waiting):
         return ()

@@ -14,16 +14,17 @@ _MICROSECOND = timedelta(microseconds=1)
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The active daemon has started the check that the ledger plans for `planned`, and plans the
-    next one for `next_at`. The ledger is told later. Until then the claim counts as long as the
-    target has this `version` and that plan: whoever plans a later check saves the target, which
-    changes its version."""
+    next one for `next_at`. The claim is written to the ledger later. Until then the claim counts as
+    long as the ledger has this `version` and the plan `planned` for the target: a process that
+    plans a later check saves the target, which changes its version."""
 
     version: int
     planned: datetime
     next_at: datetime
 
     def counts_for(self, version: int, planned: datetime) -> bool:
-        """Whether it counts for a target that has these in the ledger."""
+        """Whether the claim counts for a target that has this version and this plan in the
+        ledger."""
         return (self.version, self.planned) == (version, planned)
 
 

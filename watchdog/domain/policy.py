@@ -52,8 +52,8 @@ def decide(
 ) -> Decision:
     """The decision about a target now; every decision but a retry has a reason. `attempts` are
     those of the target's episode and of its window, oldest first. A target is retried only if the
-    last look saw it failing. `forced`: an operator requested the retry, so only the fleet's limits
-    are applied, and not the target's own."""
+    last look saw it failing. `forced`: an operator requested the retry, so the target's own rules
+    are not applied, but the breaker, the holds and the fleet's limits are."""
     if (decision := _not_retryable(target, attempts, policy, now)) is not None:
         return decision
     own: list[Wait] = []

@@ -6,7 +6,7 @@ from typing import Self
 
 class Scope(Enum):
     """What a reason is about; the value is shown to operators. `retry --force` ignores the reasons
-    about one model alone."""
+    about one model alone, and `forbidden` as a reason to give up."""
 
     NOTHING_TO_RETRY = "nothing to retry"
     MODEL = "this model alone"
@@ -24,11 +24,11 @@ class DecisionReason(StrEnum):
     """The same word in logs, ledger and metric labels. The set is closed: a new reason changes the
     public contract.
 
-    Each has a `sentence` for operators, and a `brief` text for places with little room. `queued`: a
-    target that waits for this reason would be retried now if no other target were waiting.
-    `counted`: `retry_suppressions_total` counts how often this reason begins, and has a series for
-    it from the start. `passing`: it ends by itself within minutes, so that operators need not know
-    when it begins.
+    Each has a `sentence` for operators, and a `brief` text for places with little room. `queued`:
+    only the fleet or the API keeps a target that waits for this reason from a retry, so the target
+    has a place in the queue. `counted`: `retry_suppressions_total` counts how often this reason
+    begins, and has a series for it from the start. `passing`: it ends by itself within minutes, so
+    that operators need not know when it begins.
     """
 
     sentence: str

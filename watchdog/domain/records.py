@@ -46,7 +46,7 @@ class DeploymentRef:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The result of a check that got a deployment. A check that failed is an error, never an
+    """The result of a look that found a deployment. A look that failed is an error, never an
     observation. `opted_out`: a label on the deployment says that it must not be retried.
     `deactivated_by` is who made it INACTIVE, by the API's audit log; None if that is not known
     yet."""
@@ -200,7 +200,8 @@ class EpisodeResult(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Episode:
     """One failure of a target, from the first failing observation until it recovers, an operator
-    acts, or it is removed. What is seen while an attempt on it is under way belongs to it.
+    acts, or it is removed. Everything that is seen while one of its attempts is under way belongs
+    to it.
 
     `failing_from` is when it opened or last re-opened; the time to a recovery counts from it.
     `result` None means that it is open. `standing`: the target was failing already when it was
@@ -241,10 +242,10 @@ class Target:
     progress. `healthy_for` is how long the target has been seen healthy since the episode ended;
     while the episode is open, how long it has been seen SCALED_TO_ZERO. `inactive_as` is what
     INACTIVE counts as unless it becomes known who deactivated the deployment; None once that is
-    judged. `missing_since` is the time of the first of several 404s in a row; the second sets
-    `missing`. `seen_well`: the target was removed, and was not failing when it was last seen.
-    `opted_out` is what its deployment's label last said. `version` grows with each recorded change,
-    and a change that is based on an older version is refused; claims do not change it.
+    judged. `missing_since` is the time of the first of several *absent* looks in a row; the second
+    one sets `missing`. `seen_well`: the target was removed, and was not failing when it was last
+    seen. `opted_out` is what its deployment's label last said. `version` grows with each recorded
+    change, and a change that is based on an older version is refused; claims do not change it.
 
     By operators: `paused_until` is the later end of the target's own pause and of the pause of all
     models. It is read with the target and never written with it. Attempts before `window_since` no
@@ -355,8 +356,8 @@ class AllowedTimes(Protocol):
 
 
 class CauseAction(StrEnum):
-    """How often a failure with a certain cause is retried. ONCE: until it is proven by one retry
-    that a retry does not help."""
+    """How often a failure with a certain cause is retried. ONCE: until one retry has proven that a
+    retry does not help."""
 
     RETRY = "retry"
     ONCE = "once"
@@ -413,7 +414,7 @@ class FleetLimits:
 
     @property
     def most(self) -> int:
-        """The largest of them: whoever knows this many of the newest retries knows whether any
+        """The largest of them: this many of the newest retries are enough to find out whether any
         limit is reached."""
         numbers: tuple[int, ...] = astuple(self)
         return max(numbers)
@@ -421,7 +422,7 @@ class FleetLimits:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An operation of the API must not be called before `until`. `reason` is `api_held` or
+    """One operation of the API is not to be requested before `until`. `reason` is `api_held` or
     `auth_failed`."""
 
     reason: DecisionReason
@@ -447,9 +448,10 @@ class Fleet:
     closed. `date` is the API's `Date` at the present look.
 
     `ahead` is how many other targets go before the one that is decided about: `domain.queue`.
-    `key_mark` identifies the key in use. `probe_at` is when one retry may find out whether the key,
-    which may retry nothing, still may not; None while it may retry. Only retries that were
-    forbidden after `forbidden_from` count. `diagnosed`: the causes of failures are read.
+    `key_mark` identifies the key in use. `probe_at`: the key may retry nothing, and this is when
+    one retry may be sent to find out whether that has changed; None while the key may retry. Only
+    retries that were forbidden after `forbidden_from` count. `diagnosed`: the causes of failures
+    are read.
     """
 
     limits: FleetLimits

@@ -17,8 +17,8 @@ from watchdog.domain.step import (
 
 
 def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Timing) -> Transition:
-    """The step for a 404. The second one, at least an interval after the first, removes the
-    target."""
+    """The step for an *absent* look. The second one, at least an interval after the first, removes
+    the target."""
     if target.missing or being_sent(attempts):
         return Transition(target)
     if target.missing_since is None or target.missing_since > at:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 GONE_AFTER = timedelta(seconds=30)
-"""Longer than a heartbeat takes to come on any ledger: see `HEARTBEAT` of each."""
+"""Longer than the time between two heartbeats on any ledger: see `HEARTBEAT` of each."""
 
 
 class ReplicaState(StrEnum):

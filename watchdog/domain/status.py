@@ -25,7 +25,7 @@ IN_PROGRESS_STATUSES = frozenset(
     {"BUILDING", "DEPLOYING", "LOADING_MODEL", "UPDATING", "WAKING_UP", DEACTIVATING}
 )
 STOPPED_STATUSES = frozenset({BUILD_STOPPED, INACTIVE})
-"""An operator's act leads to these; INACTIVE may also come from the platform: see
+"""The statuses after an operator's act. INACTIVE may also be an act of the platform: see
 `domain.meaning`."""
 
 

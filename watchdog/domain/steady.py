@@ -16,7 +16,8 @@ def is_steady(target: Target, observation: Observation, policy: Policy) -> bool:
         and target.deployment == observation.deployment
         and target.opted_out is observation.opted_out
         and target.inactive_as is None
-        # A reset forgets what was decided, although the look finds what it found before.
+        # A reset deletes the last decision, so the look must be recorded although it finds the
+        # same.
         and target.decision.reason is not DecisionReason.UNOBSERVED
     )
     return same and _means_the_same(target, observation, policy)

@@ -16,11 +16,11 @@ from watchdog.domain.records import (
 
 FIRST_LOOK = timedelta(seconds=2)
 """How soon after a retry its target is looked at, so that even a build that fails within seconds is
-seen. Otherwise only the time that passes could show that it failed again."""
+seen in progress. Otherwise it could only be presumed later that the retry failed again."""
 
 
 class Happening(StrEnum):
-    """What an observation meant, in the order in which it is reported."""
+    """What a step means, in the order in which it is reported."""
 
     REPLACED = "replaced"
     SUPERSEDED = "superseded"
@@ -36,8 +36,8 @@ class Happening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A target after an observation, and what the observation meant. `ended` is the episode that it
-    closed, if any. `attempts` are the attempts that it changed, as they are now."""
+    """A target after a step, and what the step meant. `ended` is the episode that it closed, if
+    any. `attempts` are the attempts that it changed, as they are now."""
 
     target: Target
     happened: tuple[Happening, ...] = ()
@@ -64,7 +64,7 @@ class Timing:
 
     `lag`: until this long after a POST the old failing status may still be shown. `longest_gap`: if
     two observations are further apart than this, it is not known what happened in between.
-    `interval`: the least time between two 404s that mean removal.
+    `interval`: the least time between two *absent* looks that remove a target.
     """
 
     lag: timedelta

@@ -93,9 +93,9 @@ def _failing(
 def _refailed(
     target: Target, attempts: Sequence[Attempt], at: datetime, policy: Policy, timing: Timing
 ) -> tuple[Attempt, ...]:
-    """The attempts that failed again. That is so if another status was seen in between, or by the
-    time that passed, which may be wrong because statuses lag. An attempt of the second kind keeps
-    its place in flight for `settle`."""
+    """The attempts that failed again. That is certain if another status was seen in between.
+    Otherwise an attempt is presumed to have failed again after `lag`; that may be wrong because
+    statuses lag, so it keeps its place in flight for `settle`."""
     watched, since = unresolved(attempts), target.failing_since
     if since is None:
         failed = resolve(watched, Resolution.REFAILED, at)
@@ -109,7 +109,7 @@ def _refailed(
 
 def _leaves_broken(target: Target, seen: Meaning) -> bool:
     """Whether the target was `broken`, or INACTIVE and not judged yet, and is neither now. The
-    watchdog activates nothing, so somebody else did."""
+    watchdog activates nothing, so it was somebody else's act."""
     doubtful = target.status == INACTIVE and target.inactive_as is not None
     was = target.health is Health.BROKEN or doubtful
     return was and seen.health is not Health.BROKEN and seen.inactive_as is None
