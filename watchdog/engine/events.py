@@ -142,8 +142,8 @@ class ModelsDiscovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveryFailed(Event):
-    """A round of discovery failed, as the first one after a success. The same models are watched as
-    before."""
+    """A round of discovery failed, and the one before it had succeeded. The same models are watched
+    as before."""
 
     name = "discovery_failed"
     level = Level.WARNING
@@ -221,7 +221,7 @@ class LedgerCreated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLost(Event):
-    """A transaction failed, as the first one after a success."""
+    """A transaction failed, and the one before it had succeeded."""
 
     name = "ledger_unavailable"
     level = Level.ERROR
@@ -236,9 +236,9 @@ class LedgerBack(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerWentBack(Event):
-    """The ledger is in an older state than before: a backup was restored, or a server that lagged
-    behind took over. `put_back` is how many attempts of this process were missing and have been
-    written again."""
+    """The ledger is in an older state than before: a backup was restored, or there was a fail-over
+    to a server that lagged. `put_back` is how many attempts of this process were missing and have
+    been written again."""
 
     name = "ledger_went_back"
     level = Level.ERROR
@@ -333,7 +333,7 @@ class ApiHeld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthFailed(Event):
-    """The API refuses the key: every operation waits."""
+    """The API refuses the key: every operation but the list of models waits."""
 
     name = "auth_failed"
     level = Level.ERROR
@@ -348,8 +348,8 @@ class AuthRecovered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiDown(Event):
-    """The API answers no request, for any target: the checks are made less often. `error` is the
-    latest one."""
+    """No look at any target is answered: the checks are made less often. `error` is the latest
+    one."""
 
     name = "api_down"
     level = Level.ERROR
@@ -416,8 +416,8 @@ class ForbiddenSeen(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetriesForbidden(Event):
     """The API forbade retries of several models in a row (HTTP 403) but accepts the key otherwise.
-    From now on one retry an hour finds out whether that is still so, the first at `probe_at`.
-    `models` is the number of those models."""
+    From now on one retry an hour is sent to find out whether that is still so, the first at
+    `probe_at`. `models` is the number of those models."""
 
     name = "retries_forbidden"
     level = Level.ERROR
@@ -477,7 +477,7 @@ class BreakerClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSent(Event):
-    """A receiver took a message. `notices` is how many happenings the message is about."""
+    """A receiver took a message. `notices` is how many notices the message has."""
 
     name = "notification_sent"
     receiver: str
@@ -564,7 +564,7 @@ class CheckDone(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckFailed(TargetEvent):
-    """A check failed although the API answers checks of other targets. Reported for the first and
+    """A look failed although the API answers looks at other targets. Reported for the first and
     every tenth failure in a row."""
 
     name = "check_failed"
@@ -586,8 +586,8 @@ class DeploymentFailing(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseFound(TargetEvent):
-    """Why the target fails was read, as far as its log and its starts say. An unknown cause is only
-    counted."""
+    """The cause of the target's failure was looked for in its log and its starts. An unknown cause
+    is only counted."""
 
     finding: Finding
 
@@ -725,8 +725,8 @@ class DeploymentNoLongerBroken(TargetEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetMissing(TargetEvent):
-    """The target was not found: two 404s at least an interval apart, each confirmed by a listing.
-    `episode` is the one that this ended, if any."""
+    """The target is missing: two *absent* looks, at least an interval apart. `episode` is the one
+    that this ended, if any."""
 
     name = "target_missing"
     level = Level.WARNING

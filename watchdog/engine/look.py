@@ -8,8 +8,8 @@ from watchdog.domain.records import Observation
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found: an observation, or None for a 404; and what the API's clock said then,
-    if it said so."""
+    """What one look found: an observation, or None for an *absent* look, which is a confirmed 404.
+    `date` is the `Date` of the answer, if it had one."""
 
     at: datetime
     observation: Observation | None

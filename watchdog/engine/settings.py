@@ -15,7 +15,7 @@ TICK = timedelta(seconds=1)
 """How often due targets are claimed: the least interval that a configuration may ask for."""
 
 MODE = "mode"
-"""Under this key the ledger keeps the mode in which the active daemon watches, or last did."""
+"""The ledger keeps, under this key, the mode of the active daemon, or of the last active one."""
 
 
 def no_patterns(_line: str) -> tuple[Pattern, ...]:

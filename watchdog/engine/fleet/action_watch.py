@@ -1,4 +1,4 @@
-"""Tells what operators did since the last tick."""
+"""Reports what operators did since the last tick."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class ActionWatch:
         self._last: int | None = None
 
     def read(self, tx: LedgerTransaction) -> News | None:
-        """None when no operator did anything since."""
+        """None if no operator did anything since the last reading."""
         if self._last is None:
             newest = tx.actions.newest(None, limit=1)
             self._last = max((action.id or 0 for action in newest), default=0)

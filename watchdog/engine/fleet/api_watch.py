@@ -9,8 +9,8 @@ from watchdog.engine.ports import AnswerLost, ApiError, Clock, Held, Listener, N
 from watchdog.engine.settings import LiveSettings
 
 _COMMON_FAILURES = 3
-"""Declare an outage after this many failures in a row of targets that were last answered. If fewer
-are watched, all of them must fail, as many times."""
+"""Declare an outage after this many failures in a row of targets whose previous look was answered.
+If all watched targets fail, every failure counts."""
 
 _LONGEST_INTERVAL = timedelta(minutes=5)
 """Short enough that all targets are checked again soon after an outage has ended."""
@@ -40,7 +40,8 @@ class ApiWatch:
     @property
     def interval(self) -> timedelta:
         """The interval between two checks of a target. While the API is down it is the time that it
-        has been down, at least twice the usual interval and at most five minutes."""
+        has been down, at least twice the usual interval and at most five minutes; but never less
+        than the usual interval."""
         usual = self._live.current.effective_interval
         if self._down_since is None:
             return usual
@@ -52,8 +53,8 @@ class ApiWatch:
         return model_id in self._in_a_row
 
     def take_recovery(self) -> bool:
-        """Whether the API came back since the last call: delayed checks should not wait for their
-        whole delay."""
+        """Whether the API answered again since the last call: then delayed checks should not wait
+        for their whole delay."""
         hasten, self._hasten = self._hasten, False
         return hasten
 

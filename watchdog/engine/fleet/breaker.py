@@ -193,8 +193,9 @@ class Breaker:
         self._tx.targets.make_due(model_id, self._now)
 
     def _is_forgotten(self, opening: Opening) -> bool:
-        """A process that may judge never takes an opening for forgotten. It can name canaries, and
-        a jump of the ledger's clock, which looks like a day without a judge, must close nothing."""
+        """For a process that may judge, an opening never lapses: this process can name canaries,
+        and a jump of the ledger's clock, which looks like a day without a judge, must not close the
+        breaker."""
         return lapsed(opening, self._canary, self._now) and not self._judges
 
     def _lapse(self, opening: Opening) -> None:

@@ -1,5 +1,5 @@
-"""For many targets in one query: the attempts of each that belong to its episode or count in its
-window."""
+"""Reads, for many targets in one query, the attempts of each that belong to its episode or count in
+its window."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +35,8 @@ def that_count(
     now: datetime,
     date: datetime | None,
 ) -> tuple[Attempt, ...]:
-    """Those of the attempts that belong to the target's episode or count in its window."""
+    """The attempts, of the given ones, that belong to the target's episode or count in its
+    window."""
     if policy is None:
         return of_episode(target, attempts)
     return counting(target, attempts, policy, now, date)

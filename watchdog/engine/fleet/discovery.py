@@ -18,7 +18,7 @@ from watchdog.engine.ports import ApiError, Clock, LedgerUnavailable, Listener
 
 
 class WatchList(Protocol):
-    """Holds the discovered models that are watched, and the teams of all that are."""
+    """Holds the discovered models that are watched, and the teams of all watched models."""
 
     @property
     def discovered(self) -> Known: ...
@@ -47,7 +47,7 @@ class Discoverer:
 
     async def tick(self, rules: DiscoveryRules | None, interval: timedelta) -> None:
         """Make a round if it is time for one, or if the rules have changed. Without rules nothing
-        is discovered: a round only learns the teams then, and its failure is not worth a line."""
+        is discovered: a round then only reads the teams, and its failure is not logged."""
         now = self._clock.monotonic()
         if now < self._next_at and rules == self._rules:
             return

@@ -20,7 +20,8 @@ _ALLOWED_AT = "retries_allowed_at"
 
 @dataclass(frozen=True, slots=True)
 class _Forbidden:
-    """As the ledger keeps it: for which key, since when, and when one retry may find out."""
+    """What the ledger keeps while a key may retry nothing: which key, since when, and when one
+    retry may be sent to find out whether that has changed."""
 
     key_mark: str
     since: str
@@ -44,8 +45,8 @@ class Forbidding:
 
     @property
     def probe_at(self) -> datetime | None:
-        """When one retry may find out whether the key may retry; None while the key is not known to
-        be forbidden all retries."""
+        """When one retry may be sent to find out whether the key may retry again; None unless it is
+        known that the key may retry nothing."""
         if self._forbidden is None:
             return None
         # A clock that was ahead must not put it off for longer than an hour.

@@ -1,4 +1,4 @@
-"""The groups as which the models of the fleet are counted."""
+"""The groups in which the models of the fleet are counted."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from watchdog.domain.status import needs_operator, state_of
 
 
 class Group(StrEnum):
-    """What a model is counted as, the most urgent first. Each model is in one group."""
+    """The group in which a model is counted, the most urgent first. Each model is in one group."""
 
     NEEDS_YOU = "needs_you"
     FAILING = "failing"

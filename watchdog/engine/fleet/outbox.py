@@ -72,7 +72,8 @@ def note_failed(
 
 
 def note_ledger_back(tx: LedgerTransaction, settings: Settings, heard: Collection[str]) -> None:
-    """The receivers `heard` that the ledger was lost, when that could not be written down."""
+    """Write that the ledger answers again. `heard` are the receivers that got a message about the
+    lost ledger, which could not be written down then."""
     for name in heard:
         tx.notices.note_said(Said(name, NoticeEvent.LEDGER_LOST.scope, tx.now(), open=True))
     say(tx, settings, Notice(NoticeEvent.LEDGER_BACK, tx.now(), observe=settings.observe))

@@ -31,10 +31,10 @@ TIMELINE = timedelta(hours=24)
 """How far back the statuses are shown."""
 
 _RECENT = 12
-"""So many of each kind are shown of what happened to all targets."""
+"""How many entries of each kind are shown of what happened to all targets."""
 
 _LISTED = 50
-"""So many episodes, attempts and acts of operators are shown of one target."""
+"""How many episodes, attempts and operators' actions are shown of one target."""
 
 
 @dataclass(frozen=True, slots=True)

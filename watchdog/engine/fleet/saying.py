@@ -35,7 +35,8 @@ def say(
 
 
 def say_more(tx: LedgerTransaction, settings: Settings, notice: Notice) -> None:
-    """More is known of an event: replace what waits of it and was never begun to be sent."""
+    """Replace the waiting notice of an event, because more is known now. A notice whose sending was
+    begun is not replaced."""
     for receiver in settings.receivers:
         for each in tx.notices.waiting(receiver.name, notice.subject):
             if not each.tries and each.notice.event is notice.event:

@@ -11,7 +11,7 @@ API_DOWN_FOR = timedelta(minutes=10)
 """Nobody is notified of a shorter outage of the API: an operator can do nothing about it."""
 
 State = tuple[NoticeEvent, str]
-"""An event that says in which state something is, and one more sentence."""
+"""An event that names a state, and one more sentence about it."""
 
 
 class States:

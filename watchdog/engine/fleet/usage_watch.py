@@ -11,8 +11,8 @@ from watchdog.engine.ports import LedgerTransaction, Listener
 
 
 class UsageWatch:
-    """Read in the transaction of a tick, if commands or passing time may have changed it. Reported
-    after the transaction if it has changed since the last report."""
+    """Read in the transaction of a tick, if a command, or the time that passed, may have changed
+    it. Reported after the transaction if it has changed since the last report."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -23,8 +23,8 @@ class UsageWatch:
         return fleet_used(tx, limits, date=api_date(tx))
 
     def lasts(self, now: datetime) -> bool:
-        """Whether what was told is still so, unless the ledger has changed. Nobody knows when a
-        place in flight will be free."""
+        """Whether the last report is still true, if the ledger has not changed. False while a place
+        in flight is held, because time alone may free it."""
         told = self._told
         if told is None or told.in_flight:
             return False

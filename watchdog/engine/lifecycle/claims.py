@@ -9,7 +9,7 @@ from watchdog.domain.records import Target
 from watchdog.engine.ports import Due, LedgerTransaction
 
 WRITTEN_AFTER = timedelta(hours=1)
-"""A claim is written when the moment that it is about is this long ago. It is much shorter than
+"""A claim is written when the moment of its next check is this long ago. It is much shorter than
 `domain.breaker.FORGOTTEN_AFTER`: to commands, a target is watched if its plan is younger than
 that."""
 
@@ -18,10 +18,10 @@ that."""
 class Claims:
     """What the active daemon has claimed and not written, by model id.
 
-    So looks that change nothing write nothing. If this process dies, the moments that the ledger
-    has are over, and the next daemon checks these targets at once: sooner than planned, and never
-    later. There are no more of them than a tick may claim, so that the others need not wait long
-    for them then.
+    Because of the claims, looks that change nothing write nothing. If this process dies, the
+    moments in the ledger have passed, and the next daemon checks these targets at once: sooner than
+    planned, and never later. There are never more claims than a tick may make, so that the other
+    targets then need not wait long.
     """
 
     open: Mapping[str, Claim] = field(default_factory=dict)

@@ -14,7 +14,8 @@ freed the lock of a replica that it no longer hears from, and another replica ma
 work."""
 
 _PAUSE_AFTER_GIVING_UP = timedelta(seconds=5)
-"""How long a replica that gave up does not try to take the lock. The others try each second."""
+"""For this long, a replica that gave the lock up does not try to take it. The others try each
+second."""
 
 
 class Leadership:

@@ -20,8 +20,9 @@ from watchdog.engine.target.recorded import Recorded
 from watchdog.engine.target.telling import tell
 
 _AGAIN_SECONDS = 5
-"""After the ledger did not take a heartbeat. It is less than `ledger_watch._QUIET_SECONDS`: if
-nothing else is written to a full disk, the outage must not seem to be over before the next try."""
+"""The wait for the next heartbeat after the ledger did not take one. It is less than
+`ledger_watch._QUIET_SECONDS`: if nothing else is written to a full disk, the outage must not seem
+to be over before the next try."""
 
 
 class Presence:
@@ -61,7 +62,7 @@ class Presence:
 
     async def beat(self, *, watching: bool) -> None:
         """Write the heartbeat, if the ledger answers. The active replica also writes the API's
-        state if it has changed, and removes targets that no replica is configured with any more."""
+        state if it has changed, and removes targets that no living replica is configured with."""
         settings, active = self._live.current, self._is_active()
         api_state = self._tried = self._condition.api_state if active else None
 
@@ -83,8 +84,8 @@ class Presence:
             tell(recorded, settings, self._listener)
 
     async def leave(self) -> None:
-        """Delete the row of this replica, which ends. If the ledger does not answer, the others
-        notice that the heartbeats stop."""
+        """Delete the row of this replica, because its process ends. If the ledger does not answer,
+        the others notice that the heartbeats stop."""
         own = self._own
         if own is None:
             return

@@ -71,7 +71,7 @@ class SentAttempts:
         self._sent = dict(list(newest.items())[-_MOST:])
 
     def forget_old(self) -> None:
-        """To be called before each transaction."""
+        """Forget what is older than 24 h. Call this before each transaction."""
         oldest = self._clock.monotonic() - FLEET_DAY.total_seconds()
         if next((kept.reserved_at < oldest for kept in self._sent.values()), False):
             self._sent = {
@@ -103,7 +103,7 @@ class SentAttempts:
         return Compared(sent, len(lacking))
 
     def leaving(self, compared: Compared, generation: Generation) -> None:
-        """To be called at the end of the transaction that compared."""
+        """Note the generation at the end of the transaction that compared."""
         self._left = generation
         if compared.put_back is not None:
             self._untold = compared.put_back

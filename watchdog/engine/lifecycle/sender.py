@@ -43,8 +43,8 @@ than `leadership.LONGEST_AWAY`, after which another replica may be active and th
 nothing."""
 
 _LOST_AGAIN = timedelta(minutes=1)
-"""The wait after a message about the lost ledger could not be sent: there is no ledger to keep a
-longer one."""
+"""The wait after a message about the lost ledger could not be sent. It does not become longer with
+each try, because there is no ledger to count the tries."""
 
 _RECORD_AGAIN_SECONDS = 1
 
@@ -168,7 +168,7 @@ class Sender:
             )
 
     def _say_lost(self, settings: Settings) -> None:
-        """The one notice that cannot be written down first."""
+        """Send the one notice that cannot be written into the ledger first."""
         if self._ledger.away_for < LEDGER_LOST_FOR:
             return
         now = self._clock.now()

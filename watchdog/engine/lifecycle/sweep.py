@@ -151,8 +151,8 @@ class Sweep:
         changed: bool,
         of: int | None,
     ) -> _Claimed:
-        """Claim what is due by `until`. What has not `changed` since the last claim is known. `of`
-        as in `Claims.plus`."""
+        """Claim what is due by `until`. Unless the ledger has `changed` since the last claim, some
+        of it need not be read again. `of` as in `Claims.plus`."""
         at, interval, claims = self._set_back.clamp(tx), self._api_watch.interval, self.claims
         if hasten:
             tx.targets.plan(claims.open)
@@ -178,7 +178,7 @@ class Sweep:
         self._note(claimed.due, claimed.made)
 
     def _note(self, due: Sequence[Due], new: Mapping[str, Claim]) -> None:
-        """Remember what is checked now, and when next: for the time that the ledger is away."""
+        """Remember what is checked now, and when next. This is needed while the ledger is away."""
         for each in due:
             model_id = each.target.model_id
             if model_id not in self._workers.in_hand:

@@ -32,7 +32,7 @@ class Ticker(Protocol):
     def every(
         self, interval: timedelta, job: Callable[..., Awaitable[None] | None], *args: object
     ) -> None:
-        """Start `job` once an interval has passed, and so on; never beside itself."""
+        """Start `job` after each interval, but not while its last run is still running."""
 
     def start(self) -> None: ...
 
@@ -81,7 +81,7 @@ class Term:
         retention: timedelta,
         discover: Callable[[], Coroutine[Any, Any, None]],
     ) -> int:
-        """Check and retry until the term ends; how many checks did not end in time."""
+        """Check and retry until the term ends. Returns how many checks did not end in time."""
         engine, sweep = self._engine, self.sweep
         ticker.every(TICK, engine.breaker.tick)
         ticker.every(TICK, sweep.tick)

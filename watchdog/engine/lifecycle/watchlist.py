@@ -97,14 +97,14 @@ def _remove(tx: LedgerTransaction, model_ids: Collection[str]) -> list[Recorded]
 
 
 def _wanted(known: Target, settings: Settings, now: datetime, *, went_live: bool) -> Target:
-    """The target as it is to be watched."""
+    """The target with the changes that are needed to watch it."""
     due = known.next_check_at if known.watched else None
     # No plan reaches further ahead, unless the clock was set back since it was made.
     due = min(due or now, now + settings.effective_interval)
     name = settings.models[known.model_id].name
     target = replace(known, watched=True, name=name, next_check_at=due)
     if went_live and target.health is Health.FAILING and target.episode is not None:
-        # They began to fail in observe mode, when nobody had ordered retries: so they count as
+        # They began to fail in observe mode, in which no retries are wanted, so they count as
         # standing failures.
         standing = replace(target.episode, standing=True)
         target = replace(target, episode=standing, broke_at=None)

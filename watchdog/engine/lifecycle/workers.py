@@ -12,8 +12,8 @@ from watchdog.engine.ports import Listener
 from watchdog.engine.settings import LiveSettings
 
 _ERRING_SHARE = 5
-"""Targets whose last check failed use at most a fifth of the workers: each may wait for a time-out,
-and the others must not wait with it."""
+"""Targets whose last look failed use at most a fifth of the workers: each may wait for a time-out,
+and the other targets must not wait for that."""
 
 
 class Workers:

@@ -98,7 +98,7 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     """404: there is no such model, or it has no development deployment. One answer alone proves
-    neither, because a load balancer in front of the API may answer every request so."""
+    neither, because a load balancer in front of the API may give this answer to every request."""
 
 
 class Throttled(ApiError):

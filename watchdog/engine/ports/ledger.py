@@ -16,8 +16,8 @@ from watchdog.text.untrusted import clean
 T = TypeVar("T")
 
 LedgerVersion = object
-"""Two that one process read are equal only if no process, itself included, has committed a change
-in between."""
+"""Two versions that one process read are equal only if no process, including that one, has
+committed a change in between."""
 
 
 class LedgerUnavailable(Exception):

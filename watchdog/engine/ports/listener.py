@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    # Its many classes take longer to make than a command that only reads the ledger has to.
+    # Importing its many classes takes too long for a command that only reads the ledger.
     from watchdog.engine.events import Event
 
 

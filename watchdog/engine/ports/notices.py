@@ -26,15 +26,15 @@ class NoticeRows(Protocol):
     def note_said(self, heard: Said) -> None: ...
 
     def forget(self, subjects: Collection[str]) -> None:
-        """Delete what was said about these subjects, and what waits and was never begun to be
-        sent: nobody watches them any more."""
+        """Delete what is kept about these subjects: what the receivers heard, and the notices whose
+        sending was never begun. These subjects are no longer watched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How a try to send a message ended. `answer` is one line for operators: it has neither a
-    secret of the receiver's URL in it nor control characters. `retry_after` is how long the
-    receiver asked to wait before the next try."""
+    """How a try to send a message ended. `answer` is one line for operators. It contains no secret
+    of the receiver's URL and no control characters. `retry_after` is how long the receiver asked to
+    wait before the next try."""
 
     sent: bool
     answer: str
@@ -49,4 +49,4 @@ class Notifier(Protocol):
 
 
 LONGEST_SEND = timedelta(seconds=30)
-"""Longer than any receiver needs that works, and shorter than `notices.LEASE`."""
+"""Longer than a receiver that works ever needs, and shorter than `outbox.LEASE`."""

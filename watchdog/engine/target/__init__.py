@@ -1,1 +1,1 @@
-"""What happens to one target: a check, an attempt, an order of an operator."""
+"""What happens to one target: a check, an attempt, an action of an operator."""

@@ -1,5 +1,5 @@
-"""Finds out by the API's audit log who ended an episode, and whether a change that was taken for
-our effect was a push of somebody else."""
+"""Finds out from the API's audit log who ended an episode, and whether a change that was taken for
+the effect of our attempt was somebody else's push."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ _WORDS: dict[str, str] = {
     ActEvent.DEACTIVATED: "deactivated",
     ActEvent.DELETED: "deleted",
 }
-"""What may end an episode without us, in our words."""
+"""The acts of others that may end an episode, in our words."""
 
 
 class Actors:
@@ -67,7 +67,7 @@ class Actors:
             act
             for act in acts
             if act.event in _WORDS and not act.own and act.at <= until
-            # An API that does not know the filter tells of the model's other deployments too.
+            # An API that does not know the filter returns acts on other deployments too.
             if act.deployment_id is None or act.deployment_id in ids
         ]
         return sorted(known, key=lambda act: act.at)

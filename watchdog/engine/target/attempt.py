@@ -74,10 +74,10 @@ class Retrier:
         self, target: Target, *, forced: bool = False, date: datetime | None = None
     ) -> Target:
         """Make one attempt on a target that was just seen failing, if every limit still allows it.
-        With `forced` only the fleet's limits, the holds and the breaker are asked, not the target's
-        own rules. `date` is the `Date` of the look that saw it. Raises LedgerUnavailable before
-        anything is sent, and VersionConflict when another process has changed the target. An answer
-        that arrives is always recorded."""
+        With `forced` only the fleet's limits, the holds and the breaker are applied, not the
+        target's own rules. `date` is the `Date` of the look that saw it. Raises LedgerUnavailable
+        before anything is sent, and VersionConflict when another process has changed the target. An
+        answer that arrives is always recorded."""
         task = asyncio.create_task(self._retry(target, forced, date), name=target.model_id)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -134,7 +134,8 @@ class Retrier:
     async def _send(
         self, settings: Settings, target: Target, attempt: Attempt, *, forced: bool
     ) -> Sent:
-        """Look again, and POST if the target is still what was decided on."""
+        """Look again, and POST if the target is still the failing deployment that the decision was
+        about."""
         try:
             deployment = await self._api.get_deployment(target.model_id, urgent=True)
         except ApiError as error:

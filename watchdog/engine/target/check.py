@@ -116,11 +116,11 @@ class Checker:
         self, target: Target, *, forced: bool = False, may_retry: bool = True
     ) -> Checked:
         """Look at a target and do what follows. Errors of the API and the ledger are in the result
-        and are not raised. `forced`: a person wants the retry, so that only the fleet's limits
-        apply. Without `may_retry` it is only watched."""
+        and are not raised. `forced` is as in `decide`. Without `may_retry` the target is only
+        watched."""
         settings, started = self._live.current, self._clock.monotonic()
         if target.model_id not in settings.models:
-            return Checked(target)  # It was removed from the configuration while it waited.
+            return Checked(target)  # It left the configuration while it waited.
         policy = settings.models[target.model_id].policy
         try:
             look = await self._viewer.look(target)

@@ -116,7 +116,7 @@ class Diagnosis:
         self._put(lambda: find_out(now, *about))
 
     def _put(self, find_out: _FindOut) -> bool:
-        """False if it is not done: the settings say so, or too much waits."""
+        """Put a request into the queue. False if `diagnose` is off or the queue is full."""
         if not self._live.current.diagnose or self._wanted.full():
             return False
         self._wanted.put_nowait(find_out)

@@ -1,5 +1,5 @@
-"""Pending attempts of dead processes. Nobody will record an outcome for them, so they are recorded
-as `unknown`."""
+"""Pending attempts of dead processes. No process will record their outcome, so it is recorded as
+`unknown`."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -67,7 +67,7 @@ def _lost(tx: LedgerTransaction, attempt: Attempt) -> Attempt:
     """Record the attempt as `unknown`. It is not known whether or when it was sent, so the latest
     possible moment is recorded."""
     sent_at, now = attempt.reserved_at + RESERVATION_TTL, tx.now()
-    if attempt.reserved_at <= now:  # else the clock was set back, and now says nothing
+    if attempt.reserved_at <= now:  # else the clock was set back: `now` is no bound
         sent_at = min(sent_at, now)
     date = attempt.api_date and attempt.api_date + RESERVATION_TTL
     lost = replace(attempt, outcome=Outcome.UNKNOWN, sent_at=sent_at, api_date=date)

@@ -36,13 +36,13 @@ def say_recorded(tx: LedgerTransaction, settings: Settings, recorded: Recorded) 
 
 
 def say_retried(tx: LedgerTransaction, settings: Settings, recorded: Recorded) -> None:
-    """The same of an attempt that was sent."""
+    """Write a notice of an attempt that was sent."""
     if any(NoticeEvent.RETRIED in each.events for each in settings.receivers):
         say(tx, settings, _notice(tx, settings, recorded, NoticeEvent.RETRIED))
 
 
 def say_cause(tx: LedgerTransaction, settings: Settings, recorded: Recorded) -> None:
-    """The cause of a failure was found, perhaps after the watchdog gave up."""
+    """Add a cause that was found to the notice of giving up, if that still waits to be sent."""
     if settings.receivers:
         say_more(tx, settings, _notice(tx, settings, recorded, NoticeEvent.GAVE_UP))
 

@@ -1,5 +1,5 @@
-"""What an operator may order: pause, resume, reset, and a note about a retry. Each order is one
-transaction, and is recorded with who gave it and why."""
+"""What an operator may do: pause, resume, reset, and a note about a retry. Each action is one
+transaction, and is recorded with who did it and why."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from watchdog.engine.target.written import write_step
 
 
 class OutOfStep(Exception):
-    """The clock of a running daemon differs from that of this process, so an order would take
+    """The clock of a running daemon differs from that of this process, so an action would take
     effect at another time for the daemon."""
 
 
@@ -73,8 +73,8 @@ def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> 
 
 
 def _check_soon(tx: LedgerTransaction, model_id: str | None) -> None:
-    """Have a daemon look at once, so that it shows the change. It obeys in any case, because each
-    attempt reads the ledger."""
+    """Have a daemon check the target at once, so that it shows the change. The daemon obeys the
+    action even without this check, because each attempt reads the ledger."""
     if model_id is not None:
         tx.targets.make_due(model_id, tx.now())
     else:

@@ -142,7 +142,7 @@ def record_outcome(
 
 
 def record_push(tx: LedgerTransaction, settings: Settings, episode: Episode) -> Recorded | None:
-    """A push of a person had been taken for the effect of our attempt: end the episode. Returns
+    """End an episode, because a person's push had been taken for the effect of our attempt. Returns
     None if the episode has ended since."""
     target, now = _target_in(tx, settings, episode), tx.now()
     if target is None or target.episode is None or not target.episode.open:
@@ -170,8 +170,8 @@ def record_cause(
     at: datetime,
     access: Access,
 ) -> Recorded | None:
-    """Record what was found of the failure at `at`, and judge its target with that. None if its
-    episode is not the target's any more."""
+    """Record what was found of the failure at `at`, and judge its target with that. Returns None if
+    the target now has another episode, or none."""
     if lines:
         tx.findings.note_error_lines(episode.id, lines)
     target, now = _target_in(tx, settings, episode), tx.now()

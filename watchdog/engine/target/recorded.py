@@ -29,7 +29,8 @@ class Recorded:
 
     @property
     def has_new_reason(self) -> bool:
-        """Whether the target is failing, and is not retried for another reason than before."""
+        """Whether the target is failing, and its decision has another reason than before. A
+        decision to retry has the reason None."""
         failing = self.after.health is Health.FAILING
         return failing and self.after.decision.reason is not self.before.decision.reason
 

@@ -38,7 +38,7 @@ def answered(attempt: Attempt, answer: RetryAnswer, at: datetime) -> Sent:
 
 
 def failed(attempt: Attempt, error: ApiError, at: datetime, key_mark: str) -> Sent:
-    """An error while it was sent, with the key of this mark."""
+    """The POST ended with an error. `key_mark` is the mark of the key that was used."""
     reason = str(error)
     match error:
         case NotSent():

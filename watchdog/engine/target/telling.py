@@ -67,7 +67,8 @@ def _happened(happening: Happening, recorded: Recorded) -> Iterator[Event]:
 
 
 def _effects(recorded: Recorded) -> Iterator[Event]:
-    """Changes that were taken for the effect of an attempt, and may still be a person's act."""
+    """Changes that were taken for the effect of an attempt, although they may have been a person's
+    act."""
     episode = recorded.after.episode
     for attempt in recorded.step.attempts:
         if episode is not None and episode.open and attempt.under_way:

@@ -94,7 +94,7 @@ def save(
 
 
 def _ceases(before: Target, after: Target) -> bool:
-    """Whether its breakage ends: it was broken, and is no longer, or is no longer watched."""
+    """Whether its breakage ends: it was broken, and is now either not broken or not watched."""
     removed = before.watched and not after.watched
     return is_broken(before) and (removed or not is_broken(after))
 
