@@ -117,8 +117,8 @@ def explain(error: Exception) -> str:
 
 
 def _no_more_files() -> OSError | None:
-    """Why no file can be opened at this moment, which SQLite does not tell. The ledger itself must
-    not be opened to find out: to close it again would end its locks."""
+    """Why no file can be opened at this moment, which SQLite does not tell. The ledger's own file
+    must not be opened for this: closing it again would end its locks."""
     opened: list[int] = []
     try:
         # The ledger, its log and its index.

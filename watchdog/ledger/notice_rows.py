@@ -84,7 +84,7 @@ def _values(waiting: Waiting) -> dict[str, object]:
 
 
 def _to_waiting(row: Row) -> Waiting | None:
-    """None for a notice that a newer program wrote, if this one cannot read it."""
+    """None if a newer program wrote the notice and this one cannot read it."""
     try:
         notice = _json().validate_json(row["notice"])
     except ValidationError:

@@ -32,7 +32,8 @@ without a query. The active replica sends a query every second, so one that does
 even if its machine still answers TCP keepalives."""
 
 HEARTBEAT = timedelta(seconds=10)
-"""Often enough that two may be missed before a replica counts as gone: `limits.RESERVATION_TTL`."""
+"""Often enough that two may be missed before a replica counts as dead (`limits.RESERVATION_TTL`),
+or is shown as gone (`replica.GONE_AFTER`)."""
 
 # Advisory locks belong to the whole database: the second key identifies the schema, and so the
 # ledger.
@@ -165,7 +166,8 @@ class PostgresDatabase:
             yield connection, self._begin(connection)
 
     def version(self) -> None:
-        """None: only a query could tell, and a tick's own query tells as much."""
+        """None: only a query could tell whether the rows have changed, and a tick makes a query
+        anyway."""
 
     def _begin(self, connection: Connection) -> datetime:
         """Take the ledger's lock, unless this is a reader, and return the time read after that.

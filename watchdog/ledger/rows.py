@@ -1,4 +1,4 @@
-"""What the modules of several nouns share to read rows."""
+"""What the modules for several kinds of rows share to read them."""
 
 from datetime import datetime
 from typing import Any, Protocol

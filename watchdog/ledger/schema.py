@@ -252,8 +252,7 @@ configured = Table(
     Column("model_id", String(100), primary_key=True),
 )
 
-# Each status that a target was seen to change to, and when; empty if it could not be found any
-# more.
+# Each status that a target was seen to change to, and when; empty if it was missing.
 statuses = Table(
     "statuses",
     metadata,

@@ -43,8 +43,8 @@ from watchdog.ledger.sqlite_file import (
 from watchdog.ledger.turns import Line
 
 _COMMAND_WAIT_SECONDS = 5
-"""Seconds that a command waits for another one to end: longer than a command takes that retries
-nothing."""
+"""Seconds that a command waits for another one to end: longer than a command that retries nothing
+takes."""
 
 _DAEMON_WAIT_SECONDS = 1
 """Seconds that a daemon waits: tolerates a process that briefly holds the lock in
@@ -52,9 +52,9 @@ _DAEMON_WAIT_SECONDS = 1
 
 
 HEARTBEAT = timedelta(seconds=24)
-"""Each writes three pages of the disk, so there are few. Other processes see by the file lock
-whether the daemon lives. People are shown it as gone after `domain.replica.GONE_AFTER`, and a
-heartbeat that comes a tick and `sqlite_file.BUSY_SECONDS` too late is still in time for that."""
+"""Each heartbeat writes three pages of the disk, so there are few. Other processes see by the file
+lock whether the daemon lives. The daemon is shown as gone after `domain.replica.GONE_AFTER`, so a
+heartbeat may be late by a tick and `sqlite_file.BUSY_SECONDS`."""
 
 
 class SqliteDatabase:

@@ -35,8 +35,9 @@ T = TypeVar("T")
 
 
 def make_file(path: Path) -> None:
-    """Create the file, readable only by its owner: it contains the names of models and hosts. One
-    that exists may be a link to a ledger, but not to nothing. Raises OSError."""
+    """Create the file, readable only by its owner: it contains the names of models and hosts. A
+    file that exists may be a link to a ledger, but not a link that leads nowhere. Raises
+    OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         descriptor = open_regular(path, os.O_RDWR)

@@ -10,8 +10,7 @@ from watchdog.ledger.schema import statuses, targets
 from watchdog.ledger.upsert import upsert
 
 _UNSEEN = ""
-"""Stored for a target that could not be found: the column accepts no NULL, and no status is
-empty."""
+"""Stored for a target that was missing: the column accepts no NULL, and no status is empty."""
 
 
 class StatusQueries:

@@ -64,9 +64,9 @@ _PLAN = (
     .values(next_check_at=bindparam("next_at"))
 )
 _ONE_MICROSECOND_EARLIER = targets.c.next_check_at - literal(timedelta(microseconds=1), Duration())
-"""A moment that is over may be claimed already, and the ledger does not know that. So it is changed
-by as little as possible: that ends the claim, and the target keeps its place among those that are
-due."""
+"""A moment that has passed may be claimed already, which the ledger does not show. So the moment is
+changed by as little as possible: that ends the claim, and the target keeps its place among those
+that are due."""
 
 _SAVE = (
     update(targets)

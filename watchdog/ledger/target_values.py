@@ -12,8 +12,8 @@ _OLDER_WORDS = {
     DecisionReason.CAUSE_PERMANENT: DecisionReason.EPISODE_SPENT,
 }
 _OLDER_HEALTHS = {Health.BROKEN: Health.NOT_RETRYABLE}
-"""The words that programs of an older schema read in place of a newer one, which would keep them
-from starting."""
+"""The words that programs of an older schema read in place of a newer word. With the newer word
+they could not start."""
 
 
 def target_values(target: Target) -> dict[str, Any]:

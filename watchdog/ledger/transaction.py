@@ -1,4 +1,4 @@
-"""One transaction of the ledger, composed of the queries of each noun."""
+"""One transaction of the ledger, composed of the queries for each kind of row."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
