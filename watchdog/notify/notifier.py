@@ -1,4 +1,4 @@
-"""Which receiver is reached how."""
+"""How each receiver is reached."""
 
 import asyncio
 import threading
@@ -57,8 +57,8 @@ class Receivers:
     def __init__(
         self, addresses: Mapping[str, Address], links: Links, *, check: bool = True
     ) -> None:
-        """`addresses` by the name of the receiver. Raises NotifyProblem, unless they are not to be
-        checked: then what is sent to one that cannot be used is answered with its problem."""
+        """`addresses` by the name of the receiver. With `check` it raises NotifyProblem if one
+        cannot be used. Otherwise `send` to that receiver returns the problem as its answer."""
         self._addresses = addresses
         self._links = links
         self._threads: dict[str, threading.Thread] = {}
@@ -66,7 +66,7 @@ class Receivers:
             self.prepare(addresses, links)
 
     def prepare(self, addresses: Mapping[str, Address], links: Links) -> Callable[[], None]:
-        """Check them; the returned function puts them in force. Raises NotifyProblem."""
+        """Check these addresses. The returned function puts them in force. Raises NotifyProblem."""
         for name, address in addresses.items():
             try:
                 _way(address.read())
@@ -154,8 +154,8 @@ def _kind(notices: Sequence[Notice]) -> str:
 
 
 def _in_thread(work: Callable[[], T]) -> "tuple[threading.Thread, asyncio.Future[T]]":
-    """Do it in a thread of its own, which does not hold up the end of the process, as the event
-    loop's own threads would."""
+    """Do the work in a thread of its own. Unlike the threads of the event loop, it does not delay
+    the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

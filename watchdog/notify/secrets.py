@@ -1,4 +1,4 @@
-"""What in a receiver's URL may be a secret, and must be in no answer that is shown."""
+"""Masks the parts of a receiver's URL, which may be secrets, in an answer before it is shown."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,7 +25,7 @@ def _parts(url: str) -> Iterator[str]:
     else:
         values += [split.netloc.rpartition("@")[0], split.query]
         values += [value for _, value in parse_qsl(split.query)]
-        # Of `slack://a/b/c` and its like even the host is a secret.
+        # In `slack://a/b/c` and similar URLs, even the host is a secret.
         if split.scheme not in ("http", "https"):
             values.append(split.hostname)
     for value in values:

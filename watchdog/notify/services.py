@@ -70,8 +70,8 @@ SERVICES = frozenset(
         "zoom",
     }
 )
-"""Apprise may know an https URL as that of a service if one of these is a part of its host, and is
-asked then. Each other one is a webhook."""
+"""If the host of an https URL contains one of these, Apprise may know the URL as that of a service,
+so Apprise is asked. Every other https URL is a plain webhook."""
 
 
 class NoApprise(Exception):
@@ -110,8 +110,8 @@ def _apprise() -> ModuleType:
 
 
 def _note_answers() -> None:
-    """Apprise says whether a message was taken, but not what the receiver answered: that is needed
-    for `Retry-After` and for operators. Its services send with `requests`."""
+    """Keep what the receivers answer, which is needed for `Retry-After` and for operators: Apprise
+    says only whether a message was taken. Its services send with `requests`."""
     import requests
 
     class Session(requests.Session):
@@ -132,7 +132,7 @@ def service_of(url: str) -> "Apprise | None":
     asset = apprise.AppriseAsset(
         app_id="baseten-watchdog",
         app_desc="baseten-watchdog",
-        # In this thread, one try, without a limit of its own: those would be threads that hold up
+        # In this thread, one try, without a limit of its own: it would need threads that delay
         # the end of the process.
         async_mode=False,
         service_timeout=0,

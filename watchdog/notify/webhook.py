@@ -14,10 +14,11 @@ from watchdog.engine.ports import LONGEST_SEND, Delivery
 from watchdog.text.host import HIGHEST_PORT
 
 _MOST_BYTES = 2_000
-"""As much of an answer is read: enough for a line that says what is wrong."""
+"""At most so much of an answer is read: enough for a line that says what is wrong."""
 
 _READING = timedelta(seconds=2)
-"""The text of an answer is read for no longer: its status says whether the message was taken."""
+"""The text of an answer is read for at most this long. It is not needed: the status says whether
+the message was taken."""
 
 
 def problem_of(url: str) -> str | None:

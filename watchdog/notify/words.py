@@ -11,10 +11,11 @@ from watchdog.text.links import APP_URL, logs_link, model_link
 from watchdog.text.phrases import clock_time
 
 _MOST_IN_FULL = 3
-"""As many notices are described in full in one message; of more, each has one line."""
+"""Up to this many notices in one message are described in full. If there are more, each has one
+line."""
 
 _MOST_LINES = 30
-"""As many notices have a line in one message; the rest are counted."""
+"""At most this many notices have a line in one message. The others are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def title(notices: Sequence[Notice]) -> str:
 
 
 def headline(notice: Notice) -> str:
-    """The same of one notice."""
+    """One line that says what happened, for one notice."""
     words = _WORDS[notice.event]
     if notice.event.about_model:
         return f"{_called(notice)} {words}"
@@ -217,7 +218,7 @@ _COMMANDS = {
     NoticeEvent.FLEET_BUDGET_SPENT: ("To see who waits", "baseten-watchdog status"),
     NoticeEvent.LEDGER_LOST: _DOCTOR,
 }
-"""What each is good for, and the command."""
+"""For each event: what its command is for, and the command."""
 
 _ANSWERED = {
     Outcome.PENDING: "reserved",
