@@ -40,7 +40,8 @@ class Seen:
 
 
 class Breaker:
-    """Its state, and what happens to it. `unsent_after` as in `breaker.result_of`."""
+    """The state of the breaker, and the methods that change it. `unsent_after` as in
+    `breaker.result_of`."""
 
     def __init__(
         self, rules: BreakerRules, policy: Policy, unsent_after: timedelta, seen: Seen
@@ -60,8 +61,8 @@ class Breaker:
         return self._opening is not None
 
     def judge(self, target: Target, now: datetime) -> OpenBreaker | None:
-        """What the breaker says about a failing target. Opens it if this failure is one too
-        many."""
+        """What the breaker says about a failing target. Opens the breaker if this failure reaches
+        its limit."""
         if target.broke_at == now:
             self._broke.pop(target.model_id, None)  # The newest are last.
             self._broke[target.model_id] = now
@@ -74,12 +75,12 @@ class Breaker:
         return what_it_says(self._opening, self._canary, self._rules)
 
     def send(self, attempt: Attempt) -> None:
-        """The attempt that is being sent is the canary's."""
+        """Note that the attempt that is being sent is the canary's."""
         if self._canary is not None:
             self._canary = replace(self._canary, attempt_id=attempt.id)
 
     def attend(self, now: datetime) -> str | None:
-        """Follow the canary and the condition. Names a canary if one is due; its id."""
+        """Follow the canary and the condition. If a canary is due, name it and return its id."""
         if self._opening is not None:
             self._follow_canary(now)
         if self._opening is None:

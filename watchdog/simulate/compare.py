@@ -57,6 +57,6 @@ class Comparison:
         return estimate([measure.of(row[policy]) for row in self.results])
 
     def difference(self, policy: int, measure: Measure) -> Estimate:
-        """How much more the policy has than the first one. It is taken in each world for itself, so
-        that what differs between the worlds does not count."""
+        """How much more the policy has than the first one. The difference is computed in each world
+        separately, so that differences between the worlds do not count."""
         return estimate([measure.of(row[policy]) - measure.of(row[0]) for row in self.results])

@@ -21,7 +21,7 @@ LONGEST = timedelta(days=3650)
 @dataclass(frozen=True, slots=True)
 class Times:
     """A distribution of durations: log-normal, with this median and this 95th percentile. If both
-    are the same, every duration is that."""
+    are equal, every duration has this value."""
 
     median: timedelta
     p95: timedelta

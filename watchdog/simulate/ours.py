@@ -45,7 +45,7 @@ class Watchdog:
         self._rules = rules
         self._world = world
         self._agenda = world.agenda
-        # Nothing can happen unseen between two looks here.
+        # In this simulation nothing can happen unseen between two looks.
         self._timing = Timing(rules.lag, timedelta.max, rules.interval)
         self._slots = {slot.model_id: slot for slot in world.slots}
         self._targets: dict[str, Target] = {}
@@ -98,7 +98,7 @@ class Watchdog:
         attempts, policy = self._attempts.get(model_id, ()), self._rules.policy
         if (attempt := self._usage.flying.get(model_id)) is not None:
             after = policy.stuck_after
-            if target.health is Health.FAILING:  # Perhaps it failed again, and nobody saw it build.
+            if target.health is Health.FAILING:  # It may have failed again, and no look saw it build.
                 after = self._rules.lag + _TICK
             self._plan(model_id, self._on_grid(model_id, attempt.reserved_at + after))
         elif target.health is Health.HEALTHY and target.episode is not None:

@@ -10,7 +10,7 @@ from watchdog.domain.records import Attempt, DecisionReason, Episode, Outcome, S
 
 
 class Verdict(StrEnum):
-    """How much is known of what the other policy would have done, and what that is."""
+    """What the other policy would have done, as far as it is known."""
 
     SAME = "same"
     FEWER = "fewer"
@@ -33,8 +33,8 @@ _SENTENCES = {
 @dataclass(frozen=True, slots=True)
 class Past:
     """What the ledger knows, oldest first. Only retries that were really sent, or refused before
-    that, are among the attempts. `earlier` are those of other episodes than these: they happened,
-    whatever the other policy says, and count against its limits."""
+    that, are among the attempts. `earlier` are the attempts of episodes that are not replayed: they
+    happened under every policy, and count against its limits."""
 
     episodes: Sequence[Episode]
     attempts: Sequence[Attempt]
@@ -91,9 +91,9 @@ class Held:
 
 @dataclass(slots=True)
 class Replayed:
-    """What the other policy would have done in one episode. `sent` are the retries that were sent
-    then too; `unknown_at` is when it would have sent one that was never sent. `was` counts the
-    retries that were really sent."""
+    """What the other policy would have done in one episode. `sent` are the retries of this policy
+    that were also sent in reality. `unknown_at` is when it would have sent a retry that was never
+    sent. `was` counts the retries that were really sent."""
 
     episode: Episode
     was: int
@@ -105,18 +105,18 @@ class Replayed:
     verdict: Verdict = Verdict.LASTS
 
     def hold(self, reason: DecisionReason, at: datetime, until: datetime) -> None:
-        """It waits, perhaps for the same reason as until now."""
+        """Note that the policy waits, perhaps for the same reason as before."""
         if self.held and self.held[-1].reason is reason and self.held[-1].until == at:
             self.hold_on(until)
         else:
             self.held.append(Held(reason, at, until))
 
     def hold_on(self, until: datetime) -> None:
-        """The last wait ends then."""
+        """Note that the last wait lasts until then."""
         self.held[-1] = replace(self.held[-1], until=until)
 
     def let_go(self, at: datetime) -> None:
-        """It is over: nothing holds it back from then on."""
+        """Note that the wait is over at this moment."""
         if self.held and self.held[-1].until > at:
             self.hold_on(at)
 
@@ -124,8 +124,8 @@ class Replayed:
 @dataclass(slots=True)
 class Course:
     """An episode that is being replayed. `failing_since` is the first of the present failing looks,
-    `real` are the attempts that were made and have no counterpart yet. `ready_at`: since when, or
-    from when on, only the fleet's day keeps it from the next retry."""
+    `real` are the attempts that were made and have no counterpart yet. `ready_at`: since when only
+    the fleet's day keeps it from the next retry; it may lie in the future."""
 
     replayed: Replayed
     failing_since: datetime

@@ -16,7 +16,7 @@ class Queue:
         self._places: dict[str, Place] = {}
 
     def put(self, model_id: str, place: Place | None) -> None:
-        """Put a target at this place; None: it waits no longer."""
+        """Put a target at this place. None removes it, because it no longer waits."""
         before = self._places.pop(model_id, None)
         if before is not None:
             del self._order[bisect.bisect_left(self._order, before)]

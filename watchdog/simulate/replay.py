@@ -1,8 +1,8 @@
 """What another policy would have done in the past that a ledger knows.
 
-The past is replayed as long as it is known: while the other policy sends a retry when one was sent,
-that retry brought what it brought. A retry that was never sent ends the replay of its episode,
-because nobody knows what it would have brought.
+The past is replayed as long as it is known: if the other policy sends a retry when one was really
+sent, the result of that retry is known. A retry that was never sent ends the replay of its episode,
+because its result is not known.
 """
 
 import heapq
@@ -50,8 +50,8 @@ class Replay:
         self._flying: list[Attempt] = []
         self._sent: deque[datetime] = deque()
         self._queue: list[tuple[datetime, str, Course | Attempt]] = []
-        # Those that wait for the fleet's day, until the same moment: only the first is judged then,
-        # and the next one only if the first waits no longer.
+        # The courses that wait for the fleet's day until the same moment. Only the first is judged
+        # then, and the next one only if the first no longer waits.
         self._parked: list[tuple[datetime, str, Course]] = []
         self._unpark_at = past.now
         self._failures: dict[str, list[datetime]] = {}
@@ -146,7 +146,8 @@ class Replay:
         return True
 
     def _end(self, course: Course) -> None:
-        """Nothing more would have been sent, and all of it is known."""
+        """End the replay of an episode: no more retries would have been sent, and everything is
+        known."""
         same = not any(each.outcome.charged for each in course.real)
         course.replayed.verdict = Verdict.SAME if same else Verdict.FEWER
         if course.replayed.episode.result is None and same:
@@ -218,7 +219,7 @@ class Replay:
         return self._near + FLEET_MINUTE if fleets or closed else self._near
 
     def _follow(self, course: Course, real: Attempt, at: datetime) -> None:
-        """What a retry brought."""
+        """Follow what really happened after a retry."""
         if not real.outcome.charged:
             again = next((each.reserved_at for each in course.real), None)
             resolved = real.resolved_at or at

@@ -9,12 +9,12 @@ from watchdog.domain.records import FleetLimits, Policy
 from watchdog.domain.step import effective_interval
 
 _ANY = "any"
-"""The id of a model that no configuration gives rules of its own."""
+"""An id for a model without rules of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`interval` is the effective one. `lag`: until so long after a retry a failing status may be
+    """`interval` is the effective one. `lag`: for this long after a retry, a failing status may be
     the old one. `diagnosed`: the causes of failures are read."""
 
     policy: Policy

@@ -37,7 +37,7 @@ class _Failure:
 
 
 class Script:
-    """Such a program in a world."""
+    """A program with these rules in one world."""
 
     def __init__(self, rules: ScriptRules, world: World) -> None:
         self._rules = rules

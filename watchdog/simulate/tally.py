@@ -49,8 +49,8 @@ class _Peak:
 class Result:
     """What one policy did in one world; times in seconds. `recovered` is a share of the failures.
     `hopeless` retries were sent while the cause lasted. `wasted` are the seconds that the failing
-    builds of retries took. `to_person`: failures that a person's push ended. `open`: those that
-    lasted at the end. A share or a time of no failures is not a number."""
+    builds of retries took. `to_person`: failures that a person's push ended. `open`: failures that
+    still lasted at the end. If there were no failures, shares and times are not a number (NaN)."""
 
     failures: int
     recovered: float

@@ -31,7 +31,7 @@ class Usage:
         self.flying[attempt.model_id] = attempt
 
     def fleet(self, now: datetime, breaker: OpenBreaker | None) -> Fleet:
-        """What the decision has to know of all models."""
+        """What the decision needs to know about all models together."""
         for times, span in ((self._sent, FLEET_MINUTE), (self._charged, FLEET_DAY)):
             while times and times[0] < now - span:
                 times.popleft()

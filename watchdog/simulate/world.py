@@ -152,8 +152,8 @@ class World:
         return Reason(_chosen(fault, self.draws.share(f"cause/{name}")), ends)
 
     def _attend(self, slot: Slot, broken: int) -> None:
-        """A person comes to a model that still does not work, and pushes a fix as soon as that can
-        work."""
+        """A person comes to a model that still does not work, and pushes a fix as soon as a build
+        can work."""
         if slot.broke_at is None or slot.broken != broken:
             return
         again = partial(self._attend, slot, broken)
@@ -173,7 +173,7 @@ class World:
 
 
 def _chosen(fault: Fault, place: float) -> Cause:
-    """The cause at this place, from 0 to 1, if all of them are laid out by their shares."""
+    """The cause at this place from 0 to 1, where each cause takes a part as long as its share."""
     for cause, share in fault.causes.items():
         place -= share
         if place < 0:
