@@ -16,7 +16,7 @@ _COLOURS = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "erro
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 _LEFT_OUT = frozenset({"deployment_id", "failing_since", "replica"})
-"""What `status` and the JSON form say, and a line has no room for."""
+"""The fields that a line has no room for. `status` and the JSON form show them."""
 
 _PLACES = {
     "page": "page",
@@ -40,7 +40,7 @@ class Console:
         trace = rest.pop("exception", None)
         model_id = rest.pop("model_id", None)
         name = _cut_middle(str(rest.pop("model_name", None) or model_id or ""), _NAME_WIDTH)
-        if "team" in rest:  # Last, because it is what a line can miss.
+        if "team" in rest:  # Last, because it is the least important one if the line is cut.
             rest["team"] = rest.pop("team")
         below = []
         if event == "started":

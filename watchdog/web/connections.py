@@ -25,7 +25,7 @@ KEPT_DESCRIPTORS = 160
 loop and files that are read take the others."""
 
 _FEWEST = 8
-"""Even where descriptors are very few, so that probes and a scrape are answered."""
+"""Allowed even if descriptors are very few, so that probes and a scrape are answered."""
 
 
 def most_connections(descriptors: int) -> int:
@@ -62,7 +62,8 @@ class Connections:
         self._sockets.add(accepted)
 
     def waits(self, connection: "Connection") -> None:
-        """It waits for a request from now on, so it is the last that has to give way."""
+        """Note that this connection waits for a request from now on, so it is the last one to be
+        ended for a new one."""
         self._made.pop(connection, None)
         self._made[connection] = None
 
@@ -87,8 +88,9 @@ class Connections:
 
 
 class _Listener(socket.socket):
-    """Decides before there is a descriptor. The loop accepts all connections that wait in the
-    kernel at once, hundreds if need be, before it serves one of them."""
+    """Decides whether to accept a connection before the connection has a descriptor. The loop
+    accepts all connections that wait in the kernel at once, hundreds if need be, before it serves
+    one of them."""
 
     def __init__(self, connections: Connections, listener: socket.socket) -> None:
         family, kind, protocol = listener.family, listener.type, listener.proto
@@ -118,7 +120,7 @@ class Connection(H11Protocol):
         self.is_ending = False
 
     def is_waiting(self) -> bool:
-        """For a request, or for the rest of one."""
+        """Whether it waits for a request, or for the rest of one."""
         return self.cycle is None or self.cycle.response_complete
 
     def is_unread(self) -> bool:
@@ -126,7 +128,7 @@ class Connection(H11Protocol):
         return self.flow.write_paused
 
     def end(self) -> None:
-        """At once: what is not sent yet is lost."""
+        """End it at once. What is not sent yet is lost."""
         self.is_ending = True
         self.transport.abort()
 

@@ -46,7 +46,7 @@ class Limit:
 
 
 class Note(NamedTuple):
-    """A notice that stands before everything else."""
+    """A remark that is shown above everything else."""
 
     tone: str
     text: str

@@ -26,12 +26,13 @@ def headline(seen: Overview, condition: Condition) -> str:
 
 
 def api_known(seen: Overview, condition: Condition) -> ApiState:
-    """A replica that stands by does not ask the API: it knows what the active one wrote."""
+    """What is known of the API. A replica that stands by does not ask the API, so it takes what the
+    active one wrote."""
     return seen.api if condition.active is False else condition.api_state
 
 
 def _is_blind(api: ApiState) -> bool:
-    """Whether nothing is checked, so that nobody knows whether the models are still well."""
+    """Whether nothing can be checked, so that it is not known whether the models are still well."""
     return api.key_accepted is False or api.up is False
 
 
@@ -48,8 +49,8 @@ def _obstacle(seen: Overview, api: ApiState) -> str:
 
 
 def _attention(targets: Iterable[Target], comfort: str) -> str:
-    """What is broken, needs an operator otherwise, or fails; empty if nothing does. `comfort` is
-    said of models that only fail."""
+    """How many models are broken, need an operator for another reason, or fail; empty if none do.
+    `comfort` is said of models that only fail."""
     broken = needing = failing = spent = 0
     for each in targets:
         if is_broken(each):

@@ -41,7 +41,7 @@ class _Whole:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What a page of the fleet shows that the ledger alone does not say."""
+    """What a page of the fleet shows that is not in the ledger."""
 
     headline: str
     facts: list[Fact]

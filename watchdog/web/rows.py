@@ -99,7 +99,7 @@ class Row:
 
 
 def target_path(model_id: str) -> str:
-    """Of the target's page, below the page's root."""
+    """The path of the target's page, below the root."""
     return f"targets/{quote(model_id, safe='')}"
 
 
@@ -138,7 +138,7 @@ class Asked:
 
     @classmethod
     def of(cls, query: Callable[[str], str]) -> "Asked":
-        """Made of a query's parameters; one that is not given is empty."""
+        """The view for these parameters of a query. A parameter that is not given is empty."""
         sort = query("sort")
         return cls(
             query("q").strip()[:100],

@@ -27,13 +27,13 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """Without a slash at its end; the port is the one that it really has."""
+        """The URL without a slash at its end, with the port that is really used."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def port(self) -> int:
-        """The one that it really has."""
+        """The port that is really used."""
         port: int = self._socket.getsockname()[1]
         return port
 

@@ -18,7 +18,7 @@ HEADERS = {
 FRESH_HEADERS = HEADERS | {"Cache-Control": "no-store"}
 
 BUSY = "too many pages at once"
-"""What is said where a request may not even wait for its turn."""
+"""The answer to a request that may not even wait for its turn."""
 
 BUSY_HEADERS = FRESH_HEADERS | {"Retry-After": "5"}
 
@@ -46,5 +46,6 @@ class View(Protocol):
 
 
 def is_possible_id(model_id: str) -> bool:
-    """PostgreSQL would reject another text, and that must not be reported as an outage."""
+    """Whether the ledger may hold such an id. PostgreSQL would reject any other text, and that must
+    not be reported as an outage."""
     return model_id.isprintable() and len(model_id) <= _LONGEST_ID

@@ -45,7 +45,7 @@ STATES = dict(
 )
 
 RETRY_NOW = "A retry is due now."
-"""Shown instead of a reason, because a decision to retry has none."""
+"""Shown in place of a reason, because a decision to retry has no reason."""
 
 OUTCOMES = {
     Outcome.PENDING: "being sent",
