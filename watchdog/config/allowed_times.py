@@ -43,8 +43,8 @@ class AllowedTimes:
         object.__setattr__(self, "_spans", tuple(map(_parsed, self.cron)))
 
     def opens_at(self, now: datetime) -> datetime | None:
-        """None when retries are allowed now; else the next time at which they are, at most nine
-        years ahead."""
+        """None if retries are allowed now; otherwise the next time at which they are allowed, at
+        most nine years ahead."""
         if self._known is not None:
             since, until, answer = self._known
             if since <= now < until:

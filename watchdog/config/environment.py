@@ -12,7 +12,7 @@ ENV_PREFIX = "BASETEN_WATCHDOG_"
 _NESTED = "__"
 
 _FILE = f"{ENV_PREFIX}CONFIG"
-"""Names the file, and is no setting in it."""
+"""This variable names the configuration file, and is not a setting of it."""
 
 _OF_A_SERVICE = re.compile(
     r"\w*_SERVICE_(HOST|PORT(_\w+)?)=.*"
@@ -23,8 +23,8 @@ _OF_A_SERVICE = re.compile(
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The settings of each of our variables. A section comes before its members, so that a member
-    goes before it. Raises ConfigError with every variable that is no setting, is empty, or is not
-    JSON."""
+    overrides the section. Raises ConfigError with every variable that is no setting, is empty, or
+    is not JSON."""
     ours = sorted(name for name in environ if _is_ours(name, environ[name]))
     problems = [problem for name in ours for problem in _problems(name, environ[name])]
     if problems:

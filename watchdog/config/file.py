@@ -18,8 +18,8 @@ class ConfigError(Exception):
 
 
 def read_yaml(path: Path, *, example: str = "config/example.yaml") -> dict[str, Any]:
-    """The file's mapping; an empty file has none. `example` is named to whoever wrote something
-    else. Raises ConfigError."""
+    """The file's mapping; an empty file has none. `example` is named in the error if the file is
+    not a mapping. Raises ConfigError."""
     try:
         return read_settings(path, _MOST_BYTES, example=example)
     except YamlFileError as error:

@@ -1,4 +1,5 @@
-"""Which policy each model has: the common one, then that of a rule, then the model's own on top."""
+"""Which policy each model has: the common one, overridden by that of a rule, overridden by the
+model's own."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,8 +23,8 @@ def rule_of(config: Config, model_id: str, name: str | None, team: str | None) -
 
 
 def rule_of_configured(config: Config, model: Model) -> int | None:
-    """The same for a model that the file names: by what the file says of it, so that no answer of
-    the API changes how it is retried."""
+    """The rule for a model that the file names. Only what the file says of the model is compared,
+    so that no answer of the API changes how it is retried."""
     return rule_of(config, model.id, model.name, model.team)
 
 
@@ -33,7 +34,7 @@ def with_rule(config: Config, number: int | None) -> PolicyRules:
 
 
 def rules_of(config: Config, model: Model) -> PolicyRules:
-    """All that holds for a configured model."""
+    """The whole policy of a configured model, with its rule and its own keys."""
     return _on_top(with_rule(config, rule_of_configured(config, model)), model.policy)
 
 
@@ -127,7 +128,7 @@ def _chooses_standing(config: Config, number: int | None) -> bool:
 
 def _on_top(below: PolicyRules, above: PolicyOverrides) -> PolicyRules:
     own = {name: getattr(above, name) for name in above.model_fields_set}
-    if "causes" in own:  # Of these too, each key is from the highest layer that has it.
+    if "causes" in own:  # In `causes` too, each key is from the highest layer that has it.
         chosen = {name: getattr(above.causes, name) for name in above.causes.model_fields_set}
         own["causes"] = below.causes.model_copy(update=chosen)
     return below.model_copy(update=own)

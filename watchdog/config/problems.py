@@ -18,7 +18,7 @@ def config_problems(error: ValidationError) -> Iterator[tuple[Location, str]]:
 
 def settings_in(location: Iterable[int | str]) -> set[str]:
     """The settings that the section at a location has; none when it is no section. A list of
-    sections is none: its members are, at their numbers."""
+    sections is not a section itself. Its members are sections, each at its number."""
     shape = _shape(location)
     return set(shape.model_fields) if _is_section(shape) else set()
 

@@ -9,8 +9,8 @@ from watchdog.domain.status import BUILD_STOPPED, INACTIVE, STOPPED_STATUSES
 
 API_RETRIES_PER_MINUTE = 10
 API_REQUESTS_PER_SECOND = 100
-"""The API's documented limits for each key. Baseten raises them on request, so that more is
-a warning."""
+"""The API's documented limits for each key. Baseten raises them on request, so a higher setting is
+only a warning."""
 
 _KNOWN_FAILURES = STOPPED_STATUSES | {"BUILD_FAILED", "DEPLOY_FAILED", "FAILED", "UNHEALTHY"}
 
