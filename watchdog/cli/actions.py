@@ -8,7 +8,7 @@ from watchdog.domain.records import Action
 from watchdog.text.untrusted import clean
 
 _NAMED = 3
-"""So many models are named in a line."""
+"""How many models are named in a line."""
 
 
 def pause_lines(pauses: Iterable[Action]) -> Iterator[str]:

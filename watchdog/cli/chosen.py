@@ -34,8 +34,8 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """`several`: the command line may mean more models than its writer thought of, so the command
-    asks first. `seen` None: there is no ledger, or it cannot be read."""
+    """`several`: the command line may select more models than the user expects, so the command asks
+    first. `seen` None: there is no ledger, or it cannot be read."""
 
     model_ids: tuple[str, ...]
     several: bool

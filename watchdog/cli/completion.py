@@ -11,8 +11,9 @@ def titles(config: Path | None) -> list[str]:
 
 
 def known_models(config: Path | None) -> dict[str, str]:
-    """The models in the configuration and in the ledger: each id with its name, or with itself. A
-    shell that completes a word has no place for an error: then there are none."""
+    """The models in the configuration and in the ledger: each id with its name, or with itself. If
+    they cannot be read there are none, because a shell that completes a word cannot show an
+    error."""
     import asyncio
 
     from watchdog.app.ledger import read_ledger

@@ -21,7 +21,8 @@ EXIT_API = 3
 
 EXIT_CLOSED_PIPE = 141
 """What a shell gives for a program that the signal SIGPIPE ended: the reader of the output closed
-the pipe. It is none of the codes of `check`, which would say something about the models."""
+the pipe. It must not be one of the exit codes of `check`, because those say something about the
+models."""
 
 _LONGEST_PROBLEM = 2000
 """Characters. A line may quote a path or a list of names, which hold any text."""
@@ -103,7 +104,7 @@ def written_output() -> Iterator[None]:
 
 
 def end_on_closed_pipe() -> NoReturn:
-    """End without a word when the reader of the output, such as `head`, needs no more of it."""
+    """End without a message when the reader of the output, such as `head`, has closed it."""
     _discard(1)
     raise SystemExit(EXIT_CLOSED_PIPE)
 

@@ -9,10 +9,10 @@ Listed = tuple[Sequence[Any], Callable[[Any], datetime]]
 
 
 def cut_together(*lists: Listed, limit: int) -> list[list[Any]]:
-    """At most `limit` entries of each list. If a list has more, the newest entry that it must leave
-    out is the limit in time for all lists: entries from then or earlier are left out everywhere.
-    Otherwise one time would be shown with entries of one list and without those of another. Each
-    input list has one entry more than `limit` if there are more."""
+    """At most `limit` entries of each list. If a list has more, the time of the newest entry that
+    it must leave out is the limit for all lists: entries from then or earlier are left out
+    everywhere. Otherwise one time would be shown with entries of one list and without those of
+    another. Each input list has one entry more than `limit` if there are more."""
     lacking = max((at(found[limit]) for found, at in lists if len(found) > limit), default=None)
     return [
         [each for each in found[:limit] if lacking is None or at(each) > lacking]

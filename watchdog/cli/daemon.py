@@ -1,5 +1,5 @@
-"""Running the daemon, from its configuration to the signal that stops it. Without Typer, which the
-daemon itself does not need."""
+"""Running the daemon, from its configuration to the signal that stops it. This module does not
+import Typer, which the daemon does not need."""
 
 import os
 import signal

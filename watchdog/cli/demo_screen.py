@@ -54,7 +54,7 @@ _REFRESHES_PER_SECOND = 4
 
 
 def play(svg: Path | None, *, keep: bool) -> None:
-    """Run the demo to its end, or to a signal, for which alone it waits with `keep`."""
+    """Run the demo to its end or until a signal; with `keep`, only until a signal."""
     console = Console(highlight=False, force_terminal=True if svg else None)
     with tempfile.TemporaryDirectory(prefix="baseten-watchdog-demo-") as folder:
         asyncio.run(_play(console, Path(folder), svg, None if keep else _SECONDS))

@@ -10,7 +10,7 @@ GAP = 2
 """Spaces between two columns."""
 
 _WIDEST_APART = 32
-"""For names that only a wider column would tell apart, no other column is left out."""
+"""The widest that a column becomes to tell similar names apart at the cost of other columns."""
 
 Shorten = Callable[[str, int, str], str]
 """Makes a text fit into that many cells of the terminal, with a mark for what it left out."""
@@ -44,9 +44,9 @@ def _cut(text: str, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`rank`: where there is too little room, the columns with the highest rank go first, and those
-    of rank 0 stay. `shorten` makes a cell of it narrower, at the most to `least` characters, by
-    which a name can be recognised; a column without it keeps its width."""
+    """`rank`: if there is too little room, the columns with the highest rank are left out first,
+    and those of rank 0 stay. `shorten` makes a cell narrower, but not narrower than `least`
+    characters, which are enough to recognise a name. A column without `shorten` keeps its width."""
 
     heading: str
     rank: int = 0

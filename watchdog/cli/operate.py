@@ -39,7 +39,8 @@ def _one_line(note: str) -> str:
 
 
 def _by(name: str) -> str:
-    """The given name in one line, else this user's. In a container the user may have no name."""
+    """The given name in one line, or else the name of this user. In a container the user may have
+    no name."""
     import getpass
     import socket
 
@@ -138,7 +139,7 @@ def resume(
 
 
 def _still_paused(left: "Sequence[Action]", *, every: bool) -> str:
-    """What keeps a model paused all the same."""
+    """Which other pause keeps a model paused after this one ended."""
     single = sorted(each.model_id for each in left if each.model_id is not None)
     if every and single:
         return f"; still paused by their own pauses: `resume {' '.join(single)}`"
@@ -175,7 +176,7 @@ def reset(
 
 
 def _reset(tx: "LedgerTransaction", rules: "Settings", model_id: str, by: str, note: str) -> str:
-    """Why it is not reset; nothing if it is."""
+    """Reset a model. Returns why it was not reset; empty if it was."""
     from watchdog.engine.target import operate
 
     target = tx.targets.get(model_id)
@@ -200,8 +201,8 @@ def _chosen(
     yes: bool,
     always: bool = False,
 ) -> tuple[str | None, ...]:
-    """The ids that the command line selects, None for all models, once they are confirmed. One that
-    is named by itself is not asked about, unless `always`."""
+    """The ids that the command line selects, None for all models, once they are confirmed. A single
+    model that is named by its id or name needs no confirmation, unless `always`."""
     if every and (models or state):
         fail("give either MODEL or --all")
     if every:
@@ -222,7 +223,7 @@ def _change(
     *,
     create: bool = False,
 ) -> "T":
-    """Run one writing transaction; its result.
+    """Run one writing transaction and return its result.
 
     A missing ledger is made only with `create`: what is written to a ledger that no daemon uses
     has no effect.

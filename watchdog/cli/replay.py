@@ -54,8 +54,8 @@ def replay(
 def _read(
     tx: "LedgerTransaction", settings: "Config", model: str | None, span: timedelta
 ) -> "tuple[str | None, Past, dict[str, Policy], int]":
-    """The id of the wanted model, the past, the policy of each model in it, which of a discovered
-    one depends on its name and team, and how many models are watched."""
+    """The id of the wanted model, the past, the policy of each model in it, and how many models are
+    watched. The policy of a discovered model depends on its name and team."""
     from watchdog.config import only, policies
     from watchdog.engine.fleet import discovered
 

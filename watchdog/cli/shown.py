@@ -75,7 +75,8 @@ class Shown:
         return summary((each.target for each in self.watched), budget, self._api())
 
     def _api(self) -> str:
-        """The API in few words; what a daemon that is gone knew of it says nothing."""
+        """The state of the API in few words. What a daemon wrote that is gone now does not
+        count."""
         if not self.lives:
             return "no daemon" if self.silent is None else "the daemon is silent"
         if self.api.key_accepted is False:

@@ -132,7 +132,7 @@ def _print(comparison: "Comparison", *, json: bool, svg: Path | None) -> None:
         print_json(words.as_json(comparison))
     else:
         _print_words(comparison)
-    if svg is not None:  # Last: if it cannot be written, what was simulated is not lost.
+    if svg is not None:  # Last: the results are printed already if it cannot be written.
         try:
             svg.write_text(picture.svg(comparison), encoding="utf-8")
         except OSError as error:

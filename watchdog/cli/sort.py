@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Sort(StrEnum):
-    """What the rows are ordered by; equal ones by urgency."""
+    """What the rows are ordered by. Rows that are equal in this are ordered by urgency."""
 
     URGENCY = "urgency"
     NAME = "name"

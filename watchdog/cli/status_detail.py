@@ -16,7 +16,7 @@ _LABEL_WIDTH = 14
 
 
 def detail(watched: Watched, now: datetime) -> Iterator[tuple[str, str]]:
-    """Each fact with its label. What is not so of the model is left out."""
+    """Each fact with its label. Facts that do not apply to the model are left out."""
     target, reason = watched.target, watched.target.decision.reason
     yield "model", f"{clean(name_of(watched))} ({target.model_id})"
     yield "state", state_of(target).value
