@@ -51,7 +51,8 @@ async def api_results(
 
 
 async def _refused(config: Config, environ: Mapping[str, str], error: Denied) -> DoctorResult:
-    """Try the other scheme once: a key may be good, and sent in a way that is not accepted."""
+    """Try the other scheme once: the key may be good, but sent with a scheme that is not
+    accepted."""
     present = config.baseten.auth_scheme
     other = "bearer" if present == "api-key" else "api-key"
     baseten = config.baseten.model_copy(update={"auth_scheme": other})

@@ -1,4 +1,4 @@
-"""What of a changed configuration a file that is still being written could have caused too."""
+"""Which changes of a configuration may only be the effect of a file that is still being written."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,8 @@ _MOST_NAMED = 3
 
 
 def risk_of(wanted: Config, in_force: Config) -> str:
-    """What the wanted configuration does that half a file may do as well, for a sentence about
-    the file; empty if there is nothing."""
+    """Those changes in the wanted configuration that a half-written file could cause too, as a part
+    of a sentence about the file; empty if there are none."""
     removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
     if removed:
         return f"removes {len(removed)} of {len(in_force.models)} models"
@@ -49,7 +49,7 @@ def _unset(old: BaseModel, new: BaseModel, path: str = "") -> Iterator[str]:
 def _unset_in_list(
     before: tuple[object, ...], after: tuple[object, ...], path: str
 ) -> Iterator[str]:
-    """The same of a list. Models are compared by their ids, other sections by their places."""
+    """The same for a list. Models are compared by their ids, other sections by their places."""
     if len(after) < len(before):
         yield path
         return

@@ -1,7 +1,7 @@
-"""Asks a daemon whether it is alive, and says where this one can be asked.
+"""Asks a daemon whether it is alive, and notes where the daemon of this process can be asked.
 
 A container asks every half minute. So this module imports little, and `health` reads the
-configuration only where the running daemon has not said by which one it was started.
+configuration only if no note of a running daemon applies.
 """
 
 import os
@@ -26,7 +26,7 @@ _REACHED_AT = {
     "0.0.0.0": ("127.0.0.1",),  # noqa: S104 - asked, not listened on
     "::": ("127.0.0.1", "::1"),
 }
-"""Where a server on all addresses can be asked. One on `::` may be without IPv6."""
+"""Where a server that listens on all addresses can be asked. A server on `::` may have no IPv6."""
 
 _MOST_BYTES = 8192
 """Longer than the longest name of a host, a port and a path, and than any answer of the daemon."""

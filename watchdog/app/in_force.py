@@ -104,7 +104,8 @@ class InForce:
                 await self._change(self.config, discovered)
 
     def read_again(self) -> None:
-        """Read the CA certificates again; the rest is read when it changes. Raises SetupError."""
+        """Read the CA certificates again. Everything else is read when it changes. Raises
+        SetupError."""
         try:
             self._api.read_authorities()
         except ApiSetupError as error:
@@ -162,7 +163,7 @@ class InForce:
         self, config: Config, discovered: Known, also: Callable[[], None] = lambda: None
     ) -> None:
         """The one way in which settings change: first in the ledger, which may fail, and then in
-        this process, with what is `also` put in force. A replica that stands by does not change the
+        this process, with what `also` puts in force. A replica that stands by does not change the
         ledger. Raises LedgerUnavailable."""
         before, settings = self._engine.settings, self._settings(config, discovered)
         teams = _teams(config, settings, self._listed)

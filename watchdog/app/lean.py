@@ -18,8 +18,8 @@ them, as the command of httpx does, which `__main__` leaves out of every process
 @contextmanager
 def lean_imports() -> Iterator[None]:
     """In the `with` block the modules of `_LEFT_OUT` cannot be imported, unless they are already,
-    and no garbage is collected: that takes a seventh of the time of the imports, and finds next to
-    none. What exists at the end of the block is never looked through again."""
+    and no garbage is collected: collecting it takes a seventh of the time of the imports, and finds
+    almost nothing. Objects that exist at the end of the block are never examined again."""
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     left_out = [name for name in _LEFT_OUT if name not in modules]
     modules.update(dict.fromkeys(left_out))  # None means that importing it is an error.

@@ -14,8 +14,8 @@ from watchdog.notify import Receivers
 
 
 async def send_samples(config: Config, to: str | None) -> list[tuple[str, Delivery]]:
-    """Send a sample to the receiver with that name, or to all. What one of them has wrong keeps
-    nothing from the others."""
+    """Send a sample to the receiver with that name, or to all. A problem of one receiver does not
+    keep a sample from the others."""
     names = [each.name for each in config.notify if to in (None, each.name)]
     notifier = Receivers(addresses_of(config), links_of(config), check=False)
     notices = [sample(datetime.now(UTC))]
@@ -24,7 +24,7 @@ async def send_samples(config: Config, to: str | None) -> list[tuple[str, Delive
 
 
 def sample(now: datetime) -> Notice:
-    """What a message looks like, of a model that does not exist."""
+    """A notice about a model that does not exist, to show what a message looks like."""
     sent = now - timedelta(minutes=8)
     return Notice(
         NoticeEvent.GAVE_UP,

@@ -13,8 +13,8 @@ async def open_unless(stop: asyncio.Event, open_it: Callable[[], T]) -> T | None
     """Returns or raises what `open_it` does. Returns None if `stop` is set first.
 
     It runs in a thread that the end of the process does not wait for: a server that does not answer
-    can be waited for much longer than a stop may take. Nothing is half done then: the ledger is
-    changed in transactions only.
+    can be waited for much longer than a stop may take. No change is left half done, because the
+    ledger is changed only in transactions.
     """
     loop = asyncio.get_running_loop()
     opened: asyncio.Future[T] = loop.create_future()

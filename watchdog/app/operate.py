@@ -79,8 +79,8 @@ async def retry_once(
         recent, now = await engine.ledger.transact(
             lambda tx: (tx.attempts.of(checked.target, since=began), tx.now())
         )
-        # Not simply the newest attempt: one may have a time in the future, from before the clock
-        # was set back.
+        # Not simply the newest attempt: another one may have a time in the future, written before
+        # the clock was set back.
         attempt = next((each for each in recent if each.owner == owner), None)
         return Tried(checked.target, attempt, checked.error, now)
 

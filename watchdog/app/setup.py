@@ -6,4 +6,4 @@ class SetupError(Exception):
 
 
 class NoLedgerError(SetupError):
-    """There is no ledger, and this command does not make one."""
+    """There is no ledger, and this process does not make one."""
