@@ -109,8 +109,9 @@ def noting_address(host: str, port: int, config: Path | None) -> Iterator[None]:
 def noted_address(config: Path | None, environ: Mapping[str, str]) -> Address | None:
     """The address that a daemon noted in this user's state folder; the last one that started
     counts. It is outdated if that daemon was killed. None if there is no such note, or if this
-    configuration file and environment may mean another daemon. Without a configuration file any is
-    meant, because the daemon may have one which this command was not given."""
+    configuration file and environment may mean another daemon. Without a configuration file the
+    last note counts, whichever file its daemon has: the daemon may have a file that this command
+    was not given."""
     if any(name.upper().startswith(_SERVER_VARIABLES) for name in environ):
         return None
     note = _noted()

@@ -98,7 +98,7 @@ class Watchdog:
         attempts, policy = self._attempts.get(model_id, ()), self._rules.policy
         if (attempt := self._usage.flying.get(model_id)) is not None:
             after = policy.stuck_after
-            if target.health is Health.FAILING:  # It may have failed again, and no look saw it build.
+            if target.health is Health.FAILING:  # Perhaps it failed again, and no look saw that.
                 after = self._rules.lag + _TICK
             self._plan(model_id, self._on_grid(model_id, attempt.reserved_at + after))
         elif target.health is Health.HEALTHY and target.episode is not None:
