@@ -77,8 +77,8 @@ class _Found:
     def rank(self) -> tuple[Sureness, bool, bool, int, bool, int]:
         """The order of importance: the more certain cause wins. Of two that are equally sure and
         less than CERTAIN, the transient one wins, because one retry too many costs less than a
-        retry that is not sent. What is not only a remark wins over a remark. Otherwise the later
-        one wins, and in one line the one that says more."""
+        retry that is not sent. A match that is not a remark wins over a remark. Otherwise the later
+        line wins, and of two matches in one line the one whose cause says more."""
         less = self.sureness < Sureness.CERTAIN
         tells = _TELLS_LITTLE.get(self.pattern.cause, len(_TELLS_LITTLE))
         transient = less and self.is_transient

@@ -447,11 +447,10 @@ class Fleet:
     both as now. `in_flight` is the number of targets that hold a place. `breaker` None means
     closed. `date` is the API's `Date` at the present look.
 
-    `ahead` is how many other targets go before the one that is decided about: `domain.queue`.
-    `key_mark` identifies the key in use. `probe_at`: the key may retry nothing, and this is when
-    one retry may be sent to find out whether that has changed; None while the key may retry. Only
-    retries that were forbidden after `forbidden_from` count. `diagnosed`: the causes of failures
-    are read.
+    `ahead` is how many other targets are before this one in the queue: `domain.queue`. `key_mark`
+    identifies the key in use. `probe_at`: the key may retry nothing, and this is when one retry may
+    be sent to find out whether that has changed; None while the key may retry. Only retries that
+    were forbidden after `forbidden_from` count. `diagnosed`: the causes of failures are read.
     """
 
     limits: FleetLimits

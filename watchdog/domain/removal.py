@@ -35,7 +35,7 @@ def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Tran
 
 def ended_with_its_target(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:
     """An attempt whose target was removed, or whose episode ended, while it was being sent is
-    resolved as `removed` at once, because nobody watches for its effect."""
+    resolved as `removed` at once, because no process watches for its effect."""
     episode = target.episode if target is not None else None
     kept = episode is not None and episode.open and episode.id == attempt.episode_id
     if kept or not attempt.under_way:

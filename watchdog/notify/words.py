@@ -155,7 +155,7 @@ _MENTION = re.compile(r"<(?=[!@])|@(?=everyone|here|(channel|all)\b)", re.IGNORE
 
 
 def _harmless(untrusted: str) -> str:
-    """Text from outside must mention nobody in a chat."""
+    """Change text from outside so that it mentions no person and no group in a chat."""
     return _MENTION.sub(lambda found: f"{found[0]} ", untrusted)
 
 

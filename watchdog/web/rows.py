@@ -71,7 +71,7 @@ class Row:
 
     @property
     def cause(self) -> Cause | None:
-        """Why it fails; None where it does not, or where nobody looked for the cause."""
+        """Why it fails; None if it does not fail, or if the cause was not looked for."""
         episode = self.target.episode
         found = episode is not None and episode.open and episode.explanation is not None
         return episode.cause if episode is not None and found else None

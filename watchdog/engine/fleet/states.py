@@ -8,7 +8,8 @@ from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.ports import Clock
 
 API_DOWN_FOR = timedelta(minutes=10)
-"""Nobody is notified of a shorter outage of the API: an operator can do nothing about it."""
+"""Receivers are not notified of a shorter outage of the API, because an operator can do nothing
+about it."""
 
 State = tuple[NoticeEvent, str]
 """An event that names a state, and one more sentence about it."""

@@ -38,7 +38,7 @@ SENDING = timedelta(seconds=5)
 """How often the outbox is read. It is read only if receivers are configured."""
 
 LEDGER_LOST_FOR = timedelta(seconds=20)
-"""Nobody is notified of a shorter outage of the ledger, as when a server fails over. It is shorter
+"""Receivers are not notified of a shorter outage of the ledger, such as a fail-over. It is shorter
 than `leadership.LONGEST_AWAY`, after which another replica may be active and this one sends
 nothing."""
 

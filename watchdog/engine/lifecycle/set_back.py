@@ -1,7 +1,7 @@
 """Corrects what the ledger's clock wrote while it was ahead, once it is set back under a running
 process.
 
-That happens to a database server's clock, which all its processes go by without a restart.
+This happens with the clock of a database server, which all processes use without a restart.
 """
 
 from datetime import datetime

@@ -124,8 +124,8 @@ class Ledger(Protocol):
         """
 
     def version(self) -> LedgerVersion | None:
-        """The present version, read without waiting for anybody; None if only a transaction can
-        tell whether the rows have changed."""
+        """The present version, read without waiting for another process; None if only a transaction
+        can tell whether the rows have changed."""
 
     async def hold_active(self) -> int:
         """Become or stay the active process, and return the number of its term; 0 while another

@@ -48,7 +48,7 @@ def resolve_and_read(
 def end_with_its_target(
     tx: LedgerTransaction, target: Target | None, attempt: Attempt, now: datetime
 ) -> None:
-    """End an attempt whose target was removed or whose episode ended: nobody watches it any
+    """End an attempt whose target was removed or whose episode ended: no process watches it any
     more."""
     ended = ended_with_its_target(target, attempt, now)
     if ended is not attempt:

@@ -100,7 +100,7 @@ def _failure(
     tx: LedgerTransaction, recorded: Recorded, event: NoticeEvent
 ) -> tuple[Episode | None, tuple[Attempt, ...]]:
     """The episode that a notice is about, and its attempts. A recovery may follow long after the
-    end of the episode, if somebody pushed a new deployment."""
+    end of the episode, for example after a push."""
     target = recorded.after
     if target.episode is not None:
         return target.episode, of_episode(target, recorded.attempts)

@@ -61,7 +61,7 @@ def write_step(
     attempts: tuple[Attempt, ...],
     now: datetime,
 ) -> Recorded:
-    """Write a step that no look led to; the next look judges anew."""
+    """Write a step that did not come from a look. The next look judges the target again."""
     attempts = write_attempts(tx, step, attempts)
     return write(tx, settings, target, step, attempts, Judged(UNOBSERVED), now)
 
