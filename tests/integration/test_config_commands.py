@@ -116,6 +116,56 @@ def test_check_reads_a_key_file_that_is_there(
 
 
 @pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        (None, 0, ["warning: {path}: notify[1].url_file: {file} is not on this machine"]),
+        ("", 2, ["error: {path}: notify: chat: its URL is empty"]),
+        ("slack://only-one-part", 2, ["error: {path}: notify: chat: its URL is neither one of"]),
+        (
+            "https://[",
+            2,
+            ["error: {path}: notify: chat: its URL cannot be used: the host"],
+        ),
+        ("https://hooks.example.com/x\n", 0, []),
+    ],
+    ids=["missing", "empty", "no-service", "no-url", "good"],
+)
+def test_check_refuses_receivers_that_cannot_be_used(
+    content: str | None, code: int, says: list[str], path: Path
+) -> None:
+    file = path.with_name("url")
+    path.write_text(
+        "notify:\n- {name: ops, url: 'https://hooks.example.com/ops'}\n"
+        "- {name: chat, url_file: url}\n"
+    )
+    if content is not None:
+        file.write_text(content)
+
+    result = run("check", str(path))
+
+    assert result.exit_code == code
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(says)
+    for line, begin in zip(lines, says, strict=True):
+        assert line.startswith(begin.format(path=path, file=file))
+
+
+def test_check_names_each_receiver_that_cannot_be_used(path: Path) -> None:
+    path.write_text(
+        "notify: [{name: a, url: 'nonsense://s3cr3t'}, {name: b, url: 'mailto://s3cr3t'}]"
+    )
+
+    result = run("check", str(path))
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [line.split(": its")[0] for line in result.stderr.splitlines()] == [
+        f"error: {path}: notify: a",
+        f"error: {path}: notify: b",
+    ]
+    assert "s3cr3t" not in result.stderr
+
+
+@pytest.mark.parametrize(
     ("url", "code", "seen"),
     [
         ("u:hunter2@db/ledger?sslpassword=s3cr3t", 0, "u:***@db/ledger?sslpassword=***"),

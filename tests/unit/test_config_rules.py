@@ -55,6 +55,10 @@ def test_refuses_what_cannot_work(path: Path) -> None:
             "models: [{id: a}]\nrules: [{match: ['*'], policy: {}}, {match: [a], policy: {}}]",
             "rules[1]: applies to none of the models: an earlier rule matches each that this one",
         ),
+        (
+            "notify: [{name: ops, url: 'https://hooks.example.com/x', events: []}]",
+            "notify[0].events: empty, so nothing is ever sent to ops",
+        ),
     ],
     ids=[
         "minute-above-api",
@@ -68,6 +72,7 @@ def test_refuses_what_cannot_work(path: Path) -> None:
         "rule-without-models",
         "rule-for-teams-that-are-not-given",
         "rule-after-another",
+        "receiver-without-events",
     ],
 )
 def test_warns_of_what_may_not_be_meant(text: str, warning: str, tmp_path: Path) -> None:

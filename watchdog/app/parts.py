@@ -15,7 +15,7 @@ from watchdog.engine.lifecycle.wiring import Engine, Fanout
 from watchdog.engine.ports import BasetenApi, Clock, Listener, Notifier
 from watchdog.engine.settings import Model, Settings
 from watchdog.ledger import SqlLedger
-from watchdog.notify import Address, Links, NotifyProblem, Receivers
+from watchdog.notify import Address, Links, NotifyProblem, Receivers, problems
 
 
 def make_engine(
@@ -44,6 +44,11 @@ def addresses_of(config: Config) -> dict[str, Address]:
 def links_of(config: Config) -> Links:
     """Where notifications link to."""
     return Links(config.server.external_url, config.baseten.app_url)
+
+
+def receiver_problems(config: Config) -> list[str]:
+    """Why receivers of notifications cannot be used: one line for each, without the URL."""
+    return list(problems(addresses_of(config)))
 
 
 def make_notifier(config: Config) -> Receivers:

@@ -48,6 +48,7 @@ def check(
     for warning in loaded.warnings:
         warn(f"{file}: {warning}")
     _check_key(file, loaded.config)
+    _check_receivers(file, loaded.config)
     typer.echo(f"{file}: ok")
 
 
@@ -66,6 +67,22 @@ def _check_key(file: Path, config: "Config") -> None:
         make_key(config, {})
     except SetupError as error:
         fail(f"{file}: {error}")
+
+
+def _check_receivers(file: Path, config: "Config") -> None:
+    """A file with a URL may be only where the daemon runs; one that is here must hold a URL."""
+    here = []
+    for number, receiver in enumerate(config.notify):
+        if receiver.url_file is not None and not receiver.url_file.exists():
+            warn(f"{file}: notify[{number}].url_file: {receiver.url_file} is not on this machine")
+        else:
+            here.append(receiver)
+    if not here:
+        return
+    from watchdog.app.parts import receiver_problems
+
+    if problems := receiver_problems(config.model_copy(update={"notify": tuple(here)})):
+        fail(*(f"{file}: {each}" for each in problems))
 
 
 @config_app.command(cls=FoldedHelp, epilog=epilog("config show"))

@@ -38,6 +38,9 @@ def warnings(config: Config) -> Iterator[str]:
         yield from (f"{path}.retry_on: {doubt}" for doubt in _doubts(rules.retry_on))
     if config.discovery is None and config.models:
         yield from _unused_rules(config)
+    for number, receiver in enumerate(config.notify):
+        if not receiver.events:
+            yield f"notify[{number}].events: empty, so nothing is ever sent to {receiver.name}"
 
 
 def _doubts(retry_on: Sequence[str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,6 +51,15 @@ class Address:
         return stripped(content)
 
 
+def problems(addresses: Mapping[str, Address]) -> Iterator[str]:
+    """Why receivers cannot be used: one line for each, without the URL."""
+    for name, address in addresses.items():
+        try:
+            _way(address.read())
+        except NotifyProblem as error:
+            yield f"notify: {name}: {error}"
+
+
 class Receivers:
     """See `ports.Notifier`. Messages to different receivers may be sent at the same time."""
 
@@ -67,11 +76,8 @@ class Receivers:
 
     def prepare(self, addresses: Mapping[str, Address], links: Links) -> Callable[[], None]:
         """Check these addresses. The returned function puts them in force. Raises NotifyProblem."""
-        for name, address in addresses.items():
-            try:
-                _way(address.read())
-            except NotifyProblem as error:
-                raise NotifyProblem(f"notify: {name}: {error}") from None
+        for problem in problems(addresses):
+            raise NotifyProblem(problem)
 
         def take_up() -> None:
             self._addresses, self._links = addresses, links

@@ -1,6 +1,7 @@
 """The plain webhook: one POST of JSON."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,18 +21,25 @@ _READING = timedelta(seconds=2)
 """The text of an answer is read for at most this long. It is not needed: the status says whether
 the message was taken."""
 
+_HOST = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|[0-9A-Fa-f:.]+")
+"""A name, as the network is asked for it, or an address. httpx takes any other character too, and
+escapes it."""
+
 
 def problem_of(url: str) -> str | None:
     """Why no message can be sent to this URL, if that is certain. What httpx says is left out: it
     may quote a password, as that of `https://user:pass/word@host`."""
+    wrong = "the host or the port is wrong; in a password, / is written %2F, and @ is %40"
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        return "the host or the port is wrong; in a password, / is written %2F, and @ is %40"
+        return wrong
     if not parsed.host:
         return "it names no host"
-    if parsed.port is not None and parsed.port > HIGHEST_PORT:
-        return f"the port is above {HIGHEST_PORT}"
+    if not _HOST.fullmatch(parsed.raw_host.decode()):
+        return wrong
+    if parsed.port is not None and not 0 < parsed.port <= HIGHEST_PORT:
+        return f"the port is not one from 1 to {HIGHEST_PORT}"
     return None
 
 
