@@ -43,7 +43,25 @@ def test_hands_off_a_team_is_one_command(api: str, tmp_path: Path) -> None:
     assert paused(config) == {"a1", "a2"}
     every = cli("resume", "--all", "--config", config)
     assert "not paused" in every.stderr
-    assert "still paused by their own pauses: `resume a1 a2`" in every.stderr
+    assert "2 models still paused individually: `resume a1 a2`" in every.stderr
+    # Both are well, and `status` counts them so.
+    ended = cli("resume", "--state", "paused", "--yes", "--config", config)
+    assert ended.stdout.splitlines() == ["resumed a1", "resumed a2"]
+    assert paused(config) == set()
+
+
+def test_many_pauses_that_are_left_are_not_all_named(tmp_path: Path) -> None:
+    config = write(tmp_path, [well(f"m{number}", f"model-{number}") for number in range(30)])
+    assert cli("pause", "m*", "--for", "2h", "--yes", "--config", config).exit_code == 0
+    every = cli("resume", "--all", "--config", config)
+    assert "30 models still paused individually: `resume --state paused`" in every.stderr
+    assert len(every.stderr) < 120
+
+
+def test_a_model_that_is_named_twice_is_one_model(tmp_path: Path) -> None:
+    config = write(tmp_path, [well("m1", "model-1")])
+    done = cli("pause", "m1", "m1", "--for", "2h", "--config", config)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1), done.stderr
 
 
 def test_a_team_is_not_guessed_while_the_api_does_not_say(tmp_path: Path) -> None:

@@ -71,10 +71,17 @@ def _row(each: Watched) -> tuple[str, ...]:
     return target.model_id, name_of(each), state, target.status or "-", why(each)
 
 
-def choose(settings: "Config", words: Sequence[str] | None, state: Sequence[str] | None) -> Chosen:
+def choose(
+    settings: "Config",
+    words: Sequence[str] | None,
+    state: Sequence[str] | None,
+    *,
+    own_pauses: bool = False,
+) -> Chosen:
     """The models that the words and `--state` select. A mistake ends the command with 2, and a
-    selection without a model with 0."""
-    words, wanted = words or [], states(state)
+    selection without a model with 0. With `own_pauses`, the state `paused` also selects models that
+    have a pause of their own but are in another state, as those that do not fail."""
+    words, wanted = list(dict.fromkeys(words or [])), states(state)
     seen, targets = _read(settings)
     found = {target.model_id: target for target in targets}
     known = seen.named() if seen is not None else []
@@ -83,7 +90,11 @@ def choose(settings: "Config", words: Sequence[str] | None, state: Sequence[str]
     known = with_teams(settings, words, known)
     ids = select(words, known, targets) if words else [each.model_id for each in known]
     if wanted:
-        ids = [each for each in ids if each in found and is_in(found[each], wanted)]
+        pauses = seen.pauses if seen is not None else ()
+        also = {each.model_id for each in pauses} if own_pauses and "paused" in wanted else set()
+        ids = [
+            each for each in ids if each in also or (each in found and is_in(found[each], wanted))
+        ]
     if not ids:
         typer.echo("No model is in this state: nothing is changed.")
         raise typer.Exit

@@ -1,18 +1,23 @@
-"""`pause`, `resume` and `reset`: the commands that change the ledger, and what `retry` shares with
-them."""
+"""`pause`, `resume` and `reset`: the commands that change the ledger."""
 
-import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.cli.options import ConfigOption, load
+from watchdog.cli.options import (
+    ByOption,
+    ConfigOption,
+    CreateOption,
+    NoteOption,
+    YesOption,
+    load,
+)
 from watchdog.cli.output import when_in_zone
 from watchdog.cli.selection import ModelsArgument, StateOption
 from watchdog.text.duration import parse_duration
-from watchdog.text.untrusted import LONGEST_NAME, clean
+from watchdog.text.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,48 +33,12 @@ T = TypeVar("T")
 _LONGEST_PAUSE = timedelta(days=30)
 """A pause must end by itself: if it were forgotten, the watchdog would stay off."""
 
+_MOST_NAMED = 5
+"""So many models are named in a command that a message proposes."""
+
 AllOption = Annotated[
     bool, typer.Option("--all", help="All models, also those that are added later.")
 ]
-
-
-def _one_line(note: str) -> str:
-    """A shell passes on any bytes, including bytes that are not valid text."""
-    return clean(note)
-
-
-def _by(name: str) -> str:
-    """The given name in one line, or else the name of this user. In a container the user may have
-    no name."""
-    import getpass
-    import socket
-
-    if name.strip():
-        return clean(name.strip(), most=LONGEST_NAME)
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = str(os.getuid())
-    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)
-
-
-NoteOption = Annotated[
-    str, typer.Option("--note", help="Why; shown in status and history.", callback=_one_line)
-]
-CreateOption = Annotated[
-    bool,
-    typer.Option("--create", help="Make the ledger if there is none, as before the first daemon."),
-]
-ByOption = Annotated[
-    str,
-    typer.Option(
-        "--by",
-        metavar="NAME",
-        help="Who orders this; shown in status and history. By default user@host.",
-        callback=_by,
-    ),
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def pause(
@@ -121,7 +90,7 @@ def resume(
     from watchdog.engine.target import operate
 
     settings = load(config).config
-    ids = _chosen(settings, models, state, every, "Resume {}", yes=yes)
+    ids = _chosen(settings, models, state, every, "Resume {}", yes=yes, own_pauses=True)
 
     def end(tx: "LedgerTransaction", _: "Settings") -> "tuple[list[str | None], Sequence[Action]]":
         ended = [each for each in ids if operate.resume(tx, each, who=by, note=note)]
@@ -142,7 +111,8 @@ def _still_paused(left: "Sequence[Action]", *, every: bool) -> str:
     """Which other pause keeps a model paused after this one ended."""
     single = sorted(each.model_id for each in left if each.model_id is not None)
     if every and single:
-        return f"; still paused by their own pauses: `resume {' '.join(single)}`"
+        which = " ".join(single) if len(single) <= _MOST_NAMED else "--state paused"
+        return f"; {counted(len(single), 'model')} still paused individually: `resume {which}`"
     if not every and len(single) < len(left):
         return "; all models are paused: `resume --all`"
     return ""
@@ -200,9 +170,11 @@ def _chosen(
     *,
     yes: bool,
     always: bool = False,
+    own_pauses: bool = False,
 ) -> tuple[str | None, ...]:
     """The ids that the command line selects, None for all models, once they are confirmed. A single
-    model that is named by its id or name needs no confirmation, unless `always`."""
+    model that is named by its id or name needs no confirmation, unless `always`. `own_pauses` as in
+    `choose`."""
     if every and (models or state):
         fail("give either MODEL or --all")
     if every:
@@ -211,7 +183,7 @@ def _chosen(
         fail("name a MODEL, or give --all")
     from watchdog.cli.chosen import choose
 
-    chosen = choose(settings, models, state)
+    chosen = choose(settings, models, state, own_pauses=own_pauses)
     if chosen.several or always:
         chosen.confirm(act, yes=yes)
     return chosen.model_ids

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from watchdog.cli.console import fail
 from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file
 from watchdog.text.duration import format_duration, parse_duration
+from watchdog.text.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
@@ -47,6 +49,45 @@ def complete_id(context: typer.Context, begun: str) -> list[str]:
     from watchdog.cli.completion import known_models
 
     return [each for each in known_models(context.params.get("config")) if each.startswith(begun)]
+
+
+def _one_line(note: str) -> str:
+    """A shell passes on any bytes, including bytes that are not valid text."""
+    return clean(note)
+
+
+def _by(name: str) -> str:
+    """The given name in one line, or else the name of this user. In a container the user may have
+    no name."""
+    import getpass
+    import socket
+
+    if name.strip():
+        return clean(name.strip(), most=LONGEST_NAME)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = str(os.getuid())
+    return clean(f"{user}@{socket.gethostname()}", most=LONGEST_NAME)
+
+
+NoteOption = Annotated[
+    str, typer.Option("--note", help="Why; shown in status and history.", callback=_one_line)
+]
+CreateOption = Annotated[
+    bool,
+    typer.Option("--create", help="Make the ledger if there is none, as before the first daemon."),
+]
+ByOption = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="Who orders this; shown in status and history. By default user@host.",
+        callback=_by,
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 ModelsOption = Annotated[

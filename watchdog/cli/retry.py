@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import EXIT_API, fail, fail_unanswered
-from watchdog.cli.operate import (
+from watchdog.cli.operate import fail_without_ledger
+from watchdog.cli.options import (
     ByOption,
+    ConfigOption,
     CreateOption,
     NoteOption,
     YesOption,
-    fail_without_ledger,
+    load,
 )
-from watchdog.cli.options import ConfigOption, load
 from watchdog.cli.selection import ModelsArgument, StateOption
 from watchdog.text.phrases import age, ahead
 from watchdog.text.untrusted import clean
