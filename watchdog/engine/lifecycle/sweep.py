@@ -14,6 +14,7 @@ from watchdog.engine.fleet.api_watch import ApiWatch
 from watchdog.engine.fleet.counted import counted
 from watchdog.engine.fleet.usage_watch import UsageWatch
 from watchdog.engine.lifecycle.claims import Claims, made
+from watchdog.engine.lifecycle.memory_plan import MemoryPlan
 from watchdog.engine.lifecycle.set_back import SetBack
 from watchdog.engine.lifecycle.workers import Workers
 from watchdog.engine.ports import (
@@ -69,7 +70,7 @@ class Sweep:
         self._api_watch = api_watch
         self._workers = Workers(self._check, api_watch, live, listener)
         self._targets: dict[str, Target] = {}
-        self._by_memory: dict[str, datetime] = {}
+        self._memory = MemoryPlan()
         self.claims = Claims()
         self._version: LedgerVersion | None = None  # of the ledger, when the last claim began
         self._away = False  # the ledger, at the last tick
@@ -135,9 +136,11 @@ class Sweep:
             )
         except LedgerUnavailable:
             self._version, self._away = None, True
-            return self._due_by_memory(until, room)
+            return self._memory.due(
+                self._targets, until, self._api_watch.interval, room, self._workers.in_hand
+            )
         self._version, self._away = version, False
-        self._by_memory.clear()
+        self._memory.clear()
         self._take_over(claimed)
         return claimed.due
 
@@ -241,18 +244,3 @@ class Sweep:
         if not self._unchecked and not self._first_told:
             self._first_told = True
             self._listener(SweepDone(at=self._clock.now(), first=True))
-
-    def _due_by_memory(self, until: datetime, limit: int) -> list[Due]:
-        """The targets that are due by what this process remembers, while the ledger is away: each
-        first at the time that was last planned for it, then once an interval."""
-        due: list[Due] = []
-        again = until + self._api_watch.interval
-        for model_id, target in self._targets.items():
-            at = self._by_memory.get(model_id, target.next_check_at)
-            if at is None or at > until or model_id in self._workers.in_hand:
-                continue
-            if len(due) >= limit:
-                break
-            due.append(Due(target, at))
-            self._by_memory[model_id] = again
-        return due
