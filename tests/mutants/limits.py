@@ -153,8 +153,8 @@ CLOCKS = (
         "what lies ahead does not count",
         "Rows from the future count as at the start of the process.",
         seams.room_at(
-            lambda right, times, limit, span, now: right(
-                [time for time in times if time <= now], limit, span, now
+            lambda right, times, limit, span, now, **more: right(
+                [time for time in times if time <= now], limit, span, now, **more
             )
         ),
         caught_by="tests/unit/test_limits.py",

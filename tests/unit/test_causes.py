@@ -222,6 +222,26 @@ def test_any_text_has_a_cause(text: str) -> None:
         ("10 %\r50 %\rdone\n", ("done",)),
         ("\x1b[31mred\x1b[0m\x1b]0;title\x07 text", ("red text",)),
         ("nul \x00 here", ("nul \\x00 here",)),
+        (
+            '{"level": "error", "msg": "load failed\\nValueError: bad", "at": 3}',
+            ('{"level": "error", "at": 3}', "load failed", "ValueError: bad"),
+        ),
+        (
+            '12:00 {"msg": "a\\n\\nb\\u001b[0m", "exc": "c\\r\\nd"}',
+            ("12:00 {}", "a", "b", "c", "d"),
+        ),
+        (
+            '{"error": {"type": "KeyError", "stack": "a\\nb"}, "n": [1]}',
+            ('{"error": {"type": "KeyError"}, "n": [1]}', "a", "b"),
+        ),
+        (
+            '{"msg": "again\\nConnectionError: x", "severity": "WARNING"}',
+            ('{"msg": "again\\nConnectionError: x", "severity": "WARNING"}',),
+        ),
+        ('{"msg": "one line"}', ('{"msg": "one line"}',)),
+        ("{not json\\n}", ("{not json\\n}",)),
+        ('["a\\n{b"]', ('["a\\n{b"]',)),
+        ('{"a": ' + "[" * 900 + r'"\n"', ('{"a": ' + "[" * 900 + r'"\n"',)),
     ],
 )
 def test_a_log_is_read_as_its_tools_meant_it(text: str, lines: tuple[str, ...]) -> None:
