@@ -52,6 +52,29 @@ def test_a_configuration_is_compared_with_the_defaults(tmp_path: Path) -> None:
     assert "eager.yaml instead of ours:" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "tried"),
+    [
+        (["-c", "new.yaml", "-c", "old.yaml"], ["new.yaml", "old.yaml"]),
+        (["--preset", "doubling", "-c", "new.yaml"], ["new.yaml", "doubling"]),
+        (["-c", "new.yaml", "--preset", "ours"], ["ours", "new.yaml"]),
+        (["--preset", "doubling"], ["ours", "doubling"]),
+        (["--preset", "ours"], ["ours"]),
+    ],
+    ids=" ".join,
+)
+def test_the_others_are_compared_with_the_first(
+    arguments: list[str], tried: list[str], tmp_path: Path
+) -> None:
+    for name in ("old.yaml", "new.yaml"):
+        (tmp_path / name).write_text("")
+    small = ["--models", "2", "--days", "1", "--worlds", "1", "--json"]
+    done = run(*small, *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    policies = json.loads(done.stdout)["policies"]
+    assert [each["policy"] for each in policies] == tried
+
+
 def test_a_wrong_fleet_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(FLEET.replace("models: 5", "models: 0"))
     done = run("--fleet", "fleet.yaml", cwd=tmp_path)

@@ -36,7 +36,7 @@ def simulate(
         typer.Option(
             metavar="NAME",
             help="Try ours, cron-loop, fixed-10m or doubling; may be repeated. By default all of "
-            "them, or ours beside each --config.",
+            "them, or ours beside the one --config.",
         ),
     ] = None,
     fleet: Annotated[
@@ -84,17 +84,21 @@ def _check(name: str, number: int | None, most: int) -> None:
 
 
 def _policies(configs: Sequence[Path], names: Sequence[str]) -> "list[Policy]":
+    """All presets if nothing is named. A single policy is tried beside `ours`."""
     from watchdog.simulate.run import Policy, presets
 
     known = presets()
     for name in names:
         if name not in known:
             fail(f"--preset: there is no {name}: the presets are {', '.join(known)}")
-    chosen = names or (["ours"] if configs else list(known))
-    return [
-        *(known[name] for name in dict.fromkeys(chosen)),
-        *(Policy(str(path), load(path).config) for path in dict.fromkeys(configs)),
-    ]
+    if not (configs or names):
+        return list(known.values())
+    tried = {str(path): Policy(str(path), load(path).config) for path in configs}
+    tried |= {name: known[name] for name in names}
+    # The others are compared with the first.
+    if "ours" in names or len(tried) == 1:
+        tried = {"ours": known["ours"]} | tried
+    return list(tried.values())
 
 
 def _fleet(name: str, models: int | None, days: int | None) -> "Fleet":
