@@ -22,7 +22,7 @@ _ALWAYS = 5
 """Columns that are shown however narrow the terminal is."""
 
 _MOST_WORLDS = 10_000
-_INTERRUPTED = 130
+EXIT_INTERRUPTED = 130
 """The exit code after Ctrl-C, as for every program that it ends."""
 
 
@@ -72,10 +72,10 @@ def simulate(
         except KeyboardInterrupt:
             interrupted = True
     if not comparison.results:
-        fail("interrupted before the first world was done", status=_INTERRUPTED)
+        fail("interrupted before the first world was done", status=EXIT_INTERRUPTED)
     _print(comparison, json=json, svg=svg)
     if interrupted:
-        fail(f"interrupted after {len(comparison.results)} of {worlds} worlds", status=_INTERRUPTED)
+        fail(f"interrupted after {len(comparison.results)} of {worlds} worlds", status=EXIT_INTERRUPTED)
 
 
 def _check(name: str, number: int | None, most: int) -> None:

@@ -52,7 +52,7 @@ _DAEMON_WAIT_SECONDS = 1
 
 
 HEARTBEAT = timedelta(seconds=24)
-"""Each heartbeat writes three pages of the disk, so there are few. Other processes see by the file
+"""Each heartbeat writes a page of the write-ahead log and of its index, so there are few. Other processes see by the file
 lock whether the daemon lives. The daemon is shown as gone after `domain.replica.GONE_AFTER`, so a
 heartbeat may be late by a tick and `sqlite_file.BUSY_SECONDS`."""
 
