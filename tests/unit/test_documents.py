@@ -15,6 +15,8 @@ from tests.bench.results import KEPT, read
 from tests.fakes.events import LOGGED, QUIET
 from tests.fakes.records import NOW
 from tests.reference import REFERENCE, settings, with_tables
+from watchdog.config.policy_rules import CauseRules
+from watchdog.domain.causes import Cause
 from watchdog.domain.records import DecisionReason, Outcome
 from watchdog.engine.events import TargetForgotten
 from watchdog.engine.fleet.condition import Condition
@@ -136,6 +138,14 @@ def test_every_event_is_described_with_its_level() -> None:
     rows = table("Events")
     assert {name: level for name, level, _ in rows} == levels
     assert len(rows) == len(levels)
+
+
+def test_every_cause_is_described_with_what_happens_to_its_retries() -> None:
+    rules = CauseRules().model_dump(mode="json")
+    rows = re.findall(
+        r"(?m)^\| `(\w+)` \| (.+) \| (\w+) \|$", (ROOT / "docs/causes.md").read_text()
+    )
+    assert rows == [(cause.value, cause.sentence, rules[cause]) for cause in Cause]
 
 
 def test_every_reason_event_and_setting_is_described() -> None:

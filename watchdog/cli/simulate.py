@@ -75,7 +75,10 @@ def simulate(
         fail("interrupted before the first world was done", status=EXIT_INTERRUPTED)
     _print(comparison, json=json, svg=svg)
     if interrupted:
-        fail(f"interrupted after {len(comparison.results)} of {worlds} worlds", status=EXIT_INTERRUPTED)
+        fail(
+            f"interrupted after {len(comparison.results)} of {worlds} worlds",
+            status=EXIT_INTERRUPTED,
+        )
 
 
 def _check(name: str, number: int | None, most: int) -> None:
