@@ -38,7 +38,7 @@ _REMARK = re.compile(
     r"|.{0,120}?\b(level|lvl|severity)\"?[=:] ?\"?(?i:warn|warning|info|debug|notice|trace)\b)"
 )
 """A line with a level below an error's: the failure that it mentions may be over. TorchServe gives
-the level INFO to everything that a model prints, and pip only warns of a password that is refused."""
+the level INFO to everything that a model prints, and pip only warns of a refused password."""
 
 
 _TELLS_LITTLE = {Cause.TIMEOUT: 0, Cause.NETWORK: 1}

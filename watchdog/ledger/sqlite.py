@@ -52,9 +52,9 @@ _DAEMON_WAIT_SECONDS = 1
 
 
 HEARTBEAT = timedelta(seconds=24)
-"""Each heartbeat writes a page of the write-ahead log and of its index, so there are few. Other processes see by the file
-lock whether the daemon lives. The daemon is shown as gone after `domain.replica.GONE_AFTER`, so a
-heartbeat may be late by a tick and `sqlite_file.BUSY_SECONDS`."""
+"""Each heartbeat writes a page of the write-ahead log and of its index, so there are few. Other
+processes see by the file lock whether the daemon lives. The daemon is shown as gone after
+`domain.replica.GONE_AFTER`, so a heartbeat may be late by a tick and `sqlite_file.BUSY_SECONDS`."""
 
 
 class SqliteDatabase:
