@@ -61,7 +61,7 @@ def test_a_table_has_a_line_for_each_row_and_says_which_goal_is_not_reached() ->
     document = with_figures(marked("figures", "libraries", "machines"), [GET, STARTED, *imports])
     check = "| `check` | CPU of a GET, beside curl | 0.5 x | <= 0.4 x, **not reached** "
     start = "| `start` | from the start | 0.58 s CPU | <= 1 s CPU | 0.5 to 0.6 in 3 runs |  |"
-    library = "| `httpx` | 1.5 ms (1 to 2 in 2 runs: unsteady) | 1.5 MB | the requests to the API and"
+    library = "| `httpx` | 1.5 ms (1 to 2 in 2 runs: unsteady) | 1.5 MB | the requests to the"
     machine = "- 2026-01-01, 2 cores, Python 3.11.2: `check`, `start`, `libraries`"
     for line in (check, start, library, machine):
         assert f"\n{line}" in document
