@@ -61,6 +61,7 @@ def test_commands_beside_a_daemon_leave_its_breaker_open(tmp_path: Path) -> None
             while statuses != {"ACTIVE"}:
                 shown = json.loads(cli("status", "--json", "--config", config).stdout)
                 statuses = {target["status"] for target in shown["targets"]}
+                time.sleep(1)
             fail(url)
             process.event("breaker_opened")
             (opening,) = fleet_history(config)["openings"]
@@ -95,6 +96,7 @@ def test_without_a_daemon_a_pass_over_all_opens_it_and_sends_canaries(tmp_path: 
             check_retry(config, "--model", WELL)
             canaries = fleet_history(config)["canaries"]
             sent = sum(each["attempt_id"] is not None for each in canaries)
+            time.sleep(2)
         assert sent == 2
         assert len(posts(url)) == before + sent
         assert [each["closed_at"] for each in fleet_history(config)["openings"]] == [None]
