@@ -139,9 +139,9 @@ figures: $(STAMP) ## Write the tables of docs/benchmarks.md anew, with what the 
 mutants: $(MUTMUT) ## Change each line of the rules in domain/ and text/, and see whether the tests notice
 	@.venv-mutants/bin/python -m tests.mutants.survivors
 
-$(MUTMUT): tests/mutants/requirements.txt
+$(MUTMUT): tests/mutants/requirements.txt requirements.lock
 	$(PYTHON) -m venv --clear .venv-mutants
-	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$^)
 	@touch $@
 
 # Without --strict a package that the service does not know counts as one without vulnerabilities.

@@ -35,6 +35,7 @@ the model's code, which may fail for every reason."""
 _REMARK = re.compile(
     r"(?!.*-stdout MODEL_LOG - |.*\bError, Credentials not correct)"
     r"(.{0,60}?(?<![A-Za-z.])(WARN|WARNING|INFO|DEBUG|NOTICE)(?![A-Za-z])"
+    r"|.{0,160}?\b[A-Z]\w+Warning: "
     r"|.{0,120}?\b(level|lvl|severity)\"?[=:] ?\"?(?i:warn|warning|info|debug|notice|trace)\b)"
 )
 """A line with a level below an error's: the failure that it mentions may be over. TorchServe gives
