@@ -33,7 +33,8 @@ from watchdog.config import Config
 from watchdog.domain.causes import Cause
 from watchdog.domain.records import CauseAction
 from watchdog.emulator.faults import InjectedFaults, Operation
-from watchdog.emulator.replies import Call, reply
+from watchdog.emulator.operations import Call
+from watchdog.emulator.replies import reply
 from watchdog.emulator.scenario import Deploy, LogLine, ModelScenario, Phase, Scenario, Step
 from watchdog.emulator.values import RetryResult
 from watchdog.emulator.workspace import Workspace

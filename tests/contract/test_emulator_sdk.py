@@ -14,9 +14,11 @@ from baseten.client.managementapi import (
     Deployment,
     Deployments,
     GetLogsResponse,
+    GetModelsAuditLogsParams,
     GetModelsDeploymentsLogsParams,
     GetModelsDeploymentsStartupsParams,
     GetModelsParams,
+    ListAuditLogsResponse,
     Model,
     Models,
     ResponseError,
@@ -222,6 +224,94 @@ async def test_reads_the_startups(failing: Emulator) -> None:
     assert (startup.outcome, found.total_count) == ("STALLED", 1)
     (phase,) = startup.phase_summary
     assert (phase.phase, phase.status, phase.duration_ms) == ("SCHEDULING", "FAILED", None)
+
+
+ACTS = {
+    "models": [
+        {
+            "id": "f41l1ng1",
+            "name": "fails",
+            "deploys": [["BUILD_FAILED"], ["ACTIVE"]],
+            "acts": [
+                {"at": "0s", "act": "push_new_id", "who": "ann@example.com"},
+                {"at": "0s", "act": "deactivate", "by": "platform"},
+                {"at": "0s", "act": "promote"},
+                {"at": "0s", "act": "push"},
+            ],
+        }
+    ]
+}
+
+
+@pytest.fixture
+async def audited() -> AsyncIterator[Emulator]:
+    async with Emulator(Scenario.model_validate(ACTS), api_key=KEY) as running:
+        yield running
+
+
+async def the_audit_log(emulator: Emulator, **params: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The entries, and the pagination."""
+    wanted = GetModelsAuditLogsParams.model_validate(params)
+    found = await ask(
+        emulator, lambda api: api.get_models_audit_logs(model_id="f41l1ng1", params=wanted)
+    )
+    body = found.model_dump(mode="json")
+    return body["items"], body["pagination"]
+
+
+async def test_the_audit_log_has_exactly_the_described_fields(audited: Emulator) -> None:
+    async with client_of(audited.url) as client:
+        answer = await client.get(
+            "/v1/models/f41l1ng1/audit_logs", headers={"Authorization": f"Bearer {KEY}"}
+        )
+    assert_exact(ListAuditLogsResponse, answer.content)
+
+
+async def test_reads_the_audit_log_as_it_is_documented(audited: Emulator) -> None:
+    audited.workspace.set_status("f41l1ng1", "BUILD_FAILED", datetime.now(UTC))
+    accepted, refused = [
+        await ask(
+            audited, lambda api: api.post_models_deployments_development_retry(model_id="f41l1ng1")
+        )
+        for _ in range(2)
+    ]
+    assert (accepted.retried, refused.retried) == (True, False)
+
+    whole, _ = await the_audit_log(audited)
+    assert [(each["event_type"], each["actor"]["type"]) for each in reversed(whole)] == [
+        ("MODEL_DEPLOYED", "USER"),
+        ("MODEL_DEPLOYMENT_DEACTIVATED", "BASETEN_SYSTEM"),
+        ("MODEL_DEPLOYMENT_PROMOTED", "USER"),
+        ("MODEL_DEPLOYED", "USER"),
+        ("MODEL_DEPLOYMENT_RETRIED", "API_KEY"),
+        ("MODEL_DEPLOYMENT_RETRIED", "API_KEY"),
+    ]
+    assert [each["event_data"]["retried"] for each in whole[:2]] == [False, True]
+    prefix = whole[0]["actor"]["api_key_prefix"]
+    assert KEY.startswith(prefix)
+    assert 0 < len(prefix) < len(KEY)
+
+    first, page = await the_audit_log(audited, limit=4)
+    assert (first, page["has_more"]) == (whole[:4], True)
+    second, page = await the_audit_log(audited, limit=4, cursor=page["cursor"])
+    assert (second, page["has_more"]) == (whole[4:], False)
+    assert (await the_audit_log(audited, direction="ASC"))[0] == whole[::-1]
+    promoted, _ = await the_audit_log(audited, event_type_groups=["PROMOTED"])
+    assert [each["event_type"] for each in promoted] == ["MODEL_DEPLOYMENT_PROMOTED"]
+    pushed = whole[-1]["event_data"]["deployment_id"]
+    assert (await the_audit_log(audited, deployment_ids=[pushed]))[0] == whole[-3:]
+    assert (await the_audit_log(audited, start_epoch_millis=millis(1)))[0] == []
+    assert (await the_audit_log(audited, end_epoch_millis=millis(-1)))[0] == []
+
+
+async def test_an_invalid_request_for_the_audit_log_is_an_error(audited: Emulator) -> None:
+    async with client_of(audited.url) as client:
+        for query in ("limit=201", "direction=up", "cursor=x", "start_epoch_millis=now"):
+            answer = await client.get(
+                f"/v1/models/f41l1ng1/audit_logs?{query}",
+                headers={"Authorization": f"Bearer {KEY}"},
+            )
+            assert answer.status_code == 400, query
 
 
 def keys(value: Any, path: str = "") -> list[str]:

@@ -587,6 +587,30 @@ async def test_the_phases_of_the_starts_come_oldest_first() -> None:
     ]
 
 
+async def test_starts_from_before_the_wanted_time_are_left_out() -> None:
+    def start(outcome: str, at: object) -> dict[str, object]:
+        phases = [{"phase": "IMAGE_PULL", "status": "FAILED"}]
+        return {"outcome": outcome, "phase_summary": phases, "started_at_epoch_millis": at}
+
+    millis = int(SINCE.timestamp()) * 1000
+    starts = [start("AT", millis), start("NO_TIME", "yesterday"), start("BEFORE", millis - 1)]
+    async with running() as setup:
+        setup.baseten.always(_STARTUPS, Reply(body={"items": starts}))
+        found = await setup.api.startups("m1", "d/1", since=SINCE, until=UNTIL)
+    assert [each.outcome for each in found] == ["NO_TIME", "AT"]
+
+
+async def test_acts_from_before_the_wanted_time_are_left_out() -> None:
+    acts: list[dict[str, object]] = [
+        {"created": created, "event_type": "MODEL_DEPLOYED", "actor": {}}
+        for created in ("2026-02-01T00:00:00Z", "2026-01-31T23:59:59.999Z")
+    ]
+    async with running() as setup:
+        setup.baseten.always(_AUDIT, Reply(body={"items": acts, "pagination": {}}))
+        found = await setup.api.acts("m1", ["d/1"], since=SINCE)
+    assert [act.at for act in found] == [SINCE]
+
+
 @pytest.mark.parametrize(
     ("actor", "name", "own", "by"),
     [

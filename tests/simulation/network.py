@@ -19,7 +19,8 @@ from tests.simulation.strangers import about_another
 from watchdog.baseten_api.answers import Answer
 from watchdog.emulator import faults as emulated
 from watchdog.emulator.faults import FaultKind, InjectedFaults
-from watchdog.emulator.replies import Call, Ending, Reply, reply
+from watchdog.emulator.operations import Call
+from watchdog.emulator.replies import Ending, Reply, reply
 
 _KEY = "key"
 

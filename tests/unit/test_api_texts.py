@@ -107,5 +107,5 @@ def test_a_line_of_a_deployments_logs(line: str) -> None:
 @given(texts, st.sampled_from(["email", "api_key_name", "api_key_prefix", "type"]))
 def test_who_acted(text: str, field: str) -> None:
     entry = {"created": "2026-02-01T00:00:00Z", "event_type": "PUSHED", "actor": {field: text}}
-    (act,) = parse(AuditBody, sent({"items": [entry]}), "m1").to_acts(KEY, "m1")
+    (act,) = parse(AuditBody, sent({"items": [entry]}), "m1").to_acts(KEY, "m1", EPOCH)
     assert safe(act.actor, LONGEST_NAME)

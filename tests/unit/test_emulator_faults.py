@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from watchdog.emulator.faults import Fault, FaultKind, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
-from watchdog.emulator.replies import HUGE_BYTES, Call, Ending, Reply, over_the_limit, reply
+from watchdog.emulator.operations import Call
+from watchdog.emulator.replies import HUGE_BYTES, Ending, Reply, over_the_limit, reply
 from watchdog.emulator.scenario import ActKind, Scenario, load_scenario
 from watchdog.emulator.values import NotFound
 from watchdog.emulator.workspace import Workspace

@@ -159,7 +159,14 @@ class _Phase(_Body):
 
 class _StartupBody(_Body):
     outcome: str
+    started_at_epoch_millis: Any = None
     phase_summary: tuple[_Phase, ...] = ()
+
+    def is_since(self, since: datetime) -> bool:
+        try:
+            return int(self.started_at_epoch_millis) >= int(since.timestamp() * 1000)
+        except (TypeError, ValueError):
+            return True
 
     def to_phases(self) -> list[Startup]:
         """A phase that is not complete ended as the whole start did."""
@@ -181,12 +188,15 @@ class StartupsBody(_Body):
 
     items: tuple[Any, ...]
 
-    def to_startups(self) -> list[Startup]:
-        """The phases of all starts, oldest first."""
+    def to_startups(self, since: datetime) -> list[Startup]:
+        """The phases of the starts since then, oldest first. An API that does not know `since`
+        gives earlier ones too."""
         found: list[Startup] = []
         for each in reversed(self.items):
             with suppress(ValidationError):
-                found += _StartupBody.model_validate(each).to_phases()
+                start = _StartupBody.model_validate(each)
+                if start.is_since(since):
+                    found += start.to_phases()
         return found
 
 
@@ -244,13 +254,15 @@ class AuditBody(_Body):
 
     items: tuple[Any, ...]
 
-    def to_acts(self, key: str, model_id: str) -> list[Act]:
-        """What was done to the model."""
+    def to_acts(self, key: str, model_id: str, since: datetime) -> list[Act]:
+        """What was done to the model since then. An API that does not know `since` gives earlier
+        acts too: one that is older than an attempt must not end its episode."""
         acts = []
         for each in self.items:
             with suppress(ValidationError):
                 entry = _AuditEntry.model_validate(each)
-                if entry.is_about(model_id) and entry.event_data.retried:
+                done = entry.event_data.retried and entry.created >= since
+                if done and entry.is_about(model_id):
                     acts.append(entry.to_act(key))
         return acts
 

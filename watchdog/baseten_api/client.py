@@ -130,14 +130,14 @@ class HttpBasetenApi:
     ) -> list[Startup]:
         request = requests.list_startups(model_id, deployment_id, since=since, until=until)
         body, _ = await self._call(request, urgent=False)
-        return body.to_startups()
+        return body.to_startups(since)
 
     async def acts(
         self, model_id: str, deployment_ids: Collection[str], *, since: datetime
     ) -> list[Act]:
         request = requests.list_audit_logs(model_id, deployment_ids, since=since)
         body, answer = await self._call(request, urgent=False)
-        return body.to_acts(answer.key, model_id)
+        return body.to_acts(answer.key, model_id, since)
 
     async def list_models(self) -> Listing:
         body, answer = await self._call(requests.list_models(), urgent=False)

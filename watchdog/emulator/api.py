@@ -18,7 +18,8 @@ from starlette.routing import Route
 from watchdog.emulator import bodies
 from watchdog.emulator.faults import Fault, Faults, InjectedFaults, Operation
 from watchdog.emulator.limits import RateCounter, RateLimits
-from watchdog.emulator.replies import Call, Ending, Reply, denied, over_the_limit, reply
+from watchdog.emulator.operations import Call
+from watchdog.emulator.replies import Ending, Reply, denied, over_the_limit, reply
 from watchdog.emulator.values import Deployment, NotFound, RequestRecord
 from watchdog.emulator.wire import Wire
 from watchdog.emulator.workspace import Workspace
@@ -129,7 +130,9 @@ class _Api:
         elapsed = self._workspace.elapsed(now) - self._faults_since
         faults = self._faults.take(operation, model_id, elapsed)
         deployment_id = request.path_params.get("deployment_id")
-        call = Call(operation, model_id, key, deployment_id, request.query_params)
+        parameters = request.query_params
+        query = {name: parameters.getlist(name) for name in parameters}
+        call = Call(operation, model_id, key, deployment_id, query)
         return reply(self._workspace, call, faults, now), faults
 
     async def _carry_out(self, request: Request, answer: Reply) -> Response:

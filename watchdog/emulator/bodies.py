@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from watchdog.emulator.scenario import Act, ActBy, ActKind, Phase
-from watchdog.emulator.values import Deployment, Logged, Model, RequestRecord, RetryResult, Startup
+from watchdog.emulator.scenario import ActBy, ActKind, Phase
+from watchdog.emulator.values import (
+    Audited,
+    Deployment,
+    Logged,
+    Model,
+    RequestRecord,
+    RetryResult,
+    Startup,
+)
 
 Body = dict[str, Any]
 
@@ -121,22 +129,51 @@ def _phases(startup: Startup) -> list[Body]:
     ]
 
 
-def audit_logs(item: Model, acts: Sequence[tuple[datetime, Act]]) -> Body:
-    about = {"model_id": item.id, "model_name": item.name}
-    items = [
-        {
-            "id": f"a{number}",
-            "created": _time(at),
-            "event_type": _EVENTS[act.act],
-            "event_data": {"event_type": _EVENTS[act.act], **about},
-            "source": "SYSTEM" if act.by is ActBy.PLATFORM else "UI",
-            "actor": {"type": "BASETEN_SYSTEM"}
-            if act.by is ActBy.PLATFORM
-            else {"type": "USER", "email": act.who},
-        }
-        for number, (at, act) in enumerate(acts)
-    ]
-    return {"items": items, "pagination": {"has_more": False, "cursor": None}}
+def audit_logs(item: Model, entries: Sequence[Audited], key: str, cursor: str | None) -> Body:
+    """`key` is the key of the workspace, with which every retry is requested."""
+    return {
+        "items": [_audit_entry(item, each, key) for each in entries],
+        "pagination": {"has_more": cursor is not None, "cursor": cursor},
+    }
+
+
+def _audit_entry(item: Model, entry: Audited, key: str) -> Body:
+    act = entry.act
+    event = "MODEL_DEPLOYMENT_RETRIED" if act is None else _EVENTS[act.act]
+    if act is None:
+        source, actor = "API", {"type": "API_KEY", "email": None, **_key_of_actor(key)}
+    elif act.by is ActBy.PLATFORM:
+        source, actor = "SYSTEM", {"type": "BASETEN_SYSTEM", "email": None, **_key_of_actor(None)}
+    else:
+        source, actor = "UI", {"type": "USER", "email": act.who, **_key_of_actor(None)}
+    return {
+        "id": f"{item.id}-{_millis(entry.at)}-{event}",
+        "created": _time(entry.at),
+        "event_type": event,
+        "event_data": {
+            "event_type": event,
+            "model_id": item.id,
+            "model_name": item.name,
+            "deployment_id": entry.deployment_id,
+            "deployment_name": "development",
+            **({"retried": entry.retried} if act is None else _EVENT_DATA.get(event, {})),
+        },
+        "source": source,
+        "client_name": None,
+        "client_version": None,
+        "client_session_id": None,
+        "actor": actor,
+    }
+
+
+def _key_of_actor(key: str | None) -> Body:
+    """The API shows the first characters of a key, and the name that it was given."""
+    if key is None:
+        return {"api_key_prefix": None, "api_key_name": None}
+    return {"api_key_prefix": key[: min(_PREFIX, len(key) // 2)], "api_key_name": "watchdog"}
+
+
+_PREFIX = 8
 
 
 def error(code: str, message: str) -> Body:
@@ -172,6 +209,17 @@ _EVENTS = {
     ActKind.PROMOTE: "MODEL_DEPLOYMENT_PROMOTED",
     ActKind.DELETE: "MODEL_DEPLOYMENT_DELETED",
 }
+
+_EVENT_DATA: dict[str, Body] = {
+    "MODEL_DEPLOYED": {
+        "scale_previous_to_zero": False,
+        "trusted": False,
+        "publish": False,
+        "environment_name": None,
+    },
+    "MODEL_DEPLOYMENT_PROMOTED": {"environment_name": "production", "environment_id": None},
+}
+"""The fields that only entries of this type have."""
 
 _AUTOSCALING = {
     "min_replica": 0,

@@ -1,14 +1,15 @@
 """The result of one request: whether it is executed, and what is sent back. No I/O."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.emulator import bodies
-from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults, Operation
-from watchdog.emulator.queries import InvalidQuery, log_query, startups_query
+from watchdog.emulator.faults import NOT_EXECUTED, Fault, FaultKind, InjectedFaults
+from watchdog.emulator.operations import Call, execute
+from watchdog.emulator.queries import InvalidQuery
 from watchdog.emulator.values import NotFound
 from watchdog.emulator.workspace import Workspace
 
@@ -25,17 +26,6 @@ class Ending(StrEnum):
     ANSWERED = "answered"
     RESET = "reset"
     HANG = "hang"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request. `key` is the one that the client sent, `query` the part of the URL after `?`."""
-
-    operation: Operation
-    model_id: str | None
-    key: str
-    deployment_id: str | None = None
-    query: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +54,7 @@ def reply(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetim
     if main is not None and main.fault in NOT_EXECUTED:
         return _not_executed(main, delay)
     try:
-        code, body = 200, _execute(workspace, call, faults, now)
+        code, body = 200, execute(workspace, call, faults, now)
     except NotFound as error:
         code, body = 404, bodies.error("NOT_FOUND", str(error))
     except InvalidQuery as error:
@@ -86,79 +76,6 @@ def denied(key: str | None) -> Reply:
 def over_the_limit(seconds: int) -> Reply:
     """A 429 as it is documented: no header, and the seconds in the body."""
     return Reply(429, _json({"error": "Rate limit exceeded.", "retry_after": seconds}))
-
-
-def _execute(
-    workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime
-) -> bodies.Body:
-    return _OPERATIONS[call.operation](workspace, call, faults, now)
-
-
-def _list_models(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    name = call.query.get("name")
-    return bodies.models([m for m in workspace.models(now) if name in (None, m.name)])
-
-
-def _get_model(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    return bodies.model(workspace.model(call.model_id or "", now))
-
-
-def _list_deployments(
-    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
-) -> bodies.Body:
-    return bodies.deployments(workspace.model(call.model_id or "", now))
-
-
-def _get_deployment(
-    workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime
-) -> bodies.Body:
-    lagging = faults.beside_of(FaultKind.LAGGING)
-    lag = 0 if lagging is None else lagging.reads
-    return bodies.deployment(workspace.get_deployment(call.model_id or "", now, lag=lag))
-
-
-def _retry(workspace: Workspace, call: Call, faults: InjectedFaults, now: datetime) -> bodies.Body:
-    result = workspace.retry(
-        call.model_id or "",
-        now,
-        new_id=faults.beside_of(FaultKind.NEW_ID) is not None,
-        new_created_at=faults.beside_of(FaultKind.NEW_CREATED_AT) is not None,
-    )
-    return bodies.retry(result)
-
-
-def _get_logs(workspace: Workspace, call: Call, _: InjectedFaults, now: datetime) -> bodies.Body:
-    wanted = log_query(call.query, now)
-    lines = workspace.logs(call.model_id or "", call.deployment_id or "", now)
-    return bodies.logs(wanted.select(lines))
-
-
-def _list_startups(
-    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
-) -> bodies.Body:
-    wanted = startups_query(call.query)
-    model_id, deployment_id = call.model_id or "", call.deployment_id or ""
-    found = workspace.startups(model_id, deployment_id, now)
-    return bodies.startups(model_id, deployment_id, wanted.select(found), len(found))
-
-
-def _list_audit_logs(
-    workspace: Workspace, call: Call, _: InjectedFaults, now: datetime
-) -> bodies.Body:
-    model = workspace.model(call.model_id or "", now)
-    return bodies.audit_logs(model, workspace.acts(model.id, now))
-
-
-_OPERATIONS: dict[Operation, Callable[[Workspace, Call, InjectedFaults, datetime], bodies.Body]] = {
-    Operation.LIST_MODELS: _list_models,
-    Operation.GET_MODEL: _get_model,
-    Operation.LIST_DEPLOYMENTS: _list_deployments,
-    Operation.GET_DEPLOYMENT: _get_deployment,
-    Operation.RETRY: _retry,
-    Operation.GET_LOGS: _get_logs,
-    Operation.LIST_AUDIT_LOGS: _list_audit_logs,
-    Operation.LIST_STARTUPS: _list_startups,
-}
 
 
 def _not_executed(fault: Fault, delay: timedelta) -> Reply:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from watchdog.emulator.scenario import Deploy, ModelScenario
-from watchdog.emulator.values import NotFound
+from watchdog.emulator.values import Audited, NotFound
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class Running:
 @dataclass(slots=True)
 class Slot:
     """The one development slot of a model: how many deploys, ids and acts of its scenario it has
-    used, what it holds and held until when, and which status a lagging read shows for how many
-    reads already."""
+    used, what it holds and held until when, its audit log, and which status a lagging read shows
+    for how many reads already."""
 
     scenario: ModelScenario
     deploys: int = 0
@@ -30,6 +30,7 @@ class Slot:
     acts: int = 0
     running: Running | None = None
     past: list[tuple[Running, datetime]] = field(default_factory=list)
+    audit: list[Audited] = field(default_factory=list)
     shown: str | None = None
     stale_reads: int = 0
 

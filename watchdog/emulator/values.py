@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from watchdog.emulator.scenario import LogLine, Phase
+from watchdog.emulator.scenario import Act, LogLine, Phase
 
 
 class NotFound(LookupError):
@@ -66,6 +66,18 @@ class RequestRecord:
     retried: bool | None = None
     faults: tuple[str, ...] = ()
     client: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """An entry of the audit log: what was done to a deployment, and since when the log has it.
+    `act` None: a retry was requested over the API, and `retried` or not."""
+
+    at: datetime
+    logged_at: datetime
+    deployment_id: str
+    act: Act | None = None
+    retried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

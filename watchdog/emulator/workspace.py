@@ -14,6 +14,7 @@ from watchdog.emulator.scenario import (
 )
 from watchdog.emulator.slot import Running, Slot
 from watchdog.emulator.values import (
+    Audited,
     Deployment,
     Logged,
     Model,
@@ -99,11 +100,12 @@ class Workspace:
         NotFound also when the model has no development deployment."""
         deployment = self.development(model_id, now)
         slot = self._slot(model_id, now)
+        reason = slot.scenario.refuses
         if deployment.status not in RETRYABLE_STATUSES:
             reason = f"Only a failed deployment can be retried; this one is {deployment.status}."
+        slot.audit.append(Audited(now, now, deployment.id, retried=reason is None))
+        if reason is not None:
             return RetryResult(retried=False, reason=reason, deployment=deployment)
-        if slot.scenario.refuses is not None:
-            return RetryResult(retried=False, reason=slot.scenario.refuses, deployment=deployment)
         deploy, created_at = slot.next_deploy(), now if new_created_at else deployment.created_at
         if new_id:
             slot.take_away(now)
@@ -171,15 +173,9 @@ class Workspace:
         lasted = sum((step.lasts or timedelta(0) for step in running.deploy.steps), timedelta(0))
         return running.began_at + lasted / self._time_scale
 
-    def acts(self, model_id: str, now: datetime) -> list[tuple[datetime, Act]]:
-        """The entries of the audit log about the model so far, newest first."""
-        slot, elapsed = self._slot(model_id, now), self.elapsed(now)
-        done = slot.scenario.acts[: slot.acts]
-        return [
-            (self._started_at + act.at / self._time_scale, act)
-            for act in reversed(done)
-            if act.logged is not None and act.at + act.logged <= elapsed
-        ]
+    def audit(self, model_id: str, now: datetime) -> list[Audited]:
+        """The entries of the audit log about the model so far, oldest first."""
+        return [each for each in self._slot(model_id, now).audit if each.logged_at <= now]
 
     def elapsed(self, now: datetime) -> timedelta:
         """Scenario time since the start."""
@@ -195,23 +191,29 @@ class Workspace:
             if at > now:
                 break
             slot.acts += 1
-            self._act(slot, act.act, at)
+            self._act(slot, act, at)
         return slot
 
-    def _act(self, slot: Slot, act: ActKind, at: datetime) -> None:
-        """Apply an operator's act. It has no effect if there was nothing to stop."""
-        if act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
+    def _act(self, slot: Slot, act: Act, at: datetime) -> None:
+        """Apply an act and note it in the audit log. If the slot is empty, only a push has an
+        effect."""
+        held = slot.running
+        if act.act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
             deploy = slot.next_deploy()
-            if act is ActKind.PUSH_NEW_ID:
+            if act.act is ActKind.PUSH_NEW_ID:
                 slot.take_away(at)
             slot.put(deploy, at, created_at=at)
-        elif act in (ActKind.DELETE, ActKind.PROMOTE):
+            held = slot.running
+        elif held is None:
+            return
+        elif act.act in (ActKind.DELETE, ActKind.PROMOTE):
             slot.take_away(at)
-        elif act is ActKind.ACTIVATE:
-            if slot.running is not None:
-                slot.put(slot.next_deploy(), at)
-        elif slot.running is not None:
-            slot.put(Deploy(steps=(Step(_STOPPED[act]),)), at)
+        elif act.act is ActKind.ACTIVATE:
+            slot.put(slot.next_deploy(), at)
+        else:
+            slot.put(Deploy(steps=(Step(_STOPPED[act.act]),)), at)
+        if held is not None and act.logged is not None:
+            slot.audit.append(Audited(at, at + act.logged / self._time_scale, held.id, act))
 
     def _deployment(self, slot: Slot, now: datetime) -> Deployment | None:
         if slot.running is None:
