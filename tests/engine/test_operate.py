@@ -11,6 +11,7 @@ from tests.fakes.engine import World, at
 from watchdog.domain.records import ActionKind, DecisionReason, Outcome, TargetState
 from watchdog.domain.status import state_of
 from watchdog.engine.events import OperatorActed, PausesSeen
+from watchdog.engine.fleet import overview
 from watchdog.engine.ports import AnswerLost, LedgerTransaction
 from watchdog.engine.target import operate
 
@@ -56,6 +57,31 @@ async def test_a_pause_holds_and_its_end_lets_go() -> None:
     )
     assert acted.model_name == "llama-dev"
     assert [len(e.pauses) for e in world.events if isinstance(e, PausesSeen)] == [0, 1]
+
+
+async def test_a_pause_shows_while_the_api_is_away() -> None:
+    def shown(tx: LedgerTransaction) -> TargetState:
+        (watched,) = overview.targets(tx, world.settings.policies)
+        found = overview.past(tx, world.settings.policies, "a")
+        assert found is not None
+        assert found.watched.target == watched.target
+        return state_of(watched.target)
+
+    world = World("a")
+    world.api.set_status("a", "BUILD_FAILED")
+    async with world.running():
+        await world.run_for(seconds=30)
+        world.api.model("a").get_error = AnswerLost("bad gateway", code="502")
+        await pause(world, "a", hours=2)
+        await world.run_for(minutes=1)
+        assert await do(world, shown) is TargetState.PAUSED
+        await do(world, lambda tx: operate.resume(tx, "a", **WHO))
+        await world.run_for(minutes=1)
+        assert await do(world, shown) is TargetState.WAITING
+        await pause(world, "a", minutes=5)
+        assert await do(world, shown) is TargetState.PAUSED
+        await world.run_for(minutes=6)
+        assert await do(world, shown) is TargetState.WAITING
 
 
 async def test_a_pause_of_all_is_also_of_those_to_come_and_survives_a_restart() -> None:

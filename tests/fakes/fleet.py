@@ -90,6 +90,11 @@ class Seeded:
         tx.actions.add(
             Action(ago(hours=3), ActionKind.RESET, "j5c8g1uf", "ann@desk", "weights uploaded anew")
         )
+        for target in self.targets:
+            if target.decision.reason is DecisionReason.PAUSED:
+                until = target.decision.until
+                pause = Action(ago(hours=0.5), ActionKind.PAUSE, target.model_id, "ann@desk", "")
+                tx.actions.add(replace(pause, until=until))
         for owner, active in ((OWNER, True), (OTHER, False)):
             tx.replicas.save(Replica(owner, "0.1.0", ago(hours=30), ago(hours=30), NOW, active))
 

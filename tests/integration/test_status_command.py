@@ -75,9 +75,10 @@ def test_which_models_need_me_and_why_is_one_command(tmp_path: Path) -> None:
 
 
 def test_a_broken_model_needs_a_person_also_while_it_is_paused(tmp_path: Path) -> None:
-    paused = Decision(DecisionKind.NOTHING, DecisionReason.PAUSED)
-    broken = model("br0kenbr", "flux", "UNHEALTHY", Health.BROKEN, paused)
+    decided = Decision(DecisionKind.NOTHING, DecisionReason.BROKEN)
+    broken = model("br0kenbr", "flux", "UNHEALTHY", Health.BROKEN, decided)
     config = write(tmp_path, [broken, well("w3llwell", "whisper")])
+    assert cli("pause", "flux", "--for", "1h", "--config", config).exit_code == 0
     shown = cli("status", "--state", "needs_you", "--config", config).stdout
     assert "broken, paused" in shown
     assert "broken: It does not work, nobody stopped it" in shown

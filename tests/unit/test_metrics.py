@@ -13,7 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.fakes.events import ATTEMPT, GAVE_UP, LOGGED, OUTCOMES, QUIET, TARGET, UNTIL
-from tests.fakes.records import FLEET, NOW, POLICY, ago, an_attempt, an_episode, healthy, refailed
+from tests.fakes.records import (
+    FLEET,
+    NOW,
+    POLICY,
+    ago,
+    an_attempt,
+    an_episode,
+    failing,
+    healthy,
+    refailed,
+)
 from watchdog.domain.causes import Cause, Explanation
 from watchdog.domain.records import (
     Action,
@@ -280,6 +290,19 @@ def test_the_later_of_a_pause_of_its_own_and_of_everybodys() -> None:
         (each,): later.timestamp() for each in ("m1", "m2", "m3")
     }
     assert paused() == {}
+
+
+def test_the_state_follows_the_pauses_before_the_next_look() -> None:
+    waiting = failing(decision=Decision(DecisionKind.WAIT, DecisionReason.BREAKER_OPEN))
+    page = Page(changed(waiting))
+    until = NOW + timedelta(hours=1)
+    pause = Action(NOW, ActionKind.PAUSE, waiting.model_id, "ann@host", "", until=until)
+    page.tell(PausesSeen(pauses=(pause,)))
+    assert page.values("target_state") == {(waiting.model_id, "paused"): 1}
+    held = Decision(DecisionKind.WAIT, DecisionReason.PAUSED, until)
+    page.tell(changed(replace(waiting, decision=held, paused_until=until)))
+    page.tell(PausesSeen(pauses=()))
+    assert page.values("target_state") == {(waiting.model_id, "waiting"): 1}
 
 
 def test_a_forgotten_target_leaves_no_series() -> None:

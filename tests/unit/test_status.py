@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.records import NOW, POLICY, ago, failing, healthy
 from watchdog.domain.records import (
+    UNOBSERVED,
     Decision,
     DecisionKind,
     DecisionReason,
@@ -24,6 +25,7 @@ from watchdog.domain.status import (
     needs_operator,
     state_of,
     urgency,
+    with_present_pause,
 )
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
@@ -126,6 +128,38 @@ def test_the_state_in_one_word(target: Target, state: TargetState) -> None:
 )
 def test_what_is_broken_whatever_else_is_so_of_it(target: Target, broken: bool) -> None:
     assert is_broken(target) is broken
+
+
+HOUR = timedelta(hours=1)
+BACKING_OFF = Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW + HOUR)
+HELD = Decision(DecisionKind.WAIT, DecisionReason.PAUSED, NOW + HOUR)
+BROKEN_PAUSED = Decision(DecisionKind.NOTHING, DecisionReason.PAUSED)
+BROKEN = Decision(DecisionKind.NOTHING, DecisionReason.BROKEN)
+EXHAUSTED = Decision(DecisionKind.GIVE_UP, DecisionReason.EPISODE_SPENT)
+UNDER_WAY = Decision(DecisionKind.WAIT, DecisionReason.ATTEMPT_UNDER_WAY)
+OPTED_OUT = Decision(DecisionKind.NOTHING, DecisionReason.OPTED_OUT)
+
+
+@pytest.mark.parametrize(
+    ("target", "paused", "shown"),
+    [
+        (failing(decision=BACKING_OFF), True, HELD),
+        (failing(decision=BACKING_OFF), False, BACKING_OFF),
+        (failing(decision=HELD), True, HELD),
+        (failing(decision=HELD), False, UNOBSERVED),
+        (failing(decision=EXHAUSTED), True, EXHAUSTED),
+        (failing(decision=UNDER_WAY), True, UNDER_WAY),
+        (failing(decision=OPTED_OUT), True, OPTED_OUT),
+        (failing(health=Health.BROKEN, decision=BROKEN), True, BROKEN_PAUSED),
+        (failing(health=Health.BROKEN, decision=BROKEN_PAUSED), False, BROKEN),
+        (failing(health=Health.BROKEN, decision=OPTED_OUT), True, OPTED_OUT),
+        (healthy(), True, healthy().decision),
+        (failing(missing=True, decision=BACKING_OFF), True, BACKING_OFF),
+    ],
+)
+def test_a_pause_shows_before_the_next_look(target: Target, paused: bool, shown: Decision) -> None:
+    target = replace(target, paused_until=NOW + HOUR if paused else NOW - HOUR)
+    assert with_present_pause(target, NOW).decision == shown
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ class DecisionReason(StrEnum):
     UNOBSERVED = (
         "unobserved",
         Scope.NOTHING_TO_RETRY,
-        "It has not been checked yet, or not since a command or a push ended its episode.",
+        "It was not checked yet, or not since a command, a push or the end of its pause.",
         "not seen yet",
         _Mark.UNCOUNTED,
     )

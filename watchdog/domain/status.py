@@ -1,11 +1,14 @@
 """What a deployment status means (`Health`), and what a target is doing (`TargetState`)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from watchdog.domain.limits import of_episode
 from watchdog.domain.records import (
+    UNOBSERVED,
     Attempt,
+    Decision,
     DecisionKind,
     DecisionReason,
     Health,
@@ -80,6 +83,27 @@ def is_paused(target: Target, now: datetime) -> bool:
     """Whether an operator has paused the retries of this target."""
     return target.paused_until is not None and target.paused_until > now
 
+
+def with_present_pause(target: Target, now: datetime) -> Target:
+    """The target with a decision that agrees with its pause. A pause may have begun or ended after
+    the last look, and while the API does not answer there is no other look."""
+    decision, paused = target.decision, is_paused(target, now)
+    if paused is (decision.reason is DecisionReason.PAUSED) or target.missing:
+        return target
+    if not paused:
+        broken = Decision(DecisionKind.NOTHING, DecisionReason.BROKEN)
+        return replace(target, decision=broken if is_broken(target) else UNOBSERVED)
+    waits = decision.kind in (DecisionKind.WAIT, DecisionKind.RETRY)
+    if target.health is Health.FAILING and waits and decision.reason not in _BEFORE_PAUSED:
+        held = Decision(DecisionKind.WAIT, DecisionReason.PAUSED, target.paused_until)
+        return replace(target, decision=held)
+    if decision.reason is DecisionReason.BROKEN:
+        return replace(target, decision=Decision(DecisionKind.NOTHING, DecisionReason.PAUSED))
+    return target
+
+
+_BEFORE_PAUSED = (DecisionReason.ATTEMPT_UNDER_WAY, DecisionReason.LEDGER_UNAVAILABLE)
+"""Reasons to wait that are shown although the target is paused."""
 
 _URGENCY = {state: rank for rank, state in enumerate(TargetState)}
 

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from watchdog.domain.records import (
     Action,
     Attempt,
+    DecisionReason,
     Fleet,
     Outcome,
     Policy,
     Target,
 )
+from watchdog.domain.status import with_present_pause
 from watchdog.engine.fleet.overview import Watched
 from watchdog.engine.ports import Clock
 from watchdog.telemetry import target_series as series
@@ -89,12 +91,13 @@ class Snapshot:
     def render(self, *, openmetrics: bool = False) -> Iterator[bytes]:
         """Render the state at the first piece: a change between two pieces shows only in the next
         exposition."""
-        now, views = self._clock.now(), tuple(self._views.values())
+        now = self._clock.now()
         date = None if self._ledger_ahead is None else now - self._ledger_ahead
         observed, pauses, fleet = dict(self._observed), self._pauses, self._fleet
         count = self._count
         answers = {model_id: own.copy() for model_id, own in self._answers.items()}
         ends = series.PauseEnds(pauses, now)
+        views = [_as_paused(view, ends, now) for view in self._views.values()]
         shown = [(family, rows(views)) for family, rows in series.OF_TARGETS]
         shown += [
             (series.ATTEMPTS, series.attempts(answers)),
@@ -107,3 +110,11 @@ class Snapshot:
         ]
         for family, samples in shown:
             yield from family.render(samples, openmetrics=openmetrics)
+
+
+def _as_paused(view: Watched, ends: series.PauseEnds, now: datetime) -> Watched:
+    """The view as its pause is now, which may have changed since the target was reported."""
+    until = ends.of(view.target.model_id)
+    if (until is not None) is (view.target.decision.reason is DecisionReason.PAUSED):
+        return view
+    return replace(view, target=with_present_pause(replace(view.target, paused_until=until), now))

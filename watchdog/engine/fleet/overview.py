@@ -19,6 +19,7 @@ from watchdog.domain.records import (
     Target,
 )
 from watchdog.domain.replica import Replica
+from watchdog.domain.status import with_present_pause
 from watchdog.engine.fleet import api_state
 from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.api_state import ApiState
@@ -99,9 +100,10 @@ class Past:
 
 
 def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
-    """Each target that is watched or has a policy, by model id. Without its statuses."""
-    shown = _shown(tx, policies)
-    date = api_date(tx)
+    """Each target that is watched or has a policy, by model id, as its pause is now. Without its
+    statuses."""
+    now, date = tx.now(), api_date(tx)
+    shown = [with_present_pause(each, now) for each in _shown(tx, policies)]
     attempts = counted(tx, shown, policies, date)
     in_queue, teams = places(shown), load_teams(tx)
     return [
@@ -150,6 +152,7 @@ def past(tx: LedgerTransaction, policies: Mapping[str, Policy], model_id: str) -
     target, now = tx.targets.get(model_id), tx.now()
     if target is None:
         return None
+    target = with_present_pause(target, now)
     policy, date = policies.get(model_id), api_date(tx)
     span = policy.window if policy is not None else timedelta(0)
     attempts = tx.attempts.of(target, since=now - span, dated=date and date - span)
