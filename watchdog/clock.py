@@ -28,7 +28,7 @@ class SystemClock:
     """Ledger time: it starts at the wall clock and then follows the monotonic one.
 
     A step of the wall clock moves nothing. A lasting difference is reported once and then adopted
-    gradually. The loop and the ledger's thread may read it at once.
+    gradually. The event loop and the ledger's thread may read it at the same time.
     """
 
     def __init__(
@@ -50,8 +50,9 @@ class SystemClock:
         self._reading = threading.Lock()
 
     def follow(self, ledgers: Callable[[], datetime | None]) -> None:
-        """Follow the clock of a ledger, with its steps, while it has one, as every other process
-        that uses it does: times computed here and times computed there must always agree."""
+        """Follow the clock of the ledger, with its steps, while the ledger has one. Every other
+        process that uses the ledger does the same: times that are computed in different processes
+        must agree."""
         self._ledgers = ledgers
 
     def now(self) -> datetime:

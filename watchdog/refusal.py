@@ -28,7 +28,8 @@ def system_cause(error: BaseException) -> str | None:
 
 
 def refusal(error: BaseException) -> str | None:
-    """The same, if the system has no more of something: files, threads, memory or space."""
+    """The same error, but only if the system has run out of something: files, threads, memory or
+    space."""
     for each in _chain(error):
         if isinstance(each, OSError) and each.errno not in _SCARCE:
             continue
@@ -44,7 +45,7 @@ def _said(error: BaseException) -> str | None:
         return "no more threads can be started"
     # The numbers of TLS errors are their own.
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
-        is_of_names = isinstance(error, socket.gaierror)  # They have numbers of their own too.
+        is_of_names = isinstance(error, socket.gaierror)  # These have their own, too.
         text = str(error.strerror) if is_of_names else os.strerror(error.errno)
         return text[:1].lower() + text[1:]
     return None

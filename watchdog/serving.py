@@ -15,7 +15,7 @@ _NO_SUCH_ADDRESS = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 
 class Server:
-    """Uvicorn on a socket that is listening already. Signals are left to the caller."""
+    """Uvicorn on a socket that is listening already. It sets no signal handlers."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket, **options: Any) -> None:
         """`options` are uvicorn's own."""
@@ -48,7 +48,7 @@ class Server:
 
 
 def to_change(error: OSError) -> str:
-    """The setting that is wrong where `listen` raised this error."""
+    """The setting that is wrong if `listen` raised this error."""
     is_host = isinstance(error, socket.gaierror) or error.errno in _NO_SUCH_ADDRESS
     return "server.host" if is_host else "server.port"
 

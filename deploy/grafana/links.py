@@ -34,32 +34,32 @@ def _outside(title: str, anchor: str) -> DashboardLink:
 
 
 def dashboard(title: str, uid: str) -> DashboardLink:
-    """To the other dashboard, for the same fleet and time.
+    """A link to the other dashboard, for the same fleet and time.
 
-    Not for the same model: the one has no All, and the other is about more than one.
+    It does not pass on the chosen model: one dashboard shows one model, and the other several.
     """
     link = DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard")
     return link.url(f"/d/{uid}?{_CHOSEN}").keep_time(True)
 
 
 def model_of_series() -> DashboardLink:
-    """To the model that the series is about."""
+    """A link to the model that the series is about."""
     return DashboardLink("This model").url(_model("${__field.labels.model_id}"))
 
 
 def model_of_row() -> dict[str, str]:
-    """To the model that the table's row is about, as a field's option."""
+    """A link to the model that the table's row is about, as a field's option."""
     return {"title": "This model", "url": _model('${__data.fields["model_id"]}')}
 
 
 def logs_of_row() -> dict[str, Any]:
-    """To the logs in Baseten of the deployment that the field holds, as a field's option."""
+    """A link to the logs in Baseten of the deployment that the field holds, as a field's option."""
     url = f'{APP_URL}/models/${{__data.fields["model_id"]}}/logs/${{__value.raw}}'
     return {"title": "Logs in Baseten", "url": url, "targetBlank": True}
 
 
 def chosen_model() -> DashboardLink:
-    """To the model in Baseten that the dashboard is about."""
+    """A link to the model in Baseten that the dashboard is about."""
     link = DashboardLink("In Baseten").type(DashboardLinkType.LINK).icon("external link")
     return link.url(f"{APP_URL}/models/${{model}}").target_blank(True)
 

@@ -47,7 +47,7 @@ def failing_only(expression: str) -> str:
 
 
 def or_zero(expression: str) -> str:
-    """0 where there is none; nothing where no daemon is scraped, for then nobody knows."""
+    """0 if there is none; nothing if no daemon is scraped, because then the number is not known."""
     return expression + _OR_ZERO.format(scraped=own("build_info"))
 
 

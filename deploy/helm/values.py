@@ -44,7 +44,7 @@ EXTRA: dict[str, dict[str, Any]] = {
     "terminationGracePeriodSeconds": {"minimum": 0},
     "revisionHistoryLimit": {"minimum": 0},
 }
-"""What a value must be beside of the type of its default."""
+"""What a value must be, in addition to the type of its default."""
 
 _MAPS_OF_TEXTS = ("abels", "nnotations", "nodeSelector")
 _TYPES = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}

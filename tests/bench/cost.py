@@ -27,7 +27,7 @@ _PEERS = {"httpx": 4_000, "httpcore": 4_000, "aiohttp": 4_000, "requests": 2_000
 """How many requests each sends."""
 
 _BOUNDS = {"aiohttp": 5, "requests": 1.1, "curl": 1 / 40}
-"""How often a check may cost what one of these costs."""
+"""The cost of a check must be at most this many times the cost of one of these requests."""
 
 _NAMES = {
     "httpx": "a bare httpx GET",

@@ -1,7 +1,7 @@
 """Writes the tables of docs/benchmarks.md anew: `make figures`.
 
-Every table is made of the results that are kept in `docs/benchmarks.json`. A benchmark of which
-`bench.json` has newer ones replaces all that is kept of it.
+Every table is made of the results that are kept in `docs/benchmarks.json`. If `bench.json` has
+newer results of a benchmark, they replace all kept results of it.
 """
 
 import re

@@ -44,8 +44,8 @@ def of_the_fleet(scale: Scale) -> list[Row]:
 
 
 def _of_a_reservation(scale: Scale) -> Row:
-    """What decides about a failing target and reserves its attempt, in a large fleet and in a small
-    one."""
+    """The transactions that decide about a failing target and reserve its attempt, in a large fleet
+    and in a small one."""
     few, many, past = 10, scale.of(10_000), scale.of(1_000)
     found = interleaved({str(size): _ledger(size, past) for size in (few, many)}, scale.times)
     least, most = (values(runs, "reserve_cpu_ms") for runs in found.values())

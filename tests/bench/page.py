@@ -1,4 +1,4 @@
-"""What open pages and scrapers cost the checks."""
+"""How much open pages and scrapers delay the checks."""
 
 import os
 import sys

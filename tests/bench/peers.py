@@ -108,7 +108,7 @@ def with_curl(urls: Sequence[str], _: int) -> None:
 
 
 def with_hey(urls: Sequence[str], workers: int) -> None:
-    """All the same one: hey asks for one address only."""
+    """All requests are for the same deployment, because hey requests only one address."""
     requests = ["hey", "-n", str(len(urls)), "-c", str(workers), urls[0]]
     done = subprocess.run(requests, capture_output=True, text=True, check=True)
     assert f"[200]\t{len(urls)} responses" in done.stdout, done.stdout

@@ -1,5 +1,5 @@
-"""What it takes to start: until /healthz answers, and until the first check is sent. And what the
-process of a daemon comes to, which `growth` asks for more sizes."""
+"""How long a start takes: until /healthz answers, and until the first check is sent. Also how much
+memory the process of a daemon needs, which `growth` measures for more sizes."""
 
 import os
 import time
@@ -33,7 +33,7 @@ _RATE = 900
 """Requests a second, so that ten thousand targets are checked soon."""
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-"""In these /proc counts the CPU of a process."""
+"""The units in which /proc counts the CPU of a process, in a second."""
 
 MORE: dict[str, Any] = {
     "notify": [{"name": "ops", "url": "http://127.0.0.1:9/hook"}],
@@ -44,7 +44,7 @@ FLOOR = "a Python process that imports httpx and prometheus_client"
 
 
 def of_the_daemon(scale: Scale) -> list[Row]:
-    """Beside the floor: what the libraries that it cannot do without cost alone."""
+    """Compared with the floor: the cost of only the libraries that it cannot do without."""
     with server(log=True) as url:
         runs = {
             "floor": floor,

@@ -20,7 +20,7 @@ _INTERVAL = timedelta(minutes=1)
 _ON_DISK = "/var/tmp"
 _MEGABYTE = 1_000_000
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
-"""In these /proc counts the CPU of a process."""
+"""The units in which /proc counts the CPU of a process, in a second."""
 
 _IDLE = "import httpx, prometheus_client, time; print('idle', flush=True); time.sleep(1e6)"
 """The floor: a process with the same HTTP client and metrics library that does nothing."""
@@ -51,8 +51,8 @@ class _Counted:
 
 
 def of_the_daemon(scale: Scale) -> list[Row]:
-    """All processes at once, over the same span: each uses too little to delay another. What
-    happens once an hour is hardly ever in it: the deletion of old rows, and a write of the plan."""
+    """All processes at once, over the same span: each uses too little to delay another. Work that
+    is done once an hour is rarely measured: the deletion of old rows, and a write of the plan."""
     warm_up, span = (timedelta(seconds=2),) * 2 if scale.short else (_INTERVAL, 3 * _INTERVAL)
     with ExitStack() as stack:
         url = stack.enter_context(server())

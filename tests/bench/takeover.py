@@ -74,7 +74,7 @@ def _killed(process: Process, api: str) -> tuple[datetime, dict[str, datetime]]:
 
 
 def _watched(api: str, since: datetime) -> dict[str, datetime]:
-    """Wait until every target has been checked since then; when each was first."""
+    """Wait until every target was checked after that time. Returns when each was first checked."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         checks: dict[str, datetime] = {}

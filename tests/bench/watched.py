@@ -1,5 +1,5 @@
-"""The whole daemon, as `run` starts it but for the limits of a configuration, which end at what the
-API allows. Tells what the checks between two marks took, and ends."""
+"""The whole daemon, as `run` starts it, except that it may exceed the limits that a configuration
+must keep because of the API. Reports what the checks between two marks took, and ends."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ _NO_LIMIT = 1_000_000
 
 
 class Marks:
-    """Hears the checks: so many of them after the first ones."""
+    """Listens to the checks, and counts so many of them after the first ones."""
 
     def __init__(self, first: int, count: int, stop: asyncio.Event) -> None:
         self._first = first

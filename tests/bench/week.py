@@ -1,5 +1,5 @@
-"""A simulated week of the engine, its metrics, its log and its ledger. Tells what the process holds
-in memory after the first hour, and how much more at the end."""
+"""A simulated week of the engine, its metrics, its log and its ledger. Reports how much memory the
+process holds after the first hour, and how much more at the end."""
 
 import argparse
 import asyncio

@@ -2,8 +2,9 @@
 last state of each model.
 
 What a model's receiver heard is compared with its last state, because a notice is left out when the
-model recovers before it is sent. An older ledger in place of the present one may have lost what was
-to be sent, or forgotten what was. All may arrive twice: after a kill, or a lost ledger.
+model recovers before it is sent. An older ledger in place of the present one may lack notices that
+were to be sent, or the record that some were sent. Any message may arrive twice: after a kill, or
+after the ledger was lost.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Makes of what was noted the log that the simulation's checker reads, and asks it.
+"""Makes the log that the simulation's checker reads from what was noted, and runs the checker.
 
 All processes are on one machine, so the time since the start is everybody's clock. What cannot be
 known from outside is guessed as follows:

@@ -118,7 +118,7 @@ def put_back(url: str, began_at: float) -> tuple[list[Row], list[Row], frozenset
     with _connected(url) as connection:
         # The first table that each transaction reads: no other one is locked while this waits.
         connection.execute("LOCK TABLE meta")
-        # No foreign key is looked at.
+        # Foreign keys are not checked.
         connection.execute("SET LOCAL session_replication_role = 'replica'")
         before, said = _rows(connection, began_at), _notices(connection)
         for table in _tables(connection):
@@ -149,7 +149,8 @@ def _notices(connection: psycopg.Connection) -> set[tuple[str, ...]]:
 
 
 def true_time(moment: float) -> float:
-    """What the server's clock, which is stepped by far more than a run lasts, said was this."""
+    """The true time at which the server's clock showed this time. The clock is stepped by far more
+    than a run lasts."""
     return moment - max(ahead for ahead in (0.0, *AHEAD) if ahead == 0 or ahead <= moment)
 
 

@@ -1,4 +1,4 @@
-"""What the driver does, and when: drawn by lot before anything starts, from the seed alone.
+"""What the driver does, and when: chosen at random before anything starts, from the seed alone.
 
 Each kind of trouble has a lane of its own: what is in one lane comes one after the other, and the
 lanes overlap.

@@ -26,8 +26,8 @@ from watchdog.emulator.server import system_now
 from watchdog.ledger import Role, SqlLedger
 
 _PORTS = range(15_000, 30_000)
-"""Below those that are given to outgoing connections, one of which could take the database's while
-it is down."""
+"""Ports below those that the system gives to outgoing connections: one of these could take the
+database's port while the database is down."""
 
 _DELAY_SECONDS = 0.001
 """How far away the database is, in each direction."""
@@ -45,8 +45,8 @@ class _Rested:
 
 
 class Run:
-    """`broken` is what was, for people; None when nothing was. `summary` is one line. The
-    replicas' logs are in `folder`, which is gone when nothing was broken."""
+    """`broken` is a text that says which rules were broken; None if none was. `summary` is one
+    line. The replicas' logs are in `folder`, which is gone when nothing was broken."""
 
     def __init__(self, seed: int, seconds: float) -> None:
         self.seed = seed

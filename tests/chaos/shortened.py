@@ -1,4 +1,5 @@
-"""Shorter times for the notifications of a real daemon: half a minute and minutes in the program.
+"""Shorter times for the notifications of a real daemon, for which the program itself waits half a
+minute or minutes.
 
 Run as a program, it is `python -m watchdog` with these times.
 """

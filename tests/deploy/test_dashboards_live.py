@@ -87,7 +87,8 @@ def _with_a_stuck_and_a_broken_one(folder: Path) -> tuple[Path, Path]:
 
 
 def _acts_of_persons(server: str, live: Demo) -> Iterator[None]:
-    """What no scenario does by itself, each once it makes a difference and the last was seen."""
+    """Acts that no scenario contains. Each is done once it makes a difference and the one before
+    was seen."""
     yield from _until(server, WATCHED, "waiting")
     _run(live, "pause", WATCHED, "--for", "2h")
     yield from _until(server, WATCHED, "paused")

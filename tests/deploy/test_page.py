@@ -169,7 +169,7 @@ async def test_it_says_when_the_ledger_or_the_daemon_is_away(site: Site, tab: Ta
     tab.complaints.clear()
 
 
-async def test_a_page_that_is_lost_does_not_look_well(site: Site, tab: Tab) -> None:
+async def test_a_page_that_has_lost_the_daemon_does_not_look_healthy(site: Site, tab: Tab) -> None:
     await tab.open(f"{site.server.url}/")
     await site.stop()
     await tab.value(REFRESH)

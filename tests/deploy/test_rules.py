@@ -1,4 +1,4 @@
-"""The alerting rules: read by the real tools, and told by a real Alertmanager."""
+"""The alerting rules: checked by the real tools, and shown by a real Alertmanager."""
 
 import re
 import subprocess

@@ -105,7 +105,8 @@ def _relabelled(series: str, labels: str, address: str) -> str:
 
 
 def _always_exported(series: list[Series], ledger: int) -> Iterator[Series]:
-    """Left out is what the test says of any daemon itself."""
+    """The series that every daemon exports while it is up, except those that the test itself
+    gives."""
     given = " ".join(each["series"] for each in series)
     for name, value in (("build_info", 1), ("ledger_created_timestamp_seconds", ledger)):
         for each in series:

@@ -166,7 +166,7 @@ def test_a_daemon_does_not_load_what_it_does_not_use(tmp_path: Path) -> None:
     assert imported & unused == set()
 
 
-def test_a_wrong_file_is_told_alike_however_it_is_named(tmp_path: Path) -> None:
+def test_a_wrong_file_gives_the_same_error_however_it_is_named(tmp_path: Path) -> None:
     """`run` has a short way for the options that a container or a service gives it."""
     file = tmp_path / "wrong.yaml"
     file.write_text("policy: {jitter: 5}\nwatch: {interval: 5}\n")

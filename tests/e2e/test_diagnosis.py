@@ -1,4 +1,4 @@
-"""Why it failed and who acted, as `history MODEL` shows it, and nobody else."""
+"""Why it failed and who acted: only `history MODEL` shows this."""
 
 import json
 from pathlib import Path

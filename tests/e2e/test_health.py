@@ -1,4 +1,4 @@
-"""`health` finds the daemon, wherever that was told to listen."""
+"""`health` finds the daemon, at whichever address it listens."""
 
 import subprocess
 import sys

@@ -56,7 +56,7 @@ def test_the_brake_works_without_a_daemon_and_before_the_first_one(tmp_path: Pat
         assert len(posts(api)) == 1
 
 
-def test_a_note_and_a_user_that_are_no_text_pause_all_the_same(tmp_path: Path) -> None:
+def test_a_pause_works_with_a_note_and_a_user_that_are_no_valid_text(tmp_path: Path) -> None:
     llama = model("llama123", "llama", FAILS)
     config = config_file(tmp_path, "http://127.0.0.1:9", [], models=named(llama))
     note, user = os.fsdecode(b"a\xffb\nc") + "x" * 600, os.fsdecode(b"ann\xe9")

@@ -93,5 +93,5 @@ def test_its_other_lines_name_what_is_there() -> None:
         assert re.search(rf"(?m)^{target}:", (ROOT / "Makefile").read_text()), target
 
 
-def test_it_fits_into_the_head_of_a_reader() -> None:
+def test_it_is_short() -> None:
     assert len(README.split()) < 1200

@@ -40,8 +40,8 @@ def git(*arguments: str) -> bytes:
 
 
 def previous_program(folder: Path) -> Path:
-    """Where it is, as it stood right before the newest migration came, with all that was merged
-    together with it."""
+    """The folder of the program as it was right before the newest migration and everything that was
+    merged with it."""
     newest = max((ROOT / MIGRATIONS).glob("r*.py")).relative_to(ROOT)
     merged = ("--first-parent", "-m", "--diff-filter=A", "--format=%H", "-1")
     added = git("log", *merged, "--", str(newest)).decode().strip()

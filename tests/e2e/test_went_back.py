@@ -41,9 +41,9 @@ def sqlite_backup(path: Path) -> Callable[[], object]:
 
 
 def postgres_backup(url: str) -> Callable[[], object]:
-    """Make one of the tables that a fail-over to a server from then would not have; the returned
-    function puts that in their place, between two transactions of the daemon: one that is running
-    may hold a table that is wanted here, and wait for another one that is already emptied."""
+    """Make one of the tables whose newer rows a fail-over would lose; the returned function puts it
+    in their place. It does that between two transactions of the daemon: a running one may hold a
+    table that is needed here, and wait for another table that is already emptied."""
     name = Postgres.schema_of(url)
     schema = sql.Identifier(name)
     copy, tables = sql.Identifier(f"{name}_copy"), ("meta", "targets")

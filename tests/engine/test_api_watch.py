@@ -24,7 +24,7 @@ def told(world: World) -> list[str]:
     return [name for name in world.log() if name in names]
 
 
-async def test_a_target_failing_alone_is_told_at_once_and_every_tenth_time() -> None:
+async def test_a_target_failing_alone_is_reported_at_once_and_every_tenth_time() -> None:
     world = World("bad", "good")
     world.api.model("bad").get_error = LOST
     async with world.running():
@@ -61,7 +61,7 @@ async def test_one_model_alone_has_to_fail_three_times() -> None:
     assert down.failures == 3
 
 
-async def test_a_single_failure_is_told_when_the_next_answer_shows_it_was_one() -> None:
+async def test_a_single_failure_is_reported_when_the_next_answer_shows_that_it_was_single() -> None:
     world = World("only")
     world.api.model("only").get_error = LOST
     async with world.running():
@@ -146,7 +146,7 @@ async def test_those_that_waited_behind_erring_ones_are_checked_again_after_it()
     assert [model_id for model_id in MANY if world.api.gets[model_id] == before[model_id]] == []
 
 
-async def test_a_model_that_the_key_may_not_read_is_told_no_more_often() -> None:
+async def test_a_model_that_the_key_may_not_read_is_reported_no_more_often() -> None:
     world = World("forbidden", "good")
     world.api.model("forbidden").get_error = Forbidden("HTTP 403: no", code="403")
     async with world.running():

@@ -284,7 +284,8 @@ async def test_another_status_at_the_second_look_is_recorded_and_nothing_is_sent
 
 
 async def test_what_another_process_gave_up_is_not_sent() -> None:
-    """It may go by a clock that was set back since, by which the reservation is still good."""
+    """A clock that was set back since then may make the reservation look as if it were still
+    valid."""
     world = a_failing_model()
 
     async def give_up() -> None:
@@ -363,7 +364,7 @@ async def test_a_hold_that_came_after_the_check_is_found_before_reserving() -> N
     assert (world.attempts(), world.posts()) == ([], [])
 
 
-async def test_a_bug_met_while_recording_is_told() -> None:
+async def test_a_bug_while_recording_is_reported() -> None:
     world = a_failing_model(first_delay=timedelta(hours=1))
     bug = RuntimeError("a bug")
 
@@ -407,7 +408,7 @@ async def test_an_attempt_that_is_killed_is_no_bug() -> None:
     assert "internal_error" not in world.log()
 
 
-async def test_what_was_reserved_is_told_before_it_is_sent() -> None:
+async def test_what_was_reserved_is_reported_before_it_is_sent() -> None:
     world = a_failing_model()
     told: list[Attempt] = []
     world.api.model("llama").before_urgent = lambda: told.extend(
@@ -419,7 +420,7 @@ async def test_what_was_reserved_is_told_before_it_is_sent() -> None:
 
 
 @pytest.mark.parametrize("status", ["BUILDING", "BUILD_FAILED"])
-async def test_an_answer_with_another_deployment_is_told_with_both(status: str) -> None:
+async def test_an_answer_with_another_deployment_is_reported_with_both(status: str) -> None:
     world = a_failing_model()
     model = world.api.model("llama")
     before = model.deployment.ref

@@ -124,7 +124,7 @@ async def test_failures_spread_over_more_than_the_window_do_not_open_it() -> Non
     assert told(world, "breaker_opened") == []
 
 
-async def test_it_closes_by_itself_when_nobody_is_left_to_retry() -> None:
+async def test_it_closes_by_itself_when_no_model_is_left_to_retry() -> None:
     world = a_fleet()
     async with world.running():
         await breaks_together(world, *MODELS)

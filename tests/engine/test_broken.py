@@ -208,7 +208,7 @@ async def test_it_is_asked_again_in_time_even_where_checks_are_far_apart() -> No
 
 
 @pytest.mark.parametrize("status", ["FAILED", "UNHEALTHY", "SOMETHING_NEW"])
-async def test_what_is_broken_is_told_once_and_when_it_is_over(status: str) -> None:
+async def test_what_is_broken_is_reported_once_and_so_is_its_end(status: str) -> None:
     world = World("llama")
     async with world.running():
         await world.run_for(minutes=2)
@@ -261,7 +261,7 @@ async def test_a_paused_broken_target_is_shown_as_paused_until_the_pause_ends() 
     assert world.log().count("deployment_broken") == 1
 
 
-async def test_a_build_that_lasts_too_long_is_stuck_whoever_began_it() -> None:
+async def test_a_build_that_lasts_too_long_is_stuck_also_if_an_operator_began_it() -> None:
     world = World("llama")
     async with world.running():
         world.api.set_status("llama", "BUILDING")
@@ -278,7 +278,7 @@ async def test_a_build_that_lasts_too_long_is_stuck_whoever_began_it() -> None:
         assert state_of(world.target("llama")) is TargetState.HEALTHY
 
 
-async def test_an_attempt_that_is_stuck_is_told_once() -> None:
+async def test_an_attempt_that_is_stuck_is_reported_once() -> None:
     world = World("llama", first_delay=timedelta(0))
     async with world.running():
         await world.run_for(minutes=2)

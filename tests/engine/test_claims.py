@@ -1,4 +1,4 @@
-"""Claims are kept in memory: what the ledger is told of them, and when."""
+"""Claims are kept in memory: which of them are written to the ledger, and when."""
 
 from datetime import datetime, timedelta
 

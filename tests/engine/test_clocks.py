@@ -114,7 +114,7 @@ def first_difference(world: World) -> timedelta:
     return next(each for each in world.events if isinstance(each, ApiClockSeen)).ledger_ahead
 
 
-async def test_a_jump_while_it_was_down_is_told_by_the_next_process() -> None:
+async def test_a_jump_while_it_was_down_is_reported_by_the_next_process() -> None:
     world = a_world("m1")
     async with world.running():
         await world.run_for(minutes=2)

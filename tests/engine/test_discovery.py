@@ -88,7 +88,7 @@ async def test_a_round_is_made_when_it_is_time_or_when_the_rules_change() -> Non
     assert rounds.discovered == {}
 
 
-async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once() -> None:
+async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_reported_once() -> None:
     rounds = Rounds()
     await rounds.after(listed("m1"))
     rounds.world.api.list_error = LOST
@@ -103,7 +103,7 @@ async def test_a_listing_that_fails_or_is_empty_changes_nothing_and_is_told_once
     assert await rounds.after() == [DiscoveryFailed]
 
 
-async def test_a_listing_of_which_not_all_can_be_read_takes_nobody_away() -> None:
+async def test_a_listing_of_which_not_all_can_be_read_removes_no_model() -> None:
     rounds = Rounds()
     await rounds.after(listed("m1"), listed("m2"))
     rounds.world.api.unreadable = 1

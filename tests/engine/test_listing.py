@@ -157,7 +157,7 @@ async def test_when_a_waiting_reader_is_cancelled_the_next_one_sends_the_request
     assert await second is None
 
 
-async def test_entries_that_cannot_be_read_are_told_when_their_number_changes() -> None:
+async def test_entries_that_cannot_be_read_are_reported_when_their_number_changes() -> None:
     listing = Shared("other")
     for unreadable in (0, 2, 2, 1, 0, 1):
         listing.api.unreadable = unreadable

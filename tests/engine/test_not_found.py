@@ -146,7 +146,7 @@ async def test_models_that_are_really_gone_are_no_outage() -> None:
     assert "check_failed" not in world.log()
 
 
-async def test_one_404_of_two_that_the_listing_contradicts_removes_nobody() -> None:
+async def test_of_two_404s_one_that_the_listing_contradicts_removes_no_model() -> None:
     world = a_fleet("llama", "other")
     async with world.running():
         await world.run_for(minutes=3)

@@ -74,7 +74,7 @@ async def test_a_model_that_was_given_up_and_recovers_is_two_messages() -> None:
     assert world.log().count("notification_sent") == 2
 
 
-async def test_a_recovery_that_nobody_waits_for_is_no_message() -> None:
+async def test_a_recovery_without_an_earlier_message_is_no_message() -> None:
     world = a_world()
     async with world.running():
         await world.run_for(minutes=2)
@@ -85,7 +85,7 @@ async def test_a_recovery_that_nobody_waits_for_is_no_message() -> None:
     assert world.notifier.tried == []
 
 
-async def test_a_message_says_the_cause_and_the_line_only_to_who_asked_for_it() -> None:
+async def test_a_message_has_the_cause_and_the_line_only_for_a_receiver_that_wants_it() -> None:
     more = replace(OPS, name="more", include_error_lines=True)
     world = a_world(receivers=(OPS, more), max_attempts=1)
     world.api.logs["d-llama-1"] = ["the build broke"]
@@ -139,7 +139,7 @@ async def test_a_receiver_of_a_team_hears_of_its_models() -> None:
     assert message.notices[0].team == "team-a"
 
 
-async def test_retries_are_said_to_those_who_ask() -> None:
+async def test_retries_are_messages_to_receivers_that_want_them() -> None:
     asks = Receiver("asks", {NoticeEvent.RETRIED})
     world = a_world(receivers=(OPS, asks), max_attempts=2)
     async with world.running():
@@ -336,9 +336,7 @@ async def test_a_ledger_that_is_lost_is_said_while_it_is_and_so_is_its_end() -> 
     assert world.notifier.words() == [["ledger_lost ledger"], ["ledger_back ledger"]]
 
 
-async def test_that_the_ledger_is_lost_is_said_again_within_an_hour_whatever_was_asked_for() -> (
-    None
-):
+async def test_a_lost_ledger_is_said_again_within_an_hour_whatever_retry_after_says() -> None:
     world = a_world()
     year = Delivery(sent=False, answer="HTTP 429", retry_after=timedelta(days=365))
     world.notifier.answers["ops"] = lambda: year

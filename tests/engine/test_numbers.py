@@ -1,5 +1,5 @@
-"""A number that stands in two places is the same in both: in the metrics, on the page, in `status`,
-and where it is decided."""
+"""A number that is shown in two places is the same in both: in the metrics, on the page, in
+`status`, and where a decision uses it."""
 
 import random
 from collections.abc import Iterator
@@ -80,7 +80,8 @@ def budgets(seen: Overview) -> Iterator[tuple[tuple[str, ...], float]]:
 
 
 async def agree(world: World, scraped: Scraped) -> None:
-    """As of a tick: the metrics show the fleet as it was then."""
+    """Compared right after a tick, because the metrics show the fleet as it was at the last
+    tick."""
     await world.tick()
     seen, samples = await looked_at(world), scraped.scrape()
     targets = [each.target for each in seen.targets]

@@ -1,4 +1,4 @@
-"""What a replica tells the ledger of itself, and what it makes of the others."""
+"""What a replica writes into the ledger about itself, and what it concludes about the others."""
 
 import asyncio
 from collections.abc import Collection
@@ -23,7 +23,7 @@ OTHER = "daemon:elsewhere:1"
 
 
 class Replicas:
-    """A world with one replica in it, and what another one says of itself."""
+    """A world with one replica in it, and what another one has written about itself."""
 
     def __init__(self) -> None:
         self.world = World("stays", "leaves", first_delay=timedelta(0))
@@ -105,7 +105,7 @@ async def test_those_that_are_dead_are_forgotten_when_another_one_starts() -> No
         assert [each.id for each in await replicas.known()] == [replicas.world.settings.owner]
 
 
-async def test_a_ledger_that_is_away_is_told_later() -> None:
+async def test_a_change_while_the_ledger_is_away_is_written_later() -> None:
     replicas = Replicas()
     async with replicas.world.running():
         own = replicas.presence()
@@ -185,7 +185,7 @@ async def test_one_that_was_taken_for_dead_says_again_what_it_is_configured_with
         assert configured == {"stays", "leaves"}
 
 
-async def test_what_nobody_wants_is_dropped_whoever_changed_first() -> None:
+async def test_what_no_replica_wants_is_dropped_whichever_replica_changed_first() -> None:
     replicas = Replicas()
     world = replicas.world
     async with world.running():

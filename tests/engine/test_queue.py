@@ -56,7 +56,7 @@ async def test_each_gets_its_first_retry_before_any_gets_its_second() -> None:
     assert max(first.values()) <= at(minutes=2, seconds=5)
 
 
-async def test_who_waits_in_the_queue_is_given_a_time_of_its_own_and_it_is_kept() -> None:
+async def test_a_target_in_the_queue_gets_a_time_of_its_own_which_is_kept() -> None:
     world = a_world(*OTHERS)
     fails_at_once(world, *OTHERS)
     promised: dict[str, datetime] = {}

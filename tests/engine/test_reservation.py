@@ -298,7 +298,7 @@ def test_the_next_check_is_at_the_interval_or_when_an_attempt_is_due(
     assert after.next_check_at == NOW + timedelta(seconds=seconds)
 
 
-def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be() -> None:
+def test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_left_alone() -> None:
     lost = an_attempt(Outcome.PENDING, owner=DEAD, reserved_at=ago(seconds=3))
     held = an_attempt(Outcome.PENDING, owner=ALIVE, reserved_at=ago(days=3))
     reserving = Reserving(*of_others(1, held), lost)
@@ -394,7 +394,7 @@ def abandoned(attempt: Attempt) -> Attempt:
     )
 
 
-def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> None:
+def test_what_the_second_look_saw_is_recorded_with_the_attempt_that_it_stopped() -> None:
     reserving = Reserving()
     _, attempt = reserving.reserve()
     assert attempt is not None
@@ -406,7 +406,7 @@ def test_what_the_look_again_saw_is_recorded_with_the_plan_that_it_spoiled() -> 
     assert (episode.result, episode.ended_at) == (EpisodeResult.SUPERSEDED, NOW)
 
 
-def test_a_404_at_the_look_again_is_recorded() -> None:
+def test_a_404_at_the_second_look_is_recorded() -> None:
     reserving = Reserving()
     _, attempt = reserving.reserve()
     assert attempt is not None
@@ -415,7 +415,7 @@ def test_a_404_at_the_look_again_is_recorded() -> None:
     assert after.decision.reason is DecisionReason.MISSING
 
 
-def test_after_a_look_again_that_could_not_see_the_plan_waits_a_little() -> None:
+def test_after_a_second_look_that_failed_the_retry_waits_a_little() -> None:
     reserving = Reserving()
     _, attempt = reserving.reserve()
     assert attempt is not None
@@ -435,7 +435,7 @@ def test_after_a_429_only_its_hold_is_waited_for() -> None:
     assert (after.decision, after.next_check_at) == (RETRY, NOW + INTERVAL)
 
 
-def test_after_a_look_again_that_could_not_see_a_hold_is_still_a_hold() -> None:
+def test_after_a_second_look_that_failed_a_hold_is_still_a_hold() -> None:
     reserving = Reserving()
     _, attempt = reserving.reserve()
     assert attempt is not None
@@ -484,7 +484,7 @@ def test_a_replaced_episode_is_written_down_beside_the_new_one() -> None:
     assert old == an_episode(result=EpisodeResult.REPLACED, ended_at=NOW)
 
 
-def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
+def test_the_hold_of_a_429_applies_in_other_processes_too() -> None:
     reserving = Reserving()
     _, attempt = reserving.reserve()
     assert attempt is not None
@@ -508,7 +508,7 @@ def test_what_a_429_asked_for_holds_in_other_processes_too() -> None:
     assert reserving.look("BUILD_FAILED").decision.kind is DecisionKind.RETRY
 
 
-def test_a_hold_that_a_clock_which_was_ahead_wrote_is_none() -> None:
+def test_a_hold_that_was_written_by_a_clock_that_was_ahead_is_ignored() -> None:
     reserving = Reserving()
     ahead = (NOW + timedelta(days=1)).isoformat()
     run(reserving.ledger.transact(lambda tx: tx.meta.set("held_until", ahead)))

@@ -22,7 +22,7 @@ def fault(kind: str, operation: str | None = None, **options: Any) -> Fault:
 
 
 def of_all(*faults: Fault) -> Cause:
-    """Of every model, and of what belongs to none."""
+    """A fault of the requests about any model, and of those that are about none."""
 
     @contextmanager
     def there(stage: Stage) -> Iterator[None]:
@@ -63,7 +63,7 @@ def key_refused(kind: str) -> Cause:
         minutes = count(1)
 
         def over() -> str | None:
-            """Time goes fast until then: each look is a minute later."""
+            """Each call moves the clocks by a minute, so that the next probe is due."""
             ahead = 61 * next(minutes)
             machines.move_clocks(stage, wall=ahead, steady=ahead)
             return recovered(stage)

@@ -102,10 +102,10 @@ class Meanwhile(Enum):
 class OneDaemon:
     """Something that happens to a running daemon: it is seen, the others go on, and it passes.
 
-    `begins` is how the daemon is started, None where the cause starts it itself. `seen` holds while
-    the cause is there, and `then` once it is gone; each is waited for. `models` are the emulator's,
-    beside the neighbour, and all of them are watched; without any, the victim is, all the same.
-    `settings` are the daemon's, `scenario` the emulator's.
+    `begins` is how the daemon is started, None if the cause starts it. `seen` holds while the cause
+    is there, and `then` once it is gone; each is waited for. `models` are the emulator's, beside
+    the neighbour, and all of them are watched; if there are none, the victim is watched although
+    the emulator does not know it. `settings` are the daemon's, `scenario` the emulator's.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The clock and the ticker, where no daemon can show by itself what they are safe against."""
+"""The clock and the ticker: what a test of a whole daemon cannot show."""
 
 import asyncio
 import sys

@@ -109,7 +109,7 @@ async def test_looks_cancelled_at_any_moment_leave_every_later_one_answered() ->
             await asyncio.gather(*(setup.api.get_deployment("m1") for _ in range(100)))
 
 
-async def test_a_cancelled_request_is_not_told_as_answered() -> None:
+async def test_a_cancelled_request_is_not_reported_as_answered() -> None:
     async with running() as setup:
         setup.baseten.before_reply = lambda _: asyncio.Event().wait()
         look = asyncio.create_task(setup.api.get_deployment("m1"))

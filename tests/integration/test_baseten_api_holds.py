@@ -172,7 +172,7 @@ async def _burst(setup: Setup, *replies: Reply) -> list[BaseException | object]:
     return await asyncio.gather(*looks, return_exceptions=True)
 
 
-async def test_one_burst_of_429s_is_one_hold_and_told_once() -> None:
+async def test_one_burst_of_429s_is_one_hold_and_reported_once() -> None:
     async with running() as setup:
         ended = await _burst(setup, *[Reply(429)] * 10)
         holds = {each.hold for each in ended if isinstance(each, Throttled)}

@@ -179,7 +179,7 @@ async def _look_at_both(api: HttpBasetenApi, talker: Talker) -> None:
 
 
 @pytest.mark.parametrize("more", EXTRA)
-async def test_what_comes_after_an_answer_is_nobodys_answer(more: list[bytes]) -> None:
+async def test_bytes_after_an_answer_answer_no_other_request(more: list[bytes]) -> None:
     talker = Talker(*more)
     async with _served(talker) as api:
         await _look_at_both(api, talker)
@@ -196,14 +196,16 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("more", EXTRA)
-async def test_nor_is_what_comes_after_one_over_tls(more: list[bytes], tls: ssl.SSLContext) -> None:
+async def test_nor_do_bytes_after_an_answer_over_tls(
+    more: list[bytes], tls: ssl.SSLContext
+) -> None:
     talker = Talker(*more)
     async with _served(talker, tls) as api:
         await _look_at_both(api, talker)
 
 
 @pytest.mark.parametrize("more", EXTRA)
-async def test_nor_is_what_comes_after_one_through_a_proxy(
+async def test_nor_do_bytes_after_an_answer_through_a_proxy(
     more: list[bytes], tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talker = Talker(*more)

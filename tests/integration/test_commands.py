@@ -207,7 +207,7 @@ def test_a_manual_retry_that_is_waited_for(api: str, tmp_path: Path) -> None:
     assert sent(api, "f1xed123", "refus3sx", "ACTIVE") == 2
 
 
-def test_the_fleets_limits_are_passed_by_nobody(api: str, tmp_path: Path) -> None:
+def test_no_command_exceeds_the_fleets_limits(api: str, tmp_path: Path) -> None:
     config = config_of(tmp_path, api, "first", "second", fleet={"max_in_flight": 1})
     done = cli("retry", "first", "--create", "--config", config)
     assert done.exit_code == 0, done.stderr

@@ -93,7 +93,7 @@ async def test_a_ledger_that_is_away_is_a_503_in_json(path: str, site: Site) -> 
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_it_is_for_reading_only_and_kept_by_nobody(path: str, site: Site) -> None:
+async def test_it_is_for_reading_only_and_no_client_may_cache_it(path: str, site: Site) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert (await site.get(path, method)).status_code == 405
     headers = (await site.get(path, "HEAD")).headers

@@ -55,7 +55,7 @@ async def test_others_go_by_the_daemons_clock_while_it_lives(
     other, clock = machine.opened(tmp_path, role)
     assert await time_of(daemon) == await time_of(other) == clock.now() == NOW
     machine.passes(timedelta(minutes=5))
-    # What the daemon adopted of the difference since then, its next transaction tells.
+    # The daemon's next transaction writes what it adopted of the difference since then.
     assert abs(await time_of(other) - await time_of(daemon)) <= timedelta(seconds=3)
     assert await time_of(other) == await time_of(daemon) == clock.now()
     await daemon.close()
@@ -148,7 +148,9 @@ sys.stdin.read()
 """
 
 
-async def test_two_who_ask_at_once_do_not_take_each_other_for_the_daemon(tmp_path: Path) -> None:
+async def test_two_processes_that_ask_at_once_do_not_take_each_other_for_the_daemon(
+    tmp_path: Path,
+) -> None:
     machine = Machine()
     daemon, _ = machine.opened(tmp_path, Role.DAEMON)
     await daemon.close()

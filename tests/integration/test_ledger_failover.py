@@ -1,5 +1,5 @@
-"""A ledger whose server fails over: its name leads to the server of before, then to that as it is
-demoted, and at last to the new one."""
+"""A ledger whose server fails over: its name first leads to the old server, then to the old server
+after it was demoted, and at last to the new one."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -72,7 +72,9 @@ async def works(ledger: SqlLedger, expected: str = "before") -> None:
 # Opening
 
 
-async def test_one_who_is_just_making_the_ledger_is_waited_for(tmp_path: Path, path: Path) -> None:
+async def test_a_process_that_is_just_making_the_ledger_is_waited_for(
+    tmp_path: Path, path: Path
+) -> None:
     path.parent.mkdir()
     with another_process(path) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -153,7 +155,7 @@ def test_a_ledger_that_may_not_be_written_is_refused_in_one_line(
     asyncio.run(use(opened(tmp_path)))
 
 
-async def test_no_room_for_a_new_ledger_is_told_in_one_line(tmp_path: Path) -> None:
+async def test_no_room_for_a_new_ledger_is_reported_in_one_line(tmp_path: Path) -> None:
     full = pytest.raises(LedgerBroken, match=r"database or disk is full: make room")
     with told_before_each("max_page_count = 1"), full:
         opened(tmp_path)

@@ -238,7 +238,7 @@ async def test_a_daemon_goes_by_the_servers_clock_step_and_all(url: str) -> None
 async def test_a_daemon_that_died_before_the_servers_clock_was_set_back_refuses_no_pause(
     url: str,
 ) -> None:
-    """Its last heartbeat lies in the future then, and tells nobody's clock."""
+    """Then its last heartbeat lies in the future, and shows the clock of no living daemon."""
     shared().step_clock(url, timedelta(0))
     config = Config.model_validate({"store": {"url": url}, "models": [{"id": "m1"}]})
     dead = open_ledger(config, SystemClock(), Role.DAEMON)
@@ -268,7 +268,7 @@ def step_clock(url: str, ahead: timedelta) -> None:
     )
 
 
-async def test_who_opens_it_to_read_waits_for_nobody(url: str) -> None:
+async def test_a_process_that_opens_it_to_read_does_not_wait(url: str) -> None:
     writer = opened(url)
 
     def open_meanwhile(tx: LedgerTransaction) -> list[Target]:
@@ -330,7 +330,7 @@ async def test_texts_and_times_are_the_same_whatever_form_was_asked_for(
     assert await use(ledger, lambda tx: tx.meta.get("a")) == "Ümläuts and 日本"
 
 
-def test_a_server_that_is_not_there_is_told_in_one_line_without_the_password() -> None:
+def test_a_server_that_is_not_there_is_reported_in_one_line_without_the_password() -> None:
     url = "postgresql+psycopg://watchdog:hunter2@127.0.0.1:1/postgres"
     with pytest.raises(LedgerSetupError, match="check that the server is running") as refused:
         opened(url)
@@ -396,7 +396,7 @@ async def test_each_statement_has_its_own_time_to_be_answered(
     line.close()
 
 
-async def test_what_another_process_keeps_locked_is_told_as_that(url: str) -> None:
+async def test_what_another_process_keeps_locked_is_reported_as_locked(url: str) -> None:
     one, other = opened(url), opened(url, Role.COMMAND)
 
     def keep(tx: LedgerTransaction) -> str:

@@ -158,7 +158,7 @@ async def test_an_empty_fleet_says_what_to_do() -> None:
         await site.stop()
 
 
-async def test_the_fleet_is_told_above_it(site: Site) -> None:
+async def test_the_state_of_the_fleet_is_above_it(site: Site) -> None:
     page = Html(await site.get("/"))
     for text in (
         "2 models need you",
@@ -299,7 +299,7 @@ async def test_a_target_that_left_the_configuration_is_shown_as_it_was_left(site
 
 
 @pytest.mark.parametrize("model_id", ["none", "%3Cscript%3E", "..%2F..%2Fetc", "%00"])
-async def test_an_unknown_target_is_told_so(model_id: str, site: Site) -> None:
+async def test_an_unknown_target_is_a_404(model_id: str, site: Site) -> None:
     answer = await site.get(f"/targets/{model_id}")
     assert answer.status_code == 404
     assert "<script>" not in answer.text
@@ -335,7 +335,7 @@ async def test_a_standby_says_so_and_shows_what_the_ledger_has(site: Site) -> No
 
 
 @pytest.mark.parametrize("path", ["/", "/targets/7hs2v0yb"])
-async def test_a_ledger_that_is_away_is_told_plainly(path: str, site: Site) -> None:
+async def test_a_ledger_that_is_away_is_reported_in_one_sentence(path: str, site: Site) -> None:
     site.ledger.fail_with = LedgerUnavailable("postgresql://secret@host is gone")
     answer = await site.get(path)
     page = Html(answer)

@@ -170,7 +170,7 @@ async def test_there_is_nothing_else(site: Site) -> None:
     assert (await site.get("/metrics", "POST")).status_code == 405
 
 
-async def test_a_taken_port_is_told_before_anything_starts() -> None:
+async def test_a_taken_port_is_reported_before_anything_starts() -> None:
     app = build_app(metrics={"text/x": lambda: iter(())}, alive=lambda: None, ready=lambda: ())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -185,7 +185,7 @@ async def test_a_taken_port_is_told_before_anything_starts() -> None:
         pytest.param("a" * 70, id="long-label"),
     ],
 )
-async def test_a_host_that_is_no_name_is_told_in_one_line(host: str) -> None:
+async def test_a_host_that_is_no_name_is_reported_in_one_line(host: str) -> None:
     app = build_app(metrics={"text/x": lambda: iter(())}, alive=lambda: None, ready=lambda: ())
     with pytest.raises(PortTaken) as told:
         WebServer(app, host=host, port=0)

@@ -36,7 +36,7 @@ def _told_as(told: type[Exception], *errors: type[Exception]) -> Change:
 
 
 def _recorded_as(outcome: Outcome | None, **values: Any) -> Change:
-    """What nobody knows anything of is recorded as something else."""
+    """An attempt whose outcome is unknown is recorded with another outcome or other values."""
 
     def record_answer(tx: Any, attempt: Attempt) -> Any:
         if attempt.outcome is Outcome.UNKNOWN:
@@ -47,7 +47,7 @@ def _recorded_as(outcome: Outcome | None, **values: Any) -> Change:
 
 
 def _second_pending(tx: Any, attempt: Attempt) -> None:
-    """It puts the first one aside."""
+    """It resolves the first one as unknown, so that the ledger takes a second one."""
     for other in tx.attempts.pending():
         if other.model_id == attempt.model_id:
             tx.attempts.record_answer(replace(other, outcome=Outcome.UNKNOWN))
@@ -112,7 +112,7 @@ ACCOUNTS = (
         "nobody is alive",
         "Resolving a pending left behind: only its owner, or whoever knows the owner dead.",
         seams.knows_dead(lambda *_: True),
-        caught_by=f"{RESERVATION}test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be",
+        caught_by=f"{RESERVATION}test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_left_alone",
     ),
     mutant(
         "what may still be sent is taken for left behind",
@@ -124,7 +124,7 @@ ACCOUNTS = (
         "what was left behind was never sent",
         "A crash anywhere leaves a pending row that is later resolved as unknown, and is charged.",
         _recorded_as(Outcome.ABANDONED),
-        caught_by=f"{RESERVATION}test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_let_be",
+        caught_by=f"{RESERVATION}test_what_a_dead_owner_left_behind_is_unknown_and_the_others_are_left_alone",
     ),
     mutant(
         "what was left behind was sent when it was reserved",

@@ -183,7 +183,7 @@ HOLDING = (
         "a 429 holds in one process only",
         "429: the operation is held for retry_after.",
         seams.ledger("meta.set", lambda *_: None),
-        caught_by=f"{RESERVATION}test_what_a_429_asked_for_holds_in_other_processes_too",
+        caught_by=f"{RESERVATION}test_the_hold_of_a_429_applies_in_other_processes_too",
     ),
     mutant(
         "a held operation is sent",

@@ -141,7 +141,7 @@ CLOCKS = (
         "the clock follows the wall",
         "A step of the wall clock moves nothing.",
         seams.clock_now(lambda right, self: self._wall()),
-        caught_by="tests/unit/test_clock.py::test_a_step_of_the_wall_clock_moves_nothing_and_is_told_once",
+        caught_by="tests/unit/test_clock.py::test_a_step_of_the_wall_clock_moves_nothing_and_is_reported_once",
     ),
     mutant(
         "a clock set back is waited for",

@@ -16,8 +16,8 @@ API = "tests/contract/test_baseten_api.py::"
 
 
 def _look_again(blend: Any, *, blind: bool = False) -> Change:
-    """A look before the POST of which `blend` makes, with the last check, what is believed. With
-    `blind`, an error is taken for the answer of the last check."""
+    """Another look before the POST: `blend` makes from it, and from the look of the last check, the
+    answer that is believed. With `blind`, an error counts as the answer of the last check."""
     checked: dict[str, Deployment] = {}
 
     async def get_deployment(right: Any, self: Any, model_id: str, *, urgent: bool = False) -> Any:
@@ -68,7 +68,7 @@ async def _does_not_wait(right: Any, self: Any) -> None:
 
 
 async def _made_up_for(right: Any, self: Any, work: Any) -> Any:
-    """While the ledger is away it is worked with as it was."""
+    """While the ledger does not answer, its last known state is used."""
     try:
         return await right(self, work)
     except LedgerUnavailable as error:

@@ -11,7 +11,8 @@ from watchdog.engine.ports import ApiError, LedgerUnavailable, VersionConflict
 from watchdog.engine.target.operate import UnderWay
 
 Broken = Callable[..., Any]
-"""What is called instead: with what it replaces first, then the arguments."""
+"""The function that is called instead. Its first argument is the replaced function, and the others
+are those of the call."""
 
 _OURS = ("watchdog.", "tests.")
 _ORDINARY = (ApiError, LedgerUnavailable, VersionConflict, UnderWay)
@@ -19,8 +20,8 @@ _ORDINARY = (ApiError, LedgerUnavailable, VersionConflict, UnderWay)
 
 @dataclass
 class Trace:
-    """What became of a replaced part: how often it was called, and the error that is its own
-    fault and not the rule's: then what a test says means nothing."""
+    """What happened to a replaced part: how often it was called, and an error of the replacement
+    itself, after which the result of the test means nothing."""
 
     calls: int = 0
     crash: Exception | None = None
@@ -66,15 +67,15 @@ class Change:
     in_use: Callable[[Callable[[Broken], Broken]], Broken] = field(repr=False)
 
     def make(self) -> Trace:
-        """Do it. There is no way back: this is for a process that ends soon."""
+        """Make the change. It cannot be undone: the process must end soon."""
         trace = Trace()
         self.put(self.in_use(trace.note))
         return trace
 
 
 def everywhere(right: Callable[..., Any], broken: Broken) -> Change:
-    """A function or class in every module that holds it, by whatever name: who imported it by name
-    has a reference of its own."""
+    """A function or class in every module that holds it, by whatever name: a module that imported
+    it has a reference of its own."""
 
     def put(noted: Broken) -> None:
         instead = _bound(noted, right)

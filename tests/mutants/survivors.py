@@ -1,5 +1,5 @@
-"""`make mutants`: changes the rules in domain/ with mutmut, and compares what survives the tests
-with the list of what may, each with its reason."""
+"""`make mutants`: changes the rules in domain/ and text/ with mutmut, and compares the changes that
+survive the tests with the list of those that may survive."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class Survivor:
 
 
 def main() -> int:
-    shutil.rmtree(ROOT / "mutants", ignore_errors=True)  # It keeps results by what it knows.
+    shutil.rmtree(ROOT / "mutants", ignore_errors=True)  # mutmut would reuse earlier results.
     _mutmut("run", "--max-children", str(os.cpu_count() or 1))
     found = {_survivor(name) for name in _names(_output("results"))}
     allowed = read(LIST.read_text())

@@ -67,7 +67,7 @@ def test_the_reason_of_a_refusal(reason: str) -> None:
 
 
 @given(texts, texts)
-def test_a_label_keeps_nobody_from_seeing_the_deployment(name: str, value: str) -> None:
+def test_no_label_makes_the_deployment_unreadable(name: str, value: str) -> None:
     body = sent(DEPLOYMENT | {"labels": {name: value, "watchdog": "off"}})
     assert parse(DeploymentBody, body, "m1").to_deployment().opted_out
 

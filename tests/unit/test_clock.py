@@ -48,7 +48,7 @@ def test_it_starts_at_the_wall_clock_and_passes_with_it(machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("step", [HOUR * 24, HOUR * -24, timedelta(seconds=3)])
-def test_a_step_of_the_wall_clock_moves_nothing_and_is_told_once(
+def test_a_step_of_the_wall_clock_moves_nothing_and_is_reported_once(
     step: timedelta, machine: Machine
 ) -> None:
     told: list[timedelta] = []

@@ -93,7 +93,7 @@ def test_between_two_listings_the_rules_hold_for_what_is_known() -> None:
     assert names(still_wanted(known, other)) == {"a"}
 
 
-def test_two_of_one_name_are_two() -> None:
+def test_two_models_of_one_name_are_two() -> None:
     twins = whole(ListedModel("one", "a", "team-a", True), ListedModel("two", "a", "team-a", True))
     assert after_listing({}, twins, RULES).keys() == {"one", "two"}
 

@@ -168,7 +168,7 @@ def test_a_build_that_a_person_stopped_is_no_effect_of_ours() -> None:
         pytest.param([replace(PRESUMED, made=LATER)], [], id="not-a-second-time"),
     ],
 )
-def test_whose_a_change_of_the_deployment_is(attempts: list[Attempt], makers: list[str]) -> None:
+def test_who_caused_a_change_of_the_deployment(attempts: list[Attempt], makers: list[str]) -> None:
     step = observe(failing(), attempts, observed("BUILD_FAILED", PUSHED), POLICY, TIMING)
     made = [each.id for each in step.applied_to(attempts) if each.made == PUSHED]
     assert made == makers

@@ -100,7 +100,7 @@ def test_what_was_forbidden_while_the_key_might_retry_nothing_says_nothing_of_a_
     ],
 )
 @pytest.mark.parametrize("forced", [False, True])
-def test_while_the_key_may_retry_nothing_one_finds_out_at_a_time(
+def test_while_the_key_may_retry_nothing_one_probe_is_sent_at_a_time(
     minutes: int, decision: Decision, forced: bool
 ) -> None:
     fleet: Fleet = replace(FORBIDDEN, probe_at=NOW + timedelta(minutes=minutes))

@@ -65,7 +65,7 @@ def test_one_that_an_incomplete_listing_has_is_back() -> None:
     assert after(whole("a", "b"), whole("a"), partial("b"), whole("a")) == {"a", "b"}
 
 
-def test_an_incomplete_listing_takes_nobody_away_for_another_name_or_an_empty_slot() -> None:
+def test_an_incomplete_listing_removes_no_model_for_another_name_or_an_empty_slot() -> None:
     other = Listing((ListedModel("id-a", "a", "team-b", True),), unreadable=1)
     empty = Listing((listed("a", has_development=False),), unreadable=1)
     assert after(whole("a"), other, other) == {"a"}
@@ -79,7 +79,7 @@ listings = st.lists(
 
 
 @given(listings)
-def test_who_is_known_was_in_one_of_the_last_two_whole_listings_or_came_since(
+def test_a_known_model_was_in_one_of_the_last_two_whole_listings_or_came_since(
     made: list[Listing],
 ) -> None:
     found = after(*made)

@@ -196,7 +196,7 @@ def test_a_long_name_is_shortened_in_the_middle_since_its_end_tells_it_apart() -
     assert text.split()[2] == "whisper-l...-west-23"
 
 
-def test_an_operators_act_is_told_by_the_models_name_with_all_of_its_end() -> None:
+def test_an_operators_act_is_logged_with_the_models_name_and_its_whole_end() -> None:
     stream = io.StringIO()
     listener = LogListener(stream, lambda: KEY, level="info", form="console")
     listener(events.TeamsSeen(teams={"m1": "platform-research-europe"}))

@@ -198,7 +198,7 @@ def test_another_status_begins_the_wait_anew() -> None:
         pytest.param(Target("m1"), [], Actor.NOBODY, Health.NOT_RETRYABLE, None, id="first-seen"),
     ],
 )
-def test_whose_an_inactive_is(
+def test_the_meaning_of_inactive_by_who_caused_it(
     target: Target,
     attempts: Sequence[Attempt],
     by: Actor | None,
@@ -218,7 +218,7 @@ def test_whose_an_inactive_is(
         pytest.param(replace(DEPLOYING, episode=None), Health.BROKEN, id="it-was-on-its-way"),
     ],
 )
-def test_on_the_way_down_what_was_before_is_remembered(before: Target, health: Health) -> None:
+def test_the_status_before_the_deactivation_is_remembered(before: Target, health: Health) -> None:
     target = see(before, [], observed("DEACTIVATING", at=ago(minutes=8))).target
     target = see(target, [], observed("DEACTIVATING", at=ago(minutes=7))).target
     target = see(target, [], inactive(at=ago(minutes=6))).target
@@ -227,7 +227,7 @@ def test_on_the_way_down_what_was_before_is_remembered(before: Target, health: H
     assert see(target, [], inactive()).target.health is health
 
 
-def test_an_inactive_that_nobody_answers_for_is_judged_after_five_minutes() -> None:
+def test_an_inactive_of_unknown_origin_is_judged_after_five_minutes() -> None:
     target = see(DEPLOYING, [SENT], inactive(at=ago(minutes=5))).target
     for minutes in (4, 2, 0.1):
         step = see(target, [SENT], inactive(at=ago(minutes=minutes)))
@@ -290,7 +290,7 @@ BROKEN = failing(status="INACTIVE", health=Health.BROKEN, failing_since=None)
         ),
     ],
 )
-def test_who_is_broken_no_more_was_put_right_by_a_person(
+def test_a_model_that_is_no_longer_broken_was_repaired_by_an_operator(
     target: Target, attempts: Sequence[Attempt], status: str, happened: list[str]
 ) -> None:
     assert list(see(target, attempts, observed(status)).happened) == happened
@@ -326,7 +326,7 @@ def test_when_the_audit_log_is_read(target: Target, asks: bool) -> None:
     assert asks_who(target, inactive(), POLICY) is asks
 
 
-def test_what_is_retried_or_not_inactive_asks_nothing() -> None:
+def test_what_is_retried_or_not_inactive_needs_no_audit_log() -> None:
     retried = replace(POLICY, retry_on=frozenset({"INACTIVE"}))
     assert not asks_who(healthy(), inactive(), retried)
     assert not asks_who(healthy(), observed("BUILD_STOPPED"), POLICY)

@@ -404,7 +404,7 @@ def test_failures_retries_and_ends_by_their_cause() -> None:
     assert set(labels) == {"recovered", "network"}
 
 
-def test_a_picture_that_the_ledger_would_not_take_keeps_the_attempts() -> None:
+def test_a_target_that_could_not_be_recorded_keeps_its_attempts() -> None:
     page = Page(changed(TARGET, refailed(ago(hours=1))))
     waiting = Decision(DecisionKind.WAIT, DecisionReason.LEDGER_UNAVAILABLE)
     page.tell(TargetUnrecorded(target=replace(TARGET, decision=waiting)))

@@ -76,7 +76,9 @@ def test_what_needs_an_operator_has_an_end_about_the_same_subject() -> None:
         pytest.param((), a_notice(NoticeEvent.STUCK), False, id="an-event-that-it-does-not-want"),
     ],
 )
-def test_who_wants_what(patterns: tuple[str, ...], notice: Notice, wanted: bool) -> None:
+def test_which_receiver_wants_which_notice(
+    patterns: tuple[str, ...], notice: Notice, wanted: bool
+) -> None:
     receiver = Receiver("ops", {NoticeEvent.GAVE_UP, NoticeEvent.API_DOWN}, patterns)
     assert receiver.wants(notice) is wanted
 
@@ -161,7 +163,7 @@ def test_what_one_more_notice_changes(
     assert plan(OPS, a_notice(event), waits, heard, NOW) == planned
 
 
-def test_a_clock_that_was_ahead_makes_nobody_wait_longer_than_the_quiet_time() -> None:
+def test_a_clock_that_was_ahead_makes_no_notice_wait_longer_than_the_quiet_time() -> None:
     ahead = replace(said(), at=ago(days=-9))
     assert plan(OPS, a_notice(), (), ahead, NOW).put == new(NoticeEvent.GAVE_UP, QUIET)
 

@@ -107,7 +107,7 @@ def test_what_concerns_all_models_comes_first(values: dict[str, Any], before: st
 
 
 @pytest.mark.parametrize("event", [REFUSED, DOWN])
-def test_nobody_is_said_to_be_well_while_nothing_is_checked(event: Event) -> None:
+def test_no_model_is_called_healthy_while_nothing_is_checked(event: Event) -> None:
     assert "well" not in line(WELL, events=(ANSWERED, event))
     assert "watched" not in line(events=(ANSWERED, event))
 

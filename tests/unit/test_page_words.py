@@ -167,7 +167,7 @@ def test_the_replicas_known() -> None:
     ]
 
 
-def test_a_stretched_interval_is_told() -> None:
+def test_a_stretched_interval_is_shown() -> None:
     slow = replace(SETTINGS, max_rate=0.05)
     found = {each.name: each for each in facts(ABOUT, slow, condition(), seen())}
     assert found["Checks every"].text == "2m40s"

@@ -50,7 +50,7 @@ def test_each_that_waits_has_a_place_of_its_own(ahead: int, seconds: int) -> Non
     assert room_at(sent, 2, MINUTE, NOW, ahead=ahead) == NOW + timedelta(seconds=seconds)
 
 
-def test_who_finds_a_free_place_goes_now() -> None:
+def test_there_is_room_now_while_places_are_free() -> None:
     sent = [ago(seconds=40)]
     assert room_at(sent, 3, MINUTE, NOW, ahead=0) is None
     assert room_at(sent, 3, MINUTE, NOW, ahead=1) is None
@@ -142,7 +142,7 @@ def test_first_attempts_go_before_later_ones_and_forbidden_ones_last() -> None:
     assert FIRST_ATTEMPT < LATER_ATTEMPT < FORBIDDEN_BEFORE
 
 
-def test_who_is_about_to_be_retried_has_a_place_in_the_queue_until_it_is() -> None:
+def test_a_target_about_to_be_retried_has_a_place_in_the_queue_until_it_is() -> None:
     assert is_queued(RETRY)
     assert is_queued(Decision(DecisionKind.WAIT, DecisionReason.FLEET_MINUTE_SPENT))
     assert not is_queued(Decision(DecisionKind.GIVE_UP, DecisionReason.FORBIDDEN))

@@ -237,7 +237,7 @@ def test_a_fleet_without_failures_has_no_numbers_for_them() -> None:
     assert ">ours<" not in svg(comparison)
 
 
-def test_no_difference_is_told_where_there_is_none() -> None:
+def test_no_difference_is_reported_where_there_is_none() -> None:
     policy = ours()
     comparison = Comparison([policy, policy], a_fleet(passing("1m"), models=3), 1)
     comparison.run(20, lambda: None)

@@ -196,7 +196,7 @@ def test_what_is_broken_has_a_reason_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("since", "slow"), [(None, False), (ago(minutes=60), False), (ago(minutes=61), True)]
 )
-def test_who_is_in_progress_for_too_long(since: datetime | None, slow: bool) -> None:
+def test_which_target_is_in_progress_for_too_long(since: datetime | None, slow: bool) -> None:
     assert is_slow(replace(BUILDING, in_progress_since=since), NOW, POLICY) is slow
 
 

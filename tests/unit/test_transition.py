@@ -440,7 +440,7 @@ def test_a_404_removes_a_target_when_the_second_comes_an_interval_after_the_firs
     assert missed(second.target, [], NOW, TIMING).happened == ()
 
 
-def test_what_is_seen_while_somebody_sends_is_noted_and_not_judged() -> None:
+def test_what_is_seen_while_an_attempt_is_pending_is_noted_and_not_judged() -> None:
     step = observe(failing(), [an_attempt(Outcome.PENDING)], observed("ACTIVE"), POLICY, TIMING)
     assert (step.happened, step.ended, step.attempts) == ((), None, ())
     assert (step.target.status, step.target.health) == ("ACTIVE", Health.HEALTHY)
@@ -454,12 +454,12 @@ def test_what_the_label_says_is_noted_at_each_look() -> None:
     assert not observe(after, [], observed("ACTIVE"), POLICY, TIMING).target.opted_out
 
 
-def test_a_404_while_somebody_sends_says_nothing() -> None:
+def test_a_404_while_an_attempt_is_pending_says_nothing() -> None:
     target = failing(missing_since=ago(minutes=5))
     assert missed(target, [an_attempt(Outcome.PENDING)], NOW, TIMING).target == target
 
 
-def test_leaving_the_configuration_ends_no_attempt_that_somebody_sends() -> None:
+def test_leaving_the_configuration_ends_no_attempt_that_is_being_sent() -> None:
     pending = an_attempt(Outcome.PENDING)
     step = unwatched(failing(), [pending, an_attempt(id="a2")], NOW)
     assert step.target.watched is False
@@ -477,7 +477,7 @@ def test_a_target_without_an_episode_goes_missing_quietly() -> None:
     ("away_minutes", "happened"),
     [(-1, [Happening.REOPENED]), (29, [Happening.REOPENED]), (30, [Happening.OPENED])],
 )
-def test_back_and_failing_it_goes_on_where_it_was_unless_it_was_away_too_long(
+def test_a_target_back_and_failing_goes_on_where_it_was_unless_it_was_away_too_long(
     away_minutes: int, happened: list[Happening]
 ) -> None:
     gone = unwatched(failing(), [], ago(minutes=away_minutes))

@@ -29,8 +29,8 @@ class Authorities:
         return self._context
 
     def read(self) -> None:
-        """Read them now. Raises ApiSetupError, and keeps those that it has."""
-        self._mark = self._present_mark()  # Before, so that a change meanwhile is noticed.
+        """Read them now. If that fails, it raises ApiSetupError and keeps the earlier ones."""
+        self._mark = self._present_mark()  # First, so that a later change is noticed.
         try:
             if self._place is not None:
                 self._check(self._place)
@@ -43,16 +43,16 @@ class Authorities:
             ) from None
 
     def _check(self, place: Path) -> None:
-        """Raises OSError. OpenSSL takes a folder that is not there for one without certificates,
-        and every connection would fail then."""
+        """Raises OSError. OpenSSL treats a folder that does not exist as one without certificates:
+        every connection would fail."""
         if self._variable == "SSL_CERT_FILE":
             check_regular(place)
         else:
             os.scandir(place).close()
 
     def refresh(self) -> None:
-        """Read them if they changed. What cannot be read, as for a moment while a secret is
-        replaced, changes nothing."""
+        """Read them if they changed. If they cannot be read, as for a moment while a secret is
+        replaced, the earlier ones stay."""
         if self._place is not None and self._present_mark() != self._mark:
             try:
                 self.read()

@@ -32,7 +32,7 @@ _OFF = frozenset({"off", "false", "f", "no", "n", "0", "0.0", "disabled", "disab
 """What YAML 1.1 and people write for `off`, in upper or lower case."""
 
 _AROUND = " \t\r\n'\""
-"""What may be left around it, such as the quotes of a template."""
+"""Characters that may be left around the word, such as the quotes of a template."""
 
 
 def _plain(text: str) -> str:
@@ -300,10 +300,10 @@ _SAYING = (
     *("message", "msg", "error_description", "description", "detail", "details", "reason"),
     *("error", "errors", "title", "code"),
 )
-"""Where a mapping says in words what is wrong, the best first."""
+"""The keys under which a mapping may say in words what is wrong, the best first."""
 
 _HOLDING = ("error", "errors", "detail", "details")
-"""Where a mapping may hold one with a text for each field that is wrong."""
+"""The keys under which a mapping may hold another one, with a text for each wrong field."""
 
 
 def _said(found: Any, *, by_field: bool = False) -> str:

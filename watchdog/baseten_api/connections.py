@@ -30,7 +30,8 @@ class Connection:
         self.context = context
         self._wire = Wire()
         self.is_used = False
-        """Whether it had an answer before. Only then its connection may be open already."""
+        """Whether it has received an answer before. Only then may its connection be open
+        already."""
         self.is_clean = True
         """False if the last answer was not read to its end, or bytes followed it: they would be
         read as the next answer."""
@@ -64,9 +65,10 @@ class Connection:
 
 
 def _has_unparsed(response: Any) -> bool:
-    """Whether bytes that follow the answer were read together with it. httpx looks for such bytes
-    only in the socket, and shows these in no public attribute. If a version names its internals
-    differently, each request gets a new connection, which is slower but as safe."""
+    """Whether bytes that follow the answer were read together with it. httpx looks for more bytes
+    only in the socket. Those that it has already read are in no public attribute. If a version
+    names its internals differently, each request gets a new connection, which is slower but as
+    safe."""
     try:
         parser = response.stream._stream._httpcore_stream._stream._connection._h11_state  # noqa: SLF001
     except AttributeError:
@@ -149,7 +151,7 @@ class Connections:
             await self._idle.pop().close()
 
     async def _taken(self) -> Connection:
-        """An idle connection, or a new one; not one that goes by earlier CA certificates."""
+        """An idle connection, or a new one; never one that uses earlier CA certificates."""
         self._route.authorities.refresh()
         while self._idle:
             connection = self._idle.pop()

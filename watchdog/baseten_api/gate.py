@@ -29,7 +29,7 @@ class Precedence(IntEnum):
 
     USUAL = 1
     OPTIONAL = 2
-    """Only explains what was seen: it takes what the checks leave of the rate."""
+    """A request that only explains what was seen. It gets what the checks leave of the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Gate:
         self._spacing = 1 / rate
 
     def key_changed(self) -> None:
-        """The key is another one: end the hold that the refusal of the last one began."""
+        """The key was replaced: end the hold that began when the earlier key was refused."""
         self._auth = None
 
     def succeeded(self, operation: str) -> None:

@@ -26,7 +26,7 @@ LIST_STARTUPS = "list_startups"
 LIST_AUDIT_LOGS = "list_audit_logs"
 
 _OPTIONAL = frozenset({GET_LOGS, LIST_STARTUPS, LIST_AUDIT_LOGS})
-"""Requests without whose answers the engine can go on. They take no place of a check, each has a
+"""Requests whose answers the engine can do without. They take no place of a check, each has a
 connection of its own, and their answers decide nothing about the key."""
 
 _STARTUPS = 10
@@ -66,7 +66,7 @@ class ApiRequest(Generic[Body]):
     @property
     def decides_about_key(self) -> bool:
         """Whether a refusal of this request means that the key is refused. For a list of models it
-        does not: the request because of which the list was asked for decides."""
+        does not: the list is requested after another request, and that one decides."""
         return self.operation != LIST_MODELS and not self.optional
 
 

@@ -1,4 +1,4 @@
-"""Sends a request, and tells its result."""
+"""Sends a request, and returns its result."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -89,7 +89,7 @@ class Sender:
     async def _once(
         self, request: ApiRequest[Body], connection: Connection, ends: float
     ) -> _Exchanged[Body]:
-        """Send one request, once, and tell its result. `ends` is a time of the event loop."""
+        """Send one request, once, and return its result. `ends` is a time of the event loop."""
         started = self._clock.monotonic()
         try:
             with self._as_api_error():

@@ -14,15 +14,15 @@ _PROBE_SECONDS = 10
 _PROBES = 3
 
 _HEAD_MOST_BYTES = 32_000
-"""In bytes: what is read until the head of an answer is complete. Servers send a few hundred. httpx
-drops informational answers (1xx) silently, and a flood of them would take a whole core until the
-time-out."""
+"""The most bytes that are read until the head of an answer is complete. Servers send a few hundred.
+httpx drops informational answers (1xx) silently, and a flood of them would take a whole core until
+the time-out."""
 
 _KEEP_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
     (socket.IPPROTO_TCP, getattr(socket, name), value)
     for name, value in (
         ("TCP_KEEPIDLE", _IDLE_SECONDS),
-        ("TCP_KEEPALIVE", _IDLE_SECONDS),  # The name that macOS has for the first.
+        ("TCP_KEEPALIVE", _IDLE_SECONDS),  # The name of TCP_KEEPIDLE on macOS.
         ("TCP_KEEPINTVL", _PROBE_SECONDS),
         ("TCP_KEEPCNT", _PROBES),
     )

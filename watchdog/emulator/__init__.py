@@ -1,4 +1,4 @@
-"""A Baseten management API in one process on loopback, whose models follow a scenario."""
+"""A Baseten management API in one process, whose models follow a scenario."""
 
 from watchdog.emulator.api import build_app
 from watchdog.emulator.scenario import Scenario, ScenarioError, load_scenario

@@ -1,4 +1,4 @@
-"""The HTTP face of the emulated workspace: routes, the key, the request log, the wire."""
+"""The emulated workspace over HTTP: routes, the key, the request log, broken connections."""
 
 import asyncio
 import secrets
@@ -170,7 +170,7 @@ class _Api:
         return JSONResponse({"requests": [bodies.request(r) for r in self._workspace.requests]})
 
     async def put_faults(self, request: Request) -> Response:
-        """A list of faults as in a scenario. They replace the faults before, and their times count
+        """A list of faults as in a scenario. They replace the earlier faults, and their times count
         from now."""
         try:
             faults = _FAULTS.validate_json(await request.body())

@@ -58,7 +58,7 @@ class FaultKind(StrEnum):
     OTHER_MODEL = "other_model"
     UNREADABLE_ENTRY = "unreadable_entry"
     HOSTILE_REASON = "hostile_reason"
-    # Beside whatever else there is.
+    # Applied beside any other fault.
     LATE = "late"
     LAGGING = "lagging"
     NEW_ID = "new_id"
@@ -143,7 +143,7 @@ class Fault(BaseModel):
         return self
 
     def applies(self, operation: Operation, model_id: str | None, elapsed: timedelta) -> bool:
-        """Whether it is the turn of such a request, so long after the start."""
+        """Whether the fault applies to such a request at this time since the start."""
         return (
             self.begins <= elapsed
             and (self.until is None or elapsed < self.until)
@@ -179,7 +179,7 @@ class Faults:
     def take(
         self, operation: Operation, model_id: str | None, elapsed: timedelta
     ) -> InjectedFaults:
-        """The faults that inject the next such request; they count as used."""
+        """The faults to apply to this request; each counts as used once more."""
         main: Fault | None = None
         beside: list[Fault] = []
         for number, fault in enumerate(self._faults):

@@ -47,7 +47,8 @@ class LogQuery:
     min_level: str | None
 
     def select(self, lines: Sequence[Logged]) -> Sequence[Logged]:
-        """In the wanted order. A level, where one is wanted, drops the lines that have none."""
+        """The requested lines, in the requested order. If a level is requested, lines without a
+        level are left out."""
         found = [
             each
             for each in lines
@@ -69,7 +70,7 @@ class StartupsQuery:
     limit: int
 
     def select(self, startups: Sequence[Startup]) -> Sequence[Startup]:
-        """In the wanted order."""
+        """The requested starts, in the requested order."""
         found = [each for each in startups if self.since <= each.started_at <= self.until]
         return _ordered(found, newest_first=self.newest_first, limit=self.limit)
 

@@ -121,7 +121,7 @@ def _as_it_should_not_be(
 
 
 def _ill_typed(body: bodies.Body, _: str) -> bodies.Body:
-    """Every text a number, every other value a text."""
+    """The body with a number in place of each text, and a text in place of each other value."""
     return {name: 7 if isinstance(value, str) else "seven" for name, value in body.items()}
 
 
@@ -134,14 +134,14 @@ def _other_deployment(body: bodies.Body, _: str) -> bodies.Body:
 
 
 def _other_model(body: bodies.Body, key: str) -> bodies.Body:
-    """A whole deployment of another model's, and one that failed."""
+    """A complete deployment of another model, whose build failed."""
     if "deployment" in body:
         return {**body, "deployment": _other_model(body["deployment"], key)}
     return {**body, "id": "another1", "model_id": "another1", "status": "BUILD_FAILED"}
 
 
 def _unreadable_entry(body: bodies.Body, key: str) -> bodies.Body:
-    """The first of the models."""
+    """The list, with values of wrong types in its first model."""
     models = body["models"]
     return {**body, "models": [*(_ill_typed(each, key) for each in models[:1]), *models[1:]]}
 

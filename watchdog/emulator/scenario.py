@@ -133,7 +133,8 @@ class ActKind(StrEnum):
 
 
 class ActBy(StrEnum):
-    """Who acts: the platform deactivates too, for want of use, credit or capacity."""
+    """Who acts. The platform deactivates a deployment that is not used, or if credit or capacity is
+    missing."""
 
     PERSON = "person"
     PLATFORM = "platform"
@@ -141,8 +142,8 @@ class ActBy(StrEnum):
 
 class Act(BaseModel):
     """An act on a model, so long after the start, in scenario time. A push takes the model's next
-    deploy, and is how one that was deleted comes back. `logged` is how much later the audit log has
-    it; null: never."""
+    deploy; it also brings a deleted model back. `logged` is how much later the audit log shows the
+    act; null means never."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The emulator as a server on loopback, in the running event loop."""
+"""The emulator as a server, in the running event loop."""
 
 import time
 from collections.abc import Callable
@@ -16,11 +16,12 @@ from watchdog.emulator.workspace import Workspace
 from watchdog.serving import Server, listen
 
 LOOPBACK = "127.0.0.1"
-"""Loopback only: any client that reaches the emulator can control it."""
+"""The default address: any client that can reach the emulator can control it."""
 
 _KEEP_ALIVE_SECONDS = 75
-"""Longer than a watchdog's interval, as a load balancer's is; a short one would make every check
-of a client that keeps its connections race with the closing."""
+"""How long an idle connection is kept open: longer than a watchdog's interval, as by a load
+balancer. With a shorter time, a client would often send a check on a connection that is just being
+closed."""
 
 
 def system_now() -> Now:
@@ -33,8 +34,8 @@ class Emulator:
     """An async context manager that serves a scenario; `url` is valid inside it.
 
     Port 0 takes any free one. The scenario starts when this is made. `wrap` puts something between
-    the clients and the API. Entering raises OSError when the port cannot be had. Signals are left
-    to the caller.
+    the clients and the API. Entering raises OSError when the port is not free. It sets no signal
+    handlers.
     """
 
     def __init__(

@@ -21,8 +21,8 @@ class Running:
 @dataclass(slots=True)
 class Slot:
     """The one development slot of a model: how many deploys, ids and acts of its scenario it has
-    used, what it holds and held until when, its audit log, and which status a lagging read shows
-    for how many reads already."""
+    used; its audit log; what it holds now; what it held before, and until when; and which status a
+    lagging read shows, and how many reads have shown it."""
 
     scenario: ModelScenario
     deploys: int = 0

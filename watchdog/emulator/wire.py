@@ -25,7 +25,7 @@ class Wire:
         self._hanging: set[asyncio.Transport] = set()
 
     async def hang(self, request: Request) -> None:
-        """Say nothing until the other side hangs up."""
+        """Send nothing until the other side closes the connection."""
         transport = _transport(request)
         self._hanging.add(transport)
         await _gone(request)
@@ -34,14 +34,14 @@ class Wire:
     async def reset(self, request: Request) -> None:
         """Break the connection: the other side gets a TCP reset, not an end of file."""
         transport = _transport(request)
-        if not transport.is_closing():  # The other side may have hung up meanwhile.
+        if not transport.is_closing():  # The other side may have closed the connection meanwhile.
             broken: socket.socket = transport.get_extra_info("socket")
             broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
         await _gone(request)
 
     def hang_up(self) -> None:
-        """Break what still hangs: the server stops."""
+        """Break the connections that still hang, because the server stops."""
         for transport in self._hanging:
             transport.abort()
 

@@ -135,8 +135,8 @@ class Workspace:
         slot.put(Deploy(steps=(Step(status),)), now)
 
     def logs(self, model_id: str, deployment_id: str, now: datetime) -> list[Logged]:
-        """The lines that this deployment has logged until now, oldest first, a millisecond apart
-        where the build took so long. Raises NotFound also when the model never had such a
+        """The lines that this deployment has logged until now, oldest first, a millisecond apart if
+        the build took long enough. Raises NotFound also when the model never had such a
         deployment."""
         slot = self._slot(model_id, now)
         found: list[Logged] = []
@@ -195,8 +195,8 @@ class Workspace:
         return slot
 
     def _act(self, slot: Slot, act: Act, at: datetime) -> None:
-        """Apply an act and note it in the audit log. If the slot is empty, only a push has an
-        effect."""
+        """Apply an act of an operator or of the platform, and note it in the audit log. On an empty
+        slot only a push has an effect."""
         held = slot.running
         if act.act in (ActKind.PUSH, ActKind.PUSH_NEW_ID):
             deploy = slot.next_deploy()

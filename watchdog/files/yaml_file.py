@@ -1,4 +1,5 @@
-"""Reading a file of settings. Whatever is wrong with it is one line for a person."""
+"""Reading a file of settings. Everything that is wrong with it is reported in one line for a
+person."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -61,8 +62,8 @@ class _Loader(_SafeLoader):
 
 
 def read_settings(path: Path, most_bytes: int, *, example: str) -> dict[str, Any]:
-    """The file's mapping; an empty file has none. A file with more bytes is refused. `example` is
-    named to whoever wrote something else. Raises YamlFileError."""
+    """The file's mapping; an empty file has none. A file with more bytes is refused. If it holds
+    something else, the error names `example`. Raises YamlFileError."""
     try:
         content = read_regular(path, most_bytes)
     except OSError as error:

@@ -8,10 +8,11 @@ from typing import Any
 from watchdog.text.untrusted import clean
 
 LAST_LINES = 500
-"""The end of a log says why something failed; what comes before it was overcome."""
+"""The end of a log says why something failed; a problem before that was overcome."""
 
 _MOST_CHARACTERS = 2000
-"""Of a line: some tools write what they tried before they say what failed."""
+"""The most characters of a line. It is high because some tools first write what they tried, and
+then what failed."""
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
 """Colours, moves of the cursor and titles, by ECMA-48."""
