@@ -9,6 +9,8 @@ from tests.fakes.processes import (
     config_file,
     daemon,
     emulator,
+    free_port,
+    get,
     posts,
     put_faults,
     running,
@@ -46,7 +48,10 @@ def test_models_are_watched_by_team_and_name(tmp_path: Path) -> None:
     by_id["b0007"]["deploys"] = []
     mine = [{"id": "e0001", "name": "mine"}]
     with emulator(tmp_path, models) as api:
-        config = config_file(tmp_path, api, [], models=mine, discovery=DISCOVERY)
+        port = free_port()
+        config = config_file(
+            tmp_path, api, [], models=mine, discovery=DISCOVERY, server={"port": port}
+        )
         shown = json.loads(cli("models", "--config", config, "--json").stdout)["models"]
         assert len(shown) == 100
         assert sum(model["watched"] for model in shown) == 2 * 18 - 1 + 1
@@ -69,10 +74,25 @@ def test_models_are_watched_by_team_and_name(tmp_path: Path) -> None:
             assert state(table, "a0005") == ["ignored", "opted_out"]
             assert table.count(" twin ") == 2
             assert table.count(" 0 of 2 ") == 35
+            page = get(f"http://127.0.0.1:{port}/")[1]
+            assert "the daemon started" in page
+            assert "took up a changed configuration" not in page
             process.stop()
         checked = cli("check", "--config", config)
         assert checked.exit_code == 1
         assert len(checked.stdout.splitlines()) == 37
+
+
+def test_that_nothing_is_watched_is_said_once_the_list_of_models_is_known(tmp_path: Path) -> None:
+    with emulator(tmp_path, workspace()[:3]) as api:
+        put_faults(api, [{"fault": "unavailable", "operation": "list_models", "times": 1}])
+        nobody = {"include": ["no-such-team/*"], "interval": "1s"}
+        config = config_file(tmp_path, api, [], discovery=nobody)
+        with running(daemon(config)) as process:
+            process.event("discovery_failed")
+            process.event("nothing_watched")
+            process.stop()
+        assert sum("nothing_watched" in line for line in process.lines) == 1
 
 
 def state(table: str, model_id: str) -> list[str]:
@@ -93,6 +113,7 @@ def test_a_listing_that_fails_changes_nothing_and_changed_patterns_hold_at_once(
             set_status(api, "prod1", "BUILD_FAILED")
             assert process.event("deployment_failing")["model_id"] == "prod1"
             process.stop()
+        assert not any("nothing_watched" in line for line in process.lines)
         put_faults(api, [{"fault": "unavailable", "operation": "list_models"}])
         config_file(tmp_path, api, [], discovery={**DISCOVERY, "exclude": ["*-scratch", "prod-*"]})
         with running(daemon(config)) as process:

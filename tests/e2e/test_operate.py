@@ -146,7 +146,7 @@ def test_a_file_that_changes_is_taken_up_whole_or_not_at_all(tmp_path: Path) -> 
             replace_file(config, "models: [")
             assert "not YAML" in process.event("config_reload_failed")["problems"]
             replace_file(config, json.dumps({**settings, "models": []}))
-            assert "removes 1 of 1 models" in process.event("config_warning")["warning"]
+            assert "removes 1 of 1 configured models" in process.event("config_warning")["warning"]
             settings |= {"models": named(well, llama), "server": {"port": 1}}
             replace_file(config, json.dumps(settings))
             assert "server: changed" in process.event("config_warning")["warning"]

@@ -51,6 +51,10 @@ class Desk:
             raise self.refusals.pop(0)
         self.read += 1
 
+    @property
+    def targets(self) -> int:
+        return len(self.config.models)
+
     async def reload(self, config: Config) -> None:
         if self.refusals:
             raise self.refusals.pop(0)
@@ -114,8 +118,8 @@ async def test_a_file_that_is_still_being_written_is_not_read(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("in_force", "wanted", "risk"),
     [
-        (IN_FORCE, FEWER, "removes 1 of 2 models"),
-        (IN_FORCE, config(models=[]), "removes 2 of 2 models"),
+        (IN_FORCE, FEWER, "removes 1 of 2 configured models"),
+        (IN_FORCE, config(models=[]), "removes 2 of 2 configured models"),
         (WANTED, IN_FORCE, "leaves observe"),
         (config(rules=[{"match": ["*"], "policy": {}}]), IN_FORCE, "removes 1 of 1 rules"),
         (config(discovery={"include": ["*"]}), IN_FORCE, "which models are discovered"),

@@ -15,7 +15,7 @@ def risk_of(wanted: Config, in_force: Config) -> str:
     of a sentence about the file; empty if there are none."""
     removed = {model.id for model in in_force.models} - {model.id for model in wanted.models}
     if removed:
-        return f"removes {len(removed)} of {len(in_force.models)} models"
+        return f"removes {len(removed)} of {len(in_force.models)} configured models"
     if len(wanted.rules) < len(in_force.rules):
         lost = len(in_force.rules) - len(wanted.rules)
         return f"removes {lost} of {len(in_force.rules)} rules"

@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
+from watchdog.app.known_models import left, named, teams_of, wanted
 from watchdog.app.parts import addresses_of, links_of, make_key, make_settings
 from watchdog.app.setup import SetupError
 from watchdog.baseten_api import ApiSetupError, HttpBasetenApi
 from watchdog.config import Config
 from watchdog.config.policies import overlooked
-from watchdog.domain.discovery import ListedModel, still_wanted
+from watchdog.domain.discovery import ListedModel
 from watchdog.engine.events import (
     ConfigDoubtful,
     IntervalStretched,
@@ -20,15 +21,13 @@ from watchdog.engine.events import (
     TeamsSeen,
     WatchingSeen,
 )
-from watchdog.engine.fleet.discovered import Known, load
+from watchdog.engine.fleet.discovered import Known
 from watchdog.engine.fleet.discovery import Discoverer
 from watchdog.engine.fleet.teams import Teams
-from watchdog.engine.fleet.teams import load as load_teams
 from watchdog.engine.fleet.teams import save as save_teams
 from watchdog.engine.lifecycle.presence import Presence
 from watchdog.engine.lifecycle.term import Term
 from watchdog.engine.lifecycle.wiring import Engine
-from watchdog.engine.ports import LedgerTransaction
 from watchdog.engine.settings import Settings
 from watchdog.ledger import SqlLedger
 from watchdog.notify import NotifyProblem, Receivers
@@ -62,6 +61,8 @@ class InForce:
         self._term: Term | None = None
         self._discoverer: Discoverer | None = None
         self._watching: Collection[str] | None = None  # as last reported in this term
+        self._has_listed = False  # in this term
+        self._nothing_told = False
         self._engine = engine
         self._presence = presence
         self._api = api
@@ -70,6 +71,10 @@ class InForce:
         self._notifier = notifier
         self._environ = environ
         self._changing = asyncio.Lock()
+
+    @property
+    def targets(self) -> int:
+        return len(self._engine.settings.models)
 
     async def reload(self, config: Config) -> None:
         """Put another configuration in force. Raises SetupError or LedgerUnavailable, and has
@@ -86,7 +91,7 @@ class InForce:
             raise SetupError(str(error)) from error
         async with self._changing:
             # The receivers and their addresses together: a message may be sent at any moment.
-            await self._change(config, _wanted(self.discovered, config), take_up_receivers)
+            await self._change(config, wanted(self.discovered, config), take_up_receivers)
             await take_up_api()
             self._log.write_as(config.logging.level, config.logging.format)
 
@@ -96,7 +101,7 @@ class InForce:
         async with self._changing:
             if self.config.discovery is None:
                 return
-            if _named(discovered) == _named(self.discovered):
+            if named(discovered) == named(self.discovered):
                 # Only the number of listings that lack a model has changed, so the settings stay
                 # the same.
                 self.discovered = discovered
@@ -115,9 +120,10 @@ class InForce:
         """Take over in which team the API lists each model, and warn of rules that do not apply to
         models for which that team matters. Raises LedgerUnavailable, and has changed nothing
         then."""
+        self._has_listed = True
         async with self._changing:
             teams = self._listed | {model.id: model.team for model in listed}
-            known = _teams(self.config, self._engine.settings, teams)
+            known = teams_of(self.config, self._engine.settings, teams)
             if self._term is not None and known != self._teams:
                 await self._engine.ledger.transact(partial(save_teams, teams=known))
                 self._put_teams(known)
@@ -133,13 +139,14 @@ class InForce:
         LedgerUnavailable."""
         engine = self._engine
         async with self._changing:
-            known, teams = await engine.ledger.transact(_left)
+            known, teams = await engine.ledger.transact(left)
             self._listed = dict(teams)
             if self.config.discovery is None:
                 known = {}
             self._discoverer = Discoverer(engine.listing, engine.clock, engine.listener, self)
             self._term = term = Term(engine)
-            await self._change(self.config, _wanted(known, self.config))
+            self._has_listed = self._nothing_told = False
+            await self._change(self.config, wanted(known, self.config))
             return term
 
     def end_term(self) -> None:
@@ -156,6 +163,7 @@ class InForce:
             return
         if section is not None:
             await self._discoverer.tick(section.rules(), section.interval)
+            self._tell_watching()
         elif any(model.team is None for model in self.config.models):
             await self._discoverer.tick(None, TEAMS_INTERVAL)
 
@@ -166,7 +174,7 @@ class InForce:
         this process, with what `also` puts in force. A replica that stands by does not change the
         ledger. Raises LedgerUnavailable."""
         before, settings = self._engine.settings, self._settings(config, discovered)
-        teams = _teams(config, settings, self._listed)
+        teams = teams_of(config, settings, self._listed)
 
         def put_in_force() -> None:
             self._put_in_force(config, discovered, settings)
@@ -189,6 +197,8 @@ class InForce:
 
     def _put_in_force(self, config: Config, discovered: Known, settings: Settings) -> None:
         before = self._engine.settings
+        if config is not self.config:
+            self._presence.configured()
         self.config, self.discovered = config, discovered
         self._engine.live.current = settings
         for ledger in self._ledgers:
@@ -211,11 +221,14 @@ class InForce:
 
     def _tell_watching(self) -> None:
         models = self._engine.settings.models.keys()
-        if self._term is None or models == self._watching:
+        if self._term is None:
             return
-        self._watching = models
-        self._engine.listener(WatchingSeen(count=len(self._watching)))
-        if not self._watching:
+        if models != self._watching:
+            self._watching, self._nothing_told = models, False
+            self._engine.listener(WatchingSeen(count=len(models)))
+        may_come = self.config.discovery is not None and not self._has_listed
+        if not models and not may_come and not self._nothing_told:
+            self._nothing_told = True
             self._engine.listener(NothingWatched())
 
     async def beat_if_due(self) -> None:
@@ -235,24 +248,3 @@ class InForce:
 
     async def _beat(self) -> None:
         await self._presence.beat(watching=self._term is not None)
-
-
-def _wanted(known: Known, config: Config) -> Known:
-    section = config.discovery
-    return {} if section is None else still_wanted(known, section.rules())
-
-
-def _left(tx: LedgerTransaction) -> tuple[Known, Teams]:
-    """What the previous active replica knew."""
-    return load(tx), load_teams(tx)
-
-
-def _teams(config: Config, settings: Settings, listed: Teams) -> Teams:
-    """The team of each watched model: as the configuration says, else as the API lists it."""
-    given = {model.id: model.team for model in config.models}
-    teams = {model_id: given.get(model_id) or listed.get(model_id) for model_id in settings.models}
-    return {model_id: team for model_id, team in teams.items() if team}
-
-
-def _named(known: Known) -> dict[str, tuple[str, str]]:
-    return {model_id: (model.name, model.team) for model_id, model in known.items()}

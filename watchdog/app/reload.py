@@ -48,6 +48,10 @@ class InForce(Protocol):
     @property
     def config(self) -> Config: ...
 
+    @property
+    def targets(self) -> int:
+        """How many models are watched."""
+
     async def reload(self, config: Config) -> None:
         """Raises SetupError or LedgerUnavailable, and has changed nothing then."""
 
@@ -131,7 +135,7 @@ class Reloader:
             ConfigReloaded(
                 changed=changed,
                 mode=wanted.mode,
-                targets=len(wanted.models),
+                targets=self._in_force.targets,
                 limits=wanted.fleet_limits(),
             )
         )

@@ -50,6 +50,7 @@ class Presence:
         # As the ledger has them, once it does.
         self._own: Replica | None = None
         self._models: Mapping[str, Model] | None = None
+        self._newly_configured = True
         self._api_state: ApiState | None = None
         self._tried: ApiState | None = None  # as the last heartbeat tried to write it
 
@@ -80,8 +81,13 @@ class Presence:
             return
         self._due_at = self._clock.monotonic() + self._ledger.heartbeat.total_seconds()
         self._own, self._models, self._api_state = own, settings.models, api_state
+        self._newly_configured = False
         for recorded in gone:
             tell(recorded, settings, self._listener)
+
+    def configured(self) -> None:
+        """Note that another configuration was put in force. The next heartbeat says so."""
+        self._newly_configured = True
 
     async def leave(self) -> None:
         """Delete the row of this replica, because its process ends. If the ledger does not answer,
@@ -110,7 +116,7 @@ class Presence:
             version=self._version,
             started_at=before.started_at if before is not None else now,
             configured_at=(
-                before.configured_at if before is not None and models is self._models else now
+                now if before is None or self._newly_configured else before.configured_at
             ),
             seen_at=now,
             active=active,
