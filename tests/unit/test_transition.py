@@ -271,8 +271,23 @@ def test_a_push_that_fails_begins_a_span_of_its_own() -> None:
     assert pushed.episode is not None
     assert pushed.failing_since == pushed.episode.failing_from == NOW
     assert observe(WELL, [], observed("ACTIVE", PUSHED), POLICY, TIMING).target == healthy(
-        deployment=PUSHED, observed_at=NOW
+        deployment=PUSHED, status_since=NOW, observed_at=NOW
     )
+
+
+def test_a_push_during_a_build_begins_another_build() -> None:
+    building = failing(
+        status="BUILDING",
+        status_since=ago(hours=1),
+        health=Health.IN_PROGRESS,
+        failing_since=None,
+        in_progress_since=ago(hours=1),
+        episode=None,
+    )
+    pushed = observe(building, [], observed("BUILDING", PUSHED), POLICY, TIMING).target
+    assert pushed.status_since == pushed.in_progress_since == NOW
+    same = observe(building, [], observed("BUILDING"), POLICY, TIMING).target
+    assert same.status_since == same.in_progress_since == ago(hours=1)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ def _removed(
     target = replace(
         target,
         status=None,
+        status_since=at,
         health=None,
         failing_since=None,
         in_progress_since=None,

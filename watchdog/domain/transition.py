@@ -188,7 +188,11 @@ def _by_an_operator(
 
 
 def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
-    same, episode, health = target.status == observation.status, target.episode, seen.health
+    # The same status of another deployment begins anew, as when somebody pushes during a build.
+    same_deployment = target.deployment == observation.deployment
+    same = same_deployment and target.status == observation.status
+    in_progress_since = target.in_progress_since if same_deployment else None
+    episode, health = target.episode, seen.health
     if episode is not None and not episode.open and health is not Health.FAILING:
         episode = replace(episode, standing=False)  # The deployment in the slot has changed.
     return replace(
@@ -203,7 +207,7 @@ def _noted(target: Target, observation: Observation, seen: Meaning) -> Target:
         failing_since=min(target.failing_since or observation.at, observation.at)
         if health is Health.FAILING
         else None,
-        in_progress_since=min(target.in_progress_since or observation.at, observation.at)
+        in_progress_since=min(in_progress_since or observation.at, observation.at)
         if health is Health.IN_PROGRESS
         else None,
         inactive_as=seen.inactive_as,
