@@ -17,6 +17,7 @@ from watchdog.engine.fleet import api_state
 from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.teams import save as save_teams
 from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.settings import MODE
 from watchdog.ledger import Role, SqlLedger
 
 ALL = ["g4v3upup", "br0kenbr", "w41twait", "r3covers", "w3llwell"]
@@ -118,12 +119,18 @@ def answers(tx: LedgerTransaction) -> None:
     api_state.save(tx, ApiState(key_accepted=True, up=True))
 
 
+def observes(tx: LedgerTransaction) -> None:
+    answers(tx)
+    tx.meta.set(MODE, "observe")
+
+
 @pytest.mark.parametrize(
     ("prepare", "summary", "note"),
     [
         (answers, "API ok", "replica desk/1 active"),
         (refuses, "API refuses the key", "the API refuses the key (HTTP 401): nothing is"),
         (away, "API away", "the API answers no request (timeout): nothing is retried"),
+        (observes, "sends nothing · API ok", "mode: observe: the daemon decides and records"),
         (lambda _: None, "no daemon", "no daemon is running"),
     ],
 )

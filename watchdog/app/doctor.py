@@ -52,6 +52,8 @@ async def examine(
 def _configuration(loaded: LoadedConfig, file: Path | None) -> Iterator[DoctorResult]:
     config = loaded.config
     text = str(file) if file else "no file: only defaults, environment and arguments"
+    if config.mode == "observe":
+        text += "; mode: observe, so no retry is sent"
     yield DoctorResult("configuration", Verdict.GOOD, text)
     for warning in loaded.warnings:
         yield DoctorResult(

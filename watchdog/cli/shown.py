@@ -19,6 +19,7 @@ from watchdog.engine.fleet.api_date import api_date
 from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.overview import Overview, Watched
 from watchdog.engine.fleet.usage import fleet_used
+from watchdog.engine.settings import MODE
 from watchdog.text.phrases import age, ago, ahead, signature
 from watchdog.text.untrusted import clean
 
@@ -42,10 +43,20 @@ class Shown:
     """Since when the process of a daemon that lives has written nothing to the ledger, if that is
     too long."""
 
+    mode: str | None = None
+    """As in `Overview`."""
+
     @property
     def overview(self) -> Overview:
         return Overview(
-            self.now, self.watched, self.fleet, self.pauses, self.opening, self.replicas, self.api
+            self.now,
+            self.watched,
+            self.fleet,
+            self.pauses,
+            self.opening,
+            self.replicas,
+            self.api,
+            mode=self.mode,
         )
 
     @property
@@ -72,7 +83,8 @@ class Shown:
             return "No model is watched: `baseten-watchdog models` lists those that could be."
         left, allowed = fleet_remaining(self.fleet, self.now), self.fleet.limits
         budget = f"fleet {left.window} of {allowed.max_attempts_per_window} left today"
-        return summary((each.target for each in self.watched), budget, self._api())
+        observes = "sends nothing" if self.mode == "observe" else ""
+        return summary((each.target for each in self.watched), budget, observes, self._api())
 
     def _api(self) -> str:
         """The state of the API in few words. What a daemon wrote that is gone now does not
@@ -94,6 +106,11 @@ class Shown:
 
     def notes(self) -> Iterator[str]:
         """What concerns more than one target, a line each."""
+        if self.mode == "observe":
+            yield (
+                "mode: observe: the daemon decides and records, and sends no retry; the attempts "
+                "and limits shown are those that it would have used"
+            )
         yield from self._obstacles()
         for replica in self.replicas:
             yield _replica_line(replica, self.now)
@@ -149,6 +166,7 @@ def shown(tx: "LedgerTransaction", settings: "Config") -> Shown:
         tx.now(),
         api_state.load(tx),
         _silent(tx),
+        tx.meta.get(MODE),
     )
 
 

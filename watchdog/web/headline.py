@@ -60,7 +60,8 @@ def _attention(targets: Iterable[Target], comfort: str) -> str:
         elif state_of(each) in (TargetState.WAITING, TargetState.RECOVERING):
             failing += 1
             spent += each.decision.reason is DecisionReason.WINDOW_SPENT
-    no_retry = f"{spent} with no retry left today" if spent else ""
+    windows = "its window" if spent == 1 else "their windows"
+    no_retry = f"{spent} with no retry left in {windows}" if spent else ""
     if broken:
         more = f"{needing} more {_need(needing)} you" if needing else ""
         return _listed(f"{models(broken)} broken", more, no_retry)

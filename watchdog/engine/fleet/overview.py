@@ -27,6 +27,7 @@ from watchdog.engine.fleet.counted import counted, that_count
 from watchdog.engine.fleet.teams import load as load_teams
 from watchdog.engine.fleet.usage import fleet_used
 from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.settings import MODE
 
 TIMELINE = timedelta(hours=24)
 """How far back the statuses are shown."""
@@ -86,6 +87,8 @@ class Overview:
     """As the active replica knows it."""
 
     recent: Recent = field(default_factory=Recent)
+    mode: str | None = None
+    """`observe` or `retry`, as the active replica has it; None before the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ def overview(
             tuple(tx.actions.newest(None, limit=_RECENT)),
             tuple(tx.breaker.openings(limit=_RECENT)),
         ),
+        tx.meta.get(MODE),
     )
 
 

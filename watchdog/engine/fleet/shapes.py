@@ -53,6 +53,7 @@ def fleet_json(seen: Overview) -> dict[str, Any]:
     """What concerns more than one target."""
     counts = groups(each.target for each in seen.targets)
     return {
+        "mode": seen.mode,
         "pauses": [action_json(pause) for pause in seen.pauses],
         "breaker_open": seen.opening is not None,
         "replicas": [_replica_json(replica, seen.now) for replica in seen.replicas],
