@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tests.fakes.records import healthy
 from watchdog.cli.program import app
 from watchdog.clock import SystemClock
+from watchdog.domain.breaker import ClosedBy, Opening
 from watchdog.domain.causes import Cause, Explanation
 from watchdog.domain.discovery import Discovered
 from watchdog.domain.records import (
@@ -204,6 +205,21 @@ def test_the_retries_of_failures_before_it_count_against_its_limits(tmp_path: Pa
     found = the_one(tmp_path, since="21h", policy=ONLY_ONE, more=ONE_A_DAY, also=one_before)
     assert [each["reason"] for each in found["held"]] == ["fleet_window_spent"]
     assert (found["verdict"], found["would_send_at"]) == ("fewer", [])
+
+
+def test_a_delay_of_its_own_ends_while_the_breaker_is_open(tmp_path: Path) -> None:
+    ends = OPENED + 30 * MINUTE
+
+    def opened(tx: LedgerTransaction) -> None:
+        opening = Opening("o-1", OPENED - MINUTE, 3, 4, ends, ends, ClosedBy.CANARY)
+        tx.breaker.save_opening(opening)
+
+    removed = an_episode(result=EpisodeResult.REMOVED)
+    found = the_one(tmp_path, episode=removed, attempts=(), also=opened)
+    assert [(each["reason"], each["until"]) for each in found["held"]] == [
+        ("first_delay", FIRST.isoformat()),
+        ("breaker_open", (OPENED + 18 * MINUTE).isoformat()),
+    ]
 
 
 def test_those_that_wait_for_the_fleet_are_retried_in_the_order_in_which_they_got_ready(

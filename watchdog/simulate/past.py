@@ -1,12 +1,21 @@
 """What `replay` reads, and what it finds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from watchdog.domain.breaker import Canary, Opening
-from watchdog.domain.records import Attempt, DecisionReason, Episode, Outcome, StatusChange
+from watchdog.domain.records import (
+    Attempt,
+    DecisionReason,
+    Episode,
+    Health,
+    Outcome,
+    Policy,
+    StatusChange,
+)
+from watchdog.domain.status import health_of
 
 
 class Verdict(StrEnum):
@@ -48,6 +57,15 @@ class Past:
         """The earlier attempts that may count in a window of this length."""
         begins = min((each.opened_at for each in self.episodes), default=self.now)
         return [each for each in self.earlier if each.reserved_at >= begins - longest]
+
+    def failures(self, policies: Mapping[str, Policy]) -> dict[str, list[datetime]]:
+        """When each model was seen to begin to fail."""
+        found: dict[str, list[datetime]] = {}
+        for change in self.changes:
+            policy = policies.get(change.model_id)
+            if policy and change.status and health_of(change.status, policy) is Health.FAILING:
+                found.setdefault(change.model_id, []).append(change.at)
+        return found
 
     def opening_at(self, at: datetime) -> Opening | None:
         """The opening of the breaker at a moment."""

@@ -22,7 +22,6 @@ from watchdog.domain.records import (
     EpisodeResult,
     Fleet,
     FleetLimits,
-    Health,
     OpenBreaker,
     Policy,
     Resolution,
@@ -54,11 +53,7 @@ class Replay:
         # then, and the next one only if the first no longer waits.
         self._parked: list[tuple[datetime, str, Course]] = []
         self._unpark_at = past.now
-        self._failures: dict[str, list[datetime]] = {}
-        for change in past.changes:
-            policy = policies.get(change.model_id)
-            if policy and change.status and health_of(change.status, policy) is Health.FAILING:
-                self._failures.setdefault(change.model_id, []).append(change.at)
+        self._failures = past.failures(policies)
 
     def run(self) -> list[Replayed]:
         """Every episode of a model that has a policy."""
@@ -122,6 +117,10 @@ class Replay:
                 until = decision.until
                 if opening is not None and canary is None:
                     until = self._past.wakes(episode.model_id, opening, at)
+                    # While the breaker is open, the wait for the model's own limits has no end.
+                    alone = decide(target, attempts, replace(fleet, breaker=None), policy, at)
+                    own = decision.reason is not DecisionReason.BREAKER_OPEN and alone.until
+                    until = min(until, own or until)
                 until = until or at + _POLL
                 course.replayed.hold(decision.reason, at, until)
                 self._push(until, course)
@@ -239,14 +238,8 @@ class Replay:
         """When the model failed next in the same episode, after a retry had helped or got stuck."""
         episode = course.replayed.episode
         last = course.real[-1].reserved_at if course.real else episode.failing_from
-        return next(
-            (
-                at
-                for at in self._failures.get(episode.model_id, ())
-                if real.resolved_at is not None and real.resolved_at < at <= last
-            ),
-            None,
-        )
+        failures, began = self._failures.get(episode.model_id, ()), real.resolved_at
+        return next((at for at in failures if began is not None and began < at <= last), None)
 
 
 def _flies(attempt: Attempt, at: datetime) -> bool:
