@@ -120,7 +120,9 @@ def test_check_reads_a_key_file_that_is_there(
     [
         (None, 0, ["warning: {path}: notify[1].url_file: {file} is not on this machine"]),
         ("", 2, ["error: {path}: notify: chat: its URL is empty"]),
-        ("slack://only-one-part", 2, ["error: {path}: notify: chat: its URL is neither one of"]),
+        ("slack://only-one-part", 2, ["error: {path}: notify: chat: its URL is incomplete or wr"]),
+        ("nonsense://a", 2, ["error: {path}: notify: chat: its URL is neither one of"]),
+        ("https://a.example\nb", 2, ["error: {path}: notify: chat: the file {file} has several"]),
         (
             "https://[",
             2,
@@ -128,7 +130,7 @@ def test_check_reads_a_key_file_that_is_there(
         ),
         ("https://hooks.example.com/x\n", 0, []),
     ],
-    ids=["missing", "empty", "no-service", "no-url", "good"],
+    ids=["missing", "empty", "incomplete", "no-service", "several", "no-url", "good"],
 )
 def test_check_refuses_receivers_that_cannot_be_used(
     content: str | None, code: int, says: list[str], path: Path

@@ -48,7 +48,10 @@ class Address:
         except (OSError, UnicodeDecodeError) as error:
             cause = error.strerror if isinstance(error, OSError) else "not text"
             raise NotifyProblem(f"the file {self.file} cannot be read: {cause}") from None
-        return stripped(content)
+        url = stripped(content)
+        if len(url.splitlines()) > 1:
+            raise NotifyProblem(f"the file {self.file} has several lines: write the URL alone")
+        return url
 
 
 def problems(addresses: Mapping[str, Address]) -> Iterator[str]:
@@ -136,6 +139,10 @@ def _way(url: str) -> "Apprise | None":
             "a receiver that is no webhook needs the extra `notify`: "
             "pip install 'baseten-watchdog[notify]'"
         ) from None
+    if service is None and (scheme := services.scheme_of(url)) is not None:
+        raise NotifyProblem(
+            f"its URL is incomplete or wrong for {scheme}://: see docs/notifications.md"
+        )
     if service is None and not url.lower().startswith(("https://", "http://")):
         raise NotifyProblem(
             "its URL is neither one of Apprise's nor one of a webhook: see docs/notifications.md"

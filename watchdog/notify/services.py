@@ -148,6 +148,13 @@ def service_of(url: str) -> "Apprise | None":
     return sender  # type: ignore[no-any-return]
 
 
+def scheme_of(url: str) -> str | None:
+    """The scheme of this URL, if a service of Apprise has it. Raises NoApprise."""
+    scheme, separator, _ = url.partition("://")
+    known = separator and scheme.lower() in _apprise().plugins.N_MGR
+    return scheme.lower() if known else None
+
+
 def send(service: "Apprise", title: str, text: str, kind: str) -> Delivery:
     """Send one message and wait for the answer. `kind` is failure, warning, info or success."""
     apprise = _apprise()
