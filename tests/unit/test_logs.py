@@ -31,13 +31,14 @@ FORMS = ["json", "console"]
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    root, scheduler = logging.getLogger(), logging.getLogger("apscheduler")
+    root = logging.getLogger()
+    quiet = {logger: logger.level for logger in map(logging.getLogger, ("apscheduler", "uvicorn"))}
     handlers, level, raising = root.handlers[:], root.level, logging.raiseExceptions
-    scheduler_level = scheduler.level
     yield
     root.handlers[:], logging.raiseExceptions = handlers, raising
     root.setLevel(level)
-    scheduler.setLevel(scheduler_level)
+    for logger, before in quiet.items():
+        logger.setLevel(before)
 
 
 def logged(event: Event, form: str = "json", level: str = "info") -> str:
@@ -239,6 +240,13 @@ def test_the_libraries_warnings_come_in_the_same_form_and_their_chatter_does_not
     found = json.loads(stream.getvalue())
     assert (found["level"], found["event"]) == ("warning", "be careful")
     assert found["logger"] == "some.library"
+
+
+def test_a_request_that_is_not_http_is_no_line() -> None:
+    stream = io.StringIO()
+    start_logging("debug", "json", stream)
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    assert stream.getvalue() == ""
 
 
 class FullDisk(io.StringIO):

@@ -219,5 +219,7 @@ def start_logging(
     # It warns at each tick while the previous one still waits; `ledger_unavailable` shows the
     # cause.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It warns of each request that is not HTTP, as a scanner of ports sends.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.raiseExceptions = False
     return logger
