@@ -412,6 +412,8 @@ class Rules(RuleBasedStateMachine):
             if slot.well_for >= RULES.healthy_reset:
                 slot.tried = 0
             slot.well_for = timedelta(0)
+        elif slot.status in RULES.retry_on:
+            slot.tried = 0  # It is broken: leaving that may be an operator's act.
 
     def not_found(self, slot: Slot, *, removed: bool) -> None:
         slot.absent_since = min(slot.absent_since or self.now, self.now)
