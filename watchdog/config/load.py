@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from watchdog.config.breach import Breach
 from watchdog.config.environment import read_environment
 from watchdog.config.file import ConfigError, read_yaml
 from watchdog.config.model import Config
 from watchdog.config.problems import config_problems
-from watchdog.config.rules import Breach, breaches
+from watchdog.config.rules import breaches
 from watchdog.config.warnings import warnings
 from watchdog.files.shape import Location, dotted
 

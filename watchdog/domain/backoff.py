@@ -61,11 +61,13 @@ def backoff(episode_id: str, number: int, policy: Policy, cause: Cause | None = 
     every replica and every restart computes the same moment. A cause may have a backoff of its own.
     """
     own = policy.rule_for(cause or Cause.UNKNOWN)
-    base, most = own.backoff or policy.backoff, own.backoff_max or policy.backoff_max
+    base = policy.backoff if own.backoff is None else own.backoff
+    most = policy.backoff_max if own.backoff_max is None else own.backoff_max
+    factor = policy.backoff_factor if own.backoff_factor is None else own.backoff_factor
     for _ in range(number - 1):
         if base >= most:
             break
-        base *= own.backoff_factor or policy.backoff_factor
+        base *= factor
     base = min(base, most)
     return base + base * (policy.jitter * _fraction(f"{episode_id}#{number}"))
 
