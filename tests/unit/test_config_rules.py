@@ -110,6 +110,9 @@ def test_warns_of_a_ledger_that_depends_on_where_a_command_is_started(
         "watch: {interval: 1s, recovery_interval: 1s}",
         "server: {host: '::', port: 0}",
         "server: {host: localhost}",
+        "server: {external_url: 'https://example.com/watchdog/'}",
+        "server: {external_url: 'http://[::1]:9464'}",
+        "server: {external_url: 'https://example.com/a%20b/~team-a'}",
         "server: {host: 'fe80::1%eth0'}",
         "server: {host: 'b\u00fccher.my-host.test.'}",
         "models: [{id: 1e5}, {id: '123456'}]",
@@ -133,6 +136,9 @@ def test_warns_of_a_ledger_that_depends_on_where_a_command_is_started(
         "shortest-intervals",
         "any-port",
         "host-name",
+        "page-behind-a-path",
+        "page-at-an-address",
+        "page-behind-an-escaped-path",
         "host-with-zone",
         "international-host",
         "ids-like-numbers",
@@ -155,3 +161,10 @@ def test_knows_one_base_url_by_one_name(tmp_path: Path) -> None:
     path.write_text("baseten: {base_url: 'https://api.baseten.co/'}")
 
     assert load_config(path).config.baseten.base_url == "https://api.baseten.co"
+
+
+def test_a_link_to_the_page_has_one_slash_after_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text("server: {external_url: 'https://example.com/watchdog//'}")
+
+    assert load_config(path).config.server.external_url == "https://example.com/watchdog"

@@ -210,7 +210,9 @@ class Server(Section):
         "`*.example.com`, beside addresses, names without a dot and `*.svc`.",
     )
     external_url: BaseUrl | None = Field(
-        None, description="Where people reach the page; notifications link to it."
+        None,
+        description="Where people reach the page, with its path if it is behind one; "
+        "notifications link to it. No user and password: messages show it.",
     )
 
 

@@ -31,9 +31,11 @@ def breaches(config: Config) -> Iterator[Breach]:
     yield from _store(config)
     if not _is_host(config.server.host):
         yield Breach("server.host", "neither an IP address nor a host name, like 127.0.0.1 or ::")
-    external = config.server.external_url
-    if external is not None and not external.startswith(("https://", "http://")):
-        yield Breach("server.external_url", "must begin with https:// or http://")
+    if config.server.external_url is not None:
+        from watchdog.urls.api import page_url_problem
+
+        if problem := page_url_problem(config.server.external_url):
+            yield Breach("server.external_url", problem)
 
 
 def _baseten(config: Config) -> Iterator[Breach]:

@@ -1,5 +1,6 @@
 """The types of the settings' values, and the messages when a value does not fit."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -54,12 +55,15 @@ def _printable(value: str) -> str:
 def _storable(path: Path) -> Path:
     if "\0" in str(path):
         raise ValueError("a path holds no NUL")
+    if re.match(r"[a-z]+:/", str(path)):  # Of two slashes, `Path` keeps one.
+        # It may hold a secret, and paths are shown.
+        raise ValueError("must be the path of a file, not a URL")
     return path
 
 
 def _without_slash(url: str) -> str:
     # The ledger belongs to one base URL, and these are the same.
-    return url.removesuffix("/")
+    return url.rstrip("/")
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The URLs of the API and of Baseten's web application, taken apart by httpx."""
+"""The URLs of the API, of Baseten's web application and of our own page, taken apart by httpx.
+
+No text of an error quotes the URL: it may hold a password.
+"""
 
 import re
 
@@ -7,12 +10,14 @@ import httpx
 from watchdog.text.host import HIGHEST_PORT, is_loopback
 from watchdog.text.links import APP_URL
 
-_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?/?")
-_NOT_AN_ORIGIN = "only a scheme, a host and a port, without path, query or user"
+_ORIGIN = r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?"
+_NO_PATH = re.compile(f"{_ORIGIN}/?")
+_WITH_PATH = re.compile(rf"{_ORIGIN}(/([\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{{2}})*)?", re.ASCII)
+_MUST_HAVE_NO_PATH = "only a scheme, a host and a port, without path, query or user"
 
 
 def api_url(text: str) -> httpx.URL:
-    """Raises ValueError, with a text that does not quote the URL, which may hold a password."""
+    """Raises ValueError."""
     return _url(text, "https://api.baseten.co")
 
 
@@ -29,14 +34,13 @@ def _url(text: str, example: str) -> httpx.URL:
 
 
 def base_url_problem(text: str, *, insecure: bool) -> str | None:
-    """Why the URL cannot be that of the API; `insecure` allows plain http to any host. The problem
-    does not quote the URL, which may hold a password."""
+    """Why the URL cannot be that of the API; `insecure` allows plain http to any host."""
     try:
         url = api_url(text)
     except ValueError as error:
         return str(error)
-    if not _ORIGIN.fullmatch(text):
-        return _NOT_AN_ORIGIN
+    if not _NO_PATH.fullmatch(text):
+        return _MUST_HAVE_NO_PATH
     if url.scheme == "http" and not is_loopback(url.host) and not insecure:
         return (
             "plain http would send the API key in the clear: use https, or set "
@@ -46,9 +50,20 @@ def base_url_problem(text: str, *, insecure: bool) -> str | None:
 
 
 def app_url_problem(text: str) -> str | None:
-    """Why the URL cannot be that of the web application. It does not quote the URL."""
+    """Why the URL cannot be that of the web application."""
     try:
         _url(text, APP_URL)
     except ValueError as error:
         return str(error)
-    return None if _ORIGIN.fullmatch(text) else _NOT_AN_ORIGIN
+    return None if _NO_PATH.fullmatch(text) else _MUST_HAVE_NO_PATH
+
+
+def page_url_problem(text: str) -> str | None:
+    """Why the URL cannot be that of our page, which may be behind a path of a proxy."""
+    try:
+        _url(text, "https://watchdog.example.com")
+    except ValueError as error:
+        return str(error)
+    if _WITH_PATH.fullmatch(text):
+        return None
+    return "only a scheme, a host, a port and a path, without query, fragment, user or spaces"
