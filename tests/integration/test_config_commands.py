@@ -80,7 +80,7 @@ def test_the_file_is_named_in_one_way_or_the_other(
 
 
 def test_check_warns_and_says_ok(path: Path) -> None:
-    path.write_text("policy: {retry_on: []}")
+    path.write_text("models: [{id: a}]\npolicy: {retry_on: []}")
 
     result = run("check", str(path))
 
@@ -88,6 +88,22 @@ def test_check_warns_and_says_ok(path: Path) -> None:
     assert result.stderr == (
         f"warning: {path}: policy.retry_on: empty, so nothing is ever retried\n"
     )
+
+
+@pytest.mark.parametrize("content", ["", "models: []", "models:\nmode: observe"])
+def test_check_warns_where_nothing_is_watched(
+    content: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text(content)
+
+    result = run("check", str(path))
+
+    assert (result.exit_code, result.stdout) == (0, f"{path}: ok\n")
+    assert result.stderr == (
+        f"warning: {path}: models: none is configured, and none is discovered: nothing is watched\n"
+    )
+    monkeypatch.setenv("BASETEN_WATCHDOG_DISCOVERY", '{"include": ["*"]}')
+    assert run("check", str(path)).stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -104,7 +120,7 @@ def test_check_reads_a_key_file_that_is_there(
     content: str | None, code: int, says: str, path: Path
 ) -> None:
     key = path.with_name("key")
-    path.write_text("baseten: {api_key_file: key}")
+    path.write_text("models: [{id: a}]\nbaseten: {api_key_file: key}")
     if content is not None:
         key.write_text(content)
 
@@ -137,7 +153,7 @@ def test_check_refuses_receivers_that_cannot_be_used(
 ) -> None:
     file = path.with_name("url")
     path.write_text(
-        "notify:\n- {name: ops, url: 'https://hooks.example.com/ops'}\n"
+        "models: [{id: a}]\nnotify:\n- {name: ops, url: 'https://hooks.example.com/ops'}\n"
         "- {name: chat, url_file: url}\n"
     )
     if content is not None:
@@ -154,6 +170,7 @@ def test_check_refuses_receivers_that_cannot_be_used(
 
 def test_check_names_each_receiver_that_cannot_be_used(path: Path) -> None:
     path.write_text(
+        "models: [{id: a}]\n"
         "notify: [{name: a, url: 'nonsense://s3cr3t'}, {name: b, url: 'mailto://s3cr3t'}]"
     )
 

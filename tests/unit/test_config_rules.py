@@ -56,6 +56,14 @@ def test_refuses_what_cannot_work(path: Path) -> None:
             "rules[1]: applies to none of the models: an earlier rule matches each that this one",
         ),
         (
+            "discovery: {include: ['*'], exclude: ['*']}",
+            "discovery.exclude: excludes all that `include` selects: none is discovered, and",
+        ),
+        (
+            "models: [{id: a}]\ndiscovery: {include: ['a-*'], exclude: ['a*']}",
+            "discovery.exclude: excludes all that `include` selects: none is discovered",
+        ),
+        (
             "notify: [{name: ops, url: 'https://hooks.example.com/x', events: []}]",
             "notify[0].events: empty, so nothing is ever sent to ops",
         ),
@@ -72,6 +80,8 @@ def test_refuses_what_cannot_work(path: Path) -> None:
         "rule-without-models",
         "rule-for-teams-that-are-not-given",
         "rule-after-another",
+        "discovery-of-nothing",
+        "discovery-of-nothing-beside-models",
         "receiver-without-events",
     ],
 )

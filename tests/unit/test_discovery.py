@@ -41,6 +41,28 @@ def test_a_pattern_with_a_slash_is_of_team_and_name(model: ListedModel, wanted: 
     assert RULES.wants(model) is wanted
 
 
+@pytest.mark.parametrize(
+    ("include", "exclude", "none"),
+    [
+        (["*"], ["*"], True),
+        (["*", "llama-*"], ["x", "*"], True),
+        (["team-a/*", "abc123"], ["*/*"], True),
+        (["team-a/*", "llama-*"], ["team-*/*", "ll*"], True),
+        (["abc123"], ["abc123"], True),
+        (["abc123"], ["abc*"], False),
+        (["team-a/*"], ["team-a*"], False),
+        (["*"], ["llama-*"], False),
+        (["llama-*", "whisper-*"], ["llama-*"], False),
+        (["[ab]*"], ["*b]*"], False),
+        (["*"], [], False),
+    ],
+)
+def test_patterns_that_exclude_all_that_others_include_are_known(
+    include: list[str], exclude: list[str], none: bool
+) -> None:
+    assert DiscoveryRules(tuple(include), tuple(exclude)).want_none is none
+
+
 def whole(*models: ListedModel) -> Listing:
     return Listing(models)
 

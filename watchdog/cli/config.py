@@ -44,8 +44,10 @@ def check(
     file = config_file(_one_of(context, argument, config))
     if file is None:
         fail(f"there is no configuration file: name one, or write ./{CONFIG_NAME} with `init`")
+    from watchdog.config.warnings import nothing_watched
+
     loaded = load(file)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *nothing_watched(loaded.config)):
         warn(f"{file}: {warning}")
     _check_key(file, loaded.config)
     _check_receivers(file, loaded.config)

@@ -36,11 +36,20 @@ def warnings(config: Config) -> Iterator[str]:
         )
     for path, rules in all_rules(config):
         yield from (f"{path}.retry_on: {doubt}" for doubt in _doubts(rules.retry_on))
+    if config.discovery is not None and config.discovery.rules().want_none:
+        rest = "" if config.models else ", and nothing is watched"
+        yield f"discovery.exclude: excludes all that `include` selects: none is discovered{rest}"
     if config.discovery is None and config.models:
         yield from _unused_rules(config)
     for number, receiver in enumerate(config.notify):
         if not receiver.events:
             yield f"notify[{number}].events: empty, so nothing is ever sent to {receiver.name}"
+
+
+def nothing_watched(config: Config) -> Iterator[str]:
+    """What a daemon says at its start, by an event of its own."""
+    if not config.watches_any:
+        yield "models: none is configured, and none is discovered: nothing is watched"
 
 
 def _doubts(retry_on: Sequence[str]) -> Iterator[str]:

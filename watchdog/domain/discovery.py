@@ -51,6 +51,13 @@ class DiscoveryRules:
     def wants(self, model: ListedModel) -> bool:
         return self.included_by(model) is not None and self.excluded_by(model) is None
 
+    @property
+    def want_none(self) -> bool:
+        """Whether the patterns alone show that no model can be wanted."""
+        return all(
+            any(_covers(wider, pattern) for wider in self.exclude) for pattern in self.include
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
@@ -104,6 +111,16 @@ def matches(pattern: str, model_id: str, name: str | None, team: str | None) -> 
         return True
     text = f"{team}/{name or model_id}" if "/" in pattern else name or model_id
     return ("/" not in pattern or team is not None) and fnmatchcase(text, pattern)
+
+
+def _covers(wider: str, pattern: str) -> bool:
+    """Whether one pattern certainly matches each model that the other one does. Only its `*` are
+    understood, and a pattern without `*` may be an id, which another pattern is not compared
+    with."""
+    if wider in (pattern, "*", "*/*"):
+        return True
+    alike = ("/" in wider) == ("/" in pattern) and not set("?[]") & set(wider)
+    return alike and "*" in pattern and fnmatchcase(pattern, wider)
 
 
 def first_match(
