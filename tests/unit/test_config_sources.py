@@ -159,6 +159,61 @@ def test_environment_beats_file_and_command_line_beats_both(
             ],
         ),
         (
+            {"BASETEN_WATCHDOG_NOTIFY": '{"name": "a"}'},
+            ["BASETEN_WATCHDOG_NOTIFY: notify: must be a list"],
+        ),
+        (
+            {"BASETEN_WATCHDOG_DISCOVERY": "{}"},
+            ["BASETEN_WATCHDOG_DISCOVERY: discovery.include: is missing"],
+        ),
+        (
+            {"BASETEN_WATCHDOG_POLICY__ALLOWED_TIMES__TIMEZONE": "UTC"},
+            [
+                (
+                    "BASETEN_WATCHDOG_POLICY__ALLOWED_TIMES__TIMEZONE: "
+                    "policy.allowed_times.cron: is missing"
+                )
+            ],
+        ),
+        (
+            {
+                "BASETEN_WATCHDOG_LOGGING": "null",
+                "BASETEN_WATCHDOG_POLICY": '{"max_atempts": null}',
+            },
+            [
+                (
+                    "BASETEN_WATCHDOG_POLICY: policy.max_atempts: no such setting: "
+                    "did you mean max_attempts?"
+                )
+            ],
+        ),
+        (
+            {"BASETEN_WATCHDOG_LOGGING": '["debug"]'},
+            [
+                (
+                    "BASETEN_WATCHDOG_LOGGING: logging: must hold settings, each on a line of its "
+                    "own below it"
+                )
+            ],
+        ),
+        (
+            {"BASETEN_WATCHDOG_POLICY": '{"max_attempts": 2, "max_attempts": 3}'},
+            ["BASETEN_WATCHDOG_POLICY: the key 'max_attempts' is there twice"],
+        ),
+        (
+            {"BASETEN_WATCHDOG_MODELS": '[{"id": "a", "policy": {"jitter": 0, "jitter": 1}}]'},
+            ["BASETEN_WATCHDOG_MODELS: the key 'jitter' is there twice"],
+        ),
+        (
+            {"BASETEN_WATCHDOG_MODELS": "[" * 100_000},
+            [
+                (
+                    "BASETEN_WATCHDOG_MODELS: must be JSON, as lists and sections are in the "
+                    'environment, like ["BUILD_FAILED"] or [{"id": "abc123"}]'
+                )
+            ],
+        ),
+        (
             {"BASETEN_WATCHDOG_POLICY__MAX_ATTEMPTS": "7"},
             [
                 (
@@ -180,6 +235,14 @@ def test_environment_beats_file_and_command_line_beats_both(
         "wrong-value",
         "unknown-in-section",
         "wrong-in-list",
+        "section-for-list",
+        "empty-section-lacks-a-setting",
+        "lacks-another-setting",
+        "empty-unknown-setting",
+        "list-for-section",
+        "key-twice",
+        "key-twice-below",
+        "nested-too-deeply",
         "breaks-a-rule-with-a-default",
     ],
 )
@@ -193,6 +256,23 @@ def test_refuses_a_variable_by_its_name(
         load(path, "logging: {level: debug}")
 
     assert list(caught.value.problems) == problems
+
+
+def test_names_the_variable_that_a_model_inherits_from(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASETEN_WATCHDOG_POLICY__CAUSES", '{"network_backoff": {"backoff": "0s"}}')
+    monkeypatch.setenv("BASETEN_WATCHDOG_POLICY__HEALTHY_RESET", "1s")
+
+    with pytest.raises(ConfigError) as caught:
+        load(path, "models: [{id: a, policy: {jitter: 0}}]")
+
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
+        "BASETEN_WATCHDOG_POLICY__CAUSES",
+        "BASETEN_WATCHDOG_POLICY__HEALTHY_RESET",
+        "BASETEN_WATCHDOG_POLICY__CAUSES",
+        "BASETEN_WATCHDOG_POLICY__HEALTHY_RESET",
+    ]
 
 
 def test_reads_lists_and_sections_as_json(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +292,28 @@ def test_reads_lists_and_sections_as_json(path: Path, monkeypatch: pytest.Monkey
     assert policy.first_delay == timedelta(seconds=1)
     assert loaded.sources["policy.max_attempts"] == "BASETEN_WATCHDOG_POLICY"
     assert loaded.sources["policy.jitter"] == "BASETEN_WATCHDOG_POLICY__JITTER"
+
+
+def test_an_empty_value_of_a_variable_was_not_given(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MODELS", "POLICY", "NOTIFY", "POLICY__RETRY_ON", "CAUSES", "DISCOVERY"):
+        monkeypatch.setenv(f"BASETEN_WATCHDOG_{name}", "null")
+    monkeypatch.setenv("BASETEN_WATCHDOG_FLEET", '{"max_in_flight": null, "breaker": null}')
+
+    loaded = load(
+        path, "models: [{id: a}]\npolicy: {retry_on: [FAILED]}\nfleet: {max_in_flight: 2}"
+    )
+
+    assert [model.id for model in loaded.config.models] == ["a"]
+    assert loaded.config.policy.retry_on == ("FAILED",)
+    assert loaded.config.fleet.max_in_flight == 2
+    assert loaded.sources == {
+        "models": f"file {path}",
+        "policy.retry_on": f"file {path}",
+        "fleet.max_in_flight": f"file {path}",
+        "discovery": "BASETEN_WATCHDOG_DISCOVERY",
+    }
 
 
 def test_leaves_alone_what_kubernetes_says_of_services(

@@ -33,13 +33,34 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 
 
 def _settings(name: str, text: str) -> dict[str, Any]:
-    """The one setting of a variable, in its sections. Raises ValueError if it is not JSON, as a
-    list or a section must be."""
+    """The one setting of a variable, in its sections. Raises ValueError with the problem if it is
+    not JSON, as a list or a section must be."""
     *sections, last = _path(name)
     # As with secrets: what comes from a file or a Kubernetes Secret often ends in a newline.
-    found = {last: json.loads(text) if is_compound((*sections, last)) else text.strip()}
+    found = {last: _json(text) if is_compound((*sections, last)) else text.strip()}
     for section in reversed(sections):
         found = {section: found}
+    return found
+
+
+def _json(text: str) -> Any:
+    """Raises ValueError."""
+    twice: list[str] = []
+
+    def section(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice.extend(name for name in names if names.count(name) > 1)
+        return dict(pairs)
+
+    try:
+        found = json.loads(text, object_pairs_hook=section)
+    except (ValueError, RecursionError):
+        raise ValueError(
+            "must be JSON, as lists and sections are in the environment, like "
+            """["BUILD_FAILED"] or [{"id": "abc123"}]"""
+        ) from None
+    if twice:
+        raise ValueError(f"the key {twice[0]!r} is there twice")
     return found
 
 
@@ -66,11 +87,8 @@ def _problems(name: str, value: str) -> Iterator[str]:
     else:
         try:
             _settings(name, value)
-        except ValueError:
-            yield (
-                f"{name}: must be JSON, as lists and sections are in the environment, like "
-                """["BUILD_FAILED"] or [{"id": "abc123"}]"""
-            )
+        except ValueError as error:
+            yield f"{name}: {error}"
 
 
 def _paths(sections: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """From defaults, file, environment and command line to one checked configuration."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from watchdog.config.breach import Breach
 from watchdog.config.environment import read_environment
 from watchdog.config.file import ConfigError, read_yaml
+from watchdog.config.layers import merged, source_of, sources, without_empty
 from watchdog.config.model import Config
 from watchdog.config.problems import config_problems
 from watchdog.config.rules import breaches
@@ -44,25 +45,26 @@ def load_config(
     layers = {f"file {path}": read_yaml(path)} if path is not None else {}
     layers |= read_environment(os.environ)
     layers[_COMMAND_LINE] = dict(overrides or {})
-    merged: dict[str, Any] = {}
-    for layer in layers.values():
-        merged = _merge(merged, layer)
-    sources = _sources(layers)
-    config, problems = _checked(merged)
+    settings, found = merged(layers), sources(layers)
+    config, problems = _checked(settings, found)
     if problems:
-        placed = (_place(paths, path, sources) + problem for paths, problem in problems)
+        placed = (_place(paths, path, found) + problem for paths, problem in problems)
         raise ConfigError(*dict.fromkeys(placed))
+    given = without_empty(found, settings, config)
     if path is not None:
         config = _located(config, path.parent.absolute())
     doubts = tuple(warnings(config))
     if model_ids:
         config = _narrowed(config, model_ids)
-        sources["models"] = _COMMAND_LINE
-    return LoadedConfig(config, doubts, sources)
+        given["models"] = _COMMAND_LINE
+    return LoadedConfig(config, doubts, given)
 
 
-def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...], str]]]:
+def _checked(
+    settings: dict[str, Any], found: Mapping[str, str]
+) -> tuple[Config, list[tuple[tuple[str, ...], str]]]:
     """The configuration and all that is wrong: the settings concerned, and the line to print.
+    `found` are the sources of the settings.
 
     Settings of the wrong shape are left out. On the rest, all rules are checked that do not need a
     setting that was left out.
@@ -72,17 +74,19 @@ def _checked(merged: dict[str, Any]) -> tuple[Config, list[tuple[tuple[str, ...]
     config = None
     while config is None:
         try:
-            config = Config.model_validate(merged)
+            config = Config.model_validate(settings)
         except ValidationError as error:
-            for found, text in config_problems(error):
-                location = found
-                if dotted(found) in aside:
+            for at, text in config_problems(error):
+                location, path = at, dotted(at)
+                if path in aside:
                     # A required setting is missing, so its whole section is left out.
-                    location = found[:-1]
+                    location = at[:-1]
                 else:
-                    problems.append(((dotted(found),), f"{dotted(found)}: {text}"))
+                    # What is missing has no source, but the rest of its section has one.
+                    concerned = path if source_of(path, found) else dotted(at[:-1])
+                    problems.append(((concerned,), f"{path}: {text}"))
                 aside.add(dotted(location))
-                merged = _without(merged, location)
+                settings = _without(settings, location)
     problems += (
         ((breach.path, *breach.others), f"{breach.path}: {breach.text}")
         for breach in breaches(config)
@@ -99,11 +103,11 @@ def _touches(breach: Breach, aside: Iterable[str]) -> bool:
     )
 
 
-def _place(paths: Sequence[str], file: Path | None, sources: Mapping[str, str]) -> str:
+def _place(paths: Sequence[str], file: Path | None, found: Mapping[str, str]) -> str:
     """The beginning of a line: the variable or the command line, if one of `paths` was set there;
     otherwise the file."""
     for path in paths:
-        source = sources.get(path) or sources.get(path.partition("[")[0], "")
+        source = source_of(path, found)
         if source and source != f"file {file}":
             return f"{source}: "
     return "" if file is None else f"{file}: "
@@ -142,16 +146,6 @@ def _located(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"notify": receivers})
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and (isinstance(value, Mapping) or value is None):
-            value = _merge(old, value or {})
-        merged[key] = value
-    return merged
-
-
 def _without(settings: Mapping[str, Any], location: Location) -> dict[str, Any]:
     """The settings without the one at `location`; if it is in a list, without that list. A model is
     not removed, so that the numbers of the other models stay right. If the whole model or its id is
@@ -167,15 +161,3 @@ def _without(settings: Mapping[str, Any], location: Location) -> dict[str, Any]:
     if rest and isinstance(rest[0], str):
         without[key] = _without(settings[key], rest)
     return without
-
-
-def _sources(layers: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    return {path: layer for layer, settings in layers.items() for path in _leaves(settings)}
-
-
-def _leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}"

@@ -255,10 +255,6 @@ class Logging(Section):
     )
 
 
-def _list(value: object) -> object:
-    return () if value is None else value
-
-
 def _regular_expression(text: str) -> str:
     # Slow to import, and few configurations have patterns of their own.
     from watchdog.config.causes import regular_expression
@@ -293,12 +289,12 @@ class Config(Section):
         "these.",
     )
     fleet: Fleet = Field(default_factory=Fleet, description="The limits over all models.")
-    models: Annotated[tuple[Model, ...], BeforeValidator(_list)] = Field(
+    models: tuple[Model, ...] = Field(
         (),
         description="The models that are watched. If the list is empty, only discovered models are "
         "watched.",
     )
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(_list)] = Field(
+    rules: tuple[Rule, ...] = Field(
         (), description="Policies for groups of models; the first rule that matches a model counts."
     )
     discovery: Discovery | None = Field(

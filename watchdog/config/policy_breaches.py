@@ -1,6 +1,7 @@
 """What must hold within a policy, and between it and the other sections."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from watchdog.config.breach import Breach
@@ -20,9 +21,17 @@ _LOWEST_RATE = 1e-5
 def policy_breaches(config: Config) -> Iterator[Breach]:
     """Of the common policy, of each rule's and of each model's own."""
     for path, rules in all_rules(config):
-        yield from _policy(path, rules)
-        yield from _own_backoffs(path, rules)
-        yield from _together(path, rules, config)
+        yield from _inherited(path, _policy(path, rules))
+        yield from _inherited(path, _own_backoffs(path, rules))
+        yield from _inherited(path, _together(path, rules, config))
+
+
+def _inherited(path: str, found: Iterable[Breach]) -> Iterator[Breach]:
+    """The key that a breach is about may be from another layer than its path says."""
+    for breach in found:
+        key = breach.path.removeprefix(f"{path}.")
+        others = () if key == breach.path else _of_policy(path, key)
+        yield replace(breach, others=(*breach.others, *others))
 
 
 def _policy(path: str, rules: PolicyRules) -> Iterator[Breach]:
@@ -35,7 +44,7 @@ def _policy(path: str, rules: PolicyRules) -> Iterator[Breach]:
             _of_policy(path, "max_attempts"),
         )
     if rules.backoff <= timedelta(0):
-        yield Breach(f"{path}.backoff", "must be more than 0s", _of_policy(path, "backoff"))
+        yield Breach(f"{path}.backoff", "must be more than 0s")
     if rules.backoff_max < rules.backoff:
         text = "must not be shorter than backoff"
         yield Breach(f"{path}.backoff_max", text, _of_policy(path, "backoff"))
@@ -61,23 +70,23 @@ def _own_backoffs(path: str, rules: PolicyRules) -> Iterator[Breach]:
         if own is None:
             continue
         at = f"{path}.causes.{cause}"
-        given = _of_policy(path, f"causes.{cause}.backoff")
         if own.backoff <= timedelta(0):
-            yield Breach(f"{at}.backoff", "must be more than 0s", given)
+            yield Breach(f"{at}.backoff", "must be more than 0s")
         if own.backoff_max is None and own.backoff > rules.backoff_max:
             text = (
                 f"is above the policy's backoff_max ({format_duration(rules.backoff_max)}): "
                 "give it a backoff_max of its own"
             )
-            yield Breach(f"{at}.backoff", text, (*given, *_of_policy(path, "backoff_max")))
+            yield Breach(f"{at}.backoff", text, _of_policy(path, "backoff_max"))
         if own.backoff_max is not None and own.backoff_max < own.backoff:
-            yield Breach(f"{at}.backoff_max", "must not be shorter than backoff", given)
+            text = "must not be shorter than backoff"
+            yield Breach(f"{at}.backoff_max", text, _of_policy(path, f"causes.{cause}.backoff"))
         if rules.window <= own.backoff:
             text = (
                 f"must be shorter than the policy's window ({format_duration(rules.window)}): "
                 "attempts that far apart never share a window"
             )
-            yield Breach(f"{at}.backoff", text, (*given, *_of_policy(path, "window")))
+            yield Breach(f"{at}.backoff", text, _of_policy(path, "window"))
 
 
 def _together(path: str, rules: PolicyRules, config: Config) -> Iterator[Breach]:
