@@ -34,13 +34,8 @@ class AllowedTimes:
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
-        try:
-            object.__setattr__(self, "_zone", ZoneInfo(self.timezone))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"{self.timezone!r} is no time zone: write it like Europe/Berlin"
-            ) from None
-        object.__setattr__(self, "_spans", tuple(map(_parsed, self.cron)))
+        object.__setattr__(self, "_zone", time_zone(self.timezone))
+        object.__setattr__(self, "_spans", tuple(map(parsed_line, self.cron)))
 
     def opens_at(self, now: datetime) -> datetime | None:
         """None if retries are allowed now; otherwise the next time at which they are allowed, at
@@ -92,7 +87,16 @@ def _in_hour(span: CronSim, local: datetime) -> bool:
     return local.hour in span.hours and local.month in span.months and span.match_day(local.date())
 
 
-def _parsed(text: str) -> CronSim:
+def time_zone(name: str) -> ZoneInfo:
+    """Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no time zone: write it like Europe/Berlin") from None
+
+
+def parsed_line(text: str) -> CronSim:
+    """Raises ValueError."""
     if len(text.split()) != 5:
         raise ValueError(f"{text!r}: write cron's five fields, as in '* 8-18 * * mon-fri'")
     try:

@@ -76,10 +76,13 @@ def _checked(
         try:
             config = Config.model_validate(settings)
         except ValidationError as error:
-            for at, text in config_problems(error):
-                location, path = at, dotted(at)
-                if path in aside:
-                    # A required setting is missing, so its whole section is left out.
+            told = [(at, dotted(at), text) for at, text in config_problems(error)]
+            wrong = aside | {path for _, path, _ in told}
+            for at, path, text in told:
+                location = at
+                if path in aside or any(each.startswith(f"{path}[") for each in wrong):
+                    # A required setting is missing, or a list is empty, because what is wrong was
+                    # left out. So the whole section is left out.
                     location = at[:-1]
                 else:
                     # What is missing has no source, but the rest of its section has one.
@@ -158,6 +161,6 @@ def _without(settings: Mapping[str, Any], location: Location) -> dict[str, Any]:
         models[rest[0]] = {**kept, "id": f"{rest[0]}"} if rest[1:] in ((), ("id",)) else kept
         return {**settings, "models": models}
     without = {name: value for name, value in settings.items() if name != key}
-    if rest and isinstance(rest[0], str):
+    if rest and isinstance(rest[0], str) and key in settings:
         without[key] = _without(settings[key], rest)
     return without

@@ -1,31 +1,39 @@
 """The settings of a policy: every key, its default, its unit and the reason for it."""
 
-from typing import Annotated, Any, Self
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field
 
-from watchdog.config.allowed_times import AllowedTimes
+from watchdog.config.allowed_times import AllowedTimes, parsed_line, time_zone
 from watchdog.config.section import Section
-from watchdog.config.values import Count, Duration, Factor, NoBool, Statuses
+from watchdog.config.values import Count, Duration, Factor, NoBool, Statuses, Text
 from watchdog.domain.causes import Cause
 from watchdog.domain.records import CauseAction, CauseRule, Standing
 from watchdog.text.duration import parse_duration
 
 
+def _checked_by(check: Callable[[str], object]) -> AfterValidator:
+    def unchanged(text: str) -> str:
+        check(text)
+        return text
+
+    return AfterValidator(unchanged)
+
+
+CronLine = Annotated[Text, _checked_by(parsed_line)]
+TimeZone = Annotated[Text, _checked_by(time_zone)]
+
+
 class AllowedTimesRules(Section):
     """Each minute that one of the lines matches is allowed."""
 
-    cron: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    cron: Annotated[tuple[CronLine, ...], Field(min_length=1)] = Field(
         description="Lines of cron's five fields, as '* 8-18 * * mon-fri'."
     )
-    timezone: str = Field(
+    timezone: TimeZone = Field(
         "UTC", description="The time zone in which the lines are read, such as Europe/Berlin."
     )
-
-    @model_validator(mode="after")
-    def _readable(self) -> Self:
-        self.compiled()
-        return self
 
     def compiled(self) -> AllowedTimes:
         return AllowedTimes(self.cron, self.timezone)
