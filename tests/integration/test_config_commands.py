@@ -132,6 +132,42 @@ def test_check_reads_a_key_file_that_is_there(
 
 
 @pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("folder", "Is a directory"),
+        ("null", "it is no regular file"),
+        ("fifo", "it is no regular file"),
+        ("file/ledger.db", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+        ("x" * 300, "its name is too long"),
+        ("x" * 243, "its name is too long for a file beside it, whose name ends in .command.lock"),
+        (f"{'x' * 300}/ledger.db", "File name too long"),
+        ("x" * 242, None),
+        ("file", None),
+        ("nowhere/ledger.db", None),
+    ],
+)
+def test_check_refuses_what_is_here_and_cannot_be_the_ledger(
+    name: str, says: str | None, path: Path
+) -> None:
+    folder = path.parent
+    (folder / "folder").mkdir()
+    (folder / "null").symlink_to(os.devnull)
+    (folder / "loop").symlink_to("loop")
+    os.mkfifo(folder / "fifo")
+    (folder / "file").touch()
+    before = set(folder.iterdir()) | {path}
+    path.write_text(f"models: [{{id: a}}]\nstore: {{url: 'sqlite:///{name}'}}")
+
+    result = run("check", str(path))
+
+    told = f"error: {path}: store.url: {folder / name} cannot be the ledger: {says}"
+    assert (result.exit_code, result.stdout) == ((0, f"{path}: ok\n") if says is None else (2, ""))
+    assert result.stderr.startswith(told) if says else result.stderr == ""
+    assert set(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
     ("content", "code", "says"),
     [
         (None, 0, ["warning: {path}: notify[1].url_file: {file} is not on this machine"]),

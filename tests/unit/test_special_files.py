@@ -64,6 +64,15 @@ def test_the_null_device_is_an_empty_configuration() -> None:
     assert load_config(Path(os.devnull)).sources == {}
 
 
+@pytest.mark.parametrize("role", [Role.DAEMON, Role.READER])
+def test_the_null_device_is_no_ledger(role: Role, tmp_path: Path) -> None:
+    file = tmp_path / "null"
+    file.symlink_to(os.devnull)
+    with pytest.raises(LedgerSetupError, match="no regular file"):
+        _ledger(file, role)
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_a_key_file_that_becomes_a_fifo_changes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(KEY)

@@ -51,6 +51,7 @@ def check(
         warn(f"{file}: {warning}")
     _check_key(file, loaded.config)
     _check_receivers(file, loaded.config)
+    _check_ledger(file, loaded.config)
     typer.echo(f"{file}: ok")
 
 
@@ -85,6 +86,16 @@ def _check_receivers(file: Path, config: "Config") -> None:
 
     if problems := receiver_problems(config.model_copy(update={"notify": tuple(here)})):
         fail(*(f"{file}: {each}" for each in problems))
+
+
+def _check_ledger(file: Path, config: "Config") -> None:
+    """The ledger may be only where the daemon runs; what is here in its place must be a file."""
+    from watchdog.ledger.sqlite_file import unusable
+    from watchdog.urls.ledger import sqlite_file
+
+    ledger = sqlite_file(config.store.url)
+    if ledger is not None and (problem := unusable(ledger)):
+        fail(f"{file}: store.url: {ledger} cannot be the ledger: {problem}")
 
 
 @config_app.command(cls=FoldedHelp, epilog=epilog("config show"))

@@ -1,8 +1,8 @@
 """Opening a file that must be a regular one.
 
 Opening a FIFO waits for its other end, and reading a device may never end. The null device is the
-exception: it is a usual way to name an empty file. A symbolic link in place of a file that the
-program itself writes may lead to a file of somebody else.
+exception where a file is only read: it is a usual way to name an empty file. A symbolic link in
+place of a file that the program itself writes may lead to a file of somebody else.
 """
 
 import errno
@@ -20,9 +20,10 @@ def read_regular(file: Path, most_bytes: int) -> bytes:
         return opened.read(most_bytes + 1)
 
 
-def check_regular(file: Path) -> None:
-    """Raises OSError if there is none, or if it is no regular file. A link is followed."""
-    _check(file.stat(), file)
+def check_regular(file: Path, *, null: bool = True) -> None:
+    """Raises OSError if there is none, or if it is no regular file; the null device may be one. A
+    link is followed."""
+    _check(file.stat(), file, null=null)
 
 
 def open_own(file: Path, flags: int) -> int:
@@ -33,21 +34,21 @@ def open_own(file: Path, flags: int) -> int:
     return open_regular(file, flags | os.O_NOFOLLOW)
 
 
-def open_regular(file: Path, flags: int) -> int:
-    """A descriptor of a file; a link is followed. Raises OSError, also if it is no regular
-    file."""
+def open_regular(file: Path, flags: int, *, null: bool = True) -> int:
+    """A descriptor of a file; a link is followed. Raises OSError, also if it is no regular file;
+    the null device may be one."""
     descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o600)
     try:
-        _check(os.fstat(descriptor), file)
+        _check(os.fstat(descriptor), file, null=null)
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _check(found: os.stat_result, file: Path) -> None:
+def _check(found: os.stat_result, file: Path, *, null: bool) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     is_null = stat.S_ISCHR(found.st_mode) and found.st_rdev == Path(os.devnull).stat().st_rdev
-    if not stat.S_ISREG(found.st_mode) and not is_null:
+    if not stat.S_ISREG(found.st_mode) and not (null and is_null):
         raise OSError(errno.EINVAL, "it is no regular file", str(file))

@@ -105,7 +105,7 @@ class SqliteDatabase:
 
         try:
             if reading:
-                check_regular(path)
+                check_regular(path, null=False)
             else:
                 make_file(path)
             if role in locks:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from watchdog.engine.ports import LedgerVersion
-from watchdog.files.regular import open_own, open_regular
+from watchdog.files.regular import check_regular, open_own, open_regular
 from watchdog.ledger.errors import is_busy
 
 BUSY_SECONDS = 5.0
@@ -22,6 +22,12 @@ BUSY_SECONDS = 5.0
 to report."""
 
 _POLL_SECONDS = 0.05
+
+_LONGEST_NAME = 255
+"""Bytes, on the usual file systems."""
+
+_LONGEST_ADDITION = ".command.lock"
+"""To the name of the ledger, for a file beside it."""
 
 _INODE = "inode"
 
@@ -34,13 +40,27 @@ SELECT (SELECT version_num FROM alembic_version),
 T = TypeVar("T")
 
 
+def unusable(path: Path) -> str | None:
+    """Why no ledger can be there, as far as that is known without opening it. None if there is
+    nothing there, because the ledger may be for another machine."""
+    if len(os.fsencode(path.name)) + len(_LONGEST_ADDITION) > _LONGEST_NAME:
+        return f"its name is too long for a file beside it, whose name ends in {_LONGEST_ADDITION}"
+    try:
+        check_regular(path, null=False)
+    except (FileNotFoundError, PermissionError):
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
+
+
 def make_file(path: Path) -> None:
     """Create the file, readable only by its owner: it contains the names of models and hosts. A
     file that exists may be a link to a ledger, but not a link that leads nowhere. Raises
     OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = open_regular(path, os.O_RDWR)
+        descriptor = open_regular(path, os.O_RDWR, null=False)
     except FileNotFoundError:
         descriptor = open_own(path, os.O_RDWR | os.O_CREAT)
     os.close(descriptor)

@@ -63,6 +63,12 @@ def located(text: str, folder: Path) -> str:
     return url.set(database=str(folder / (url.database or ""))).render_as_string()
 
 
+def sqlite_file(text: str) -> Path | None:
+    """The file of a SQLite ledger; None on PostgreSQL. Raises ValueError."""
+    url = ledger_url(text)
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
 def is_relative(text: str) -> bool:
     """Whether it names a SQLite file whose place depends on the working directory."""
     return text != located(text, Path("/"))
