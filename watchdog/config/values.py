@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from watchdog.text.duration import format_duration, parse_duration
+from watchdog.text.home import check_no_home
 from watchdog.text.host import HIGHEST_PORT
 from watchdog.text.patterns import HOST, MODEL_ID
 from watchdog.text.untrusted import is_visible
@@ -58,6 +59,7 @@ def _storable(path: Path) -> Path:
     if re.match(r"[a-z]+:/", str(path)):  # Of two slashes, `Path` keeps one.
         # It may hold a secret, and paths are shown.
         raise ValueError("must be the path of a file, not a URL")
+    check_no_home(str(path))
     return path
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from watchdog.text.home import check_no_home
 from watchdog.text.untrusted import MASK, is_visible
 from watchdog.urls.postgres import (
     POSTGRES_EXAMPLE,
@@ -82,3 +83,4 @@ def _check_sqlite(text: str, url: URL) -> None:
     alone = not url.query and "#" not in text and all(each is None for each in others)
     if not is_file or is_memory or not alone:
         raise ValueError(_WRITE_SQLITE)
+    check_no_home(file)
