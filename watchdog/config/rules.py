@@ -88,7 +88,9 @@ def _fleet(config: Config) -> Iterator[Breach]:
 
 
 def _models(config: Config) -> Iterator[Breach]:
+    """Each word must name one model: commands take ids and names."""
     seen: dict[tuple[str, str], int] = {}
+    ids = {model.id: number for number, model in enumerate(config.models)}
     for number, model in enumerate(config.models):
         for kind, word in (("id", model.id), ("name", model.name)):
             if word is None:
@@ -97,6 +99,10 @@ def _models(config: Config) -> Iterator[Breach]:
             if first != number:
                 path = f"models[{number}].{kind}"
                 yield Breach(path, f"{word} is models[{first}]'s already", (f"models[{first}].id",))
+        other = ids.get(model.name or "", number)
+        if other != number:
+            text = f"{model.name} is models[{other}]'s id already"
+            yield Breach(f"models[{number}].name", text, (f"models[{other}].id",))
 
 
 def _notify(config: Config) -> Iterator[Breach]:
