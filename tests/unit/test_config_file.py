@@ -17,6 +17,9 @@ from watchdog.config import ConfigError, load_config, policies
     [
         (b"mode: retry\nmode: retry\n", ":2:1: not YAML: the key 'mode' is there twice"),
         (b"policy:\n  jitter: 0\n  jitter: 0\n", ":3:3: not YAML: the key 'jitter' is there"),
+        (b"a: &a {}\nb:\n  <<: *a\n  <<: *a\n", ":4:3: not YAML: the key '<<' is there twice"),
+        (b"a: &a {}\nb: {<<: *a, <<: [*a]}\n", ":2:13: not YAML: the key '<<' is there twice"),
+        (b"a: {<<: {b: 0, b: 0}}\n", ":1:16: not YAML: the key 'b' is there twice"),
         (b"policy:\n\tjitter: 0\n", ":2:1: a tab: indent with spaces"),
         (b"models: [a\n", ":2:1: not YAML: "),
         (b"mode: retry\n---\nmode: retry\n", ":2:1: not YAML: "),
@@ -41,6 +44,9 @@ from watchdog.config import ConfigError, load_config, policies
     ids=[
         "key-twice",
         "key-twice-below",
+        "merged-twice",
+        "merged-twice-in-one-line",
+        "key-twice-in-what-is-merged",
         "tab",
         "unclosed",
         "two-documents",
@@ -122,3 +128,16 @@ def test_reads_shared_settings_and_a_byte_order_mark(tmp_path: Path) -> None:
 
     assert [policy.max_attempts for policy in found.values()] == [2, 2]
     assert [policy.jitter for policy in found.values()] == [0.5, 0.1]
+
+
+def test_a_mapping_may_override_what_it_merges_and_be_used_again(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog.yaml"
+    path.write_text(
+        "models:\n"
+        "  - {id: a, policy: {<<: &b {<<: {jitter: 0.1}, jitter: 0.2}}}\n"
+        "  - {id: b, policy: *b}\n"
+    )
+
+    found = policies(load_config(path).config)
+
+    assert [policy.jitter for policy in found.values()] == [0.2, 0.2]

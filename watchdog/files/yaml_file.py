@@ -1,7 +1,6 @@
 """Reading a file of settings. Everything that is wrong with it is reported in one line for a
 person."""
 
-from collections.abc import Hashable
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +32,7 @@ class _Loader(_SafeLoader):
         super().__init__(stream)
         # An alias to a node that contains it becomes an error, not an endless mapping.
         self.deep_construct = True
+        self._checked: set[int] = set()
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -43,12 +43,19 @@ class _Loader(_SafeLoader):
                 problem_mark=node.start_mark,
             ) from None
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """PyYAML calls this for each mapping before it reads it or merges it into another, and puts
+        what is merged beside the keys. So each is checked once, as it was written."""
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            self._check_keys(node)
+        super().flatten_mapping(node)
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
         seen = set()
         for key_node, _ in node.value:
-            if key_node.tag == _MERGE:
-                continue
-            key = self.construct_object(key_node, deep=True)
+            is_merge = key_node.tag == _MERGE
+            key = "<<" if is_merge else self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(
                     problem="a setting's name must be text", problem_mark=key_node.start_mark
@@ -58,7 +65,6 @@ class _Loader(_SafeLoader):
                     problem=f"the key {key!r} is there twice", problem_mark=key_node.start_mark
                 )
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_settings(path: Path, most_bytes: int, *, example: str) -> dict[str, Any]:
