@@ -90,6 +90,18 @@ def test_check_warns_and_says_ok(path: Path) -> None:
     )
 
 
+def test_the_name_of_a_file_moves_no_cursor_and_breaks_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "esc\x1b[31m\n.yaml"
+    path.write_text("models: [{id: a}]\npolicy: {retry_on: []}")
+    shown = str(path).replace("\x1b", "\\x1b").replace("\n", "\\n")
+
+    result = run("check", str(path))
+
+    assert result.stdout == f"{shown}: ok\n"
+    assert result.stderr.startswith(f"warning: {shown}: policy.retry_on: empty")
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("content", ["", "models: []", "models:\nmode: observe"])
 def test_check_warns_where_nothing_is_watched(
     content: str, path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from watchdog.cli.console import fail, warn
+from watchdog.cli.console import fail, one_line, warn
 from watchdog.cli.examples import epilog
 from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.options import (
@@ -52,7 +52,7 @@ def check(
     _check_key(file, loaded.config)
     _check_receivers(file, loaded.config)
     _check_ledger(file, loaded.config)
-    typer.echo(f"{file}: ok")
+    typer.echo(f"{one_line(file)}: ok")
 
 
 def _check_key(file: Path, config: "Config") -> None:
@@ -90,6 +90,9 @@ def _check_receivers(file: Path, config: "Config") -> None:
 
 def _check_ledger(file: Path, config: "Config") -> None:
     """The ledger may be only where the daemon runs; what is here in its place must be a file."""
+    if "url" not in config.store.model_fields_set:
+        return
+    # Slow to import, and the default is right.
     from watchdog.ledger.sqlite_file import unusable
     from watchdog.urls.ledger import sqlite_file
 

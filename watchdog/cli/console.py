@@ -38,7 +38,7 @@ def fail(*problems: str, status: int = EXIT_USAGE) -> NoReturn:
     """Print each problem and end."""
     with suppress(OSError):
         for problem in problems:
-            sys.stderr.write(f"error: {clean(problem, most=_LONGEST_PROBLEM)}\n")
+            sys.stderr.write(f"error: {one_line(problem)}\n")
     raise SystemExit(status)
 
 
@@ -56,7 +56,12 @@ def fail_unanswered(error: "ApiError", consequence: str) -> NoReturn:
 
 
 def warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.write(f"warning: {one_line(text)}\n")
+
+
+def one_line(text: object) -> str:
+    """What is printed of a text or a path, which may hold anything."""
+    return clean(str(text), most=_LONGEST_PROBLEM)
 
 
 def open_standard_streams() -> None:

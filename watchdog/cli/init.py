@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import fail, one_line
 from watchdog.cli.layout import Column, shorten_middle
 from watchdog.cli.model_argument import did_you_mean
 from watchdog.cli.models import workspace
@@ -53,9 +53,9 @@ def init(
         fail("the key sees no model with a development deployment: push one with `truss watch`")
     chosen = offered if everything else _chosen(offered, models) if models else _ask(offered)
     if not (yes or models or everything):
-        typer.confirm(f"Write {file} with {_count(chosen)}?", default=True, abort=True)
+        typer.confirm(f"Write {one_line(file)} with {_count(chosen)}?", default=True, abort=True)
     _write(file, _text(chosen))
-    typer.echo(f"{file}: {_count(chosen)}. Next: `baseten-watchdog doctor`, then `run`.")
+    typer.echo(f"{one_line(file)}: {_count(chosen)}. Next: `baseten-watchdog doctor`, then `run`.")
 
 
 def _offered(seen: "SeenModel") -> bool:

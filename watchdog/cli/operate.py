@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import fail, warn
 from watchdog.cli.options import (
     ByOption,
     ConfigOption,
@@ -213,10 +213,9 @@ def _change(
         fail(str(error))
     if made:
         where = settings.store.display_url
-        typer.echo(
-            f"warning: there was no ledger at {where}: made it. "
-            "A daemon with another store.url does not see this",
-            err=True,
+        warn(
+            f"there was no ledger at {where}: made it. "
+            "A daemon with another store.url does not see this"
         )
     return result
 

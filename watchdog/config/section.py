@@ -17,7 +17,7 @@ class Section(BaseModel):
         into comments. A section that must be given may be empty."""
         if value is None:
             return {}
-        if not isinstance(value, Mapping):
+        if not isinstance(value, Mapping) or None not in value.values():
             return value
         return {key: each for key, each in value.items() if each is not None or cls._keeps(key)}
 
