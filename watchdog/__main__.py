@@ -44,10 +44,9 @@ def _quick_health() -> int | None:
     if sys.argv[1:] != ["health"] or not (sys.stdout and sys.stderr):
         return None
     from watchdog.app.health import noted_address, report_health
-    from watchdog.files.places import CONFIG_VARIABLE, config_file
+    from watchdog.files.places import config_file, named_file
 
-    named = os.environ.get(CONFIG_VARIABLE)
-    address = noted_address(config_file(Path(named) if named else None), os.environ)
+    address = noted_address(config_file(named_file(os.environ)), os.environ)
     return None if address is None else report_health(*address)
 
 
@@ -64,12 +63,11 @@ def _quick_run() -> bool:
             return False
     from watchdog.cli.console import open_standard_streams, written_output
     from watchdog.cli.daemon import run_daemon
-    from watchdog.files.places import CONFIG_VARIABLE, config_file
+    from watchdog.files.places import config_file, named_file
 
-    named = named or os.environ.get(CONFIG_VARIABLE, "")
     open_standard_streams()
     with written_output():
-        run_daemon(config_file(Path(named) if named else None))
+        run_daemon(config_file(Path(named) if named else named_file(os.environ)))
     return True
 
 

@@ -61,6 +61,18 @@ def test_the_file_may_be_named_by_the_environment(
     assert "abc123" in shown.stdout
 
 
+def test_the_variable_that_names_the_file_may_end_in_a_newline(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("models: [{id: abc123}]")
+    monkeypatch.setenv("BASETEN_WATCHDOG_CONFIG", f"{path}\n")
+    assert run("check").stdout == f"{path}: ok\n"
+    monkeypatch.setenv("BASETEN_WATCHDOG_CONFIG", " ")  # As an empty one: not given.
+    monkeypatch.chdir(path.parent)
+    path.rename("baseten-watchdog.yaml")
+    assert run("check").stdout == "baseten-watchdog.yaml: ok\n"
+
+
 @pytest.mark.parametrize("command", ["check", "show"])
 @pytest.mark.parametrize(
     "named", [("{}",), ("--config", "{}"), ("-c", "{}"), ()], ids=["argument", "option", "c", "env"]

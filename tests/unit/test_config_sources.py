@@ -36,7 +36,9 @@ def test_a_variable_may_end_in_a_newline_as_a_mounted_secret_does(
     monkeypatch.setenv("BASETEN_WATCHDOG_MODE", "observe\n")
     monkeypatch.setenv("BASETEN_WATCHDOG_BASETEN__BASE_URL", "https://api.example.com\n")
     monkeypatch.setenv("BASETEN_WATCHDOG_BASETEN__API_KEY_FILE", " /run/key\r\n")
+    monkeypatch.setenv("BASETEN_WATCHDOG_MODELS", '\ufeff [{"id": "a"}]\n')
     config = load_config().config
+    assert [model.id for model in config.models] == ["a"]
     assert config.mode == "observe"
     assert config.baseten.base_url == "https://api.example.com"
     assert config.baseten.api_key_file == Path("/run/key")
@@ -84,6 +86,17 @@ def test_environment_beats_file_and_command_line_beats_both(
                     "did you mean BASETEN_WATCHDOG_SERVER__PORT?"
                 ),
             ],
+        ),
+        (
+            {"BASETEN_WATCHDOG_CONFG": "a.yaml", "baseten_watchdog_config": "a.yaml"},
+            [
+                ("BASETEN_WATCHDOG_CONFG: no such setting: did you mean BASETEN_WATCHDOG_CONFIG?"),
+                ("baseten_watchdog_config: no such setting: did you mean BASETEN_WATCHDOG_CONFIG?"),
+            ],
+        ),
+        (
+            {"BASETEN_WATCHDOG_MODE": "retry", "baseten_watchdog_mode": "observe"},
+            [("baseten_watchdog_mode: sets the same as BASETEN_WATCHDOG_MODE: unset one of them")],
         ),
         (
             {"BASETEN_WATCHDOG_MODE__X": "1"},
@@ -226,6 +239,8 @@ def test_environment_beats_file_and_command_line_beats_both(
     ids=[
         "misspelt",
         "single-underscore",
+        "file-misspelt",
+        "twice",
         "below-a-value",
         "model-by-number",
         "below-a-list",

@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail
-from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file
+from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file, named_file
 from watchdog.text.duration import format_duration, parse_duration
 from watchdog.text.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
     from watchdog.config import LoadedConfig
+
+
+def _config(context: typer.Context, given: Path | None) -> Path | None:
+    """The given file, or the one that the variable names: its value arrives as if it was given."""
+    source = context.get_parameter_source("config")
+    is_given = source is not None and source.name == "COMMANDLINE"
+    return given if is_given else named_file(os.environ)
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -23,6 +31,7 @@ ConfigOption = Annotated[
         "-c",
         metavar="FILE",
         envvar=CONFIG_VARIABLE,
+        callback=_config,
         help=f"The configuration file. By default ./{CONFIG_NAME}, else the one of that name in "
         "your configuration directory.",
     ),

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from watchdog.config.file import ConfigError
 from watchdog.config.problems import is_compound, near, settings_in
+from watchdog.text.secret import stripped
 
 ENV_PREFIX = "BASETEN_WATCHDOG_"
 _NESTED = "__"
@@ -23,10 +24,11 @@ _OF_A_SERVICE = re.compile(
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The settings of each of our variables. A section comes before its members, so that a member
-    overrides the section. Raises ConfigError with every variable that is no setting, is empty, or
-    is not JSON."""
+    overrides the section. Raises ConfigError with every variable that is no setting, is empty, is
+    not JSON, or is there twice."""
     ours = sorted(name for name in environ if _is_ours(name, environ[name]))
     problems = [problem for name in ours for problem in _problems(name, environ[name])]
+    problems += _repeated(ours)
     if problems:
         raise ConfigError(*problems)
     return {name: _settings(name, environ[name]) for name in ours}
@@ -37,7 +39,8 @@ def _settings(name: str, text: str) -> dict[str, Any]:
     not JSON, as a list or a section must be."""
     *sections, last = _path(name)
     # As with secrets: what comes from a file or a Kubernetes Secret often ends in a newline.
-    found = {last: _json(text) if is_compound((*sections, last)) else text.strip()}
+    text = stripped(text)
+    found = {last: _json(text) if is_compound((*sections, last)) else text}
     for section in reversed(sections):
         found = {section: found}
     return found
@@ -80,15 +83,24 @@ def _problems(name: str, value: str) -> Iterator[str]:
     *sections, last = _path(name)
     known = settings_in(sections)
     if last not in known:
-        every = {_variable(path) for path in _paths()}
+        every = {_variable(path) for path in _paths()} | {_FILE}
         yield f"{name}: no such setting{near(name.upper(), every)}"
-    elif not value.strip():
+    elif not stripped(value):
         yield f"{name}: empty: give it a value, or unset it"
     else:
         try:
             _settings(name, value)
         except ValueError as error:
             yield f"{name}: {error}"
+
+
+def _repeated(names: Sequence[str]) -> Iterator[str]:
+    """Upper and lower case are the same in our names, and not for the system."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(name.upper(), name)
+        if other != name:
+            yield f"{name}: sets the same as {other}: unset one of them"
 
 
 def _paths(sections: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Where the program's files are: its configuration, and what it keeps of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
@@ -19,6 +20,13 @@ def default_files() -> tuple[Path, ...]:
     except RuntimeError:  # The user has no home directory, as in a container.
         return (Path(CONFIG_NAME),)
     return Path(CONFIG_NAME), users
+
+
+def named_file(environ: Mapping[str, str]) -> Path | None:
+    """The file that `CONFIG_VARIABLE` names, without the white space around it, as that of all our
+    variables. An empty one names no file."""
+    name = environ.get(CONFIG_VARIABLE, "").strip()
+    return Path(name) if name else None
 
 
 def config_file(path: Path | None) -> Path | None:
