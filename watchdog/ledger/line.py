@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain
+from threading import Timer
 from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
@@ -171,3 +172,20 @@ def cause(error: Exception) -> str:
     """The first line of the driver's message, without the statement and its values."""
     words = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
     return " ".join(words.splitlines()[0].split())
+
+
+@contextmanager
+def overdue_after(seconds: float, *lines: Line) -> Iterator[None]:
+    """Interrupt the lines after so many seconds: a server may accept a connection and then never
+    answer."""
+
+    def interrupt() -> None:
+        for line in lines:
+            line.interrupt()
+
+    timer = Timer(seconds, interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

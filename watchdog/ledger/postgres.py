@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from threading import Timer
 
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.engine import URL
@@ -12,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from watchdog.domain.limits import RESERVATION_TTL
 from watchdog.engine.ports import Clock, LedgerUnavailable
-from watchdog.ledger.errors import LedgerBroken, LedgerSetupError
-from watchdog.ledger.line import Line, cause
+from watchdog.ledger.errors import LedgerBroken
+from watchdog.ledger.line import Line, cause, overdue_after
 from watchdog.ledger.locks import Role
 from watchdog.ledger.opening import Opened, prepare
+from watchdog.ledger.postgres_sessions import check_sessions
 from watchdog.ledger.schema import use_on_postgresql
 from watchdog.urls.ledger import shown
 
@@ -37,7 +37,7 @@ or is shown as gone (`replica.GONE_AFTER`)."""
 
 # Advisory locks belong to the whole database: the second key identifies the schema, and so the
 # ledger.
-TRANSACTION, _ACTIVE, _PROBE = 0x62775F74, 0x62775F61, 0x62775F70
+TRANSACTION, _ACTIVE = 0x62775F74, 0x62775F61
 _LEDGER = "hashtext(current_schema())"
 _LOCK = text(f"SELECT pg_advisory_xact_lock({TRANSACTION}, {_LEDGER})")
 _WRITABLE = "NOT pg_is_in_recovery() AND current_setting('default_transaction_read_only') = 'off'"
@@ -46,15 +46,8 @@ _TRY_ACTIVE = text(
     # A lock on a read-only server does not exclude a replica that is connected to the primary.
     f"SELECT CASE WHEN {_WRITABLE} THEN pg_try_advisory_lock({_ACTIVE}, {_LEDGER}) END"
 )
-_ENCODING = text("SHOW server_encoding")
 _READING = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _STILL_ACTIVE = text(f"SELECT CASE WHEN {_WRITABLE} THEN true END")
-_PROBE_LOCK = text(f"SELECT pg_try_advisory_lock({_PROBE}, pg_backend_pid())")
-_PROBED = text(
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
-    "AND pid = pg_backend_pid() AND classid = :probe"
-).bindparams(probe=_PROBE)
-_PROBE_UNLOCK = text(f"SELECT pg_advisory_unlock({_PROBE}, pg_backend_pid())")
 
 
 class PostgresDatabase:
@@ -84,7 +77,7 @@ class PostgresDatabase:
         use_on_postgresql()
         database = cls(url, read_only=role is Role.READER)
         try:
-            database._check_sessions()
+            check_sessions(url, database.where, _OPENING_SECONDS)
             return database, database._prepare(base_url, role, make=make)
         except BaseException as error:
             database.close()
@@ -104,7 +97,7 @@ class PostgresDatabase:
 
     def _prepare(self, base_url: str, role: Role, *, make: bool) -> Opened:
         with (
-            _overdue_after(2 * _OPENING_SECONDS, self.line),
+            overdue_after(2 * _OPENING_SECONDS, self.line),
             self.line.connected() as connection,
             connection.begin(),
         ):
@@ -117,43 +110,6 @@ class PostgresDatabase:
                 make=make,
                 migrate=role is Role.DAEMON,
                 where=self.where,
-            )
-
-    def _check_sessions(self) -> None:
-        """Raises LedgerSetupError if the database cannot store every text, or if other clients
-        share this session's connection to the server. Behind a pooler in transaction mode, session
-        locks would protect nothing, and session settings would affect other programs. So this is
-        checked before any setting is made."""
-        line, another = Line(self._url, None), Line(self._url, None)
-        with (
-            _overdue_after(2 * _OPENING_SECONDS, line, another),
-            line.connected() as connection,
-        ):
-            with connection.begin():
-                self._check_encoding(connection)
-                connection.execute(_PROBE_LOCK)
-            try:
-                # Such a pooler gives the server connection of an idle session to the next client.
-                with another.connected() as other, other.begin():
-                    shared = bool(other.scalar(_PROBED))
-                with connection.begin():
-                    shared = shared or not connection.scalar(_PROBED)
-            finally:
-                with connection.begin():
-                    connection.execute(_PROBE_UNLOCK)
-        if shared:
-            raise LedgerSetupError(
-                f"the ledger {self.where} is behind a pooler in transaction mode, which breaks "
-                "session locks: connect to PostgreSQL itself, or to a pool in session mode"
-            )
-
-    def _check_encoding(self, connection: Connection) -> None:
-        encoding = connection.scalar(_ENCODING)
-        if encoding != "UTF8":
-            raise LedgerSetupError(
-                f"the ledger {self.where} is in a database of encoding {encoding}, which does not "
-                "hold every text: name another one in store.url, made with CREATE DATABASE "
-                "watchdog ENCODING 'UTF8' TEMPLATE template0"
             )
 
     @contextmanager
@@ -248,20 +204,3 @@ class PostgresDatabase:
         self.release_active()
         self.pulse.close()
         self.line.close()
-
-
-@contextmanager
-def _overdue_after(seconds: float, *lines: Line) -> Iterator[None]:
-    """Interrupt the lines after so many seconds: a server may accept a connection and then never
-    answer."""
-
-    def interrupt() -> None:
-        for line in lines:
-            line.interrupt()
-
-    timer = Timer(seconds, interrupt)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

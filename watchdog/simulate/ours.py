@@ -115,8 +115,6 @@ class Watchdog:
             first = decide(target, attempts, alone, policy, now)
             self._plan(model_id, self._on_grid(model_id, first.until or now))
 
-    # One look.
-
     def _look(self, model_id: str, planned: datetime) -> None:
         if self._planned.get(model_id) != planned:
             return

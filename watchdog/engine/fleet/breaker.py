@@ -1,5 +1,4 @@
-"""The breaker inside a transaction: what is read, judged and written; and the periodic work on
-it."""
+"""The breaker inside a transaction: what is read, judged and written."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -26,9 +25,8 @@ from watchdog.domain.records import Attempt, DecisionReason, OpenBreaker, Target
 from watchdog.engine.events import BreakerClosed, BreakerOpened, BreakerSeen, CanaryFailed, Event
 from watchdog.engine.fleet.eligible import eligible
 from watchdog.engine.fleet.judges import may_judge
-from watchdog.engine.fleet.saying import say_news
-from watchdog.engine.ports import Ledger, LedgerTransaction, LedgerUnavailable, Listener
-from watchdog.engine.settings import LiveSettings, Settings
+from watchdog.engine.ports import LedgerTransaction
+from watchdog.engine.settings import Settings
 
 
 class Breaker:
@@ -216,39 +214,3 @@ class Breaker:
                 after=self._now - opening.opened_at,
             )
         )
-
-
-class BreakerKeeper:
-    """Does the periodic work on an open breaker, once each tick. A closed breaker costs nothing."""
-
-    def __init__(self, ledger: Ledger, live: LiveSettings, listener: Listener) -> None:
-        self._ledger = ledger
-        self._live = live
-        self._listener = listener
-        self._open = True  # until it has been read from the ledger
-        self._asked_in: str | None = None
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, BreakerSeen):
-            self._open = event.open
-
-    async def tick(self, *, naming: bool = True) -> None:
-        """`naming` as in `Breaker.attend`."""
-        settings = self._live.current
-        # Each mode has a breaker of its own, and a reload may have changed the mode.
-        if not self._open and self._asked_in == settings.mode:
-            return
-
-        def attend(tx: LedgerTransaction) -> list[Event]:
-            breaker = Breaker(tx, settings)
-            breaker.attend(naming=naming)
-            say_news(tx, settings, breaker.news)
-            return breaker.news
-
-        try:
-            news = await self._ledger.transact(attend)
-        except LedgerUnavailable:
-            return
-        self._asked_in = settings.mode
-        for event in news:
-            self._listener(event)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from watchdog.engine.events import Event
 from watchdog.engine.fleet.api_watch import ApiWatch
-from watchdog.engine.fleet.breaker import BreakerKeeper
+from watchdog.engine.fleet.breaker_keeper import BreakerKeeper
 from watchdog.engine.fleet.condition import Condition
 from watchdog.engine.fleet.listing import SharedListing
 from watchdog.engine.fleet.states import States
