@@ -44,10 +44,14 @@ def _quick_health() -> int | None:
     if sys.argv[1:] != ["health"] or not (sys.stdout and sys.stderr):
         return None
     from watchdog.app.health import noted_address, report_health
+    from watchdog.cli.console import written_output
     from watchdog.files.places import config_file, named_file
 
     address = noted_address(config_file(named_file(os.environ)), os.environ)
-    return None if address is None else report_health(*address)
+    if address is None:
+        return None
+    with written_output():
+        return report_health(*address)
 
 
 def _quick_run() -> bool:

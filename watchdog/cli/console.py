@@ -68,15 +68,19 @@ def open_standard_streams() -> None:
     """Open the null device in place of each standard stream that the parent process closed, and
     escape characters that the terminal's encoding lacks, because names and notes hold any text.
     Without this, the next opened file, such as the ledger, would get the number of the closed
-    stream, and output would be written into it."""
-    for number in range(3):
+    stream, and output would be written into it. Python has None in place of a closed stream.
+
+    A closed input can still not be read, and a closed output not be written: both give EBADF, as
+    the closed stream does. Errors have no other place to go, and are discarded."""
+    for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDWR)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # Takes the lowest free descriptor: this one.
-    sys.stdout = sys.stdout or os.fdopen(os.dup(1), "w")
-    sys.stderr = sys.stderr or os.fdopen(os.dup(2), "w")
-    for stream in (sys.stdout, sys.stderr):
+            os.open(os.devnull, mode)  # Takes the lowest free descriptor: this one.
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 

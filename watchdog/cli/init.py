@@ -1,6 +1,6 @@
 """`init`: write a first configuration file from what the key can see."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +53,8 @@ def init(
         fail("the key sees no model with a development deployment: push one with `truss watch`")
     chosen = offered if everything else _chosen(offered, models) if models else _ask(offered)
     if not (yes or models or everything):
-        typer.confirm(f"Write {one_line(file)} with {_count(chosen)}?", default=True, abort=True)
+        question = f"Write {one_line(file)} with {_count(chosen)}?"
+        _answer(lambda: typer.confirm(question, default=True, abort=True))
     _write(file, _text(chosen))
     typer.echo(f"{one_line(file)}: {_count(chosen)}. Next: `baseten-watchdog doctor`, then `run`.")
 
@@ -77,9 +78,20 @@ def _ask(offered: "Sequence[SeenModel]") -> "Sequence[SeenModel]":
         ],
         empty="There are no models to choose from.",
     )
-    answer = typer.prompt("Watch which? Numbers, names, patterns such as 'team-a/*', or all")
-    words = answer.replace(",", " ").split()
+    question = "Watch which? Numbers, names, patterns such as 'team-a/*', or all"
+    words = str(_answer(lambda: typer.prompt(question))).replace(",", " ").split()
     return offered if words == ["all"] else _chosen(offered, words)
+
+
+def _answer(ask: Callable[[], object]) -> object:
+    """The answer. Standard input may be closed, or end without one, as in a script."""
+    try:
+        return ask()
+    except (typer.Abort, OSError) as error:
+        if isinstance(error, typer.Abort) and not isinstance(error.__context__, EOFError):
+            raise  # The answer is no, or Ctrl-C.
+    typer.echo()
+    return fail("nobody answers on standard input: name models, or give --all, and --yes")
 
 
 def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[SeenModel]":
