@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from tests.fakes.records import NOW, ago, an_attempt, an_episode, healthy
@@ -138,9 +139,10 @@ def test_the_status_of_a_broken_model_is_that(tmp_path: Path) -> None:
     assert "broken" in _run(tmp_path, "status")
 
 
-def test_a_time_before_all_dates_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("since", ["0s", "0h0m", "0ms", "99999999d"])
+def test_a_time_that_no_history_can_begin_at_is_one_line(since: str, tmp_path: Path) -> None:
     _run(tmp_path, "history")
     file = str(tmp_path / "watchdog.yaml")
-    result = CliRunner().invoke(app, ["history", "--since", "99999999d", "--config", file])
+    result = CliRunner().invoke(app, ["history", "--since", since, "--config", file])
     assert result.exit_code == 2
-    assert result.stderr == "error: --since: too long a duration: at most 3650d\n"
+    assert result.stderr == "error: --since: must be more than 0s and at most 3650d\n"

@@ -263,7 +263,8 @@ def test_the_table_has_a_line_for_each_episode_and_totals(tmp_path: Path) -> Non
     ("arguments", "problem"),
     [
         (["--since", "-3d"], "--since: not a duration"),
-        (["--since", "99999999d"], "--since: too long a duration: at most 3650d"),
+        (["--since", "0s"], "--since: must be more than 0s and at most 3650d"),
+        (["--since", "99999999d"], "--since: must be more than 0s and at most 3650d"),
         (["nobody"], "there is no model 'nobody'"),
     ],
 )

@@ -48,8 +48,8 @@ def parse_since(text: str) -> timedelta:
         span = parse_duration(text)
     except ValueError as error:
         fail(f"--since: {error}")
-    if span > _LONGEST_SINCE:
-        fail(f"--since: too long a duration: at most {format_duration(_LONGEST_SINCE)}")
+    if not timedelta() < span <= _LONGEST_SINCE:
+        fail(f"--since: must be more than 0s and at most {format_duration(_LONGEST_SINCE)}")
     return span
 
 
