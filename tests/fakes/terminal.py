@@ -35,7 +35,7 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env=environment(TERM="xterm-256color", TZ="CET-1", **env),
+            env=environment(**{"TERM": "xterm-256color", "TZ": "CET-1", **env}),
             start_new_session=True,
         )
         os.close(theirs)

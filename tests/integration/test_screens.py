@@ -61,6 +61,52 @@ def test_nothing_is_folded_by_the_terminal(command: str, columns: int, tmp_path:
         assert all(len(line) <= columns for line in opened.lines)
 
 
+NO_SIZES = ["0", "1", "-3", "some", "\u00b2", "9" * 8, "9" * 30, ""]
+
+
+@pytest.mark.parametrize("size", NO_SIZES)
+def test_a_size_that_no_terminal_has_is_not_believed(size: str, tmp_path: Path) -> None:
+    config = write(tmp_path, in_every_state())
+    with terminal("status", "--config", config, COLUMNS=size, LINES=size) as opened:
+        assert opened.wait() == 0
+        heading = opened.lines[3].split()
+        assert (heading[:2], heading[-1]) == (["NAME", "STATE"], "WHY")
+
+
+@pytest.mark.parametrize("columns", [1, 10])
+def test_a_terminal_that_is_far_too_narrow_still_gets_the_table(
+    columns: int, tmp_path: Path
+) -> None:
+    config = write(tmp_path, in_every_state())
+    with terminal("status", "--config", config, columns=columns, rows=200) as opened:
+        assert opened.wait() == 0
+        assert "broken" in "".join(opened.lines)
+
+
+def test_help_fits_whatever_the_environment_says_of_the_terminal() -> None:
+    with terminal("status", "--help", COLUMNS="0") as opened:
+        assert opened.wait() == 0
+        assert "Show what the ledger knows of each model, the most" in "\n".join(opened.lines)
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [("Foo/Bar", "UTC"), ("nowhere", "UTC"), ("UTC", "UTC"), ("CET-1", "CET"), ("XST5", "XST")],
+)
+def test_an_unknown_time_zone_is_utc(zone: str, shown: str, tmp_path: Path) -> None:
+    until = timedelta(hours=1)
+
+    def pause(tx: LedgerTransaction) -> None:
+        tx.actions.add(Action(tx.now(), ActionKind.PAUSE, None, "a", "", until=tx.now() + until))
+
+    config = write(tmp_path, [well("w3llwell", "whisper")], more=pause)
+    for command in ("history", "status"):
+        with terminal(command, "--config", config, TZ=zone) as opened:
+            assert opened.wait() == 0
+            text = "\n".join(opened.lines)
+        assert (f"TIME ({shown})" if command == "history" else f"{shown} by a") in text
+
+
 def test_the_history_in_80_columns(tmp_path: Path) -> None:
     config = write(tmp_path, [well("w3llwell", "whisper")], more=pause_and_break)
     moment = r"(20[0-9-]{8}|[A-Z][a-z]{2} [0-9]{2}) [0-9:]{8}"

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,8 +25,14 @@ EXIT_CLOSED_PIPE = 141
 the pipe. It must not be one of the exit codes of `check`, because those say something about the
 models."""
 
+NARROWEST = 20
+"""Columns. No table can be read in fewer, so that what is narrower is taken for this wide."""
+
 _LONGEST_PROBLEM = 2000
 """Characters. A line may quote a path or a list of names, which hold any text."""
+
+_SIZES = {"COLUMNS": (NARROWEST, 100_000), "LINES": (5, 100_000)}
+"""The sizes of a terminal that are believed, by their variables."""
 
 _CANNOT_WRITE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF}
@@ -83,6 +90,15 @@ def open_standard_streams() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def ignore_impossible_sizes() -> None:
+    """Forget a size of the terminal in the environment that no terminal has: Rich takes it as it
+    is, and then shows nothing in no columns, or fails. Without it the terminal is asked."""
+    for name, (least, most) in _SIZES.items():
+        size = os.environ.get(name, "")
+        if re.fullmatch("[0-9]{1,9}", size) is None or not least <= int(size) <= most:
+            os.environ.pop(name, None)
 
 
 @contextmanager

@@ -5,12 +5,13 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import typer
 from rich.cells import cell_len
 
+from watchdog.cli.console import NARROWEST
 from watchdog.cli.layout import GAP, Column, fit
 from watchdog.text.json_text import json_text
 from watchdog.text.phrases import clock_time
@@ -80,7 +81,8 @@ def _drawn(
 
     # FORCE_COLOR makes rich take a pipe for a terminal, of 80 columns.
     terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal and not wide else _PIPE_WIDTH)
+    width = max(shutil.get_terminal_size().columns, NARROWEST)
+    console = Console(highlight=False, width=width if terminal and not wide else _PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table(columns, rows, console.width))
     return capture.get().splitlines()
@@ -168,9 +170,16 @@ def when_in_zone(moment: datetime | None) -> str:
     """As `when`, with the time zone: for a sentence."""
     if moment is None or not sys.stdout.isatty():
         return clock_time(moment)
-    return f"{when(moment)} {moment.astimezone():%Z}"
+    return f"{when(moment)} {zone_name(moment)}"
 
 
 def zone() -> str:
     """The heading of a column of moments."""
-    return f"time ({datetime.now().astimezone():%Z})" if sys.stdout.isatty() else "time"
+    return f"time ({zone_name(datetime.now(UTC))})" if sys.stdout.isatty() else "time"
+
+
+def zone_name(moment: datetime) -> str:
+    """The name of the reader's time zone at that moment. The system takes a zone that it does not
+    know for UTC, under the unknown name."""
+    there = moment.astimezone()
+    return f"{there:%Z}" if there.utcoffset() else "UTC"

@@ -8,7 +8,11 @@ from watchdog import __version__
 from watchdog.cli.cause import cause_app
 from watchdog.cli.check import check
 from watchdog.cli.config import config_app
-from watchdog.cli.console import open_standard_streams, written_output
+from watchdog.cli.console import (
+    ignore_impossible_sizes,
+    open_standard_streams,
+    written_output,
+)
 from watchdog.cli.demo import demo
 from watchdog.cli.doctor import doctor
 from watchdog.cli.emulator import emulator
@@ -81,5 +85,6 @@ app.add_typer(notify_app, name="notify")
 def main() -> None:
     """The console script."""
     open_standard_streams()
+    ignore_impossible_sizes()
     with written_output():
         app(prog_name="baseten-watchdog")
