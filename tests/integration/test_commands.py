@@ -274,3 +274,69 @@ def test_a_refused_key_is_one_line_and_exit_status_2(
     assert done.stderr.startswith("error: the API refuses the key: ")
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+BROKEN_FILES: dict[str, dict[str, Any]] = {
+    "unknown setting": {"watchh": {}},
+    "unknown value": {"mode": "off"},
+    "a rule": {"policy": {"backoff": "2h", "backoff_max": "1h"}},
+    "a model": {"models": [{"id": "first123", "nam": "first"}]},
+    "a model's id": {"models": [{"id": "../x"}, {"id": "first123", "name": "first"}]},
+    "the shape of a section": {"fleet": 3},
+    "an old span": {"store": {"retention": "1s"}},
+}
+
+
+@pytest.mark.parametrize("wrong", BROKEN_FILES.values(), ids=list(BROKEN_FILES))
+def test_the_brake_works_with_a_file_that_has_errors(wrong: dict[str, Any], tmp_path: Path) -> None:
+    """The daemon goes on with the configuration that it read before."""
+    config = config_of(tmp_path, "http://127.0.0.1:9", "first")
+    assert cli("pause", "first", "--for", "1h", "--create", "-c", config).exit_code == 0
+    good = config.read_text()
+    settings = json.loads(good)
+    store = settings["store"] | wrong.get("store", {})
+    config.write_text(json.dumps(settings | wrong | {"store": store}))
+    for arguments in ("pause --all --for 1h", "resume --all", "resume first123"):
+        done = cli(*arguments.split(), "--config", config)
+        assert done.exit_code == 0, done.stderr
+        assert {line.partition(": ")[0] for line in done.stderr.splitlines()} == {"warning"}
+        assert f"in spite of this, with the ledger at sqlite:///{tmp_path}/ledger.db" in done.stderr
+    for arguments in ("reset first --yes", "retry first", "status"):
+        assert cli(*arguments.split(), "--config", config).exit_code == 2
+    config.write_text(good)
+    assert "paused" not in cli("status", "--config", config).stdout
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="gone"),
+        pytest.param("store: [", id="not YAML"),
+        pytest.param("store: {url: 'mysql://x'}", id="no ledger of ours"),
+        pytest.param("stor: {url: 'sqlite:///ledger.db'}", id="a mistyped section"),
+        pytest.param("store: {url: }\nstor: {}", id="an empty address and a mistyped section"),
+        pytest.param("store: {urll: 'sqlite:///ledger.db'}", id="a mistyped setting"),
+        pytest.param(
+            "store: {url: 'sqlite:///ledger.db'}\nbaseten: {base_url: x}", id="no address"
+        ),
+    ],
+)
+def test_where_the_file_does_not_say_which_ledger_the_brake_says_how_to_go_on(
+    content: str | None, tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, "http://127.0.0.1:9", "first")
+    assert cli("pause", "--all", "--for", "1h", "--create", "-c", config).exit_code == 0
+    config.unlink()
+    if content is not None:
+        config.write_text(content)
+    done = cli("resume", "--all", "-c", config, XDG_STATE_HOME=str(tmp_path))
+    assert done.exit_code == 2
+    said = done.stderr.splitlines()
+    assert said[0].startswith(f"error: {config}")
+    assert "give --config /dev/null" in said[-1]
+    by_variables = {
+        "BASETEN_WATCHDOG_STORE__URL": f"sqlite:///{tmp_path}/ledger.db",
+        "BASETEN_WATCHDOG_BASETEN__BASE_URL": "http://127.0.0.1:9",
+    }
+    done = cli("resume", "--all", "--config", "/dev/null", **by_variables)
+    assert (done.exit_code, done.stdout) == (0, "resumed all models\n"), done.stderr

@@ -13,6 +13,7 @@ from watchdog.cli.options import (
     NoteOption,
     YesOption,
     load,
+    load_for_brake,
 )
 from watchdog.cli.output import when_in_zone
 from watchdog.cli.selection import ModelsArgument, StateOption
@@ -60,7 +61,7 @@ def pause(
     """
     from watchdog.engine.target import operate
 
-    settings, wanted = load(config).config, _span(span)
+    settings, wanted = load_for_brake(config), _span(span)
     ids = _chosen(settings, models, state, every, f"Pause {{}} for {span}", yes=yes)
 
     def begin(tx: "LedgerTransaction", rules: "Settings") -> datetime:
@@ -89,7 +90,7 @@ def resume(
     """End a pause before its time."""
     from watchdog.engine.target import operate
 
-    settings = load(config).config
+    settings = load_for_brake(config)
     ids = _chosen(settings, models, state, every, "Resume {}", yes=yes, own_pauses=True)
 
     def end(tx: "LedgerTransaction", _: "Settings") -> "tuple[list[str | None], Sequence[Action]]":

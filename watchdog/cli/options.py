@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import fail, warn
 from watchdog.files.places import CONFIG_NAME, CONFIG_VARIABLE, config_file, named_file
 from watchdog.text.duration import format_duration, parse_duration
 from watchdog.text.untrusted import LONGEST_NAME, clean
 
 if TYPE_CHECKING:
-    from watchdog.config import LoadedConfig
+    from watchdog.config import Config, LoadedConfig
 
 
 def _config(context: typer.Context, given: Path | None) -> Path | None:
@@ -37,6 +37,11 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+_WITHOUT_FILE = (
+    "to do this without the file, give --config /dev/null, and the daemon's store.url and "
+    "baseten.base_url as BASETEN_WATCHDOG_STORE__URL and BASETEN_WATCHDOG_BASETEN__BASE_URL"
+)
 
 _LONGEST_SINCE = timedelta(days=3650)
 """Longer than any ledger keeps, and so short that now minus this is a date."""
@@ -115,6 +120,24 @@ def load(path: Path | None, *, models: Sequence[str] = (), dry_run: bool = False
     """The configuration. If it is wrong, it prints one line for each problem and exits 2. `path` is
     the given file, None for a default file. The caller reports the warnings."""
     return _loaded(config_file(path), models, overrides(dry_run=dry_run))
+
+
+def load_for_brake(path: Path | None) -> "Config":
+    """As `load`, for the commands that stop the daemon's retries and let them go on. What is wrong
+    in the file is then a warning if the file says in spite of it which ledger is meant, because the
+    daemon goes on with what it read before."""
+    from watchdog.config import ConfigError, load_config
+
+    file = config_file(path)
+    try:
+        return load_config(file).config
+    except ConfigError as error:
+        if error.brake is None:
+            fail(*error.problems, *(() if file is None else (_WITHOUT_FILE,)))
+        for problem in error.problems:
+            warn(problem)
+        warn(f"going on in spite of this, with the ledger at {error.brake.store.display_url}")
+        return error.brake
 
 
 def load_without_file() -> "LoadedConfig":

@@ -1,20 +1,25 @@
 """Reading the configuration file."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchdog.files.yaml_file import YamlFileError, read_settings
+
+if TYPE_CHECKING:
+    from watchdog.config.model import Config
 
 _MOST_BYTES = 1 << 20
 """Ten thousand models take half of this."""
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used. Each of `problems` is one line: where, and what."""
+    """The configuration cannot be used. Each of `problems` is one line: where, and what. `brake` is
+    what pauses and resumes need of it, if that is there in spite of the problems."""
 
-    def __init__(self, *problems: str) -> None:
+    def __init__(self, *problems: str, brake: "Config | None" = None) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.brake = brake
 
 
 def read_yaml(path: Path, *, example: str = "config/example.yaml") -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from watchdog.config.brake import brake_config
 from watchdog.config.breach import Breach
 from watchdog.config.environment import read_environment
 from watchdog.config.file import ConfigError, read_yaml
@@ -49,10 +50,10 @@ def load_config(
     config, problems = _checked(settings, found)
     if problems:
         placed = (_place(paths, path, found) + problem for paths, problem in problems)
-        raise ConfigError(*dict.fromkeys(placed))
+        left = brake_config(config, (each for paths, _ in problems for each in paths))
+        raise ConfigError(*dict.fromkeys(placed), brake=left and _located(left, path))
     given = without_empty(found, settings, config)
-    if path is not None:
-        config = _located(config, path.parent.absolute())
+    config = _located(config, path)
     doubts = tuple(warnings(config))
     if model_ids:
         config = _narrowed(config, model_ids)
@@ -127,9 +128,12 @@ def _narrowed(config: Config, model_ids: Sequence[str]) -> Config:
     return config.model_copy(update={"models": models, "discovery": None})
 
 
-def _located(config: Config, folder: Path) -> Config:
+def _located(config: Config, path: Path | None) -> Config:
     """Relative paths start at the configuration file's folder, so that every command means the
     same files, wherever it is started."""
+    if path is None:
+        return config
+    folder = path.parent.absolute()
     if "url" in config.store.model_fields_set:
         # Slow to import, and the default is absolute.
         from watchdog.urls.ledger import located
