@@ -340,3 +340,31 @@ def test_where_the_file_does_not_say_which_ledger_the_brake_says_how_to_go_on(
     }
     done = cli("resume", "--all", "--config", "/dev/null", **by_variables)
     assert (done.exit_code, done.stdout) == (0, "resumed all models\n"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "status", "says"),
+    [
+        pytest.param({}, 0, "", id="answered"),
+        pytest.param(
+            {"BASETEN_API_KEY": "another-key"}, 2, "error: the API refuses the key: ", id="refused"
+        ),
+        pytest.param({"BASETEN_API_KEY": ""}, 2, "error: no API key: ", id="no key"),
+        pytest.param(
+            {"BASETEN_WATCHDOG_BASETEN__BASE_URL": "http://127.0.0.1:9"},
+            3,
+            "error: the models cannot be listed, so teams are not known: no connection",
+            id="away",
+        ),
+    ],
+)
+def test_models_shows_what_is_configured_and_fails_where_the_api_gives_no_list(
+    env: dict[str, str], status: int, says: str, api: str, tmp_path: Path
+) -> None:
+    config = config_of(tmp_path, api, "first")
+    for arguments in (("models",), ("models", "--json")):
+        done = cli(*arguments, "--config", config, **env)
+        assert done.exit_code == status, done.stderr
+        assert done.stderr.startswith(says)
+        assert len(done.stderr.splitlines()) == (1 if says else 0)
+        assert "first123" in done.stdout

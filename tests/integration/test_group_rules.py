@@ -65,9 +65,9 @@ def test_models_that_the_file_names_are_listed_also_when_the_api_does_not_answer
     with_rule("models: [{id: bbbb1111, team: images}]")
     url = f"http://127.0.0.1:{free_port()}"
     listed = cli("models", BASETEN_WATCHDOG_BASETEN__BASE_URL=url)
-    assert listed.exit_code == 0
+    assert listed.exit_code == 3
     assert "rules[0] (images/*)" in listed.stdout
-    assert listed.stderr.startswith("warning: the models cannot be listed, so teams are not known")
+    assert listed.stderr.startswith("error: the models cannot be listed, so teams are not known")
 
 
 def test_retry_gives_a_discovered_model_the_policy_of_its_rule() -> None:

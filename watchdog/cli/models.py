@@ -1,7 +1,7 @@
 """`models`: what the key can see, what would be watched, and why."""
 
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
@@ -13,9 +13,11 @@ from watchdog.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
 
+    from watchdog.app.setup import SetupError
     from watchdog.app.workspace import Workspace
     from watchdog.config import Config
     from watchdog.domain.discovery import DiscoveryRules, ListedModel
+    from watchdog.engine.ports import ApiError
 
 T = TypeVar("T")
 
@@ -36,13 +38,19 @@ def models(config: ConfigOption = None, json: JsonOption = False) -> None:
     if not settings.watches_any:
         _show_workspace(settings, json=json)
         return
-    listing = _listing(settings)
+    listing, error = _listing(settings)
     rows = [*_configured(settings, listing), *_listed(settings, listing)]
     for warning in overlooked(settings, listing):
         warn(warning)
     if json:
         print_json({"models": rows})
-        return
+    else:
+        _print_watched(rows)
+    if error is not None:
+        _fail(error, "the models cannot be listed, so teams are not known")
+
+
+def _print_watched(rows: "Sequence[Mapping[str, object]]") -> None:
     columns = {
         "watched": Column("watched"),
         "why": Column("why", 1, shorten_end),
@@ -100,9 +108,9 @@ def _show_workspace(settings: "Config", *, json: bool) -> None:
         typer.echo("\nNothing is configured to be watched: `baseten-watchdog init` chooses models.")
 
 
-def _listing(settings: "Config") -> "Sequence[ListedModel]":
+def _listing(settings: "Config") -> "tuple[Sequence[ListedModel], SetupError | ApiError | None]":
     """What the API lists. Where nothing is discovered the configuration says what is watched, so
-    that an API which cannot be asked is a warning then."""
+    that it can be shown before the command fails on an API that cannot be asked."""
     import asyncio
 
     from watchdog.app.commands import list_models
@@ -115,11 +123,10 @@ def _listing(settings: "Config") -> "Sequence[ListedModel]":
         try:
             found = asyncio.run(list_models(settings, os.environ))
         except (SetupError, ApiError) as error:
-            warn(f"the models cannot be listed, so teams are not known: {error}")
-            return ()
+            return (), error
     if found.unreadable:
         warn(f"{found.unreadable} entries of the list of models cannot be read")
-    return found.models
+    return found.models, None
 
 
 def _answer(question: "Coroutine[Any, Any, T]") -> "T":
@@ -132,10 +139,16 @@ def _answer(question: "Coroutine[Any, Any, T]") -> "T":
 
     try:
         return asyncio.run(question)
-    except SetupError as error:
-        fail(str(error))
-    except ApiError as error:
-        fail_unanswered(error, "the models cannot be listed")
+    except (SetupError, ApiError) as error:
+        _fail(error, "the models cannot be listed")
+
+
+def _fail(error: "SetupError | ApiError", consequence: str) -> NoReturn:
+    from watchdog.engine.ports import ApiError
+
+    if isinstance(error, ApiError):
+        fail_unanswered(error, consequence)
+    fail(str(error))
 
 
 def _configured(settings: "Config", listing: "Sequence[ListedModel]") -> list[dict[str, object]]:
