@@ -124,6 +124,13 @@ def test_the_history_of_all_is_one_list_in_true_order() -> None:
     ]
 
 
+def test_the_history_of_one_model_as_json_has_nothing_of_the_breaker(tmp_path: Path) -> None:
+    of_one = json.loads(_run(tmp_path, "history", "model-a", "--json"))
+    assert of_one.keys() == {"episodes", "attempts", "actions", "broken"}
+    of_all = json.loads(_run(tmp_path, "history", "--json"))
+    assert of_all.keys() - of_one.keys() == {"openings", "canaries"}
+
+
 def test_the_history_of_one_model_as_json_has_its_breakages(tmp_path: Path) -> None:
     found: list[dict[str, Any]] = json.loads(_run(tmp_path, "history", "model-a", "--json"))[
         "broken"

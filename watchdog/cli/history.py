@@ -61,7 +61,7 @@ def history(
     if json:
         from watchdog.cli.history_json import history_json
 
-        print_json(breaker if fleet else history_json(past) | breaker)
+        print_json(breaker if fleet else history_json(past) | ({} if past.one else breaker))
     elif fleet:
         print_table(
             fleet_history.columns(),
