@@ -34,6 +34,7 @@ def test_a_sample_goes_to_each_receiver_and_its_answer_is_printed(tmp_path: Path
         config = config_file(tmp_path, "http://127.0.0.1:9", ["abc12345"], notify=receivers)
         both = run("notify", "test", "--config", config)
         one = run("notify", "test", "--to", "ops", "--json", "--config", config)
+        twice = run("notify", "test", "--to", "ops", "--to", "down", "--json", "--config", config)
         unknown = run("notify", "test", "--to", "nobody", "--config", config)
         shown = run("config", "show", "--json", "--config", config)
     assert both.returncode == 1
@@ -45,10 +46,13 @@ def test_a_sample_goes_to_each_receiver_and_its_answer_is_printed(tmp_path: Path
     assert one.returncode == 0
     (found,) = json.loads(one.stdout)["receivers"]
     assert found == {"name": "ops", "sent": True, "answer": "HTTP 200"}
+    assert twice.returncode == 1
+    answered = {each["name"]: each["sent"] for each in json.loads(twice.stdout)["receivers"]}
+    assert answered == {"ops": True, "down": False}
     assert unknown.returncode == 2
     assert "there is no receiver nobody: there are ops, down, gone" in unknown.stderr
-    assert hooks.arrived == {f"/{SECRET} gave_up": 2}
-    for each in (both, one, unknown, shown):
+    assert hooks.arrived == {f"/{SECRET} gave_up": 3}
+    for each in (both, one, twice, unknown, shown):
         assert SECRET not in each.stdout + each.stderr
 
 

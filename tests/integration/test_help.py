@@ -64,6 +64,9 @@ def test_the_sentences_of_the_help_are_folded_at_the_terminals_width(command: st
         ("history --limit x", "Invalid value for '--limit'"),
         ("status --sort nope", "Invalid value for '--sort': 'nope' is not one of 'urgency', "),
         ("cause explain", "Missing argument 'FILE'"),
+        ("status --sort name --sort why", "Option --sort is given twice: see"),
+        ("pause a --for 1m --for=2m", "Option --for is given twice: see"),
+        ("config show -c a.yaml --config b.yaml", "Option --config is given twice: see"),
     ],
 )
 def test_a_wrong_command_line_is_answered_in_one_line(typed: str, says: str) -> None:

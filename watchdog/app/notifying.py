@@ -1,6 +1,7 @@
 """A sample message to each receiver, for `notify test`."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from watchdog.app.parts import addresses_of, links_of
@@ -13,10 +14,10 @@ from watchdog.engine.ports import Delivery
 from watchdog.notify import Receivers
 
 
-async def send_samples(config: Config, to: str | None) -> list[tuple[str, Delivery]]:
-    """Send a sample to the receiver with that name, or to all. A problem of one receiver does not
-    keep a sample from the others."""
-    names = [each.name for each in config.notify if to in (None, each.name)]
+async def send_samples(config: Config, to: Collection[str]) -> list[tuple[str, Delivery]]:
+    """Send a sample to the receivers with these names; if there are none, to all. A problem of
+    one receiver does not keep a sample from the others."""
+    names = [each.name for each in config.notify if not to or each.name in to]
     notifier = Receivers(addresses_of(config), links_of(config), check=False)
     notices = [sample(datetime.now(UTC))]
     answers = await asyncio.gather(*(notifier.send(name, notices) for name in names))

@@ -24,7 +24,10 @@ def _group() -> None: ...
 def send_sample(
     config: ConfigOption = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="NAME", help="Only the receiver of this name.")
+        list[str] | None,
+        typer.Option(
+            "--to", metavar="NAME", help="Only the receiver of this name; may be repeated."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -36,13 +39,14 @@ def send_sample(
     names = [each.name for each in loaded.config.notify]
     if not names:
         fail("notify: no receivers are configured")
-    if to is not None and to not in names:
-        fail(f"there is no receiver {clean(to)}: there are {', '.join(names)}")
+    for name in to or ():
+        if name not in names:
+            fail(f"there is no receiver {clean(name)}: there are {', '.join(names)}")
     import asyncio
 
     from watchdog.app.notifying import send_samples
 
-    answers = asyncio.run(send_samples(loaded.config, to))
+    answers = asyncio.run(send_samples(loaded.config, to or ()))
     if json:
         print_json(
             {

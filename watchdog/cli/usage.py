@@ -2,7 +2,7 @@
 mistake."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,8 @@ from watchdog.cli.console import end_on_closed_pipe, fail
 
 class FoldedHelp(TyperCommand):
     """A command whose help is folded at the terminal's width. Typer keeps the line breaks of every
-    paragraph of a docstring but the first, and the terminal then breaks those lines again."""
+    paragraph of a docstring but the first, and the terminal then breaks those lines again. It
+    refuses an option with one value that is given twice: Typer silently takes the last."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -24,6 +25,19 @@ class FoldedHelp(TyperCommand):
 
     def get_params(self, ctx: Context) -> list[Parameter]:
         return _without_bool(super().get_params(ctx))
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:  # As while a shell completes a word.
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            _refuse_repeated(ctx, [each for each in given if isinstance(each, TyperOption)])
+        return super().parse_args(ctx, args)
+
+
+def _refuse_repeated(ctx: Context, given: Sequence[TyperOption]) -> None:
+    for number, option in enumerate(given):
+        takes_one = not (option.multiple or option.is_flag or option.count)
+        if takes_one and option in given[:number]:
+            raise UsageError(f"Option {option.opts[0]} is given twice", ctx)
 
 
 class Group(TyperGroup):
