@@ -126,14 +126,21 @@ def test_a_users_mistake_is_one_line_and_exit_status_2(
     ("arguments", "says"),
     [
         ("pause first", "say how long: --for 2h"),
-        ("pause --for 2h", "name a MODEL, or give --all"),
+        ("pause --for 2h", "name a MODEL, or give --state or --all"),
         ("pause first --all --for 2h", "give either MODEL or --all"),
         ("pause first --for soon", "--for: "),
         ("pause first --for 0s", "--for: must be more than 0s and at most 30d"),
         ("pause first --for 31d", "--for: must be more than 0s and at most 30d"),
-        ("pause frst --for 2h", "there is no model 'frst': did you mean first or first123?"),
+        ("pause frst --for 2h", "ledger: did you mean first or first123?"),
         ("resume first", "first123: not paused"),
-        ("resume", "name a MODEL, or give --all"),
+        ("pause --state broken --all --for 2h", "give either --state or --all"),
+        ("resume", "name a MODEL, or give --state or --all"),
+        ("resume first --state paused --all", "give either MODEL or --all"),
+        ("reset", "name a MODEL, or give --state"),
+        ("retry", "name a MODEL, or give --state"),
+        ("retry frst", "in the configuration or the ledger: did you mean first or first123?"),
+        ("history f*", "this takes one model, and no pattern"),
+        ("replay t1/*", "this takes one model, and no pattern"),
         ("reset nobody --yes", "there is no model 'nobody'"),
         ("reset first --yes", "the ledger does not know first123 yet"),
         ("reset first", "give --yes"),
@@ -169,7 +176,18 @@ def test_version_and_help() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["pause --all --for 1h", "resume --all", "reset first --yes", "retry first", "status"],
+    [
+        "pause --all --for 1h",
+        "pause nobody --for 1h",
+        "resume --all",
+        "reset first --yes",
+        "reset first",
+        "reset nobody",
+        "reset --state broken",
+        "retry first",
+        "retry nobody",
+        "status",
+    ],
 )
 def test_a_command_makes_no_ledger_that_no_daemon_uses(
     command: str, api: str, tmp_path: Path

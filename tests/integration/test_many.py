@@ -81,6 +81,7 @@ def test_a_team_is_not_guessed_while_the_api_does_not_say(tmp_path: Path) -> Non
         ("pause --state needs_you --for 1h", ["g4v3upup", "br0kenbr"]),
         ("pause whisper flux --for 1h", ["w3llwell", "br0kenbr"]),
         ("reset --state exhausted", ["g4v3upup"]),
+        ("reset flux mistral", ["br0kenbr", "r3covers"]),
     ],
 )
 def test_what_is_selected_is_touched_and_nothing_else(
@@ -90,6 +91,9 @@ def test_what_is_selected_is_touched_and_nothing_else(
     asked = cli(*arguments.split(), "--config", config)
     assert asked.exit_code == 2
     assert "give --yes" in asked.stderr
+    assert all(each in asked.stderr for each in touched)
+    they = "they" if len(touched) > 1 else "it"
+    assert "reset" not in arguments or f"so that {they} may be retried anew?" in asked.stderr
     done = cli(*arguments.split(), "--yes", "--config", config)
     assert done.exit_code == 0, done.stderr
     assert sorted(line.split()[1] for line in done.stdout.splitlines()) == sorted(touched)

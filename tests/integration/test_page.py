@@ -298,6 +298,26 @@ async def test_a_target_that_left_the_configuration_is_shown_as_it_was_left(site
     assert "sdxl-dev" in Html(await site.get("/")).text
 
 
+async def test_a_target_that_nobody_watches_has_no_next_retry_and_was_seen(site: Site) -> None:
+    settings = site.live.current
+    models = {key: model for key, model in settings.models.items() if key != "q81xw5rl"}
+    site.live.current = replace(settings, models=models)
+    waits = (await site.get("/targets/q81xw5rl")).text
+    assert "Next retry" in waits
+
+    def leave(tx: LedgerTransaction) -> None:
+        target = tx.targets.get("q81xw5rl")
+        assert target is not None
+        assert target.decision.until is not None
+        tx.targets.save_all([replace(target, watched=False, health=None, status=None)])
+
+    await site.ledger.transact(leave)
+    left = Html(await site.get("/targets/q81xw5rl")).text
+    assert "not watched It is not watched any more. This is what was recorded last." in left
+    for text in ("Next retry", "not seen yet", "unknown"):
+        assert text not in left
+
+
 @pytest.mark.parametrize("model_id", ["none", "%3Cscript%3E", "..%2F..%2Fetc", "%00"])
 async def test_an_unknown_target_is_a_404(model_id: str, site: Site) -> None:
     answer = await site.get(f"/targets/{model_id}")

@@ -11,9 +11,11 @@ import pytest
 from tests.fakes.processes import cli
 from tests.fakes.shown import LONG, in_every_state, model, refused, well, write
 from watchdog.clock import SystemClock
+from watchdog.domain.discovery import Discovered
 from watchdog.domain.records import Decision, DecisionKind, DecisionReason, Health
+from watchdog.domain.removal import unwatched
 from watchdog.domain.replica import Replica
-from watchdog.engine.fleet import api_state
+from watchdog.engine.fleet import api_state, discovered
 from watchdog.engine.fleet.api_state import ApiState
 from watchdog.engine.fleet.teams import save as save_teams
 from watchdog.engine.ports import LedgerTransaction
@@ -47,6 +49,8 @@ def names(folder: Path, *arguments: str) -> list[str]:
         ("llama-* --state failing", ["w41twait"]),
         (f"{LONG} mistral", ["w41twait", "r3covers"]),
         ("--team research", ["br0kenbr", "w3llwell"]),
+        ("--team research --team team-a --state needs_you", ALL[:2]),
+        ("--team research --team research", ["br0kenbr", "w3llwell"]),
         ("research/w* --state well", ["w3llwell"]),
         ("--sort name", ["br0kenbr", "w41twait", "g4v3upup", "r3covers", "w3llwell"]),
         ("--sort status", ["w3llwell", "r3covers", "g4v3upup", "w41twait", "br0kenbr"]),
@@ -94,14 +98,75 @@ def test_a_broken_model_needs_a_person_also_while_it_is_paused(tmp_path: Path) -
         ("no*body", "no model matches 'no*body'"),
         ("--watch -o wide", "leave --json and --output out"),
         ("--json -o name", "give either --json or --output"),
+        ("--team team-a --team team-b", "no model is in the team 'team-b'"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: str, says: str, tmp_path: Path) -> None:
-    config = write(tmp_path, in_every_state())
+    teams = {each.model_id: "team-a" for each in in_every_state()}
+    config = write(tmp_path, in_every_state(), more=lambda tx: save_teams(tx, teams))
     shown = cli("status", *arguments.split(), "--config", config)
     assert shown.exit_code == 2
     assert says in shown.stderr
     assert len(shown.stderr.splitlines()) == 1
+
+
+def with_one_that_left(folder: Path) -> Path:
+    """A configuration that no longer has the model `flux`, which was watched."""
+    left = unwatched(in_every_state()[3], (), SystemClock().now()).target
+    config = write(folder, [*in_every_state()[:3], left])
+    settings = json.loads(config.read_text())
+    settings["models"].pop()
+    config.write_text(json.dumps(settings))
+    return config
+
+
+@pytest.mark.parametrize("named", ["flux", "br0kenbr"])
+def test_a_model_that_left_is_shown_where_it_is_named(named: str, tmp_path: Path) -> None:
+    config = with_one_that_left(tmp_path)
+    shown = cli("status", named, "--config", config)
+    assert shown.exit_code == 0, shown.stderr
+    said = {line[:15].strip(): line[15:] for line in shown.stdout.splitlines()[:4]}
+    assert said["model"] == "flux (br0kenbr)"
+    assert said["watched"] == "not any more: this is what was recorded last"
+    table = cli("status", named, "whisper", "--config", config).stdout
+    assert "not watched any more" in table
+    (one,) = json.loads(cli("status", named, "--json", "--config", config).stdout)["targets"]
+    assert (one["model_id"], one["watched"], one["next_attempt_at"]) == ("br0kenbr", False, None)
+    assert cli("history", named, "--config", config).exit_code == 0
+
+
+def test_a_model_that_left_is_not_listed_or_counted(tmp_path: Path) -> None:
+    config = with_one_that_left(tmp_path)
+    for arguments in ((), ("*",), ("w3llwell", "*")):
+        shown = cli("status", *arguments, "--config", config).stdout
+        assert shown.startswith("3 models: ")
+        assert "br0kenbr" not in shown
+
+
+def test_a_model_that_left_cannot_be_reset(tmp_path: Path) -> None:
+    done = cli("reset", "flux", "--yes", "--config", with_one_that_left(tmp_path))
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1] == (
+        "error: br0kenbr: not reset: it is neither configured nor discovered, so it has no limits"
+    )
+
+
+def test_a_discovered_model_can_be_reset(tmp_path: Path) -> None:
+    found = {"br0kenbr": Discovered("flux", "team-a")}
+    config = write(tmp_path, in_every_state(), more=lambda tx: discovered.save(tx, found))
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps(settings | {"models": [], "discovery": {"include": ["*"]}}))
+    done = cli("reset", "flux", "--yes", "--config", config)
+    assert (done.exit_code, done.stdout) == (0, "reset br0kenbr\n"), done.stderr
+
+
+@pytest.mark.parametrize("command", ["pause flux --for 1h", "resume flux"])
+def test_a_command_about_a_model_that_left_says_so(command: str, tmp_path: Path) -> None:
+    config = with_one_that_left(tmp_path)
+    assert cli("pause", "br0kenbr", "--for", "2h", "--config", config).exit_code == 0
+    done = cli(*command.split(), "--config", config)
+    assert done.exit_code == 0
+    assert done.stderr == "warning: br0kenbr is not watched any more\n"
 
 
 def refuses(tx: LedgerTransaction) -> None:

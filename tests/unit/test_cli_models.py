@@ -5,6 +5,7 @@ import pytest
 from watchdog.cli.model_argument import resolve
 from watchdog.domain.records import Target
 
+WHERE = "in the configuration or the ledger"
 KNOWN: list[tuple[str, str | None]] = [("aaaa1111", "sdxl"), ("bbbb1111", None)]
 PAST = [Target("cccc1111", name="sdxl"), Target("dddd1111", name="gone")]
 
@@ -28,8 +29,9 @@ def test_a_configured_name_comes_before_that_of_a_model_that_is_gone(
     ("model", "says"),
     [
         ("twice", "'twice' is the name of 2 models: use an id: a1, a2"),
-        ("onse", "there is no model 'onse': did you mean once?"),
-        ("nothing-like-it", "there is no model 'nothing-like-it': `status` lists those it knows"),
+        ("onse", f"there is no model 'onse' {WHERE}: did you mean once?"),
+        ("no-such", f"there is no model 'no-such' {WHERE}: `status` lists those it knows"),
+        ("on*", f"there is no model 'on*' {WHERE}: this takes one model, and no pattern"),
     ],
 )
 def test_a_name_that_is_no_answer_is_an_error(

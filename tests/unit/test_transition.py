@@ -27,6 +27,9 @@ from watchdog.domain.records import (
     UNOBSERVED,
     Actor,
     Attempt,
+    Decision,
+    DecisionKind,
+    DecisionReason,
     Episode,
     EpisodeResult,
     Health,
@@ -476,7 +479,10 @@ def test_a_404_while_an_attempt_is_pending_says_nothing() -> None:
 
 def test_leaving_the_configuration_ends_no_attempt_that_is_being_sent() -> None:
     pending = an_attempt(Outcome.PENDING)
-    step = unwatched(failing(), [pending, an_attempt(id="a2")], NOW)
+    waits = Decision(DecisionKind.WAIT, DecisionReason.BACKOFF, NOW + timedelta(hours=1))
+    target = replace(failing(), decision=waits, ready_at=NOW, queue_rank=1)
+    step = unwatched(target, [pending, an_attempt(id="a2")], NOW)
+    assert (step.target.decision, step.target.ready_at) == (UNOBSERVED, None)
     assert step.target.watched is False
     assert [attempt.id for attempt in step.attempts] == ["a2"]
 

@@ -13,6 +13,7 @@ from watchdog.app.setup import SetupError
 from watchdog.clock import SystemClock
 from watchdog.config import Config
 from watchdog.domain.records import Attempt, Target
+from watchdog.engine.fleet import discovered
 from watchdog.engine.lifecycle.watchlist import targets_for_command
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import Settings
@@ -44,9 +45,13 @@ async def change_ledger(
     and whether this created the ledger, which it does only with `make`. Raises SetupError, and its
     subclass NoLedgerError if there is no ledger."""
     ledger = open_ledger(config, SystemClock(), Role.OPERATOR, make=make)
-    settings = make_settings(config, ledger.owner)
+
+    def change(tx: LedgerTransaction) -> T:
+        found = {} if config.discovery is None else discovered.load(tx)
+        return work(tx, make_settings(config, ledger.owner, found))
+
     try:
-        return await ledger.transact(lambda tx: work(tx, settings)), ledger.created
+        return await ledger.transact(change), ledger.created
     except LedgerUnavailable as error:
         raise SetupError(str(error)) from error
     finally:

@@ -36,7 +36,7 @@ def check(
             "--model",
             "-m",
             metavar="MODEL",
-            help="Look at this model alone, by id or name; may be repeated.",
+            help="Look at this model alone, by id, name or pattern; may be repeated.",
             autocompletion=complete_id,
         ),
     ] = None,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from watchdog.cli.console import fail
+from watchdog.cli.console import fail, warn
 from watchdog.cli.layout import Column, shorten_end, shorten_middle
+from watchdog.cli.ledger import fail_without_ledger
+from watchdog.cli.model_argument import STATUS_LISTS
 from watchdog.cli.output import print_table
 from watchdog.cli.selection import Named, is_in, is_pattern, select, states, with_teams
 from watchdog.cli.shown import Shown, shown
@@ -31,25 +33,34 @@ _COLUMNS = (
     Column("why", 0, shorten_end),
 )
 
+_MOST_NAMED = 20
+"""So many models are named in a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """`several`: the command line may select more models than the user expects, so the command asks
-    first. `seen` None: there is no ledger, or it cannot be read."""
+    first. `seen` None: there is no ledger yet, or it cannot be read."""
 
     model_ids: tuple[str, ...]
     several: bool
     seen: Shown | None
 
     def confirm(self, act: str, *, yes: bool) -> None:
-        """List the models and ask whether to go on: `act` is a verb with what becomes of them."""
+        """List the models and ask whether to go on. `act` is a verb with what becomes of them: `{}`
+        stands for them, and `{they}` and `{their}` for pronouns. Without a terminal the error names
+        them."""
         if yes:
             return
-        if self.several and sys.stdin.isatty():
+        asks = sys.stdin.isatty()
+        if self.several and asks:
             self._list()
         count = len(self.model_ids)
         whom = f"these {count} models" if count > 1 else self.model_ids[0]
-        confirm(f"{act.format(whom)}?", yes=yes)
+        if count > 1 and not asks:
+            whom += f" ({_named(self.model_ids)})"
+        they, their = ("they", "their") if count > 1 else ("it", "its")
+        confirm(f"{act.format(whom, they=they, their=their)}?", yes=yes)
 
     def _list(self) -> None:
         """The chosen models, the most urgent first, and last those that the ledger does not
@@ -65,6 +76,12 @@ class Chosen:
         print_table(_COLUMNS, rows, empty="")
 
 
+def _named(model_ids: Sequence[str]) -> str:
+    more = len(model_ids) - _MOST_NAMED
+    few = ", ".join(model_ids[:_MOST_NAMED])
+    return f"{few} and {more} more" if more > 0 else few
+
+
 def _row(each: Watched) -> tuple[str, ...]:
     target = each.target
     state = state_of(target).value
@@ -77,18 +94,22 @@ def choose(
     state: Sequence[str] | None,
     *,
     own_pauses: bool = False,
+    create: bool = False,
 ) -> Chosen:
     """The models that the words and `--state` select. A mistake ends the command with 2, and a
     selection without a model with 0. With `own_pauses`, the state `paused` also selects models that
-    have a pause of their own but are in another state, as those that do not fail."""
+    have a pause of their own but are in another state, as those that do not fail. With `create`
+    there need be no ledger yet."""
     words, wanted = list(dict.fromkeys(words or [])), states(state)
-    seen, targets = _read(settings)
+    seen, targets, problem = _read(settings, create=create)
     found = {target.model_id: target for target in targets}
     known = seen.named() if seen is not None else []
     listed = {each.model_id for each in known}
     known += [Named(each.id, each.name) for each in settings.models if each.id not in listed]
     known = with_teams(settings, words, known)
-    ids = select(words, known, targets) if words else [each.model_id for each in known]
+    ids = [each.model_id for each in known]
+    if words:
+        ids = select(words, known, targets, otherwise=problem or STATUS_LISTS)
     if wanted:
         pauses = seen.pauses if seen is not None else ()
         also = {each.model_id for each in pauses} if own_pauses and "paused" in wanted else set()
@@ -98,23 +119,35 @@ def choose(
     if not ids:
         typer.echo("No model is in this state: nothing is changed.")
         raise typer.Exit
-    several = bool(wanted) or len(words) > 1 or any(map(is_pattern, words))
+    watched = {each.model_id for each in known}
+    for each in ids:
+        if each not in watched:
+            warn(f"{each} is not watched any more")
+    titles = {each.name for each in known}
+    patterns = any(is_pattern(word) and word not in titles for word in words)
+    several = bool(wanted) or len(words) > 1 or len(ids) > 1 or patterns
     return Chosen(tuple(ids), several, seen)
 
 
-def _read(settings: "Config") -> tuple[Shown | None, Sequence[Target]]:
+def _read(settings: "Config", *, create: bool) -> tuple[Shown | None, Sequence[Target], str]:
+    """What is shown, all targets, and what is wrong with the ledger, which is reported when it is
+    opened to write."""
     import asyncio
 
     from watchdog.app.ledger import read_ledger
-    from watchdog.app.setup import SetupError
+    from watchdog.app.setup import NoLedgerError, SetupError
 
-    def both(tx: "LedgerTransaction") -> tuple[Shown, Sequence[Target]]:
-        return shown(tx, settings), tx.targets.all()
+    def both(tx: "LedgerTransaction") -> tuple[Shown, Sequence[Target], str]:
+        return shown(tx, settings), tx.targets.all(), ""
 
     try:
         return asyncio.run(read_ledger(settings, both))
-    except SetupError:
-        return None, ()  # Any problem of the ledger is reported when it is opened to write.
+    except NoLedgerError as error:
+        if not create:
+            fail_without_ledger(error)
+        return None, (), "there is no ledger yet, so only configured models are known"
+    except SetupError as error:
+        return None, (), str(error)
 
 
 def confirm(question: str, *, yes: bool) -> None:

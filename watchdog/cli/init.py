@@ -12,6 +12,7 @@ from watchdog.cli.model_argument import did_you_mean
 from watchdog.cli.models import workspace
 from watchdog.cli.options import load_without_file
 from watchdog.cli.output import print_table
+from watchdog.cli.selection import Named, selected
 from watchdog.files.places import CONFIG_NAME
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[S
     it may be mistyped."""
     ids: set[str] = set()
     for word in words:
-        found = {each.listed.id for at, each in enumerate(offered, 1) if _matches(word, at, each)}
+        found = _found(word, offered)
         if not found:
             hint = did_you_mean(word, [(each.listed.id, each.listed.name) for each in offered])
             fail(
@@ -110,11 +111,13 @@ def _chosen(offered: "Sequence[SeenModel]", words: Iterable[str]) -> "Sequence[S
     return [each for each in offered if each.listed.id in ids]
 
 
-def _matches(word: str, number: int, seen: "SeenModel") -> bool:
-    from watchdog.domain.discovery import matches
-
-    model = seen.listed
-    return word == str(number) or matches(word, model.id, model.name, model.team)
+def _found(word: str, offered: "Sequence[SeenModel]") -> set[str]:
+    """An id goes first, then a number of the list, then a name or a pattern."""
+    models = [each.listed for each in offered]
+    for number, model in enumerate(models, 1):
+        if word == str(number) and all(word != each.id for each in models):
+            return {model.id}
+    return selected(word, [Named(each.id, each.name, each.team) for each in models])
 
 
 def _text(chosen: "Sequence[SeenModel]") -> str:

@@ -27,6 +27,8 @@ OptionalModel = Annotated[
 _LONGEST = 100
 """Characters of a mistyped name that are worth repeating."""
 
+STATUS_LISTS = "`status` lists those it knows"
+
 Known = list[tuple[str, str | None]]
 """Ids and names."""
 
@@ -40,7 +42,7 @@ def resolve(
     known: Known,
     past: "Sequence[Target]" = (),
     *,
-    otherwise: str = "`status` lists those it knows",
+    otherwise: str = STATUS_LISTS,
 ) -> str:
     """The id of the model with that id or name. If there is none, it prints a line with similar
     names, or `otherwise`, and exits 2. A name in `past`, the ledger's targets, is used only if no
@@ -62,7 +64,12 @@ def no_model(word: str, known: Known, otherwise: str) -> str:
     from watchdog.cli.layout import shorten_middle
 
     shown = shorten_middle(word, _LONGEST, "...")
-    return f"there is no model {shown!r}: {did_you_mean(word, known) or otherwise}"
+    # Without the API, only what is written on this side is known.
+    where = " in the configuration or the ledger" if otherwise == STATUS_LISTS else ""
+    hint = did_you_mean(word, known) or otherwise
+    if any(sign in word for sign in "*?["):
+        hint = "this takes one model, and no pattern"
+    return f"there is no model {shown!r}{where}: {hint}"
 
 
 def did_you_mean(word: str, known: Known) -> str:

@@ -1,30 +1,72 @@
-"""The models that `--model` names, by id or name, whether or not they are configured."""
+"""The models that `--model` names, whether or not they are configured."""
 
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchdog.cli.console import fail, fail_unanswered
 from watchdog.cli.model_argument import Known, configured, no_model, resolve
 from watchdog.cli.options import load
+from watchdog.cli.selection import Named, is_pattern, select
 from watchdog.text.patterns import MODEL_ID
 
 if TYPE_CHECKING:
     from watchdog.config import Config
+    from watchdog.domain.discovery import Listing
     from watchdog.engine.ports import ApiError
 
+_NOT_LISTED = "the models cannot be listed"
 _OTHERWISE = "`models` lists those that the key sees"
 
 
 def ids(config: Path | None, words: Sequence[str]) -> Sequence[str]:
-    """The ids that ids and names stand for. If there is no such model, or the API does not answer,
-    it prints one line and exits."""
-    known, error = _known(config, words)
+    """The ids that ids, names and patterns stand for. If there is no such model, or the API does
+    not answer, it prints one line and exits."""
+    if not words:
+        return ()
+    settings = load(config).config
+    own = configured(settings)
+    patterns = [word for word in words if is_pattern(word) and not any(word in one for one in own)]
+    names = [word for word in words if word not in patterns]
+    known, error = _known(config, names)
     if error is not None:
-        fail_unanswered(error, "the models cannot be listed")
-    return [resolve(word, known, otherwise=_OTHERWISE) for word in words]
+        fail_unanswered(error, _NOT_LISTED)
+    # What the words say, in their order; a pattern's models come last.
+    found = [resolve(word, known, otherwise=_OTHERWISE) for word in names]
+    if patterns:
+        found += select(patterns, _could_be_watched(settings, patterns), otherwise=_OTHERWISE)
+    return list(dict.fromkeys(found))
+
+
+def _could_be_watched(settings: "Config", patterns: Sequence[str]) -> list[Named]:
+    """What a pattern is compared with: the models that are configured or discovered; if there are
+    none of either, all that the key sees. The API is asked only if that needs it."""
+    from watchdog.domain.discovery import DiscoveryRules
+
+    own = [Named(each.id, each.name, each.team) for each in settings.models]
+    teams_needed = any("/" in each for each in patterns) and any(each.team is None for each in own)
+    if own and settings.discovery is None and not teams_needed:
+        return own
+    listed = _ask(settings).models
+    teams = {each.id: each.team for each in listed}
+    own = [replace(each, team=each.team or teams.get(each.model_id)) for each in own]
+    found = settings.discovery
+    rules = DiscoveryRules(() if own else ("*",)) if found is None else found.rules()
+    more = [each for each in listed if each.has_development and rules.wants(each)]
+    named = {each.model_id for each in own}
+    return own + [Named(each.id, each.name, each.team) for each in more if each.id not in named]
+
+
+def _ask(settings: "Config") -> "Listing":
+    from watchdog.engine.ports import ApiError
+
+    try:
+        return _listing(settings)
+    except ApiError as error:
+        fail_unanswered(error, _NOT_LISTED)
 
 
 def ids_to_watch(config: Path | None, words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
@@ -64,19 +106,24 @@ def _known(config: Path | None, words: Sequence[str]) -> tuple[Known, "ApiError 
 
 def _listed(settings: "Config", words: Sequence[str]) -> Known:
     """Raises ApiError."""
+    listing = _listing(settings)
+    known: Known = [(each.id, each.name) for each in listing.models]
+    if listing.unreadable:
+        known += [(word, None) for word in words if _can_be_id(word)]
+    return known
+
+
+def _listing(settings: "Config") -> "Listing":
+    """Raises ApiError."""
     import asyncio
 
     from watchdog.app.commands import list_models
     from watchdog.app.setup import SetupError
 
     try:
-        listing = asyncio.run(list_models(settings, os.environ))
+        return asyncio.run(list_models(settings, os.environ))
     except SetupError as error:
         fail(str(error))
-    known: Known = [(each.id, each.name) for each in listing.models]
-    if listing.unreadable:
-        known += [(word, None) for word in words if _can_be_id(word)]
-    return known
 
 
 def _can_be_id(word: str) -> bool:

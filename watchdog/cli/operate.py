@@ -1,11 +1,12 @@
 """`pause`, `resume` and `reset`: the commands that change the ledger."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from watchdog.cli.console import fail, warn
+from watchdog.cli.ledger import fail_without_ledger
 from watchdog.cli.options import (
     ByOption,
     ConfigOption,
@@ -23,7 +24,6 @@ from watchdog.text.phrases import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from watchdog.app.setup import NoLedgerError
     from watchdog.config import Config
     from watchdog.domain.records import Action
     from watchdog.engine.ports import LedgerTransaction
@@ -62,7 +62,8 @@ def pause(
     from watchdog.engine.target import operate
 
     settings, wanted = load_for_brake(config), _span(span)
-    ids = _chosen(settings, models, state, every, f"Pause {{}} for {span}", yes=yes)
+    act = f"Pause {{}} for {span}"
+    ids = _chosen(settings, models, state, every, act, yes=yes, create=create)
 
     def begin(tx: "LedgerTransaction", rules: "Settings") -> datetime:
         ends = [operate.pause(tx, each, span=wanted, who=by, note=note) for each in ids]
@@ -132,8 +133,8 @@ def reset(
     For those that are exhausted, after the cause was fixed. The fleet's limits still count them.
     """
     settings = load(config).config
-    question = "Forget the attempts of {}, so that it may be retried anew"
-    ids = _chosen(settings, models, state, False, question, yes=yes, always=True)
+    question = "Forget the attempts of {}, so that {they} may be retried anew"
+    ids = _chosen(settings, models, state, None, question, yes=yes, always=True)
 
     def clear(tx: "LedgerTransaction", rules: "Settings") -> list[str]:
         return [_reset(tx, rules, each, by, note) for each in ids if each is not None]
@@ -153,6 +154,10 @@ def _reset(tx: "LedgerTransaction", rules: "Settings", model_id: str, by: str, n
     target = tx.targets.get(model_id)
     if target is None:
         return f"the ledger does not know {model_id} yet: start the daemon first"
+    if model_id not in rules.models:
+        return (
+            f"{model_id}: not reset: it is neither configured nor discovered, so it has no limits"
+        )
     try:
         operate.reset(tx, rules, target, who=by, note=note)
     except operate.OutOfStep:
@@ -166,25 +171,26 @@ def _chosen(
     settings: "Config",
     models: list[str] | None,
     state: list[str] | None,
-    every: bool,
+    every: bool | None,
     act: str,
     *,
     yes: bool,
     always: bool = False,
     own_pauses: bool = False,
+    create: bool = False,
 ) -> tuple[str | None, ...]:
     """The ids that the command line selects, None for all models, once they are confirmed. A single
-    model that is named by its id or name needs no confirmation, unless `always`. `own_pauses` as in
-    `choose`."""
+    model that is named by its id or name needs no confirmation, unless `always`. `every` None: the
+    command has no --all. `own_pauses` and `create` as in `choose`."""
     if every and (models or state):
-        fail("give either MODEL or --all")
+        fail(f"give either {'MODEL' if models else '--state'} or --all")
     if every:
         return (None,)
     if not (models or state):
-        fail("name a MODEL, or give --all")
+        fail(f"name a MODEL, or give --state{'' if every is None else ' or --all'}")
     from watchdog.cli.chosen import choose
 
-    chosen = choose(settings, models, state, own_pauses=own_pauses)
+    chosen = choose(settings, models, state, own_pauses=own_pauses, create=create)
     if chosen.several or always:
         chosen.confirm(act, yes=yes)
     return chosen.model_ids
@@ -219,10 +225,6 @@ def _change(
             "A daemon with another store.url does not see this"
         )
     return result
-
-
-def fail_without_ledger(error: "NoLedgerError") -> NoReturn:
-    fail(f"{error} (`pause` and `retry` make a new one with --create)")
 
 
 def _span(text: str | None) -> timedelta:

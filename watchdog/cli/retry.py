@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import EXIT_API, fail, fail_unanswered
-from watchdog.cli.operate import fail_without_ledger
+from watchdog.cli.ledger import fail_without_ledger
 from watchdog.cli.options import (
     ByOption,
     ConfigOption,
@@ -54,10 +54,10 @@ def retry(
 
     settings = load(config).config
     if not (models or state):
-        fail("name a MODEL")
-    chosen = choose(settings, models, state)
+        fail("name a MODEL, or give --state")
+    chosen = choose(settings, models, state, create=create)
     if chosen.several or force:
-        chosen.confirm("Retry {}" + (" beyond its own limits" if force else ""), yes=yes)
+        chosen.confirm("Retry {}" + (" beyond {their} own limits" if force else ""), yes=yes)
     codes = []
     attempts: list[tuple[Config, Attempt]] = []
     for model_id in chosen.model_ids:

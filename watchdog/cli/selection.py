@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from watchdog.cli.console import fail, fail_unanswered
-from watchdog.cli.model_argument import complete_model, resolve
+from watchdog.cli.model_argument import STATUS_LISTS, complete_model, resolve
 
 if TYPE_CHECKING:
     from watchdog.config import Config
@@ -62,31 +62,51 @@ class Named:
 
 
 def select(
-    words: Sequence[str], known: Sequence[Named], past: "Sequence[Target]" = ()
+    words: Sequence[str],
+    known: Sequence[Named],
+    past: "Sequence[Target]" = (),
+    *,
+    otherwise: str = STATUS_LISTS,
 ) -> list[str]:
     """The ids of the models that the words select, in the order of `known`, then of the words.
-    A word that selects none ends the command: it may be mistyped. Only a whole id or name selects a
-    model of `past`."""
+    A word that selects none ends the command with similar names, or `otherwise`: it may be
+    mistyped. Only a whole id or name selects a model of `past`."""
     chosen: set[str] = set()
+    pairs = [(each.model_id, each.name) for each in known]
     for word in words:
-        found = {each.model_id for each in known if _selects(word, each)}
-        if not found and is_pattern(word):
-            fail(f"no model matches {word!r}: `status` lists those it knows")
+        found = selected(word, known)
         if not is_pattern(word):
-            found = {resolve(word, [(each.model_id, each.name) for each in known], past)}
+            found = {resolve(word, pairs, past, otherwise=otherwise)}
+        elif not found:
+            found = {each.model_id for each in past if word in (each.model_id, each.name)}
+        if not found:
+            fail(f"no model matches {word!r}: {otherwise}")
         chosen |= found
     listed = [each.model_id for each in known if each.model_id in chosen]
     return listed + sorted(chosen.difference(listed))
 
 
-def _selects(word: str, model: Named) -> bool:
+def selected(word: str, known: Sequence[Named]) -> set[str]:
+    """The ids of the models that a word selects: the one whose whole id it is, else those whose
+    whole name it is, else those that match it as a pattern. What has a sign of a pattern, as a name
+    may, is always compared as a pattern too; a slash alone, as in `team/name`, is no such sign."""
     from watchdog.domain.discovery import matches
 
-    return matches(word, model.model_id, model.name, model.team)
+    if any(each.model_id == word for each in known):
+        return {word}
+    named = {each.model_id for each in known if each.name == word}
+    if named and not any(sign in word for sign in _WILD):
+        return named
+    return named | {
+        each.model_id for each in known if matches(word, each.model_id, each.name, each.team)
+    }
+
+
+_WILD = "*?["
 
 
 def is_pattern(word: str) -> bool:
-    return any(sign in word for sign in "*?[/")
+    return any(sign in word for sign in f"{_WILD}/")
 
 
 def states(words: Sequence[str] | None) -> frozenset[str]:
@@ -108,7 +128,9 @@ def is_in(target: "Target", asked: frozenset[str]) -> bool:
 
 def with_teams(settings: "Config", words: Sequence[str], known: Sequence[Named]) -> list[Named]:
     """With the teams that the words need: where the ledger does not know one, the API is asked."""
-    needed = any("/" in word for word in words) and any(each.team is None for each in known)
+    whole = {text for each in known for text in (each.model_id, each.name)}
+    asks = any("/" in word and word not in whole for word in words)
+    needed = asks and any(each.team is None for each in known)
     if not needed:
         return list(known)
     import asyncio

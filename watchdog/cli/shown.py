@@ -1,6 +1,6 @@
 """What `status` reads from the ledger, and what it says of the fleet as a whole."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -42,9 +42,11 @@ class Shown:
     silent: timedelta | None
     """Since when the process of a daemon that lives has written nothing to the ledger, if that is
     too long."""
-
     mode: str | None = None
     """As in `Overview`."""
+
+    gone: tuple[Watched, ...] = ()
+    """Those that are asked for and not watched any more."""
 
     @property
     def overview(self) -> Overview:
@@ -152,13 +154,15 @@ class Shown:
             )
 
 
-def shown(tx: "LedgerTransaction", settings: "Config") -> Shown:
+def shown(tx: "LedgerTransaction", settings: "Config", words: Collection[str] = ()) -> Shown:
+    """`words`: the ids and names that are asked for, also of models that are gone."""
     from watchdog.config import discovered_policies, policies
 
     found = {} if settings.discovery is None else discovered.load(tx)
     known = {**discovered_policies(settings, found), **policies(settings)}
+    targets = overview.targets(tx, known, words)
     return Shown(
-        tuple(overview.targets(tx, known)),
+        tuple(each for each in targets if not each.is_gone),
         fleet_used(tx, settings.fleet_limits(), date=api_date(tx)),
         tuple(tx.actions.pauses()),
         tx.breaker.opening(),
@@ -167,6 +171,7 @@ def shown(tx: "LedgerTransaction", settings: "Config") -> Shown:
         api_state.load(tx),
         _silent(tx),
         tx.meta.get(MODE),
+        tuple(each for each in targets if each.is_gone),
     )
 
 

@@ -11,9 +11,11 @@ from watchdog.cli.options import ConfigOption, JsonOption, load
 from watchdog.cli.output import print_json, print_table, say
 from watchdog.cli.selection import (
     ModelsArgument,
+    Named,
     StateOption,
     is_in,
     select,
+    selected,
     states,
     with_teams,
 )
@@ -38,7 +40,10 @@ def status(
     models: ModelsArgument = None,
     state: StateOption = None,
     team: Annotated[
-        str | None, typer.Option("--team", metavar="TEAM", help="Only the models of this team.")
+        list[str] | None,
+        typer.Option(
+            "--team", metavar="TEAM", help="Only the models of this team; may be repeated."
+        ),
     ] = None,
     sort: Annotated[Sort, typer.Option("--sort", help="The order of the rows.")] = Sort.URGENCY,
     output: Annotated[
@@ -70,12 +75,12 @@ def status(
     if watch and form is not None:
         fail("--watch is for people: leave --json and --output out")
     words = models or []
-    seen = read(settings, lambda tx: shown(tx, settings))
-    pick = _picking(settings, words, team, wanted, sort, seen)
+    seen = read(settings, lambda tx: shown(tx, settings, words))
+    pick = _picking(settings, words, team or (), wanted, sort, seen)
     if watch:
         from watchdog.cli.status_watch import watch_status
 
-        watch_status(settings, pick)
+        watch_status(settings, words, pick)
     elif form is Output.JSON:
         from watchdog.cli.status_json import status_json
 
@@ -92,21 +97,23 @@ def status(
 def _picking(
     settings: "Config",
     words: Sequence[str],
-    team: str | None,
+    teams: Sequence[str],
     wanted: frozenset[str],
     sort: Sort,
     seen: "Shown",
 ) -> "Pick":
     from watchdog.cli.status_table import ordered
 
-    of_team = [] if team is None else [f"{team}/*"]
-    asked = [*words, *of_team]
-    teams = {each.model_id: each.team for each in with_teams(settings, asked, seen.named())}
+    asked = [*words, *map(_pattern_of, teams)]
+    known = {each.model_id: each.team for each in with_teams(settings, asked, seen.named())}
 
     def pick(now_seen: "Shown") -> "list[Watched]":
-        found = list(now_seen.watched)
-        for group in filter(None, (words, of_team)):
-            ids = set(select(group, now_seen.named(teams)))
+        found, named = list(now_seen.watched), now_seen.named(known)
+        if words:
+            ids = set(select(words, named, [each.target for each in now_seen.gone]))
+            found = [each for each in (*found, *now_seen.gone) if each.target.model_id in ids]
+        if teams:
+            ids = {model_id for team in teams for model_id in _of_team(team, named)}
             found = [each for each in found if each.target.model_id in ids]
         return ordered((each for each in found if is_in(each.target, wanted)), sort, now_seen.now)
 
@@ -114,8 +121,20 @@ def _picking(
     return pick
 
 
+def _of_team(team: str, known: "Sequence[Named]") -> set[str]:
+    found = selected(_pattern_of(team), known)
+    if not found:
+        fail(f"no model is in the team {team!r}")
+    return found
+
+
+def _pattern_of(team: str) -> str:
+    return f"{team}/*"
+
+
 def _titles(seen: "Shown") -> set[str]:
-    return {text for each in seen.named() for text in (each.model_id, each.name) if text}
+    targets = [each.target for each in (*seen.watched, *seen.gone)]
+    return {text for each in targets for text in (each.model_id, each.name) if text}
 
 
 def _print(seen: "Shown", picked: "Sequence[Watched]", *, wide: bool) -> None:

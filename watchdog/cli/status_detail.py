@@ -19,8 +19,11 @@ def detail(watched: Watched, now: datetime) -> Iterator[tuple[str, str]]:
     """Each fact with its label. Facts that do not apply to the model are left out."""
     target, reason = watched.target, watched.target.decision.reason
     yield "model", f"{clean(name_of(watched))} ({target.model_id})"
-    yield "state", state_of(target).value
-    if reason is not None:
+    if watched.is_gone:
+        yield "watched", "not any more: this is what was recorded last"
+    else:
+        yield "state", state_of(target).value
+    if reason is not None and not watched.is_gone:
         yield "why", f"{reason}: {reason.sentence}"
     if (
         target.episode is not None

@@ -61,7 +61,7 @@ def cells(watched: Watched, now: datetime) -> tuple[str, ...]:
         target.status or "-",
         ago(target.status_since, now),
         f"{watched.used} of {policy.max_attempts}" if policy else str(watched.used),
-        ahead(decision.until, now),
+        "-" if watched.is_gone else ahead(decision.until, now),
         why(watched),
     )
 
@@ -70,6 +70,8 @@ def why(watched: Watched) -> str:
     """The reason in its one word, with what is known beside it: the place in the queue, and for a
     failing model that was given up what the API said when it refused, or the cause in the logs."""
     reason, place, episode = watched.target.decision.reason, watched.place, watched.target.episode
+    if watched.is_gone:
+        return "not watched any more"
     if reason is None:
         return "-"
     if place is not None:

@@ -32,7 +32,9 @@ _PAGES = {"\x1b[5~": -1, "\x1b[6~": 1, " ": 1}
 """The arrow keys, and those that scroll by a page; k, j and space as in less."""
 
 
-def watch_status(settings: "Config", pick: Callable[[Shown], list[Watched]]) -> None:
+def watch_status(
+    settings: "Config", words: Sequence[str], pick: Callable[[Shown], list[Watched]]
+) -> None:
     console = Console(highlight=False)
     if not sys.stdout.isatty():
         fail("--watch needs a terminal: leave it out, or repeat `status --json`")
@@ -44,7 +46,7 @@ def watch_status(settings: "Config", pick: Callable[[Shown], list[Watched]]) -> 
     ):
         try:
             while True:
-                seen = _read(settings)
+                seen = _read(settings, words)
                 until = time.monotonic() + _REFRESH_SECONDS
                 while (left := until - time.monotonic()) > 0:
                     width, height = console.size
@@ -57,13 +59,13 @@ def watch_status(settings: "Config", pick: Callable[[Shown], list[Watched]]) -> 
             return
 
 
-def _read(settings: "Config") -> Shown | str:
+def _read(settings: "Config", words: Sequence[str]) -> Shown | str:
     """What the ledger says, or why it cannot be read now."""
     from watchdog.app.ledger import read_ledger
     from watchdog.app.setup import SetupError
 
     try:
-        return asyncio.run(read_ledger(settings, lambda tx: shown(tx, settings)))
+        return asyncio.run(read_ledger(settings, lambda tx: shown(tx, settings, words)))
     except SetupError as error:
         return str(error)
 

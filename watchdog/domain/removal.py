@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from watchdog.domain.records import Attempt, EpisodeResult, Health, Resolution, Target
+from watchdog.domain.records import (
+    UNOBSERVED,
+    Attempt,
+    EpisodeResult,
+    Health,
+    Resolution,
+    Target,
+)
 from watchdog.domain.step import (
     Happening,
     Timing,
@@ -29,8 +36,9 @@ def missed(target: Target, attempts: Sequence[Attempt], at: datetime, timing: Ti
 
 
 def unwatched(target: Target, attempts: Sequence[Attempt], at: datetime) -> Transition:
-    """The step when a target is no longer watched."""
-    return _removed(replace(target, watched=False), Happening.REMOVED, attempts, at)
+    """The step when a target is no longer watched. Nothing is decided for it any more."""
+    target = replace(target, watched=False, decision=UNOBSERVED, ready_at=None, queue_rank=None)
+    return _removed(target, Happening.REMOVED, attempts, at)
 
 
 def ended_with_its_target(target: Target | None, attempt: Attempt, at: datetime) -> Attempt:

@@ -14,7 +14,7 @@ from watchdog.domain.status import broken_reason, state_of, urgency
 from watchdog.engine.fleet.overview import TIMELINE, Overview, Watched
 from watchdog.text.phrases import ago, ahead
 from watchdog.web.picture import Picture, draw, spans
-from watchdog.web.words import RETRY_NOW, STATES, State
+from watchdog.web.words import NOT_WATCHED, RETRY_NOW, STATES, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Row:
 
     @property
     def label(self) -> State:
-        return STATES[self.state]
+        return NOT_WATCHED if self.watched.is_gone else STATES[self.state]
 
     @property
     def since(self) -> str:
@@ -50,11 +50,14 @@ class Row:
     def next_at(self) -> datetime | None:
         """When a retry may be sent, if one may. A target that was given up has no such time."""
         decision = self.target.decision
-        return decision.until if decision.kind is DecisionKind.WAIT else None
+        waits = decision.kind is DecisionKind.WAIT and not self.watched.is_gone
+        return decision.until if waits else None
 
     @property
     def why(self) -> str:
         reason, place = self.target.decision.reason, self.watched.place
+        if self.watched.is_gone:
+            return "This is what was recorded last."
         if reason is None:
             return RETRY_NOW
         lacking = broken_reason(self.target)
@@ -67,7 +70,8 @@ class Row:
     def reason(self) -> str:
         """The word of the decision's reason; empty where the state is the same word."""
         reason = self.target.decision.reason
-        return "" if reason is None or reason.value == self.state.value else reason.value
+        said = self.watched.is_gone or reason is None or reason.value == self.state.value
+        return "" if reason is None or said else reason.value
 
     @property
     def cause(self) -> Cause | None:

@@ -44,6 +44,9 @@ STATES = dict(
     )
 )
 
+NOT_WATCHED = State("not watched", "odd", "It is not watched any more.")
+"""In place of the state of a model that left the configuration or discovery."""
+
 RETRY_NOW = "A retry is due now."
 """Shown in place of a reason, because a decision to retry has no reason."""
 

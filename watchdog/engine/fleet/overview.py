@@ -1,7 +1,7 @@
 """What the ledger holds about the fleet at one moment, for display. The number of queries does not
 depend on the number of targets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -54,6 +54,11 @@ class Watched:
     team: str | None = None
 
     @property
+    def is_gone(self) -> bool:
+        """Whether nobody watches it any more: no daemon, and no configuration that is known."""
+        return not self.target.watched and self.policy is None
+
+    @property
     def used(self) -> int:
         """How many attempts its episode has been charged."""
         return episode_used(self.target, self.attempts)
@@ -102,11 +107,13 @@ class Past:
     actions: tuple[Action, ...]
 
 
-def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watched]:
-    """Each target that is watched or has a policy, by model id, as its pause is now. Without its
-    statuses."""
+def targets(
+    tx: LedgerTransaction, policies: Mapping[str, Policy], also: Collection[str] = ()
+) -> list[Watched]:
+    """Each target that is watched or has a policy, and those with one of the ids or names in
+    `also`, by model id, as its pause is now. Without its statuses."""
     now, date = tx.now(), api_date(tx)
-    shown = [with_present_pause(each, now) for each in _shown(tx, policies)]
+    shown = [with_present_pause(each, now) for each in _shown(tx, policies, also)]
     attempts = counted(tx, shown, policies, date)
     in_queue, teams = places(shown), load_teams(tx)
     return [
@@ -122,8 +129,14 @@ def targets(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Watch
     ]
 
 
-def _shown(tx: LedgerTransaction, policies: Mapping[str, Policy]) -> list[Target]:
-    return [each for each in tx.targets.all() if each.watched or each.model_id in policies]
+def _shown(
+    tx: LedgerTransaction, policies: Mapping[str, Policy], also: Collection[str] = ()
+) -> list[Target]:
+    return [
+        each
+        for each in tx.targets.all()
+        if each.watched or each.model_id in policies or each.model_id in also or each.name in also
+    ]
 
 
 def overview(
