@@ -232,8 +232,8 @@ async def test_a_command_is_copied(site: Site, tab: Tab) -> None:
     assert await tab.value("navigator.clipboard.readText()") == command
     # As where the page came by plain http from another machine.
     await tab.value("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    await tab.value("document.getElementById('copy-command-retry').click()")
-    assert await tab.value("getSelection().toString()") == "baseten-watchdog retry 7hs2v0yb"
+    await tab.value("document.getElementById('copy-command-reset').click()")
+    assert await tab.value("getSelection().toString()") == "baseten-watchdog reset 7hs2v0yb"
 
 
 async def test_no_name_takes_more_than_three_lines(site: Site, tab: Tab) -> None:

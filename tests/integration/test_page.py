@@ -128,8 +128,9 @@ async def test_a_model_leads_to_its_page_and_its_logs_in_baseten() -> None:
 
 async def test_the_commands_of_a_model_are_ready_to_copy(site: Site) -> None:
     text = Html(await site.get("/targets/7hs2v0yb")).text
-    for command in ("history 7hs2v0yb", "pause 7hs2v0yb --for 2h", "retry 7hs2v0yb"):
+    for command in ("history 7hs2v0yb", "pause 7hs2v0yb --for 2h", "reset 7hs2v0yb"):
         assert f"baseten-watchdog {command}" in text
+    assert "baseten-watchdog retry" not in text
 
 
 async def test_what_happened_lately_is_below_it(site: Site) -> None:

@@ -17,6 +17,7 @@ from watchdog.text.phrases import age, ago, ahead, clock_time, signature
 from watchdog.text.untrusted import clean
 from watchdog.web import words
 from watchdog.web.activity import Happening, activity, names
+from watchdog.web.commands import commands
 from watchdog.web.facts import About, Fact, Note, facts, limits, living, notes
 from watchdog.web.headline import headline
 from watchdog.web.picture import BINS, HEIGHT, spans
@@ -140,6 +141,7 @@ class Renderer:
             episodes=past.episodes,
             attempts=past.history,
             actions=past.actions,
+            commands=list(commands(row, past.actions)),
         )
 
     def unknown(self, model_id: str) -> str:
