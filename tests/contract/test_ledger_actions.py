@@ -57,6 +57,16 @@ async def test_ending_the_pauses_of_one_model_or_of_all_ends_no_others(subject: 
     ]
 
 
+async def test_the_note_of_one_action_can_be_changed(subject: Subject) -> None:
+    await add_all(subject, OF_A)
+    added = await subject.do(lambda tx: tx.actions.add(RESET))
+    await subject.do(lambda tx: tx.actions.set_note(added, "another"))
+    assert await subject.do(lambda tx: tx.actions.newest("b", limit=9)) == [
+        replace(RESET, id=added, note="another")
+    ]
+    assert plain(await subject.do(lambda tx: tx.actions.newest("a", limit=9))) == [OF_A]
+
+
 async def test_the_history_is_newest_first_and_later_actions_are_oldest_first(
     subject: Subject,
 ) -> None:

@@ -311,7 +311,7 @@ def told(*events: Event) -> Change:
     return change
 
 
-def written(work: Callable[[LedgerTransaction], None]) -> Change:
+def written(work: Callable[[LedgerTransaction], object]) -> Change:
     async def change(site: Site) -> None:
         await site.ledger.transact(work)
 

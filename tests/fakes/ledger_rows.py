@@ -411,9 +411,13 @@ class _Usage(_Noun):
 
 
 class _Actions(_Noun):
-    def add(self, action: Action) -> None:
+    def add(self, action: Action) -> int:
         number = len(self._rows.actions) + 1
         self._rows.actions[number] = replace(action, id=number)
+        return number
+
+    def set_note(self, action_id: int, note: str) -> None:
+        self._rows.actions[action_id] = replace(self._rows.actions[action_id], note=note)
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
         mine = [p for p in self._pauses_at(at) if p.model_id == model_id]

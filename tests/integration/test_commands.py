@@ -219,9 +219,16 @@ def test_a_manual_retry_that_is_waited_for(api: str, tmp_path: Path) -> None:
     refused = cli("retry", "refuses", *forced)
     assert refused.exit_code == 1
     assert refused.stdout == "refus3sx: refused: the archive has expired\n"
-    well = cli("retry", "active", *forced)
+    well = cli("retry", "active", *forced, "--note", "to be sure")
     assert well.exit_code == 1
     assert well.stderr == "ACTIVE: not retried: healthy\n"
+    told = json.loads(cli("history", "--json", "--config", config).stdout)["actions"]
+    assert [(each["model_id"], each["result"], each["note"]) for each in told] == [
+        ("ACTIVE", "not sent", "not retried: healthy; to be sure"),
+        ("refus3sx", "refused", ""),
+        ("f1xed123", "recovered", ""),
+        ("f1xed123", "not sent", "not retried: first_delay"),
+    ]
     assert sent(api, "f1xed123", "refus3sx", "ACTIVE") == 2
 
 

@@ -17,8 +17,9 @@ from watchdog.engine.fleet import discovered
 from watchdog.engine.lifecycle.watchlist import targets_for_command
 from watchdog.engine.ports import ApiError, LedgerTransaction, LedgerUnavailable
 from watchdog.engine.settings import Settings
-from watchdog.engine.target.operate import note_retry
+from watchdog.engine.target.operate import note_not_retried, note_retry
 from watchdog.ledger import Role
+from watchdog.text.untrusted import clean
 
 T = TypeVar("T")
 
@@ -75,7 +76,9 @@ async def retry_once(
         (target,), began = await engine.ledger.transact(
             lambda tx: (targets_for_command(tx, engine.settings), tx.now())
         )
-        await engine.ledger.transact(lambda tx: note_retry(tx, model_id, who=who, note=note))
+        order = await engine.ledger.transact(
+            lambda tx: note_retry(tx, model_id, who=who, note=note)
+        )
         checked = await engine.checker.check(target, forced=forced)
         for _ in range(_CONFLICTS):
             if not checked.overtaken:
@@ -87,6 +90,9 @@ async def retry_once(
         # Not simply the newest attempt: another one may have a time in the future, written before
         # the clock was set back.
         attempt = next((each for each in recent if each.owner == owner), None)
+        if attempt is None and not isinstance(checked.error, LedgerUnavailable):
+            why = clean(str(checked.error or checked.target.decision.reason))
+            await engine.ledger.transact(lambda tx: note_not_retried(tx, order, why=why, note=note))
         return Tried(checked.target, attempt, checked.error, now)
 
 

@@ -53,8 +53,13 @@ class ActionQueries:
         self._connection = connection
         self._now = now
 
-    def add(self, action: Action) -> None:
-        self._connection.execute(insert(actions), action_values(action))
+    def add(self, action: Action) -> int:
+        added = self._connection.execute(insert(actions), action_values(action))
+        key = added.inserted_primary_key
+        return int(key[0]) if key is not None else 0
+
+    def set_note(self, action_id: int, note: str) -> None:
+        self._connection.execute(update(actions).where(actions.c.id == action_id).values(note=note))
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
         mine = actions.c.model_id.is_(None) if model_id is None else actions.c.model_id == model_id

@@ -10,7 +10,10 @@ from watchdog.domain.records import Action
 class ActionRows(Protocol):
     """What operators did, and which pauses are in force."""
 
-    def add(self, action: Action) -> None: ...
+    def add(self, action: Action) -> int:
+        """Returns its id."""
+
+    def set_note(self, action_id: int, note: str) -> None: ...
 
     def end_pauses(self, model_id: str | None, at: datetime) -> int:
         """End the pauses in force of one model, or with None the pause of all models together.

@@ -67,9 +67,14 @@ def reset(
     return recorded
 
 
-def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> None:
-    """Record that an operator ordered a retry."""
-    tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
+def note_retry(tx: LedgerTransaction, model_id: str, *, who: str, note: str) -> int:
+    """Record that an operator ordered a retry. Returns the id of the action."""
+    return tx.actions.add(Action(tx.now(), ActionKind.RETRY, model_id, who, note))
+
+
+def note_not_retried(tx: LedgerTransaction, action_id: int, *, why: str, note: str) -> None:
+    """Record in the action's note why no retry was sent, before what the operator wrote."""
+    tx.actions.set_note(action_id, "; ".join(filter(None, (f"not retried: {why}", note))))
 
 
 def _check_soon(tx: LedgerTransaction, model_id: str | None) -> None:
