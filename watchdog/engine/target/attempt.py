@@ -7,13 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from watchdog.domain.limits import RESERVATION_TTL
-from watchdog.domain.records import (
-    Attempt,
-    DeploymentRef,
-    Health,
-    Outcome,
-    Target,
-)
+from watchdog.domain.records import Attempt, DeploymentRef, Health, Outcome, Target
 from watchdog.domain.status import health_of
 from watchdog.engine.events import (
     CanarySent,
