@@ -48,8 +48,9 @@ def _well(**values: Any) -> Target:
 
 
 def _ill(model_id: str, hours: float, decision: Decision, **values: Any) -> Target:
+    began = ago(hours=hours)
     episode = an_episode(
-        id=f"e-{model_id}", model_id=model_id, opened_at=ago(hours=hours), standing=False
+        id=f"e-{model_id}", model_id=model_id, opened_at=began, failing_from=began, standing=False
     )
     values = {"status_since": ago(hours=hours), "failing_since": ago(hours=hours)} | values
     return failing(model_id=model_id, episode=episode, decision=decision, **values)
