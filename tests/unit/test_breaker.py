@@ -16,9 +16,12 @@ from watchdog.domain.breaker import (
     condition_until,
     counts_from,
     due_at,
+    followed_until,
     lapsed,
     needed_since,
+    next_canary,
     result_of,
+    what_it_says,
 )
 from watchdog.domain.policy import decide
 from watchdog.domain.records import (
@@ -120,6 +123,68 @@ def test_what_it_says_of_later_is_what_it_says_later(
 )
 def test_when_the_next_canary_may_go(last: Canary | None, due: datetime | None) -> None:
     assert due_at(OPENING, last, RULES) == due
+
+
+FAILED = replace(SENT, ended_at=NOW + timedelta(minutes=3), result=CanaryResult.FAILED)
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        pytest.param(None, OpenBreaker(NOW + COOLDOWN), id="before-the-first-canary"),
+        pytest.param(NAMED, OpenBreaker(None, "m1"), id="the-named-one-may-be-retried"),
+        pytest.param(SENT, OpenBreaker(None), id="no-other-while-its-retry-is-under-way"),
+        pytest.param(
+            FAILED, OpenBreaker(NOW + timedelta(minutes=3) + COOLDOWN), id="after-one-failed"
+        ),
+        pytest.param(
+            replace(NAMED, ended_at=NOW, result=CanaryResult.UNSENT),
+            OpenBreaker(NOW + COOLDOWN),
+            id="one-that-was-not-sent-in-time-may-not-be-retried-any-more",
+        ),
+    ],
+)
+def test_an_open_breaker_says_which_target_may_be_retried_and_when_the_next_is_named(
+    last: Canary | None, says: OpenBreaker
+) -> None:
+    assert what_it_says(OPENING, last, RULES) == says
+
+
+@pytest.mark.parametrize(
+    ("recorded", "holds", "until"),
+    [
+        pytest.param(4, None, 0, id="recoveries-end-it-now"),
+        pytest.param(-4, None, -4, id="what-ended-earlier-stays-so"),
+        pytest.param(4, 9, 9, id="new-failures-prolong-it"),
+        pytest.param(9, 4, 4, id="fewer-failures-shorten-it"),
+        pytest.param(-4, 4, 4, id="it-is-true-again"),
+    ],
+)
+def test_until_when_the_condition_of_an_opening_is_true_is_what_is_seen_now(
+    recorded: int, holds: int | None, until: int
+) -> None:
+    opening = replace(OPENING, condition_until=ago(minutes=-recorded))
+    seen = None if holds is None else ago(minutes=-holds)
+    assert followed_until(opening, seen, NOW) == ago(minutes=-until)
+
+
+@pytest.mark.parametrize(
+    ("named", "first"),
+    [
+        pytest.param({}, "a", id="none-was-a-canary-so-the-first-by-id"),
+        pytest.param({"a": ago(hours=1), "c": ago(hours=2)}, "b", id="one-that-was-never-named"),
+        pytest.param(
+            {"a": ago(hours=1), "b": ago(hours=3), "c": ago(hours=2)}, "b", id="the-longest-ago"
+        ),
+        pytest.param(
+            {"a": ago(hours=2), "b": ago(hours=1), "c": ago(hours=2)}, "a", id="of-two-by-id"
+        ),
+    ],
+)
+def test_the_next_canary_is_the_target_that_was_canary_least_recently(
+    named: dict[str, datetime], first: str
+) -> None:
+    assert next_canary(iter(("c", "b", "a")), named) == first
 
 
 @pytest.mark.parametrize(
@@ -270,6 +335,12 @@ OLD = replace(OPENING, opened_at=ago(days=3))
             replace(SENT, named_at=ago(hours=26)),
             True,
             id="its-canary-was-forgotten-too",
+        ),
+        pytest.param(
+            replace(OLD, judged_at=ago(hours=2)),
+            replace(SENT, named_at=ago(hours=30), ended_at=ago(hours=26)),
+            False,
+            id="it-is-judged-long-after-its-last-canary",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from watchdog.domain.limits import (
     window_remaining,
 )
 from watchdog.domain.policy import decide
-from watchdog.domain.records import DecisionReason, Fleet, FleetLimits, Outcome
+from watchdog.domain.records import DecisionReason, Fleet, FleetLimits, Outcome, Resolution
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -133,6 +134,34 @@ def test_a_reset_begins_a_new_window() -> None:
     assert counted(NOW) == ["own", "pending"]
     assert counted(ago(hours=30)) == ["own", "cleared", "recent", "pending"]
     assert counted(ago(hours=-30)) == ["own", "cleared", "recent", "pending"]
+    assert counted(ago(hours=2)) == ["own", "recent", "pending"]
+
+
+def test_without_an_episode_only_what_is_in_the_window_counts() -> None:
+    old = an_attempt(sent_at=NOW - POLICY.window - MICROSECOND, id="old")
+    recent = an_attempt(sent_at=ago(hours=1), id="recent")
+    assert counting(healthy(), [old, recent], POLICY, NOW) == (recent,)
+
+
+def test_an_attempt_stays_at_hand_for_a_moment_longer_than_it_counts() -> None:
+    just = an_attempt(sent_at=NOW - POLICY.window, episode_id="e0")
+    assert counting(failing(), [just], POLICY, NOW) == (just,)
+    assert window_remaining([just], POLICY, NOW) == 6
+    assert (
+        window_remaining([replace(just, sent_at=NOW - POLICY.window + MICROSECOND)], POLICY, NOW)
+        == 5
+    )
+
+
+def test_what_is_exactly_a_span_old_leaves_its_limit() -> None:
+    fleet = replace(FLEET, sent=(NOW - FLEET_MINUTE,), charged=(NOW - FLEET_DAY,))
+    assert fleet_remaining(fleet, NOW) == fleet_remaining(FLEET, NOW)
+
+
+def test_in_a_window_too_an_attempt_from_the_future_counts_as_of_when_that_was_noticed() -> None:
+    ahead = an_attempt(sent_at=ago(hours=-1), ahead_since=NOW - POLICY.window)
+    assert window_remaining([ahead], POLICY, NOW) == 6
+    assert window_remaining([replace(ahead, ahead_since=None)], POLICY, NOW) == 5
 
 
 def test_a_reset_stays_though_the_clock_jumped_ahead_before_it() -> None:
@@ -219,6 +248,7 @@ def test_a_jump_ahead_frees_no_limit() -> None:
         (ago(seconds=90), ago(seconds=30), timedelta(seconds=90)),
         (ago(minutes=-60), ago(seconds=30), timedelta(seconds=30)),
         (ago(minutes=-60), None, timedelta(minutes=-60)),
+        (NOW, ago(seconds=30), timedelta(0)),
     ],
 )
 def test_how_old_a_reservation_is_after_the_clock_was_set_back(
@@ -226,3 +256,56 @@ def test_how_old_a_reservation_is_after_the_clock_was_set_back(
 ) -> None:
     attempt = an_attempt(reserved_at=reserved_at, ahead_since=ahead_since)
     assert attempt.reserved_for(NOW) == age
+
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+STUCK = {"resolution": Resolution.STUCK, "resolved_at": ago(minutes=5)}
+PRESUMED = {"resolution": Resolution.REFAILED, "resolved_at": NOW, "presumed": True}
+REFAILED = {"resolution": Resolution.REFAILED, "resolved_at": NOW}
+
+
+@pytest.mark.parametrize(
+    ("ended", "left", "holds"),
+    [
+        pytest.param({}, SECOND, True, id="under-way"),
+        pytest.param({}, timedelta(0), False, id="its-time-is-just-over"),
+        pytest.param(PRESUMED, SECOND, True, id="only-presumed-to-have-failed"),
+        pytest.param(STUCK, SECOND, False, id="stuck"),
+        pytest.param(REFAILED, SECOND, False, id="seen-to-fail"),
+    ],
+)
+def test_an_attempt_whose_end_was_not_seen_holds_its_place_until_its_time_is_over(
+    ended: dict[str, Any], left: timedelta, holds: bool
+) -> None:
+    assert an_attempt(in_flight_until=NOW + left, **ended).in_flight(NOW) is holds
+
+
+def test_an_attempt_without_a_time_of_its_own_holds_its_place_for_a_day() -> None:
+    reserved = an_attempt()
+    assert reserved.in_flight(reserved.reserved_at + FLEET_DAY - SECOND)
+    assert not reserved.in_flight(reserved.reserved_at + FLEET_DAY)
+
+
+@pytest.mark.parametrize(
+    ("ended", "api_date", "date", "holds"),
+    [
+        pytest.param({}, DATE, DATE, True, id="under-way"),
+        pytest.param(STUCK, DATE, DATE, True, id="stuck-by-a-clock-that-jumped-ahead"),
+        pytest.param(REFAILED, DATE, DATE, False, id="its-failure-was-seen"),
+        pytest.param(PRESUMED, DATE, DATE, False, id="it-was-presumed-to-have-failed"),
+        pytest.param({}, DATE - HOUR + SECOND, DATE, True, id="a-second-less-than-its-time"),
+        pytest.param({}, DATE - HOUR, DATE, False, id="just-its-time"),
+        pytest.param({}, DATE, None, False, id="no-date-at-the-present-look"),
+        pytest.param({}, None, DATE, False, id="no-date-at-the-look-before-it"),
+        pytest.param({}, DATE + FLEET_DAY, DATE, True, id="the-apis-clock-was-set-back-by-a-day"),
+        pytest.param({}, DATE + FLEET_DAY + SECOND, DATE, False, id="a-date-that-cannot-be"),
+    ],
+)
+def test_after_a_jump_of_the_ledgers_clock_the_apis_clock_says_who_holds_a_place(
+    ended: dict[str, Any], api_date: datetime | None, date: datetime | None, holds: bool
+) -> None:
+    attempt = an_attempt(
+        reserved_at=NOW - HOUR - SECOND, in_flight_until=NOW - SECOND, api_date=api_date, **ended
+    )
+    assert attempt.in_flight(NOW, date) is holds
