@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 import looptime
 
@@ -128,7 +128,7 @@ def _call(method: str, path: str) -> Call:
     model_id, *rest = place.removeprefix("/v1/models/").split("/")
     operation = _OPERATIONS[method, rest[-1]]
     deployment_id = rest[1] if len(rest) > 1 else None
-    return Call(operation, model_id, "key", deployment_id, dict(parse_qsl(query)))
+    return Call(operation, model_id, "key", deployment_id, parse_qs(query))
 
 
 _OPERATIONS = {

@@ -10,7 +10,7 @@ from watchdog.emulator.values import Audited, Logged, Startup
 
 T = TypeVar("T")
 
-Query = Mapping[str, Sequence[str]]
+Query = Mapping[str, list[str]]
 """Each parameter with all its values."""
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
