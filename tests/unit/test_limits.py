@@ -221,6 +221,14 @@ def test_what_lies_in_the_future_counts_as_of_when_that_was_noticed(
     assert counts_at(ago(days=-1), later, ahead_since=ahead_since) == ago(days=-1)
 
 
+def test_what_was_sent_just_now_counts_as_now_whatever_was_noticed_before() -> None:
+    assert counts_at(NOW, NOW, ahead_since=ago(minutes=3)) == NOW
+
+
+def test_an_apis_clock_that_was_set_back_by_a_whole_day_still_frees_no_limit() -> None:
+    assert counts_at(ago(hours=3), NOW, api_date=DATE + FLEET_DAY, date=DATE) == NOW
+
+
 def test_a_jump_ahead_frees_no_limit() -> None:
     limits = FleetLimits(max_retries_per_minute=1, max_in_flight=5, max_attempts_per_window=1)
     earlier = an_attempt(

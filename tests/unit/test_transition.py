@@ -21,7 +21,7 @@ from tests.fakes.records import (
     observed,
     refailed,
 )
-from watchdog.domain.effects import named_in_answer
+from watchdog.domain.effects import named_in_answer, pushed
 from watchdog.domain.episode import reset
 from watchdog.domain.records import (
     UNOBSERVED,
@@ -30,6 +30,7 @@ from watchdog.domain.records import (
     Decision,
     DecisionKind,
     DecisionReason,
+    DeploymentRef,
     Episode,
     EpisodeResult,
     Health,
@@ -40,7 +41,7 @@ from watchdog.domain.records import (
 )
 from watchdog.domain.removal import ended_with_its_target, missed, unwatched
 from watchdog.domain.steady import is_steady
-from watchdog.domain.step import Happening
+from watchdog.domain.step import Happening, effective_interval
 from watchdog.domain.transition import observe
 
 BUILDING = failing(status="BUILDING", health=Health.IN_PROGRESS, failing_since=None)
@@ -608,3 +609,161 @@ def test_an_attempt_whose_episode_ended_while_it_was_sent_ends_with_it(
     assert after.under_way is not ends
     answered = an_attempt(resolution=Resolution.ANSWERED, resolved_at=NOW)
     assert ended_with_its_target(target, answered, NOW) is answered
+
+
+@pytest.mark.parametrize(
+    ("targets", "seconds"),
+    [
+        pytest.param(1, 60, id="as-configured"),
+        pytest.param(120, 60, id="as-many-as-the-rate-can-serve"),
+        pytest.param(300, 150, id="more-than-the-rate-can-serve"),
+    ],
+)
+def test_the_interval_is_stretched_to_what_the_request_rate_can_serve(
+    targets: int, seconds: int
+) -> None:
+    interval = effective_interval(timedelta(minutes=1), targets, max_rate=2.0)
+    assert interval == timedelta(seconds=seconds)
+
+
+MADE = DeploymentRef("d2", ago(hours=1))
+
+
+def test_an_attempt_can_show_no_effect_after_its_end_was_seen() -> None:
+    under_way_again = an_attempt(presumed=True)
+    (recovered,) = observe(BUILDING, [under_way_again], observed("ACTIVE"), POLICY, TIMING).attempts
+    assert (recovered.resolution, recovered.presumed) == (Resolution.RECOVERED, False)
+    (failed,) = observe(
+        BUILDING, [under_way_again], observed("BUILD_FAILED"), POLICY, TIMING
+    ).attempts
+    assert (failed.resolution, failed.presumed) == (Resolution.REFAILED, True)
+
+
+def test_a_push_without_an_episode_ends_the_attempts_that_are_left() -> None:
+    late = replace(LEFT, made=MADE)
+    step = observe(healthy(), [late], observed("ACTIVE", PUSHED), POLICY, TIMING)
+    assert [(each.resolution, each.resolved_at) for each in step.attempts] == [
+        (Resolution.SUPERSEDED, NOW)
+    ]
+
+
+WAITING_TO_BE_JUDGED = healthy(
+    status="INACTIVE",
+    health=Health.NOT_RETRYABLE,
+    inactive_as=Health.BROKEN,
+    in_progress_since=ago(hours=2),
+    failing_since=ago(hours=3),
+)
+
+
+def test_a_push_leaves_nothing_of_what_the_deployment_before_it_was() -> None:
+    # `pushed` is for a push that only the audit log shows: no observation is noted after it.
+    assert pushed(WAITING_TO_BE_JUDGED, [], NOW).target == replace(
+        WAITING_TO_BE_JUDGED,
+        health=None,
+        inactive_as=None,
+        in_progress_since=None,
+        failing_since=None,
+    )
+    (ended,) = pushed(healthy(), [LEFT], NOW).attempts
+    assert (ended.resolution, ended.resolved_at) == (Resolution.SUPERSEDED, NOW)
+
+
+def test_a_removal_leaves_nothing_of_what_the_target_was() -> None:
+    assert unwatched(WAITING_TO_BE_JUDGED, [], NOW).target == replace(
+        WAITING_TO_BE_JUDGED,
+        watched=False,
+        status=None,
+        status_since=NOW,
+        health=None,
+        inactive_as=None,
+        in_progress_since=None,
+        failing_since=None,
+        seen_well=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "broke"),
+    [
+        pytest.param(healthy(), True, id="it-was-healthy"),
+        pytest.param(replace(BUILDING, episode=None), True, id="it-was-on-its-way"),
+        pytest.param(failing(), False, id="it-was-failing"),
+        pytest.param(Target("m1"), False, id="it-was-never-seen"),
+        pytest.param(
+            healthy(status=None, health=None, seen_well=True), True, id="it-was-healthy-before-both"
+        ),
+    ],
+)
+def test_what_fails_after_a_removal_is_a_new_failure_if_it_was_seen_well_before(
+    before: Target, broke: bool
+) -> None:
+    gone = unwatched(before, [], ago(minutes=5)).target
+    assert gone.seen_well is broke
+    back = observe(gone, [], observed("BUILD_FAILED"), POLICY, TIMING).target
+    assert back.broke_at == (NOW if broke else None)
+    assert not back.seen_well
+
+
+STANDING = an_episode(standing=True, result=EpisodeResult.REMOVED, ended_at=ago(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("episode", "status", "standing"),
+    [
+        pytest.param(STANDING, "BUILDING", False, id="it-was-removed-and-is-seen-to-change"),
+        pytest.param(STANDING, "BUILD_FAILED", True, id="it-was-removed-and-fails-as-before"),
+        pytest.param(an_episode(standing=True), "UNHEALTHY", True, id="the-same-failure-goes-on"),
+    ],
+)
+def test_a_standing_failure_is_one_until_its_target_is_seen_to_do_something_else(
+    episode: Episode, status: str, standing: bool
+) -> None:
+    before = failing(episode=episode)
+    attempts = [LEFT] if episode.open else []
+    step = observe(before, attempts, observed(status), POLICY, TIMING)
+    assert step.target.episode is not None
+    assert step.target.episode.standing is standing
+
+
+def test_somebody_elses_activation_ends_the_attempts_that_were_under_way_for_too_long() -> None:
+    broken = replace(BUILDING, status="INACTIVE", health=Health.BROKEN)
+    step = observe(broken, [SENT_LONG_AGO], observed("DEPLOYING"), POLICY, TIMING)
+    assert step.happened == (Happening.SUPERSEDED,)
+    assert step.ended == an_episode(result=EpisodeResult.SUPERSEDED, ended_at=NOW)
+    assert [(each.resolution, each.resolved_at) for each in step.attempts] == [
+        (Resolution.SUPERSEDED, NOW)
+    ]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(
+            replace(BUILDING, status="INACTIVE", health=Health.NOT_RETRYABLE), id="it-was-judged"
+        ),
+        pytest.param(
+            replace(BUILDING, status="DEACTIVATING", inactive_as=Health.BROKEN),
+            id="it-was-only-being-deactivated",
+        ),
+    ],
+)
+def test_what_was_neither_broken_nor_waiting_to_be_judged_may_be_our_attempts_work(
+    before: Target,
+) -> None:
+    ours = replace(SENT_LONG_AGO, reserved_at=ago(minutes=60))
+    step = observe(before, [ours], observed("ACTIVE"), POLICY, TIMING)
+    assert step.happened == (Happening.RECOVERED,)
+
+
+def test_how_long_a_model_sleeps_is_noted_also_while_an_attempt_is_being_sent() -> None:
+    asleep = replace(
+        BUILDING,
+        status="SCALED_TO_ZERO",
+        status_since=ago(minutes=5),
+        healthy_for=timedelta(minutes=4),
+    )
+    pending = an_attempt(Outcome.PENDING)
+    step = observe(asleep, [pending], observed("SCALED_TO_ZERO"), POLICY, TIMING)
+    assert step.target.health is Health.HEALTHY
+    assert step.happened == ()
