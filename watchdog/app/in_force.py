@@ -162,8 +162,10 @@ class InForce:
         if self._discoverer is None:
             return
         if section is not None:
+            before = self._has_listed
             await self._discoverer.tick(section.rules(), section.interval)
-            self._tell_watching()
+            if self._has_listed and not before:
+                self._tell_watching()  # Now it is known whether nothing is discovered.
         elif any(model.team is None for model in self.config.models):
             await self._discoverer.tick(None, TEAMS_INTERVAL)
 
