@@ -117,10 +117,10 @@ class Replay:
                 until = decision.until
                 if opening is not None and canary is None:
                     until = self._past.wakes(episode.model_id, opening, at)
-                    # While the breaker is open, the wait for the model's own limits has no end.
-                    alone = decide(target, attempts, replace(fleet, breaker=None), policy, at)
-                    own = decision.reason is not DecisionReason.BREAKER_OPEN and alone.until
-                    until = min(until, own or until)
+                    if decision.reason is not DecisionReason.BREAKER_OPEN:
+                        # While the breaker is open, the wait for the model's own limits has no end.
+                        alone = decide(target, attempts, replace(fleet, breaker=None), policy, at)
+                        until = min(until, alone.until or until)
                 until = until or at + _POLL
                 course.replayed.hold(decision.reason, at, until)
                 self._push(until, course)
