@@ -69,3 +69,13 @@ def test_one_is_counted_as_one() -> None:
     assert phrases.counted(1, "retry", "retries") == "1 retry"
     assert phrases.counted(2, "retry", "retries") == "2 retries"
     assert (phrases.counted(0, "model"), phrases.counted(1, "model")) == ("0 models", "1 model")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a, b"), (["a", "b", "c", "d"], "a, b and 2 more")],
+)
+def test_a_few_of_many_words_are_said_with_how_many_more_there_are(
+    words: list[str], said: str
+) -> None:
+    assert phrases.few_of(words, 2) == said

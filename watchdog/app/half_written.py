@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from watchdog.config import Config
+from watchdog.text.phrases import few_of
 
 _MOST_NAMED = 3
 """How many settings a warning names: enough to recognise the change."""
@@ -24,10 +25,7 @@ def risk_of(wanted: Config, in_force: Config) -> str:
     if (in_force.mode, wanted.mode) == ("observe", "retry"):
         return "leaves observe"
     unset = list(_unset(in_force, wanted))
-    if not unset:
-        return ""
-    more = f" and {len(unset) - _MOST_NAMED} more" if len(unset) > _MOST_NAMED else ""
-    return f"no longer has {', '.join(unset[:_MOST_NAMED])}{more}"
+    return f"no longer has {few_of(unset, _MOST_NAMED)}" if unset else ""
 
 
 def _unset(old: BaseModel, new: BaseModel, path: str = "") -> Iterator[str]:

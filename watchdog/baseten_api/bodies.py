@@ -128,16 +128,21 @@ class ModelsBody(_Body):
         return Listing(tuple(found.values()), unreadable)
 
 
+def _is_at_least(number: Any, bound: float) -> bool:
+    """Also if it cannot be read as a number: that alone is no reason to leave something out."""
+    try:
+        return int(number) >= bound
+    except (TypeError, ValueError):
+        return True
+
+
 class _LogLine(_Body):
     message: str
     # Nanoseconds since the epoch, as a text. One that cannot be read does not spoil the line.
     timestamp: Any = None
 
     def is_since(self, since: datetime) -> bool:
-        try:
-            return int(self.timestamp) >= since.timestamp() * 1e9
-        except (TypeError, ValueError):
-            return True
+        return _is_at_least(self.timestamp, since.timestamp() * 1e9)
 
 
 class LogsBody(_Body):
@@ -163,10 +168,7 @@ class _StartupBody(_Body):
     phase_summary: tuple[_Phase, ...] = ()
 
     def is_since(self, since: datetime) -> bool:
-        try:
-            return int(self.started_at_epoch_millis) >= int(since.timestamp() * 1000)
-        except (TypeError, ValueError):
-            return True
+        return _is_at_least(self.started_at_epoch_millis, int(since.timestamp() * 1000))
 
     def to_phases(self) -> list[Startup]:
         """A phase that is not complete ended as the whole start did."""

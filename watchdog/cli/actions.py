@@ -5,6 +5,7 @@ from typing import Any
 
 from watchdog.cli.output import when_in_zone
 from watchdog.domain.records import Action
+from watchdog.text.phrases import few_of
 from watchdog.text.untrusted import clean
 
 _NAMED = 3
@@ -23,6 +24,4 @@ def pause_lines(pauses: Iterable[Action]) -> Iterator[str]:
 
 
 def _whom(pauses: Sequence[Action]) -> str:
-    ids = [pause.model_id or "all models" for pause in pauses]
-    few = ", ".join(ids[:_NAMED])
-    return few if len(ids) <= _NAMED else f"{few} and {len(ids) - _NAMED} more"
+    return few_of([pause.model_id or "all models" for pause in pauses], _NAMED)

@@ -20,6 +20,7 @@ from watchdog.cli.status_table import name_of, ordered, why
 from watchdog.domain.records import Target
 from watchdog.domain.status import state_of
 from watchdog.engine.fleet.overview import Watched
+from watchdog.text.phrases import few_of
 
 if TYPE_CHECKING:
     from watchdog.config import Config
@@ -58,7 +59,7 @@ class Chosen:
         count = len(self.model_ids)
         whom = f"these {count} models" if count > 1 else self.model_ids[0]
         if count > 1 and not asks:
-            whom += f" ({_named(self.model_ids)})"
+            whom += f" ({few_of(self.model_ids, _MOST_NAMED)})"
         they, their = ("they", "their") if count > 1 else ("it", "its")
         confirm(f"{act.format(whom, they=they, their=their)}?", yes=yes)
 
@@ -74,12 +75,6 @@ class Chosen:
         listed = {each.target.model_id for each in known}
         rows += [(each, each, "-", "-", "-") for each in self.model_ids if each not in listed]
         print_table(_COLUMNS, rows, empty="")
-
-
-def _named(model_ids: Sequence[str]) -> str:
-    more = len(model_ids) - _MOST_NAMED
-    few = ", ".join(model_ids[:_MOST_NAMED])
-    return f"{few} and {more} more" if more > 0 else few
 
 
 def _row(each: Watched) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from watchdog.cli.layout import Column, shorten_end, shorten_middle
 from watchdog.cli.options import (
     ConfigOption,
     JsonOption,
+    config_is_given,
     load,
 )
 from watchdog.cli.output import print_json, print_table
@@ -143,8 +144,7 @@ def schema() -> None:
 def _one_of(context: typer.Context, argument: Path | None, option: Path | None) -> Path | None:
     """The file that is named by the argument or the option. The argument goes before the variable
     BASETEN_WATCHDOG_CONFIG, whose value arrives as the option."""
-    source = context.get_parameter_source("config")
-    if argument is not None and source is not None and source.name == "COMMANDLINE":
+    if argument is not None and config_is_given(context):
         fail("give either FILE or --config FILE")
     return argument or option
 

@@ -3,19 +3,17 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchdog.cli.console import fail, fail_unanswered
 from watchdog.cli.model_argument import Known, configured, no_model, resolve
 from watchdog.cli.options import load
-from watchdog.cli.selection import Named, is_pattern, select
+from watchdog.cli.selection import Named, ask_models, is_pattern, select, with_listed_teams
 from watchdog.text.patterns import MODEL_ID
 
 if TYPE_CHECKING:
     from watchdog.config import Config
-    from watchdog.domain.discovery import Listing
     from watchdog.engine.ports import ApiError
 
 _NOT_LISTED = "the models cannot be listed"
@@ -50,23 +48,13 @@ def _could_be_watched(settings: "Config", patterns: Sequence[str]) -> list[Named
     teams_needed = any("/" in each for each in patterns) and any(each.team is None for each in own)
     if own and settings.discovery is None and not teams_needed:
         return own
-    listed = _ask(settings).models
-    teams = {each.id: each.team for each in listed}
-    own = [replace(each, team=each.team or teams.get(each.model_id)) for each in own]
+    listed = ask_models(settings, _NOT_LISTED)
+    own = with_listed_teams(own, listed)
     found = settings.discovery
     rules = DiscoveryRules(() if own else ("*",)) if found is None else found.rules()
     more = [each for each in listed if each.has_development and rules.wants(each)]
     named = {each.model_id for each in own}
     return own + [Named(each.id, each.name, each.team) for each in more if each.id not in named]
-
-
-def _ask(settings: "Config") -> "Listing":
-    from watchdog.engine.ports import ApiError
-
-    try:
-        return _listing(settings)
-    except ApiError as error:
-        fail_unanswered(error, _NOT_LISTED)
 
 
 def ids_to_watch(config: Path | None, words: Sequence[str]) -> tuple[Sequence[str], list[str]]:
@@ -106,24 +94,19 @@ def _known(config: Path | None, words: Sequence[str]) -> tuple[Known, "ApiError 
 
 def _listed(settings: "Config", words: Sequence[str]) -> Known:
     """Raises ApiError."""
-    listing = _listing(settings)
-    known: Known = [(each.id, each.name) for each in listing.models]
-    if listing.unreadable:
-        known += [(word, None) for word in words if _can_be_id(word)]
-    return known
-
-
-def _listing(settings: "Config") -> "Listing":
-    """Raises ApiError."""
     import asyncio
 
     from watchdog.app.commands import list_models
     from watchdog.app.setup import SetupError
 
     try:
-        return asyncio.run(list_models(settings, os.environ))
+        listing = asyncio.run(list_models(settings, os.environ))
     except SetupError as error:
         fail(str(error))
+    known: Known = [(each.id, each.name) for each in listing.models]
+    if listing.unreadable:
+        known += [(word, None) for word in words if _can_be_id(word)]
+    return known
 
 
 def _can_be_id(word: str) -> bool:

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 def _config(context: typer.Context, given: Path | None) -> Path | None:
     """The given file, or the one that the variable names: its value arrives as if it was given."""
+    return given if config_is_given(context) else named_file(os.environ)
+
+
+def config_is_given(context: typer.Context) -> bool:
+    """Whether --config is on the command line."""
     source = context.get_parameter_source("config")
-    is_given = source is not None and source.name == "COMMANDLINE"
-    return given if is_given else named_file(os.environ)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 ConfigOption = Annotated[

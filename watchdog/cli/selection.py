@@ -12,6 +12,7 @@ from watchdog.cli.model_argument import STATUS_LISTS, complete_model, resolve
 
 if TYPE_CHECKING:
     from watchdog.config import Config
+    from watchdog.domain.discovery import ListedModel
     from watchdog.domain.records import Target
 
 ModelsArgument = Annotated[
@@ -133,6 +134,12 @@ def with_teams(settings: "Config", words: Sequence[str], known: Sequence[Named])
     needed = asks and any(each.team is None for each in known)
     if not needed:
         return list(known)
+    return with_listed_teams(known, ask_models(settings, "the teams of the models are not known"))
+
+
+def ask_models(settings: "Config", consequence: str) -> "Sequence[ListedModel]":
+    """The models that the API lists. If it does not, one line says so with the consequence, and the
+    command ends."""
     import asyncio
 
     from watchdog.app.commands import list_models
@@ -140,10 +147,14 @@ def with_teams(settings: "Config", words: Sequence[str], known: Sequence[Named])
     from watchdog.engine.ports import ApiError
 
     try:
-        listing = asyncio.run(list_models(settings, os.environ))
+        return asyncio.run(list_models(settings, os.environ)).models
     except SetupError as error:
         fail(str(error))
     except ApiError as error:
-        fail_unanswered(error, "the teams of the models are not known")
-    teams = {model.id: model.team for model in listing.models}
+        fail_unanswered(error, consequence)
+
+
+def with_listed_teams(known: Sequence[Named], listed: "Sequence[ListedModel]") -> list[Named]:
+    """With the team that the API lists, where none is known."""
+    teams = {model.id: model.team for model in listed}
     return [replace(each, team=each.team or teams.get(each.model_id)) for each in known]

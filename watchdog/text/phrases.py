@@ -1,5 +1,6 @@
 """Moments, durations and owners in few characters, for people."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 _MARK_LENGTH = 6
@@ -40,6 +41,12 @@ def clock_time(moment: datetime | None) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """`1 model`, `2 models`; `plural` is for a noun that takes more than an s."""
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def few_of(words: Sequence[str], most: int) -> str:
+    """At most so many of the words, and how many more there are."""
+    few, more = ", ".join(words[:most]), len(words) - most
+    return f"{few} and {more} more" if more > 0 else few
 
 
 def signature(owner: str) -> str:
